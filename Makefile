@@ -1,0 +1,93 @@
+# yolo: `make` builds ./yolo, `make help` lists the rest.
+#
+# Variants live side by side in build/<variant>/: release (default), asan, tsan.
+CC      ?= gcc
+VARIANT ?= release
+BUILD   := build/$(VARIANT)
+MACHINE := $(shell $(CC) -dumpmachine)
+FONT    ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+V       ?= 0
+Q       := $(if $(filter 0,$(V)),@,)
+
+WARN   := -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+          -Wdouble-promotion $(if $(WERROR),-Werror)
+DEFS   := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DFONT_FILE='"$(FONT)"'
+CFLAGS ?= -O3 -g
+# No fused multiply-add behind our back: the scalar kernels are the reference for all others.
+ALL_CFLAGS := -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno -fopenmp $(WARN) $(DEFS) -Isrc
+LDLIBS := -lcjson -lm -lpthread
+
+ifeq ($(VARIANT),asan)
+CFLAGS := -O1 -g
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifeq ($(VARIANT),tsan)
+CFLAGS := -O1 -g
+ALL_CFLAGS += -fsanitize=thread
+endif
+
+ISA_SOURCES := src/kernels/avx2.c src/kernels/avx512.c
+SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.c))
+ifneq ($(filter x86_64%,$(MACHINE)),)
+SOURCES += $(wildcard $(ISA_SOURCES))
+DEFS += -DHAVE_X86_KERNELS=1
+else
+DEFS += -DHAVE_X86_KERNELS=0
+endif
+$(BUILD)/src/kernels/avx2.o:   ISA_FLAGS := -mavx2 -mfma
+$(BUILD)/src/kernels/avx512.o: ISA_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
+
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY := $(BUILD)/libyolo.a
+MAIN    := $(BUILD)/src/cli/main.o
+TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+
+.PHONY: all tests check asan lint fmt bench help clean
+all: yolo ## build ./yolo (default)
+
+yolo: $(BUILD)/yolo
+	$(Q)cp -f $< $@
+
+$(BUILD)/yolo: $(MAIN) $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	@echo "  CC   $<"
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ISA_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+tests: $(TESTS) ## build the unit tests
+
+check: tests ## build and run the unit tests
+	$(Q)scripts/run_unit_tests.sh $(BUILD)/tests
+
+asan: ## build everything and run the unit tests under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 check build/asan/yolo
+
+bench: yolo ## own figures, and PyTorch's where it is installed, in one run
+	$(Q)scripts/bench.sh
+
+lint: ## floors, file lengths, left-overs, shell scripts
+	$(Q)scripts/lint.sh
+
+fmt: ## format the sources with clang-format
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] tests/unit/*.[ch])
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z_-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "  Variables: VARIANT=release|asan|tsan  WERROR=1  V=1  CC=clang  FONT=/path/to.ttf"
+
+clean: ## remove build/ and ./yolo
+	$(Q)rm -rf build yolo
+
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)

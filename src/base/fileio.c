@@ -1,0 +1,175 @@
+#include "base/fileio.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,
+                      struct error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        return error_errno(err, path, "cannot open");
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return error_at(err, ERR_IO, path, 0, "not a regular file");
+    }
+    if ((uintmax_t)info.st_size > max_bytes) {
+        return error_at(err, ERR_FORMAT, path, 0, "%ju bytes is over the limit of %zu bytes",
+                        (uintmax_t)info.st_size, max_bytes);
+    }
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        return error_errno(err, path, "cannot open");
+    }
+    size_t want = (size_t)info.st_size;
+    char *bytes = mem_alloc_raw(want + 1, 1);
+    if (!bytes) {
+        fclose(f);
+        return mem_error(err, path);
+    }
+    size_t got = fread(bytes, 1, want, f);
+    bool failed = got != want;
+    fclose(f);
+    if (failed) {
+        mem_free(bytes);
+        return error_at(err, ERR_IO, path, 0, "read %zu of %zu bytes", got, want);
+    }
+    bytes[want] = 0;
+    *data = bytes;
+    *size = want;
+    return OK;
+}
+
+enum result atomic_open(struct atomic_file *file, const char *path, struct error *err)
+{
+    file->stream = NULL;
+    file->temporary[0] = 0;
+    if (strlen(path) >= sizeof file->path) {
+        return error_at(err, ERR_IO, path, 0, "path too long");
+    }
+    strcpy(file->path, path);
+    snprintf(file->temporary, sizeof file->temporary, "%s.%d.tmp", path, (int)getpid());
+    file->stream = fopen(file->temporary, "wb");
+    if (!file->stream) {
+        file->temporary[0] = 0;
+        return error_errno(err, path, "cannot create");
+    }
+    return OK;
+}
+
+enum result atomic_commit(struct atomic_file *file, struct error *err)
+{
+    bool failed = ferror(file->stream) != 0;
+    errno = failed ? EIO : 0;
+    failed = failed || fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0;
+    int saved_errno = errno;
+    failed = fclose(file->stream) != 0 || failed;
+    file->stream = NULL;
+    if (!failed && rename(file->temporary, file->path) == 0) {
+        file->temporary[0] = 0;
+        return OK;
+    }
+    if (failed && saved_errno) {
+        errno = saved_errno;
+    }
+    enum result result = error_errno(err, file->path, "cannot write");
+    atomic_abandon(file);
+    return result;
+}
+
+void atomic_abandon(struct atomic_file *file)
+{
+    if (file->stream) {
+        fclose(file->stream);
+        file->stream = NULL;
+    }
+    if (file->temporary[0]) {
+        unlink(file->temporary);
+        file->temporary[0] = 0;
+    }
+}
+
+enum result dir_make(const char *path, struct error *err)
+{
+    char partial[4096];
+    if (strlen(path) >= sizeof partial) {
+        return error_at(err, ERR_IO, path, 0, "path too long");
+    }
+    strcpy(partial, path);
+    for (char *slash = partial + 1;; slash++) {
+        if (*slash != '/' && *slash != 0) {
+            continue;
+        }
+        char kept = *slash;
+        *slash = 0;
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
+            return error_errno(err, path, "cannot create the folder");
+        }
+        *slash = kept;
+        if (kept == 0) {
+            break;
+        }
+    }
+    if (!path_is_dir(path)) {
+        return error_at(err, ERR_IO, path, 0, "exists and is not a folder");
+    }
+    return OK;
+}
+
+bool path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool path_is_dir(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool path_join(char *out, size_t size, const char *dir, const char *name)
+{
+    size_t length = strlen(dir);
+    int written;
+    if (length == 0 || name[0] == '/') {
+        written = snprintf(out, size, "%s", name);
+    } else {
+        written = snprintf(out, size, "%s%s%s", dir, dir[length - 1] == '/' ? "" : "/", name);
+    }
+    return written >= 0 && (size_t)written < size;
+}
+
+uint32_t le32(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+uint64_t le64(const unsigned char *bytes)
+{
+    return (uint64_t)le32(bytes) | (uint64_t)le32(bytes + 4) << 32;
+}
+
+void le32_to_host(void *values, size_t count)
+{
+    const uint32_t probe = 1;
+    if (*(const unsigned char *)&probe == 1) {
+        return;
+    }
+    unsigned char *bytes = values;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t value = le32(bytes + 4 * i);
+        memcpy(bytes + 4 * i, &value, sizeof value);
+    }
+}

@@ -1,0 +1,51 @@
+/* Whole files in, whole files out. */
+#ifndef BASE_FILEIO_H
+#define BASE_FILEIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* Read a regular file of at most max_bytes. *data (mem_free) gets one extra zero byte behind the
+ * *size bytes. Directories, missing and oversized files: ERR_IO / ERR_FORMAT with the path. */
+NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,
+                                struct error *err);
+
+/* A file written beside its target and renamed over it by commit, after fsync: the target is always
+ * either the old file or the whole new one. */
+struct atomic_file {
+    FILE *stream; /* write here */
+    char path[4096];
+    char temporary[4096 + 16];
+};
+
+NODISCARD enum result atomic_open(struct atomic_file *file, const char *path, struct error *err);
+/* Flush, sync, rename. Any write error since open is reported here; the target is then untouched. */
+NODISCARD enum result atomic_commit(struct atomic_file *file, struct error *err);
+/* Drop the temporary file; harmless after commit. */
+void atomic_abandon(struct atomic_file *file);
+
+/* Create a directory and its parents; fine if it exists. */
+NODISCARD enum result dir_make(const char *path, struct error *err);
+
+bool path_exists(const char *path);
+bool path_is_dir(const char *path);
+
+/* The part after the last '/', never NULL. */
+const char *path_base(const char *path);
+
+/* Join dir and name with one '/' into out[size]; an empty dir or absolute name gives name alone.
+ * False if it does not fit. */
+bool path_join(char *out, size_t size, const char *dir, const char *name);
+
+/* Little-endian values from bytes, on any host. */
+uint32_t le32(const unsigned char *bytes);
+uint64_t le64(const unsigned char *bytes);
+
+/* Swap the bytes of `count` 4-byte values in place on a big-endian host; nothing elsewhere. */
+void le32_to_host(void *values, size_t count);
+
+#endif

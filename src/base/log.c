@@ -1,0 +1,91 @@
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static enum log_level current_level = LOG_NORMAL;
+static bool progress_shown;
+static pthread_mutex_t sink = PTHREAD_MUTEX_INITIALIZER;
+
+void log_set_level(enum log_level level)
+{
+    current_level = level;
+}
+
+bool log_is_terminal(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}
+
+static void erase_progress(void)
+{
+    if (progress_shown) {
+        fputs("\r\033[K", stderr);
+        progress_shown = false;
+    }
+}
+
+static void line(const char *prefix, const char *fmt, va_list args)
+{
+    pthread_mutex_lock(&sink);
+    erase_progress();
+    fputs(prefix, stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    pthread_mutex_unlock(&sink);
+}
+
+void log_error(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    line("yolo: error: ", fmt, args);
+    va_end(args);
+}
+
+void log_warn(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    line("yolo: warning: ", fmt, args);
+    va_end(args);
+}
+
+void log_info(const char *fmt, ...)
+{
+    if (current_level < LOG_NORMAL) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    line("", fmt, args);
+    va_end(args);
+}
+
+void log_debug(const char *fmt, ...)
+{
+    if (current_level < LOG_VERBOSE) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    line("", fmt, args);
+    va_end(args);
+}
+
+void log_progress(const char *fmt, ...)
+{
+    if (current_level < LOG_NORMAL || !log_is_terminal()) {
+        return;
+    }
+    pthread_mutex_lock(&sink);
+    erase_progress();
+    va_list args;
+    va_start(args, fmt);
+    progress_shown = vfprintf(stderr, fmt, args) > 0;
+    va_end(args);
+    fflush(stderr);
+    pthread_mutex_unlock(&sink);
+}

@@ -1,0 +1,32 @@
+/* Messages for people: everything goes to stderr, one line at a time. stdout belongs to results. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
+
+void log_set_level(enum log_level level);
+
+/* "yolo: error: ..." : always shown. */
+void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* "yolo: warning: ...": always shown, also with -q. */
+void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Plain line; silent with -q. */
+void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Plain line; only with -v. */
+void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* A line that replaces the previous progress line on a terminal; nothing elsewhere, nor with -q.
+ * Any other message first ends the progress line. An empty text removes it. */
+void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* True if stderr is a terminal (and progress lines are therefore shown). */
+bool log_is_terminal(void);
+
+#endif

@@ -1,0 +1,113 @@
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each block carries its size in a header of one alignment unit, so that resizing can copy. */
+struct header {
+    size_t bytes;
+};
+
+static atomic_long fail_countdown = -1;
+
+static bool should_fail(void)
+{
+    long left = atomic_load(&fail_countdown);
+    if (left < 0) {
+        return false;
+    }
+    return atomic_fetch_sub(&fail_countdown, 1) == 0;
+}
+
+bool size_mul(size_t a, size_t b, size_t *product)
+{
+    if (b != 0 && a > SIZE_MAX / b) {
+        return false;
+    }
+    *product = a * b;
+    return true;
+}
+
+void *mem_alloc_raw(size_t count, size_t size)
+{
+    size_t bytes;
+    if (!size_mul(count, size, &bytes) || bytes > PTRDIFF_MAX - 2 * MEM_ALIGN || should_fail()) {
+        return NULL;
+    }
+    size_t rounded = (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN + MEM_ALIGN;
+    char *base = aligned_alloc(MEM_ALIGN, rounded);
+    if (!base) {
+        return NULL;
+    }
+    ((struct header *)(void *)base)->bytes = bytes;
+    return base + MEM_ALIGN;
+}
+
+void *mem_alloc(size_t count, size_t size)
+{
+    void *block = mem_alloc_raw(count, size);
+    if (block) {
+        memset(block, 0, count * size);
+    }
+    return block;
+}
+
+void *mem_resize(void *block, size_t count, size_t size)
+{
+    void *fresh = mem_alloc_raw(count, size);
+    if (!fresh) {
+        return NULL;
+    }
+    if (block) {
+        size_t old = ((struct header *)(void *)((char *)block - MEM_ALIGN))->bytes;
+        size_t bytes = count * size;
+        memcpy(fresh, block, old < bytes ? old : bytes);
+        mem_free(block);
+    }
+    return fresh;
+}
+
+void mem_free(void *block)
+{
+    if (block) {
+        free((char *)block - MEM_ALIGN);
+    }
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = mem_alloc_raw(bytes, 1);
+    if (copy) {
+        memcpy(copy, text, bytes);
+    }
+    return copy;
+}
+
+enum result mem_error(struct error *err, const char *what)
+{
+    return error_set(err, ERR_MEMORY, "out of memory: %s", what);
+}
+
+void mem_fail_after(long allocations)
+{
+    atomic_store(&fail_countdown, allocations);
+}
+
+enum result mem_grow(void **array, size_t count, size_t *capacity, size_t element_size,
+                     struct error *err)
+{
+    if (count < *capacity) {
+        return OK;
+    }
+    size_t wanted = *capacity ? *capacity * 2 : 16;
+    void *grown = mem_resize(*array, wanted, element_size);
+    if (!grown) {
+        return mem_error(err, "growing a list");
+    }
+    *array = grown;
+    *capacity = wanted;
+    return OK;
+}

@@ -1,0 +1,47 @@
+/* 8-bit RGB pictures: reading, writing, and Darknet's ways to the network's input and back. */
+#ifndef DATA_IMAGE_H
+#define DATA_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "kernels/tensor.h"
+
+struct image {
+    int w, h;
+    unsigned char *rgb; /* [h][w][3], owned */
+};
+
+/* Most pixels a picture may have (bombs); checked from the header before decoding. */
+enum { IMAGE_MAX_PIXELS = 256 * 1024 * 1024 };
+
+/* By content (JPEG, PNG, BMP, GIF first frame, TGA, PSD, PNM); grey, alpha (dropped, as Darknet), palette and 16-bit
+ * become 8-bit RGB. ERR_IO / ERR_FORMAT with the path and the reason. Thread-safe. */
+NODISCARD enum result image_read(const char *path, struct image *image, struct error *err);
+NODISCARD enum result image_decode(const char *path, const unsigned char *bytes, size_t size,
+                                   struct image *image, struct error *err);
+/* By extension: .png .jpg .jpeg .bmp .tga; written to a temporary file and renamed. */
+NODISCARD enum result image_write(const char *path, const struct image *image, struct error *err);
+NODISCARD enum result image_new(int w, int h, struct image *image, struct error *err);
+void image_free(struct image *image); /* accepts a zeroed struct */
+
+/* How a picture was fitted into the network input; what boxes need to find back. */
+struct image_fit {
+    int image_w, image_h;
+    int net_w, net_h;
+    int offset_x, offset_y, inner_w, inner_h; /* stretch: 0, 0, net_w, net_h */
+};
+
+/* Fit into image `n` of the channels-last input tensor (c = 3 or 1), values v / 255 in [0, 1], bilinear
+ * with aligned corners as Darknet: source x = x * (w_in - 1) / (w_out - 1), horizontal pass first.
+ * letterbox keeps the aspect ratio on grey 0.5 (darknet-spec 4.3). Thread-safe; serial. ERR_MEMORY only. */
+NODISCARD enum result image_to_input(const struct image *image, bool letterbox,
+                                     const struct tensor *input, int n, struct image_fit *fit,
+                                     struct error *err);
+
+/* A plain resize of the 8-bit picture by the same sampling (thumbnails, crops). */
+NODISCARD enum result image_resize(const struct image *image, int w, int h, struct image *out,
+                                   struct error *err);
+
+#endif

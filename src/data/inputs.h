@@ -1,0 +1,35 @@
+/* What the user names as inputs: pictures, folders, globs, list files, "-" for stdin. */
+#ifndef DATA_INPUTS_H
+#define DATA_INPUTS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* A stream of picture paths in a stable order. Memory does not grow with what has been delivered:
+ * lists and stdin are read line by line, folders one directory at a time. */
+struct inputs;
+
+/* args[count]: file | folder (recursive, sorted by name) | glob pattern | list.txt | "-". A named thing
+ * that does not exist is an item too: reading it will fail and cost only itself. ERR_ARG if count is 0. */
+NODISCARD enum result inputs_open(const char *const *args, size_t count, struct inputs **inputs,
+                                  struct error *err);
+
+struct input_item {
+    char path[4096];     /* to open */
+    char relative[4096]; /* under the folder argument it came from; else the base name: for mirrored output */
+    char origin[4200];   /* "list.txt:12" for messages, empty if named on the command line */
+};
+
+/* 1 = an item, 0 = the end, -1 = a list or folder could not be read or a line is unusable (err says which; the
+ * stream goes on). */
+int inputs_next(struct inputs *inputs, struct input_item *item, struct error *err);
+
+void inputs_close(struct inputs *inputs);
+
+/* Lines of a names file: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. ERR_FORMAT if
+ * empty or binary. *names is an array of *count strings in one block (mem_free once). */
+NODISCARD enum result names_read(const char *path, char ***names, size_t *count, struct error *err);
+
+#endif

@@ -1,0 +1,34 @@
+/* From a network's raw detections to boxes on the picture: mapping back, suppression, filters. */
+#ifndef DETECT_DETECT_H
+#define DETECT_DETECT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "data/image.h"
+#include "layers/layer.h"
+
+struct detect_options {
+    float threshold;     /* objectness and confidence must exceed it */
+    float iou_threshold; /* overlap above which the weaker box goes; >= 1 keeps all */
+    bool agnostic;       /* suppress across classes */
+    int max_detections;  /* per picture, best first; 0 = all */
+    const bool *classes; /* [class count] wanted; NULL = all */
+    enum nms_kind nms_kind;
+    float beta_nms;
+};
+
+/* Network-input fractions to fractions of the picture, undoing letterbox (darknet-spec 4.3). Unclipped. */
+void detect_to_image(struct detection_list *list, const struct image_fit *fit);
+
+/* Suppress, filter and sort in place: confidence descending; ties by class, then candidate number.
+ * Darknet's order: class by class, stable by descending confidence, overlap by nms_kind on picture
+ * fractions (as `detector test` with relative coordinates): default IoU; greedynms IoU - (d/c)^0.6; diounms
+ * IoU - (d/c)^beta_nms. */
+NODISCARD enum result detect_suppress(struct detection_list *list,
+                                      const struct detect_options *options, struct error *err);
+
+/* Picture fractions to clipped pixel corners. */
+struct box_xyxy_px detect_box_px(const struct box_cxcywh_norm *box, int image_w, int image_h);
+
+#endif

@@ -1,0 +1,65 @@
+/* Convolution on channels-last tensors, whole operations: algorithm choice, weight packing, running.
+ *
+ * out[n, oy, ox, k] = act( scale[k] * sum_{r,s,c} in[n, oy*stride_y - pad_y + r*dilation,
+ *                                                     ox*stride_x - pad_x + s*dilation, c] * w[k,c,r,s]
+ *                          + shift[k] )
+ * (cross-correlation, zeros outside; group g maps input channels [g*C/G, ...) to filters [g*K/G, ...)).
+ *
+ * Algorithms: CONV_INDIRECT = indirect GEMM (pointer table per block of output pixels, no im2col;
+ * Dukhan 2019, arXiv:1907.02129) over weights packed into panels; CONV_WINOGRAD = F(4x4, 3x3) around
+ * the same register tile (Lavin & Gray 2015, arXiv:1509.09308); CONV_DEPTHWISE = vectors along channels.
+ * The choice depends on the geometry alone, never on batch size or thread count; every output element
+ * is computed by the same operations in the same order wherever it lies in a batch or tile, so an
+ * image's result does not depend on its batch mates. */
+#ifndef KERNELS_CONV_H
+#define KERNELS_CONV_H
+
+#include "kernels/activation.h"
+#include "kernels/tensor.h"
+
+struct kernels;
+
+struct conv_geometry {
+    int in_h, in_w, in_c;
+    int filters, groups;
+    int kernel_h, kernel_w;
+    int stride_y, stride_x;
+    int pad_y, pad_x; /* rows and columns of zeros before the first pixel */
+    int dilation;
+    int out_h, out_w;
+};
+
+enum conv_algorithm { CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE };
+
+struct conv_epilogue {
+    const float *scale; /* [filters]; NULL = 1 */
+    const float *shift; /* [filters]; NULL = 0 */
+    enum activation act;
+};
+
+/* The fastest algorithm for this geometry on these kernels. allow_winograd = 0 keeps to the exact-order
+ * direct kernels (--no-winograd). */
+enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g,
+                                bool allow_winograd);
+
+/* Floats that conv_pack writes. */
+size_t conv_packed_floats(const struct kernels *kern, const struct conv_geometry *g,
+                          enum conv_algorithm algorithm);
+
+/* weights: [filters][in_c / groups][kernel_h][kernel_w], Darknet's order, any 4-byte alignment.
+ * packed: 64-byte aligned. Runs in parallel. */
+void conv_pack(const struct kernels *kern, const struct conv_geometry *g,
+               enum conv_algorithm algorithm, const float *weights, float *packed);
+
+/* Scratch bytes conv_forward needs in all, for parallel_threads() threads. */
+size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                          enum conv_algorithm algorithm);
+
+/* in: [n, in_h, in_w, in_c]; out: [n, out_h, out_w, filters], not overlapping in. scratch: 64-byte
+ * aligned. Allocates nothing, cannot fail. */
+void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
+                  enum conv_algorithm algorithm, const float *packed,
+                  const struct conv_epilogue *epilogue, const struct tensor *in,
+                  const struct tensor *out, void *scratch);
+
+#endif

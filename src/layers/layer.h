@@ -1,0 +1,158 @@
+/* The layer contract: one const struct layer_ops per [section] kind, one file per kind, one row in
+ * layer.c's registry. A layer is described completely before anything runs:
+ *
+ *   parse   keys of the section into private state; names its inputs
+ *   shape   input shapes to output shape; the last step that can reject a network; called again when
+ *           the network's input size changes
+ *   params  declares parameter tensors in .weights file order
+ *   plan    what it needs at run time on given kernels: packed weights, scratch, where its output may lie
+ *   prepare packs weights (after they were loaded, and again when they change)
+ *   forward / backward   run: return void, allocate nothing, cannot fail, the layer is const
+ *
+ * Only what a caller may touch is here; each kind's private struct is defined in its own .c file. */
+#ifndef LAYERS_LAYER_H
+#define LAYERS_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kernels/kernels.h"
+#include "kernels/tensor.h"
+#include "layers/box.h"
+
+struct cfg_section;
+struct layer;
+
+/* What every layer may know of the whole network. */
+struct net_size {
+    int w, h, c;
+};
+
+enum { LAYER_MAX_PARAMS = 6, LAYER_IMAGE = -1 /* as an input: the network's image */ };
+
+/* One parameter tensor. Roles are the words of the .weights format. */
+struct param {
+    const char *role; /* "biases", "scales", "rolling_mean", "rolling_variance", "weights" */
+    size_t count;
+    float *data;       /* count floats in the layer's parameter block; NULL before allocation */
+    bool is_statistic; /* moved by batch statistics, never by the optimiser */
+    bool decays;       /* weight decay applies */
+    float initial;     /* value before loading, for everything but "weights" */
+};
+
+struct layer {
+    const struct layer_ops *ops;
+    int index;                   /* Darknet's layer number */
+    struct cfg_section *section; /* where it stands in the cfg; outlives the layer */
+    const struct net_size *net;  /* the network's current input size */
+    int *inputs;                 /* producers: layer numbers below index, or LAYER_IMAGE */
+    int input_count;
+    struct shape *input_shapes; /* [input_count], filled before shape() */
+    struct shape out;
+    struct param params[LAYER_MAX_PARAMS];
+    int param_count;
+    void *state; /* ops->state_bytes, zeroed */
+};
+
+/* Where a layer's output may lie. */
+enum output_place {
+    PLACE_OWN,      /* its own buffer; forward writes every element */
+    PLACE_IN_PLACE, /* as OWN, and may lie over input 0 if that has no other reader */
+    PLACE_VIEW,     /* is channels [view_channel, view_channel + out.c) of input 0: nothing runs */
+    PLACE_CONCAT,   /* inputs side by side along channels; producers write there directly where they
+                       can, forward copies the others */
+};
+
+/* Filled by ops->plan. */
+struct layer_plan {
+    enum output_place place;
+    int view_channel;
+    int choice;             /* the kind's own: e.g. enum conv_algorithm */
+    size_t prepared_floats; /* packed weights and the like, for the life of the plan */
+    size_t scratch_bytes;   /* shared by all layers, free after each forward */
+};
+
+struct plan_limits {
+    const struct kernels *kernels;
+    bool allow_winograd;
+};
+
+/* What forward works on. */
+struct exec {
+    const struct kernels *kernels;
+    const struct tensor *inputs; /* [input_count] */
+    struct tensor out;
+    float *prepared; /* 64-byte aligned */
+    void *scratch;   /* 64-byte aligned */
+    int choice;
+};
+
+struct layer_ops {
+    const char *name;          /* section name without brackets */
+    const char *const *aliases; /* NULL-terminated, or NULL */
+    size_t state_bytes;
+
+    enum result (*parse)(struct layer *l, struct error *err);
+    void (*destroy)(struct layer *l); /* frees what parse put into state; NULL if nothing */
+    enum result (*shape)(struct layer *l, struct error *err);
+    enum result (*params)(struct layer *l, struct error *err); /* NULL: none */
+    void (*plan)(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p);
+    void (*prepare)(const struct layer *l, const struct exec *e); /* NULL: nothing to pack */
+    void (*forward)(const struct layer *l, const struct exec *e); /* NULL with PLACE_VIEW */
+
+    /* Multiply-adds times two as Darknet counts them (darknet-spec section 11); NULL = 0. */
+    double (*flops)(const struct layer *l);
+    /* The middle columns of `yolo info`: filters, size/stride, source layers. NULL: blank. */
+    void (*describe)(const struct layer *l, char *text, size_t size);
+
+    /* Detection heads only: append every (box, class) of image `image` in the head's output whose
+     * objectness and confidence both exceed threshold (strictly; NaN does not), boxes as fractions of
+     * the network input, cells row-major, anchors innermost. */
+    enum result (*detect)(const struct layer *l, const struct tensor *out, int image,
+                          float threshold, struct detection_list *list, struct error *err);
+    const struct head_info *(*head)(const struct layer *l); /* heads only */
+};
+
+enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
+
+/* What the outside needs to know of a detection head. */
+struct head_info {
+    int classes;
+    enum nms_kind nms_kind;
+    float beta_nms;
+};
+
+/* All kinds, NULL-terminated. */
+extern const struct layer_ops *const layer_kinds[];
+
+/* By section name or alias; NULL if unknown. */
+const struct layer_ops *layer_find(const char *section_name);
+
+/* Helpers for the kinds. */
+
+/* Resolve `count` Darknet references of the option `key` (negative = relative) and store them as the
+ * layer's inputs; `with_previous` puts layer index-1 in front. ERR_CFG with path:line if one does not
+ * point to an earlier layer. */
+NODISCARD enum result layer_set_inputs(struct layer *l, const char *key, const int *references,
+                                       size_t count, bool with_previous, struct error *err);
+
+/* Declare the next parameter in file order. ERR_CFG if count overflows. */
+NODISCARD enum result layer_add_param(struct layer *l, const char *role, size_t count,
+                                      struct error *err);
+/* By role; NULL if the layer has none. */
+const struct param *layer_param(const struct layer *l, const char *role);
+
+/* Read the key "activation" (fallback as Darknet's for the kind). Unknown names are ERR_CFG with a list. */
+NODISCARD enum result layer_activation(struct layer *l, enum activation fallback,
+                                       enum activation *act, struct error *err);
+
+/* ERR_CFG / ERR_UNSUPPORTED at the section's line with "[kind] layer N: " in front. */
+enum result layer_error(const struct layer *l, enum result code, struct error *err, const char *fmt,
+                        ...) PRINTF_LIKE(4, 5);
+
+/* ERR_UNSUPPORTED unless the integer key is absent or 0. */
+NODISCARD enum result layer_refuse_key(struct layer *l, const char *key, struct error *err);
+
+#endif

@@ -1,0 +1,77 @@
+/* A network: the layer list of a cfg with shapes and parameters. Knows nothing of buffers: plan.h. */
+#ifndef NET_NETWORK_H
+#define NET_NETWORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "layers/layer.h"
+#include "net/cfg.h"
+
+/* [net]: every key of darknet-spec 1.4 that acts on a CPU, validated when the cfg is read. */
+struct net_options {
+    int batch, subdivisions;
+    int width, height, channels;
+    bool letter_box;
+    /* training */
+    float momentum, decay, learning_rate, learning_rate_min;
+    int burn_in, max_batches;
+    float power;
+    const char *policy; /* one of Darknet's names, checked */
+    int *steps;
+    float *scales;
+    size_t step_count;
+    int step;
+    float scale, gamma;
+    int sgdr_cycle;
+    float sgdr_mult;
+    float angle, aspect, saturation, exposure, hue;
+    bool flip, mosaic, mixup, cutmix, mosaic_bound;
+    float blur, gaussian_noise, label_smooth_eps, ema_alpha;
+    int resize_step;
+    bool adam;
+    float adam_b1, adam_b2, adam_eps;
+};
+
+struct network {
+    struct cfg cfg;
+    struct net_options options;
+    struct net_size size;
+    struct layer *layers;
+    int layer_count;
+    uint64_t seen;     /* images, from the weights header; 0 before */
+    int loaded_layers; /* layers 0 .. loaded_layers-1 have their parameters from a file */
+};
+
+/* Read a cfg and settle every shape. width/height 0 = the cfg's. No parameter memory yet.
+ * Warnings (unused keys, odd values) go to the log. *net must be zeroed; free with network_free,
+ * also after an error. */
+NODISCARD enum result network_read(const char *cfg_path, int width, int height, struct network *net,
+                                   struct error *err);
+/* The same from memory; `path` is only for messages. */
+NODISCARD enum result network_parse(const char *path, const char *text, size_t size, int width,
+                                    int height, struct network *net, struct error *err);
+void network_free(struct network *net);
+
+/* Settle the shapes for another input size. Multiples of the largest stride are not required (Darknet
+ * takes any size whose routes fit), but route and shortcut mismatches are ERR_CFG. */
+NODISCARD enum result network_resize(struct network *net, int width, int height, struct error *err);
+
+/* Parameter memory for all layers, one block a layer, page-aligned, set to each param's initial value
+ * ("weights" to zero). Checks the total against overflow. */
+NODISCARD enum result network_allocate(struct network *net, struct error *err);
+
+/* Give a layer's parameter block back (an inference plan has packed it); its data pointers become NULL. */
+void network_release(struct network *net, int layer);
+
+/* Floats that the .weights payload of layers [0, layers) holds, and how many of them are trainable
+ * (statistics are not). */
+size_t network_param_floats(const struct network *net, int layers, size_t *trainable);
+
+double network_flops(const struct network *net); /* one image, Darknet's count */
+
+/* The last head of the network decides the nms kind (Darknet). NULL if there is no detection head. */
+const struct head_info *network_head(const struct network *net);
+
+#endif

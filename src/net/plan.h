@@ -1,0 +1,57 @@
+/* A plan: a network made ready to run forward on given kernels and batch size. All memory is settled
+ * here: packed weights, one block for all activations (reused by liveness; concatenations and channel
+ * groups are views), one scratch block. Running a plan allocates nothing and cannot fail. */
+#ifndef NET_PLAN_H
+#define NET_PLAN_H
+
+#include "base/error.h"
+#include "net/network.h"
+
+struct plan;
+
+struct plan_options {
+    int batch;            /* images at most per forward */
+    bool no_winograd;     /* direct kernels only */
+    bool keep_outputs;    /* every layer keeps its own output until the next forward (dump, tests) */
+    bool release_weights; /* give each layer's raw parameters back once packed: inference only */
+};
+
+struct plan_memory {
+    size_t prepared_bytes, activation_bytes, scratch_bytes;
+    size_t unshared_bytes; /* what the activations would take without reuse */
+};
+
+/* Build and (if parameters are allocated) pack. The network must outlive the plan and keep its size. */
+NODISCARD enum result plan_build(struct network *net, const struct kernels *kern,
+                                 const struct plan_options *options, struct plan **plan,
+                                 struct error *err);
+void plan_free(struct plan *plan);
+
+/* Only the figures: nothing is allocated. For `info`. */
+NODISCARD enum result plan_measure(const struct network *net, const struct kernels *kern,
+                                   const struct plan_options *options, struct plan_memory *memory,
+                                   struct error *err);
+
+struct plan_memory plan_memory(const struct plan *plan);
+
+/* The tensor [batch, height, width, channels] to fill before a forward. Values in [0, 1]. */
+const struct tensor *plan_input(const struct plan *plan);
+
+/* Run all layers on the first `images` of the input; 1 <= images <= batch. */
+void plan_forward(struct plan *plan, int images);
+
+/* Run one layer (bench, dump): call in order from 0 after plan_begin. */
+void plan_begin(struct plan *plan, int images);
+void plan_forward_layer(struct plan *plan, int layer);
+
+/* A layer's output. Valid after a forward if the layer is a head, the last layer, or keep_outputs. */
+const struct tensor *plan_output(const struct plan *plan, int layer);
+
+/* The name of what the layer runs: "winograd", "indirect", "depthwise", "view", ... for info and bench. */
+const char *plan_algorithm(const struct plan *plan, int layer);
+
+/* All detections of one image over all heads, in layer order. */
+NODISCARD enum result plan_detect(const struct plan *plan, int image, float threshold,
+                                  struct detection_list *list, struct error *err);
+
+#endif
