@@ -26,16 +26,16 @@ CFLAGS := -O1 -g
 ALL_CFLAGS += -fsanitize=thread
 endif
 
-ISA_SOURCES := src/kernels/avx2.c src/kernels/avx512.c
+ISA_SOURCES := $(wildcard src/kernels/avx2_*.c src/kernels/avx512_*.c)
 SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.c))
 ifneq ($(filter x86_64%,$(MACHINE)),)
-SOURCES += $(wildcard $(ISA_SOURCES))
+SOURCES += $(ISA_SOURCES)
 DEFS += -DHAVE_X86_KERNELS=1
 else
 DEFS += -DHAVE_X86_KERNELS=0
 endif
-$(BUILD)/src/kernels/avx2.o:   ISA_FLAGS := -mavx2 -mfma
-$(BUILD)/src/kernels/avx512.o: ISA_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
+$(BUILD)/src/kernels/avx2_%.o:   ISA_FLAGS := -mavx2 -mfma
+$(BUILD)/src/kernels/avx512_%.o: ISA_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libyolo.a

@@ -2,7 +2,7 @@
  *
  * kernels_select fills a table at start: scalar first (the truth, plain C that any compiler vectorises),
  * then AVX2 + FMA, then AVX-512 override what they do better. The table is const afterwards and passed
- * down; nothing tests the CPU inside a loop. Only avx2.c and avx512.c include <immintrin.h>.
+ * down; nothing tests the CPU inside a loop. Only avx2_* and avx512_* files include <immintrin.h>.
  *
  * Counts are in elements. Pointers need 4-byte alignment unless said otherwise. Nothing reads or
  * writes outside the given ranges (masks, no overread). */
