@@ -102,6 +102,8 @@ struct layer_ops {
     void (*prepare)(const struct layer *l, const struct exec *e); /* NULL: nothing to pack */
     void (*forward)(const struct layer *l, const struct exec *e); /* NULL with PLACE_VIEW */
 
+    const char *const *choice_names; /* what layer_plan.choice means, for people; NULL: nothing to say */
+
     /* Multiply-adds times two as Darknet counts them (darknet-spec section 11); NULL = 0. */
     double (*flops)(const struct layer *l);
     /* The middle columns of `yolo info`: filters, size/stride, source layers. NULL: blank. */
