@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# The rules of docs/architecture.md that a machine can check: scripts/lint.sh [--quick]
+#
+#   floors        an include points to the own floor or a lower one; net/ and data/ do not meet,
+#                 nor do train/ and eval/; layers/ sees nothing of floor 3 but net/cfg.h
+#   places        stb only in data/, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
+#                 base/memory.c, exit only in cli/main.c
+#   own header    foo.c includes foo.h before anything else
+#   headers       each one compiles alone
+#   size          no source over 700 lines
+#   left-overs    no markers of unfinished work, no disabled code, no paths of one machine
+#   scripts       shellcheck, where it is installed (left out by --quick)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+faults=$(mktemp) || exit 1
+trap 'rm -f "$faults"' EXIT
+shopt -s nullglob globstar
+sources=(src/*/*.[ch])
+texts=(src/**/*.[ch] tests/**/*.[ch] tests/**/*.sh tests/**/*.py scripts/*.sh docs/*.md README.md
+    Makefile .ci/run)
+
+# One pass over the C sources with comments removed.
+awk '
+function fault(text) { printf "%s:%d: %s\n", FILENAME, FNR, text }
+function floor_of(folder) { return folder in floors ? floors[folder] : -1 }
+BEGIN {
+    split("base 0 kernels 1 layers 2 net 3 data 3 detect 4 train 4 eval 4 cli 5", t, " ")
+    for (i = 1; i in t; i += 2) {
+        floors[t[i]] = t[i + 1]
+    }
+    split("net data data net train eval eval train", t, " ")
+    for (i = 1; i in t; i += 2) {
+        strangers[t[i] " " t[i + 1]] = 1
+    }
+}
+FNR == 1 {
+    in_comment = 0
+    includes = 0
+    split(FILENAME, part, "/")
+    folder = part[2]
+    name = part[3]
+    if (floor_of(folder) < 0) {
+        fault("folder " folder "/ stands on no floor (docs/architecture.md, scripts/lint.sh)")
+    }
+    own = FILENAME
+    sub(/\.c$/, ".h", own)
+    has_own = own != FILENAME && (getline line < own) > 0
+    close(own)
+    own = folder "/" substr(own, length("src/" folder "/") + 1)
+}
+{
+    line = $0
+    code = ""
+    while (line != "") { # what remains of the line outside comments
+        if (in_comment) {
+            end = index(line, "*/")
+            if (!end) {
+                break
+            }
+            in_comment = 0
+            line = substr(line, end + 2)
+            continue
+        }
+        if (match(line, /\/\*|\/\//)) {
+            code = code substr(line, 1, RSTART - 1)
+            in_comment = substr(line, RSTART, 2) == "/*"
+            line = in_comment ? substr(line, RSTART + 2) : ""
+        } else {
+            code = code line
+            line = ""
+        }
+    }
+}
+code ~ /^[ \t]*#[ \t]*include/ {
+    target = code
+    sub(/^[^<"]*[<"]/, "", target)
+    sub(/[>"].*$/, "", target)
+    includes++
+    if (includes == 1 && has_own && target != own) {
+        fault("the first include must be \"" own "\"")
+    }
+    split(target, part, "/")
+    if (target ~ /(^|\/)stb_[a-z_]*\.h$/ && folder != "data") {
+        fault(target " belongs to data/ only")
+    }
+    if (target ~ /^[a-z0-9]*intrin\.h$/ && !(folder == "kernels" && name ~ /^avx(2|512)_/)) {
+        fault(target " belongs to kernels/avx2_* and kernels/avx512_* only")
+    }
+    if (code ~ /"/ && target ~ /\//) {
+        if (floor_of(part[1]) > floor_of(folder) && !(folder == "layers" && target == "net/cfg.h")) {
+            fault(folder "/ includes " target " of a higher floor")
+        }
+        if ((folder " " part[1]) in strangers) {
+            fault(folder "/ and " part[1] "/ do not include each other: " target)
+        }
+    }
+    next
+}
+{
+    bare = code
+    gsub(/"([^"\\]|\\.)*"/, "\"\"", bare)
+    if (FILENAME != "src/base/memory.c" &&
+        bare ~ /(^|[^A-Za-z0-9_.>])(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|strdup|strndup|asprintf|vasprintf|alloca)[ \t]*\(/) {
+        fault("only base/memory.c allocates and frees: use mem_alloc, mem_free, mem_strdup")
+    }
+    if (FILENAME != "src/cli/main.c" && bare ~ /(^|[^A-Za-z0-9_.>])(exit|_exit|_Exit|abort|quick_exit)[ \t]*\(/) {
+        fault("only cli/main.c exits: return a result")
+    }
+    if (bare ~ /^[ \t]*#[ \t]*if[ \t]+0([ \t]|$)/) {
+        fault("disabled code")
+    }
+}' "${sources[@]}" >>"$faults"
+
+for file in src/**/*.[ch] tests/**/*.[ch] tests/**/*.sh tests/**/*.py scripts/*.sh; do
+    lines=$(wc -l <"$file")
+    if [ "$lines" -gt 700 ]; then
+        echo "$file:$lines: more than 700 lines" >>"$faults"
+    fi
+done
+
+# The patterns are split so that this file does not find itself.
+markers='\b(TO''DO|FIX''ME|XX''X|HA''CK)\b'
+grep -sHnE "$markers" "${texts[@]}" | sed 's/$/   <- left-over marker/' >>"$faults"
+machine='/wo''rk/|/tmp/w''t|/ro''ot/|/ho''me/[a-z]'
+grep -sHnE "$machine" "${texts[@]}" | sed 's/$/   <- path of one machine/' >>"$faults"
+
+for header in src/*/*.h; do
+    if ! "${CC:-gcc}" -std=c11 -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Wall -Wextra \
+        -Wno-unused -Werror -fsyntax-only -x c "$header" >"$faults.gcc" 2>&1; then
+        echo "$header:1: does not compile alone: $(grep -m1 error "$faults.gcc")" >>"$faults"
+    fi
+    rm -f "$faults.gcc"
+done
+
+if [ "${1:-}" != --quick ]; then
+    if command -v shellcheck >/dev/null; then
+        shellcheck scripts/*.sh .ci/run tests/cli/*.sh >>"$faults" 2>&1
+    else
+        echo "lint: shellcheck is not installed; scripts not checked" >&2
+    fi
+fi
+
+if [ -s "$faults" ]; then
+    cat "$faults"
+    echo "lint: $(grep -c '' "$faults") line(s) of faults" >&2
+    exit 1
+fi
