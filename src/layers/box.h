@@ -25,6 +25,18 @@ struct detection {
     int candidate; /* number of the predictor box within the image, in Darknet's order */
 };
 
+/* A labelled object: the box as fractions of the network input. */
+struct truth {
+    struct box_cxcywh_norm box;
+    int class_id;
+};
+
+/* The objects of one image; items belong to the loader. */
+struct truth_set {
+    const struct truth *items;
+    size_t count;
+};
+
 /* Growing list; owns items. */
 struct detection_list {
     struct detection *items;

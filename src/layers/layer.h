@@ -38,7 +38,9 @@ struct param {
     size_t count;
     float *data;       /* count floats in the layer's parameter block; NULL before allocation */
     bool is_statistic; /* moved by batch statistics, never by the optimiser */
+    bool is_affine;    /* gamma or beta of a batch norm */
     bool decays;       /* weight decay applies */
+    size_t fan_in;     /* inputs one output value depends on; 0: `initial` is used, nothing random */
     float initial;     /* value before loading, for everything but "weights" */
 };
 
@@ -56,6 +58,32 @@ struct layer {
     void *state; /* ops->state_bytes, zeroed */
 };
 
+/* What a layer does in a plan. Plans for inference use MODE_INFER throughout; for training one function
+ * (net/modes.h) decides, per stage, and everything else only reads. "Frozen weights with moving
+ * statistics" exists only as MODE_ADAPT, which must be asked for in words. */
+enum layer_mode {
+    MODE_INFER,   /* the inference code; nothing saved, no gradient through it */
+    MODE_FROZEN,  /* nothing moves; stored statistics; the gradient passes */
+    MODE_AFFINE_FROZEN, /* weights move; gamma, beta and statistics keep (bn=frozen) */
+    MODE_TUNE,    /* weights, gamma, beta move; stored statistics (bn=eval) */
+    MODE_TRAIN,   /* all moves; batch statistics, running statistics follow */
+    MODE_ADAPT,   /* legacy: weights keep, batch statistics, running statistics follow */
+    MODE_COUNT
+};
+
+struct mode_rules {
+    const char *name;
+    bool moves_weights;   /* everything but batch-norm affine parameters and statistics */
+    bool moves_affine;    /* gamma, beta */
+    bool uses_batch;      /* normalises with the batch's statistics and updates the running ones */
+    bool is_training;     /* dropout drops */
+    bool keeps_backward;  /* saves what backward needs */
+};
+extern const struct mode_rules mode_rules[MODE_COUNT];
+
+/* Whether the optimiser may touch this parameter in this mode. Statistics: never. */
+bool mode_moves(enum layer_mode mode, const struct param *param);
+
 /* Where a layer's output may lie. */
 enum output_place {
     PLACE_OWN,      /* its own buffer; forward writes every element */
@@ -71,12 +99,19 @@ struct layer_plan {
     int view_channel;
     int choice;             /* the kind's own: e.g. enum conv_algorithm */
     size_t prepared_floats; /* packed weights and the like, for the life of the plan */
-    size_t scratch_bytes;   /* shared by all layers, free after each forward */
+    size_t scratch_bytes;   /* shared by all layers, free after each forward or backward */
+    /* Modes that keep for backward: */
+    size_t saved_floats;             /* written by forward, read by backward (whole batch) */
+    size_t prepared_backward_floats; /* weights packed for the data gradient */
+    bool backward_needs_input, backward_needs_output;
 };
 
 struct plan_limits {
     const struct kernels *kernels;
     bool allow_winograd;
+    int batch;
+    enum layer_mode mode;
+    bool passes_gradient; /* an ancestor moves: the gradient with respect to the inputs is wanted */
 };
 
 /* What forward works on. */
@@ -87,6 +122,28 @@ struct exec {
     float *prepared; /* 64-byte aligned */
     void *scratch;   /* 64-byte aligned */
     int choice;
+    enum layer_mode mode;
+
+    /* Modes that keep for backward; NULL elsewhere. */
+    float *saved;
+    float *prepared_backward;
+    struct tensor out_grad;            /* dL/dout; backward may overwrite it */
+    const struct tensor *input_grads;  /* [input_count]; data NULL: not wanted */
+    const bool *grad_adds;             /* [input_count]; true: add to what is there; false: write.
+                                          input_grads[k] may be the very memory of out_grad (in place,
+                                          views, placed concatenations): then it is already there */
+    float *param_grads[LAYER_MAX_PARAMS]; /* by params[] index; NULL: not wanted; backward adds */
+    float *stats[LAYER_MAX_PARAMS];    /* running statistics that forward may write; NULL unless
+                                          rules say uses_batch */
+    float bn_momentum;                 /* running = (1 - m) running + m batch */
+    uint64_t seed;                     /* of this step; dropout draws from (seed, layer, element) */
+};
+
+/* Loss of one head over one mini-batch, summed (not averaged) over its images. */
+struct loss_parts {
+    double box, objectness, classes; /* the parts; total = their sum */
+    double iou_sum;                  /* over assignments */
+    size_t assignments, truths;
 };
 
 struct layer_ops {
@@ -115,6 +172,15 @@ struct layer_ops {
     enum result (*detect)(const struct layer *l, const struct tensor *out, int image,
                           float threshold, struct detection_list *list, struct error *err);
     const struct head_info *(*head)(const struct layer *l); /* heads only */
+
+    /* dL/dout to dL/dinputs and parameter gradients; NULL for heads, whose loss does it, and for kinds
+     * that cannot be trained. Runs after every consumer's backward. */
+    void (*backward)(const struct layer *l, const struct exec *e);
+    /* Heads: the loss of the mini-batch in e->out against truths[e->out.n] added to *parts; writes (or
+     * adds, grad_adds) dL/dinput to input_grads[0] if wanted. dL/dx of the SUM over the mini-batch's
+     * images; the optimiser divides by the batch. */
+    void (*loss)(const struct layer *l, const struct exec *e, const struct truth_set *truths,
+                 struct loss_parts *parts);
 };
 
 enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };

@@ -14,10 +14,13 @@ struct plan_options {
     bool no_winograd;     /* direct kernels only */
     bool keep_outputs;    /* every layer keeps its own output until the next forward (dump, tests) */
     bool release_weights; /* give each layer's raw parameters back once packed: inference only */
+    const enum layer_mode *modes; /* [layer_count], training; NULL: MODE_INFER throughout */
+    float bn_momentum;            /* for modes that use batch statistics */
 };
 
 struct plan_memory {
     size_t prepared_bytes, activation_bytes, scratch_bytes;
+    size_t gradient_bytes; /* of parameters */
     size_t unshared_bytes; /* what the activations would take without reuse */
 };
 
@@ -49,6 +52,24 @@ const struct tensor *plan_output(const struct plan *plan, int layer);
 
 /* The name of what the layer runs: "winograd", "indirect", "depthwise", "view", ... for info and bench. */
 const char *plan_algorithm(const struct plan *plan, int layer);
+
+/* Training plans (options.modes): one mini-batch is forward, loss, backward; gradients add up over
+ * mini-batches until plan_zero_gradients. Everything here allocates nothing and cannot fail. */
+
+/* Pack the moving layers' weights again after an update. */
+void plan_repack(struct plan *plan);
+/* The step's seed, from which dropout draws. */
+void plan_set_seed(struct plan *plan, uint64_t seed);
+/* Sum of the heads' losses against truths[images], per head in layer order into parts (as many as the
+ * network has heads), and their gradients. After plan_forward(plan, batch). */
+void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *parts);
+void plan_backward(struct plan *plan);
+void plan_zero_gradients(struct plan *plan);
+/* Gradient of params[param] of a layer: count floats; NULL if it does not move in this plan. */
+float *plan_gradient(const struct plan *plan, int layer, int param);
+enum layer_mode plan_mode(const struct plan *plan, int layer);
+/* dL/doutput of a layer during backward: tests only. */
+const struct tensor *plan_output_gradient(const struct plan *plan, int layer);
 
 /* All detections of one image over all heads, in layer order. */
 NODISCARD enum result plan_detect(const struct plan *plan, int image, float threshold,
