@@ -1,0 +1,25 @@
+/* Random numbers that are a function of where they are drawn: no global state, cheap to fork. */
+#ifndef BASE_RNG_H
+#define BASE_RNG_H
+
+#include <stdint.h>
+
+/* xoshiro256** (Blackman & Vigna 2018, arXiv:1805.01407), seeded by splitmix64. */
+struct rng {
+    uint64_t s[4];
+};
+
+/* Streams of different (seed, a, b) are independent. */
+struct rng rng_make(uint64_t seed, uint64_t a, uint64_t b);
+
+uint64_t rng_next(struct rng *rng);
+/* [0, 1), 24 bits: every value exact in float. */
+float rng_unit(struct rng *rng);
+/* [low, high). */
+float rng_uniform(struct rng *rng, float low, float high);
+/* [0, bound), without modulo bias; bound > 0. */
+uint64_t rng_below(struct rng *rng, uint64_t bound);
+/* Standard normal. */
+float rng_normal(struct rng *rng);
+
+#endif
