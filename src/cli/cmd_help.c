@@ -1,0 +1,68 @@
+#include "cli/cmd.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+const struct command *const commands[] = {
+    &cmd_help,
+    NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0 || word_in(commands[i]->aliases, name)) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+enum result command_unknown(const char *name, struct error *err)
+{
+    int best = INT_MAX;
+    const char *nearest = NULL;
+    for (size_t i = 0; commands[i]; i++) {
+        if (suggestion_improves(name, commands[i]->name, &best)) {
+            nearest = commands[i]->name;
+        }
+    }
+    error_set(err, ERR_ARG, "unknown command %s", name);
+    if (nearest) {
+        return error_hint(err, "did you mean %s?", nearest);
+    }
+    return error_hint(err, "see: yolo help");
+}
+
+static void print_overview(void)
+{
+    printf("Usage: yolo COMMAND [arguments] [options]\n\nCommands:\n");
+    for (size_t i = 0; commands[i]; i++) {
+        printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
+    }
+    printf(
+        "\n`yolo help COMMAND` tells everything about one command; `yolo --version` the version.\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong file, 3 done but some inputs "
+        "failed,\n"
+        "130 interrupted.\n");
+}
+
+static enum result run_help(int argc, char **argv, int *status, struct error *err)
+{
+    if (argc == 0 || strcmp(argv[0], "help") == 0 || argv[0][0] == '-') {
+        print_overview();
+        return OK;
+    }
+    const struct command *command = command_find(argv[0]);
+    if (!command) {
+        return command_unknown(argv[0], err);
+    }
+    char option[] = "--help";
+    char *words[] = {option, NULL};
+    return command->run(1, words, status, err);
+}
+
+const struct command cmd_help = {"help", "", "this list, or one command's page", run_help};

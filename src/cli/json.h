@@ -1,0 +1,23 @@
+/* JSON out, through cJSON. */
+#ifndef CLI_JSON_H
+#define CLI_JSON_H
+
+#include <stdbool.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/error.h"
+
+/* Make cJSON allocate through base/memory and remember whether an allocation failed: the builders
+ * then need no check at every call. Call once at start; the memory of failure is the one global
+ * state. */
+void json_init(void);
+
+/* A number rounded to `digits` decimals; null if it is not finite. */
+void json_add_rounded(cJSON *object, const char *key, double value, int digits);
+
+/* Print root and a newline to stdout, indented if `pretty`, and delete it. ERR_MEMORY if anything
+ * failed to be allocated since json_init: nothing is printed then. */
+NODISCARD enum result json_print(cJSON *root, bool pretty, struct error *err);
+
+#endif

@@ -1,0 +1,517 @@
+#include "cli/model.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "data/inputs.h"
+#include "net/weights.h"
+
+#define FIELD(name) offsetof(struct model_args, name)
+
+const struct option model_options[] = {
+    {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "network description (Darknet .cfg)", 0},
+    {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE", "parameters (Darknet .weights)", 0},
+    {"names", OPTION_STRING, FIELD(names), 0, 0, "FILE", "class names, one a line", 0},
+    {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE", "a .data file: its names= is taken", 0},
+    {"model", OPTION_STRING, FIELD(model), 0, 0, "STEM",
+     "short for cfg/STEM.cfg, weights/STEM.weights and STEM.names", 0},
+    {"run", OPTION_STRING, FIELD(run), 0, 0, "DIR", "the model of a training run's folder", 0},
+    {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
+     "network input size in place of the cfg's", 0},
+    {0},
+};
+
+const struct option machine_options[] = {
+    {"threads", OPTION_INT, FIELD(threads), 0, 1024, "N", "threads; 0 = all cores", 0},
+    {"cpu", OPTION_STRING, FIELD(cpu), 0, 0, "scalar|avx2|avx512",
+     "kernels to use in place of the best this machine runs", 0},
+    {"no-winograd", OPTION_FLAG, FIELD(no_winograd), 0, 0, NULL,
+     "direct convolutions only: slower, rounds like plain summation", 0},
+    {0},
+};
+
+/* Darknet's published models, best first for the default; all but the unlisted speak COCO's 80
+ * classes. */
+static const char *const official_stems[] = {
+    "yolov4",
+    "yolov4-tiny",
+    "yolov4-csp",
+    "yolov4x-mish",
+    "yolov4-csp-swish",
+    "yolov4-p5",
+    "yolov4-p6",
+    "yolov4-tiny-3l",
+    "yolov7",
+    "yolov7-tiny",
+    "yolov3",
+    "yolov3-tiny",
+    "yolov3-spp",
+    "yolov2",
+    "yolov2-tiny",
+    "enet-coco",
+    "csresnext50-panet-spp",
+};
+enum { OFFICIAL_COUNT = sizeof official_stems / sizeof official_stems[0], OFFICIAL_CLASSES = 80 };
+
+static const char bundled_stem[] = "tabletop";
+
+/* ---- finding files ---- */
+
+static void dir_of(const char *path, char *dir, size_t size)
+{
+    size_t n = (size_t)(path_base(path) - path);
+    snprintf(dir, size, "%.*s", (int)(n < size ? n : 0), path);
+}
+
+static bool program_dir(char *dir, size_t size)
+{
+    char path[MODEL_PATH];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0) {
+        return false;
+    }
+    path[n] = '\0';
+    dir_of(path, dir, size);
+    return true;
+}
+
+static bool is_file(const char *path)
+{
+    return path_exists(path) && !path_is_dir(path);
+}
+
+/* folder/stem.extension, relative to the working directory, then to the program's own folder. */
+static bool find_bundled(const char *folder, const char *stem, const char *extension, char *out)
+{
+    char relative[512], dir[MODEL_PATH];
+    int n = snprintf(relative, sizeof relative, "%s/%s.%s", folder, stem, extension);
+    if (n < 0 || (size_t)n >= sizeof relative) {
+        return false;
+    }
+    if (path_join(out, MODEL_PATH, "", relative) && is_file(out)) {
+        return true;
+    }
+    if (program_dir(dir, sizeof dir) && path_join(out, MODEL_PATH, dir, relative) && is_file(out)) {
+        return true;
+    }
+    out[0] = '\0';
+    return false;
+}
+
+/* stem.extension in the folder of `sibling`. */
+static bool find_beside(const char *sibling, const char *stem, const char *extension, char *out)
+{
+    char dir[MODEL_PATH], name[512];
+    dir_of(sibling, dir, sizeof dir);
+    int n = snprintf(name, sizeof name, "%s.%s", stem, extension);
+    if (n > 0 && (size_t)n < sizeof name && path_join(out, MODEL_PATH, dir, name) && is_file(out)) {
+        return true;
+    }
+    out[0] = '\0';
+    return false;
+}
+
+static void stem_of(const char *path, char *stem, size_t size)
+{
+    const char *base = path_base(path);
+    const char *dot = strrchr(base, '.');
+    size_t n = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+    snprintf(stem, size, "%.*s", (int)(n < size ? n : size - 1), base);
+}
+
+static enum result set_path(char *out, const char *path, struct error *err)
+{
+    if (!path_join(out, MODEL_PATH, "", path)) {
+        return error_set(err, ERR_ARG, "path too long: %.80s...", path);
+    }
+    return OK;
+}
+
+/* ---- which cfg and weights ---- */
+
+static bool is_official(const char *stem)
+{
+    for (size_t i = 0; i < OFFICIAL_COUNT; i++) {
+        if (strcmp(stem, official_stems[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Darknet's training names its results STEM_best, STEM_last, STEM_1000. */
+static void strip_training_suffix(char *stem)
+{
+    char *mark = strrchr(stem, '_');
+    if (mark && mark != stem) {
+        *mark = '\0';
+    }
+}
+
+static enum result choose_explicit(const struct model_args *args, enum model_need need,
+                                   struct model *model, struct error *err)
+{
+    char stem[256];
+    if (args->cfg) {
+        TRY(set_path(model->cfg_path, args->cfg, err));
+    }
+    if (args->weights) {
+        TRY(set_path(model->weights_path, args->weights, err));
+    }
+    if (!args->cfg) {
+        stem_of(args->weights, stem, sizeof stem);
+        for (int attempt = 0; attempt < 2; attempt++) {
+            if (find_beside(args->weights, stem, "cfg", model->cfg_path) ||
+                find_bundled("cfg", stem, "cfg", model->cfg_path)) {
+                return OK;
+            }
+            strip_training_suffix(stem);
+        }
+        stem_of(args->weights, stem, sizeof stem);
+        return error_set(err, ERR_ARG,
+                         "%s: no cfg to these weights: neither %s.cfg beside them nor cfg/%s.cfg "
+                         "(name it with --cfg FILE)",
+                         args->weights, stem, stem);
+    }
+    stem_of(args->cfg, stem, sizeof stem);
+    if (args->weights || need == MODEL_CFG_ONLY ||
+        find_beside(args->cfg, stem, "weights", model->weights_path) ||
+        find_bundled("weights", stem, "weights", model->weights_path) || need == MODEL_ANY) {
+        return OK;
+    }
+    return error_set(err, ERR_ARG,
+                     "%s: no weights to this cfg: neither %s.weights beside it nor "
+                     "weights/%s.weights (name them with --weights FILE)",
+                     args->cfg, stem, stem);
+}
+
+static enum result choose_stem(const char *stem, enum model_need need, struct model *model,
+                               struct error *err)
+{
+    if (!find_bundled("cfg", stem, "cfg", model->cfg_path)) {
+        return error_set(err, ERR_ARG,
+                         "--model %s: no cfg/%s.cfg here nor beside the program (or name files "
+                         "with --cfg and --weights)",
+                         stem, stem);
+    }
+    if (!find_bundled("weights", stem, "weights", model->weights_path) && need >= MODEL_PARTIAL) {
+        return error_set(err, ERR_ARG,
+                         "--model %s: no weights/%s.weights here nor beside the program (get the "
+                         "official ones with scripts/get-weights.sh %s)",
+                         stem, stem, stem);
+    }
+    return OK;
+}
+
+/* The one file in dir with that extension. */
+static enum result find_only(const char *dir, const char *extension, char *out, struct error *err)
+{
+    DIR *stream = opendir(dir);
+    if (!stream) {
+        return error_errno(err, dir, "cannot open the folder");
+    }
+    size_t found = 0;
+    for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot && dot != entry->d_name && strcmp(dot + 1, extension) == 0) {
+            found += path_join(out, MODEL_PATH, dir, entry->d_name);
+        }
+    }
+    closedir(stream);
+    if (found != 1) {
+        out[0] = '\0';
+        return error_set(err, ERR_ARG, "%s: %zu .%s files where a training run has one", dir, found,
+                         extension);
+    }
+    return OK;
+}
+
+static enum result choose_run(const char *dir, enum model_need need, struct model *model,
+                              struct error *err)
+{
+    TRY(find_only(dir, "cfg", model->cfg_path, err));
+    struct error no_names;
+    if (find_only(dir, "names", model->names_path, &no_names) != OK) {
+        log_debug("%s", no_names.text);
+    }
+    static const char *const candidates[] = {"best.weights", "last.weights"};
+    for (size_t i = 0; i < 2; i++) {
+        if (path_join(model->weights_path, MODEL_PATH, dir, candidates[i]) &&
+            is_file(model->weights_path)) {
+            return OK;
+        }
+    }
+    model->weights_path[0] = '\0';
+    if (need >= MODEL_PARTIAL) {
+        return error_set(err, ERR_ARG, "%s: neither best.weights nor last.weights", dir);
+    }
+    return OK;
+}
+
+static enum result choose_default(enum model_need need, struct model *model, struct error *err)
+{
+    for (size_t i = 0; i <= OFFICIAL_COUNT; i++) {
+        const char *stem = i < OFFICIAL_COUNT ? official_stems[i] : bundled_stem;
+        if (find_bundled("weights", stem, "weights", model->weights_path) &&
+            find_bundled("cfg", stem, "cfg", model->cfg_path)) {
+            return OK;
+        }
+    }
+    model->weights_path[0] = '\0';
+    for (size_t i = 0; need <= MODEL_ANY && i < OFFICIAL_COUNT; i++) {
+        if (find_bundled("cfg", official_stems[i], "cfg", model->cfg_path)) {
+            return OK;
+        }
+    }
+    model->cfg_path[0] = '\0';
+    return error_set(err, ERR_ARG,
+                     "no model: weights/ holds none, and none was named (get one with "
+                     "scripts/get-weights.sh, or use --cfg FILE --weights FILE --names FILE)");
+}
+
+static bool has_extension(const char *path, const char *extension)
+{
+    const char *dot = strrchr(path_base(path), '.');
+    return dot && strcmp(dot + 1, extension) == 0;
+}
+
+static enum result choose_files(const struct model_args *args, enum model_need need,
+                                struct model *model, struct error *err)
+{
+    int ways = (args->cfg || args->weights) + (args->model != NULL) + (args->run != NULL);
+    if (ways > 1) {
+        return error_set(
+            err, ERR_ARG,
+            "the model is named in more than one way: use --cfg/--weights, or --model, "
+            "or --run");
+    }
+    if (args->run) {
+        return choose_run(args->run, need, model, err);
+    }
+    if (args->model &&
+        (has_extension(args->model, "cfg") || has_extension(args->model, "weights"))) {
+        struct model_args files = *args;
+        *(has_extension(args->model, "cfg") ? &files.cfg : &files.weights) = args->model;
+        return choose_explicit(&files, need, model, err);
+    }
+    if (args->model) {
+        return choose_stem(args->model, need, model, err);
+    }
+    if (ways) {
+        return choose_explicit(args, need, model, err);
+    }
+    return choose_default(need, model, err);
+}
+
+/* ---- names ---- */
+
+/* The names= of a .data file: against the file's own folder, then the working directory. */
+static enum result names_of_data(const char *data, char *out, struct error *err)
+{
+    struct cfg cfg = {0};
+    char dir[MODEL_PATH];
+    enum result result = cfg_read(data, true, &cfg, err);
+    const struct cfg_option *option =
+        result == OK && cfg.section_count > 0 ? cfg_find(&cfg.sections[0], "names") : NULL;
+    if (result == OK && !option) {
+        result = error_at(err, ERR_FORMAT, data, 0, "no names= in it");
+    }
+    if (result == OK) {
+        dir_of(data, dir, sizeof dir);
+        bool found = path_join(out, MODEL_PATH, dir, option->value) && is_file(out);
+        found = found || (path_join(out, MODEL_PATH, "", option->value) && is_file(out));
+        if (!found) {
+            result = error_at(err, ERR_FORMAT, data, option->line,
+                              "names=%s: no such file, neither as %s%s nor as %s", option->value,
+                              dir, option->value, option->value);
+        }
+    }
+    cfg_free(&cfg);
+    return result;
+}
+
+/* STEM.names beside the weights or the cfg, or in the folders where models live. */
+static void find_names(struct model *model)
+{
+    char stem[256], weights_stem[256];
+    stem_of(model->cfg_path, stem, sizeof stem);
+    stem_of(model->weights_path, weights_stem, sizeof weights_stem);
+    char *out = model->names_path;
+    if ((weights_stem[0] && find_beside(model->weights_path, weights_stem, "names", out)) ||
+        find_beside(model->cfg_path, stem, "names", out)) {
+        return;
+    }
+    static const char *const folders[] = {"weights", "cfg", "data"};
+    for (size_t i = 0; i < 3; i++) {
+        if (find_bundled(folders[i], stem, "names", out)) {
+            return;
+        }
+    }
+    if (!is_official(stem) || model->head->classes != OFFICIAL_CLASSES) {
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (find_bundled(folders[i], "coco", "names", out)) {
+            return;
+        }
+    }
+}
+
+/* The same layout as names_read: pointers and text in one block. */
+static enum result number_names(struct model *model, struct error *err)
+{
+    enum { NAME_BYTES = 24 };
+    size_t count = (size_t)model->head->classes;
+    char **names = mem_alloc(count, sizeof *names + NAME_BYTES);
+    if (!names) {
+        return mem_error(err, "class names");
+    }
+    char *text = (char *)(names + count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = text + i * NAME_BYTES;
+        snprintf(names[i], NAME_BYTES, "class_%d", (int)i);
+    }
+    model->names = names;
+    model->name_count = count;
+    return OK;
+}
+
+static enum result open_names(const struct model_args *args, enum model_need need,
+                              struct model *model, struct error *err)
+{
+    if (!model->head) {
+        return OK;
+    }
+    if (args->names) {
+        TRY(set_path(model->names_path, args->names, err));
+    } else if (args->data) {
+        TRY(names_of_data(args->data, model->names_path, err));
+    } else if (!model->names_path[0] && need != MODEL_CFG_ONLY) {
+        find_names(model);
+    }
+    if (!model->names_path[0]) {
+        return number_names(model, err);
+    }
+    TRY(names_read(model->names_path, &model->names, &model->name_count, err));
+    if (model->name_count != (size_t)model->head->classes) {
+        return error_at(err, ERR_FORMAT, model->names_path, 0,
+                        "%zu names, but the network of %s has %d classes", model->name_count,
+                        model->cfg_path, model->head->classes);
+    }
+    return OK;
+}
+
+/* ---- parameters ---- */
+
+/* He's initialisation (He et al. 2015, arXiv:1502.01852), uniform, from a fixed seed: activations
+ * stay around one through any depth, so timings are those of a real model. */
+static void randomise(struct network *net)
+{
+    unsigned state = 1;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            const struct param *param = &l->params[k];
+            if (strcmp(param->role, "weights") != 0) {
+                continue;
+            }
+            double fan_in = (double)param->count / (l->out.c > 0 ? l->out.c : 1);
+            float limit = (float)sqrt(6 / (fan_in >= 1 ? fan_in : 1));
+            for (size_t j = 0; j < param->count; j++) {
+                state = state * 1664525u + 1013904223u;
+                param->data[j] = limit * ((float)(state >> 8) / 8388608.0f - 1.0f);
+            }
+        }
+    }
+}
+
+static enum result open_parameters(enum model_need need, struct model *model, struct error *err)
+{
+    struct network *net = &model->net;
+    TRY(network_allocate(net, err));
+    if (!model->weights_path[0]) {
+        randomise(net);
+        return OK;
+    }
+    TRY(weights_load(model->weights_path, net, err));
+    if (net->loaded_layers >= net->layer_count) {
+        return OK;
+    }
+    if (need == MODEL_WHOLE) {
+        return error_at(err, ERR_FORMAT, model->weights_path, 0,
+                        "ends after layer %d of %d: a start for training, not a model",
+                        net->loaded_layers - 1, net->layer_count);
+    }
+    log_warn("%s: ends after layer %d; the other layers keep their initial values",
+             model->weights_path, net->loaded_layers - 1);
+    return OK;
+}
+
+static void report(enum model_need need, const struct model *model)
+{
+    const char *weights = model->weights_path;
+    if (need == MODEL_CFG_ONLY) {
+        log_info("model: %s", model->cfg_path);
+        return;
+    }
+    if (!weights[0]) {
+        weights = "none (random numbers stand in)";
+    }
+    if (!model->head) {
+        log_info("model: %s, weights %s, no detection head", model->cfg_path, weights);
+    } else {
+        log_info("model: %s, weights %s, %zu classes, names %s", model->cfg_path, weights,
+                 model->name_count, model->names_path[0] ? model->names_path : "none (class_0...)");
+    }
+}
+
+/* ---- the whole ---- */
+
+enum result model_open(const struct model_args *args, enum model_need need, struct model *model,
+                       struct error *err)
+{
+    parallel_set_threads(args->threads);
+    model->no_winograd = args->no_winograd;
+    TRY(kernels_select(args->cpu, &model->kernels, err));
+    TRY(choose_files(args, need, model, err));
+    TRY(network_read(model->cfg_path, args->imgsz.w, args->imgsz.h, &model->net, err));
+    model->head = network_head(&model->net);
+    TRY(open_names(args, need, model, err));
+    if (need != MODEL_CFG_ONLY) {
+        TRY(open_parameters(need, model, err));
+    }
+    report(need, model);
+    return OK;
+}
+
+void model_close(struct model *model)
+{
+    network_free(&model->net);
+    mem_free(model->names);
+    *model = (struct model){0};
+}
+
+void model_stem(const struct model *model, char *stem, size_t size)
+{
+    stem_of(model->cfg_path, stem, size);
+}
+
+enum result model_plan(struct model *model, int batch, bool keep_outputs, bool release_weights,
+                       struct plan **plan, struct error *err)
+{
+    struct plan_options options = {
+        .batch = batch,
+        .no_winograd = model->no_winograd,
+        .keep_outputs = keep_outputs,
+        .release_weights = release_weights,
+    };
+    return plan_build(&model->net, model->kernels, &options, plan, err);
+}

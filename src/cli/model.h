@@ -1,0 +1,62 @@
+/* The model a command works on: how the user names it, and the files read and made ready. */
+#ifndef CLI_MODEL_H
+#define CLI_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "cli/options.h"
+#include "net/network.h"
+#include "net/plan.h"
+
+/* Targets of model_options. Zeroed = the defaults. */
+struct model_args {
+    const char *cfg, *weights, *names, *data; /* files */
+    const char *model, *run;                  /* a stem; a training run's folder */
+    struct option_size imgsz;                 /* 0 = the cfg's */
+    int threads;                              /* 0 = all cores */
+    const char *cpu;                          /* NULL = the best */
+    bool no_winograd;
+};
+
+/* A group for struct usage: {"Model", model_options, &args.model}. */
+extern const struct option model_options[];
+/* The part that concerns the machine: threads, cpu, no-winograd; {"Machine", machine_options,
+ * &args.model}. */
+extern const struct option machine_options[];
+
+enum model_need {
+    MODEL_CFG_ONLY, /* names and weights are not looked for; no parameter memory */
+    MODEL_ANY, /* weights are loaded if found, else random numbers of a realistic size stand in */
+    MODEL_PARTIAL, /* weights are needed; they may end early (a .conv.N file), with a warning */
+    MODEL_WHOLE,   /* weights for every layer, or an error */
+};
+
+enum { MODEL_PATH = 4096 };
+
+struct model {
+    struct network net;
+    const struct kernels *kernels;
+    bool no_winograd;
+    const struct head_info *head; /* NULL if the network has no detection head */
+    char **names;                 /* [name_count], "class_0"... where no names file was found */
+    size_t name_count;            /* = head->classes, or 0 without a head */
+    char cfg_path[MODEL_PATH], weights_path[MODEL_PATH], names_path[MODEL_PATH]; /* "" = none */
+};
+
+/* Find the files, read them, and say on stderr which were taken. Sets
+ * the number of threads. *model must be zeroed; free with model_close, also after an error. */
+NODISCARD enum result model_open(const struct model_args *args, enum model_need need,
+                                 struct model *model, struct error *err);
+void model_close(struct model *model);
+
+/* The stem of the cfg's file name: "yolov4". */
+void model_stem(const struct model *model, char *stem, size_t size);
+
+/* A plan on the model's kernels. keep_outputs and release_weights as in plan.h; free with plan_free
+ * before model_close. */
+NODISCARD enum result model_plan(struct model *model, int batch, bool keep_outputs,
+                                 bool release_weights, struct plan **plan, struct error *err);
+
+#endif
