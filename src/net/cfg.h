@@ -3,7 +3,9 @@
  * Lexing follows Darknet: all blanks inside a line vanish; empty lines and lines that begin with # or ;
  * are skipped; [name] begins a section; a line splits at its first '='; numbers are prefixes ("112#96"
  * is 112). Where Darknet accepts nonsense silently (garbage numbers, duplicate or unknown keys, text
- * behind ']'), this reader reports path:line: an error if the meaning is in doubt, else a warning. */
+ * behind ']'), this reader reports path:line: an error if the meaning is in doubt, else a warning. A '#'
+ * behind a value or header begins a comment; where Darknet takes it into the meaning, with a warning.
+ * In .data files (flat) values are paths: blanks inside them and '#' stay. */
 #ifndef NET_CFG_H
 #define NET_CFG_H
 

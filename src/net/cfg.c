@@ -1,0 +1,642 @@
+#include "net/cfg.h"
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/suggest.h"
+
+enum {
+    MAX_FILE_BYTES = 16 << 20,
+    MAX_SECTIONS = 10000,
+    MAX_OPTIONS = 1000, /* per section: the duplicate search is quadratic */
+};
+
+/* Every key that means something in some section or .data file: only for "did you mean". */
+static const char *const known_keys[] = {
+    "batch",
+    "subdivisions",
+    "width",
+    "height",
+    "channels",
+    "momentum",
+    "decay",
+    "learning_rate",
+    "burn_in",
+    "max_batches",
+    "policy",
+    "steps",
+    "scales",
+    "power",
+    "gamma",
+    "angle",
+    "aspect",
+    "saturation",
+    "exposure",
+    "hue",
+    "flip",
+    "mosaic",
+    "mixup",
+    "cutmix",
+    "mosaic_bound",
+    "letter_box",
+    "blur",
+    "gaussian_noise",
+    "ema_alpha",
+    "label_smooth_eps",
+    "resize_step",
+    "sgdr_cycle",
+    "sgdr_mult",
+    "min_crop",
+    "max_crop",
+    "adam",
+    "learning_rate_min",
+    "dynamic_minibatch",
+    "filters",
+    "size",
+    "stride",
+    "stride_x",
+    "stride_y",
+    "pad",
+    "padding",
+    "groups",
+    "group_id",
+    "dilation",
+    "activation",
+    "batch_normalize",
+    "layers",
+    "from",
+    "weights_type",
+    "weights_normalization",
+    "mask",
+    "anchors",
+    "classes",
+    "num",
+    "coords",
+    "jitter",
+    "random",
+    "resize",
+    "ignore_thresh",
+    "truth_thresh",
+    "iou_thresh",
+    "scale_x_y",
+    "new_coords",
+    "nms_kind",
+    "beta_nms",
+    "iou_loss",
+    "iou_normalizer",
+    "obj_normalizer",
+    "cls_normalizer",
+    "delta_normalizer",
+    "max_delta",
+    "max",
+    "focal_loss",
+    "objectness_smooth",
+    "counters_per_class",
+    "map",
+    "softmax",
+    "bias_match",
+    "rescore",
+    "object_scale",
+    "noobject_scale",
+    "class_scale",
+    "coord_scale",
+    "absolute",
+    "thresh",
+    "probability",
+    "scale",
+    "scale_wh",
+    "reverse",
+    "output",
+    "temperature",
+    "stopbackward",
+    "onlyforward",
+    "train_only_bn",
+    "dont_update",
+    "burnin_update",
+    "dontload",
+    "dontloadscales",
+    "antialiasing",
+    "maxpool_depth",
+    "out_channels",
+    "train",
+    "valid",
+    "names",
+    "backup",
+    "labels",
+    "eval",
+    "results",
+    "difficult",
+};
+
+static const char *shown(const char *text, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%.*s%s", (int)size - 4, text, strlen(text) > size - 4 ? "..." : "");
+    return buffer;
+}
+
+/* ---- lexing ---- */
+
+struct lexer {
+    struct cfg *cfg;
+    bool flat;
+    int line;
+    char *text; /* the current line without blanks */
+    size_t length;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static enum result lex_error(const struct lexer *x, struct error *err, const char *what)
+{
+    char text[64];
+    return error_at(err, ERR_CFG, x->cfg->path, x->line, "'%s': %s",
+                    shown(x->text, text, sizeof text), what);
+}
+
+/* Length of the decimal number that begins text; 0 if none does. No hex, inf or nan: strtod would
+ * take them, atoi would not. */
+static size_t number_length(const char *text, bool *has_exponent)
+{
+    size_t at = text[0] == '+' || text[0] == '-';
+    size_t digits = 0;
+    *has_exponent = false;
+    for (bool seen_point = false;; at++) {
+        if (text[at] >= '0' && text[at] <= '9') {
+            digits++;
+        } else if (text[at] == '.' && !seen_point) {
+            seen_point = true;
+        } else {
+            break;
+        }
+    }
+    if (digits == 0) {
+        return 0;
+    }
+    if (text[at] == 'e' || text[at] == 'E') {
+        size_t end = at + 1 + (text[at + 1] == '+' || text[at + 1] == '-');
+        if (text[end] >= '0' && text[end] <= '9') {
+            *has_exponent = true;
+            for (at = end; text[at] >= '0' && text[at] <= '9'; at++) {
+            }
+        }
+    }
+    return at;
+}
+
+/* Layer references are counted by Darknet's parser over the whole value, comment included. */
+static bool counts_behind_hash(const char *key)
+{
+    return strcmp(key, "layers") == 0 || strcmp(key, "from") == 0;
+}
+
+/* A '#' behind a value begins a comment. Numbers never noticed it in Darknet; words did, silently.
+ */
+static void cut_comment(const struct lexer *x, const char *key, char *value)
+{
+    char *hash = strchr(value, '#');
+    if (!hash || hash == value) {
+        return;
+    }
+    bool has_exponent;
+    bool is_list_short = counts_behind_hash(key) && strchr(hash, ',');
+    *hash = 0;
+    if (number_length(value, &has_exponent) == 0 || is_list_short) {
+        char text[64];
+        log_warn(
+            "%s:%d: %s: a comment behind a value counts as part of it in Darknet; read as '%s'",
+            x->cfg->path, x->line, key, shown(value, text, sizeof text));
+    }
+}
+
+static enum result add_option(struct lexer *x, const char *key, const char *value,
+                              struct error *err)
+{
+    struct cfg_section *section = &x->cfg->sections[x->cfg->section_count - 1];
+    if (section->option_count == MAX_OPTIONS) {
+        return error_at(err, ERR_CFG, x->cfg->path, x->line, "over %d keys in [%.40s]", MAX_OPTIONS,
+                        section->name);
+    }
+    TRY(mem_grow((void **)&section->options, section->option_count, &section->option_capacity,
+                 sizeof *section->options, err));
+    const struct cfg_option *first = NULL;
+    for (size_t i = 0; i < section->option_count && !first; i++) {
+        if (strcmp(section->options[i].key, key) == 0) {
+            first = &section->options[i];
+        }
+    }
+    if (first) {
+        char text[64];
+        log_warn("%s:%d: [%s] %s is already set in line %d, which wins: '%s'", x->cfg->path,
+                 x->line, section->name, key, first->line, shown(first->value, text, sizeof text));
+    }
+    struct cfg_option *option = &section->options[section->option_count];
+    *option = (struct cfg_option){.key = mem_strdup(key),
+                                  .value = mem_strdup(value),
+                                  .line = x->line,
+                                  .is_used = first != NULL};
+    section->option_count++;
+    if (!option->key || !option->value) {
+        return mem_error(err, "reading a cfg");
+    }
+    return OK;
+}
+
+static enum result add_section(struct cfg *cfg, const char *name, int line, struct error *err)
+{
+    if (cfg->section_count == MAX_SECTIONS) {
+        return error_at(err, ERR_CFG, cfg->path, line, "over %d sections", MAX_SECTIONS);
+    }
+    TRY(mem_grow((void **)&cfg->sections, cfg->section_count, &cfg->section_capacity,
+                 sizeof *cfg->sections, err));
+    struct cfg_section *section = &cfg->sections[cfg->section_count];
+    *section = (struct cfg_section){.name = mem_strdup(name), .line = line, .path = cfg->path};
+    cfg->section_count++;
+    return section->name ? OK : mem_error(err, "reading a cfg");
+}
+
+static enum result lex_header(struct lexer *x, struct error *err)
+{
+    if (x->flat) {
+        return lex_error(x, err,
+                         "this kind of file has no [sections] (a .cfg in place of a .data?)");
+    }
+    char *end = strchr(x->text, ']');
+    if (!end) {
+        return lex_error(x, err, "']' is missing");
+    }
+    if (end == x->text + 1) {
+        return lex_error(x, err, "the section has no name");
+    }
+    if (end[1] == '#' || end[1] == ';') {
+        log_warn("%s:%d: the comment behind ']' would be part of the name in Darknet; ignored",
+                 x->cfg->path, x->line);
+    } else if (end[1]) {
+        return lex_error(x, err, "text behind ']' (one key a line, below the section)");
+    }
+    *end = 0;
+    return add_section(x->cfg, x->text + 1, x->line, err);
+}
+
+static char *trimmed(char *text)
+{
+    while (is_blank(*text)) {
+        text++;
+    }
+    size_t length = strlen(text);
+    while (length > 0 && is_blank(text[length - 1])) {
+        text[--length] = 0;
+    }
+    return text;
+}
+
+static enum result lex_line(struct lexer *x, struct error *err)
+{
+    if (x->length == 0 || x->text[0] == '#' || x->text[0] == ';') {
+        return OK;
+    }
+    if (x->text[0] == '[') {
+        return lex_header(x, err);
+    }
+    if (x->cfg->section_count == 0) {
+        return lex_error(x, err, "text before the first [section] (not a .cfg file?)");
+    }
+    char *equals = strchr(x->text, '=');
+    if (!equals) {
+        return lex_error(x, err, "expected key=value");
+    }
+    *equals = 0;
+    char *key = trimmed(x->text), *value = trimmed(equals + 1);
+    if (!*key) {
+        *equals = '=';
+        return lex_error(x, err, "no key before '='");
+    }
+    if (!x->flat) {
+        cut_comment(x, key, value);
+    }
+    if (!*value || (!x->flat && *value == '#')) {
+        return lex_error(x, err, "no value behind '=' (drop the line to get the default)");
+    }
+    return add_option(x, key, value, err);
+}
+
+/* Take one physical line over into x->text. Blanks inside vanish as in Darknet, but stay in a .data
+ * file, where values are paths. */
+static enum result take_line(struct lexer *x, const char *text, size_t size, struct error *err)
+{
+    x->length = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c < 0x20 && !is_blank(text[i])) || c == 0x7f) {
+            return error_at(err, ERR_CFG, x->cfg->path, x->line,
+                            "byte 0x%02x: this is not a text file (a .weights file in its place?)",
+                            c);
+        }
+        bool is_leading = x->length == 0;
+        if (!is_blank(text[i]) || (x->flat && !is_leading)) {
+            x->text[x->length++] = text[i];
+        }
+    }
+    while (x->length > 0 && is_blank(x->text[x->length - 1])) {
+        x->length--;
+    }
+    x->text[x->length] = 0;
+    return OK;
+}
+
+static enum result lex(struct lexer *x, const char *text, size_t size, struct error *err)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    size_t at = size >= 3 && memcmp(text, byte_order_mark, 3) == 0 ? 3 : 0;
+    while (at < size) {
+        const char *end = memchr(text + at, '\n', size - at);
+        size_t length = end ? (size_t)(end - text) - at : size - at;
+        x->line++;
+        TRY(take_line(x, text + at, length, err));
+        TRY(lex_line(x, err));
+        at += length + 1;
+    }
+    return OK;
+}
+
+enum result cfg_parse(const char *path, const char *text, size_t size, bool flat, struct cfg *cfg,
+                      struct error *err)
+{
+    *cfg = (struct cfg){.path = mem_strdup(path)};
+    if (size > MAX_FILE_BYTES) {
+        cfg_free(cfg);
+        return error_at(err, ERR_CFG, path, 0, "%zu bytes is no cfg (limit %d)", size,
+                        MAX_FILE_BYTES);
+    }
+    struct lexer x = {.cfg = cfg, .flat = flat, .text = mem_alloc_raw(size + 1, 1)};
+    enum result result = cfg->path && x.text ? OK : mem_error(err, "reading a cfg");
+    if (result == OK && flat) {
+        result = add_section(cfg, "data", 0, err);
+    }
+    if (result == OK) {
+        result = lex(&x, text, size, err);
+    }
+    mem_free(x.text);
+    if (result != OK) {
+        cfg_free(cfg);
+    }
+    return result;
+}
+
+enum result cfg_read(const char *path, bool flat, struct cfg *cfg, struct error *err)
+{
+    char *text;
+    size_t size;
+    *cfg = (struct cfg){0};
+    TRY(file_read(path, MAX_FILE_BYTES, &text, &size, err));
+    enum result result = cfg_parse(path, text, size, flat, cfg, err);
+    mem_free(text);
+    return result;
+}
+
+void cfg_free(struct cfg *cfg)
+{
+    for (size_t s = 0; s < cfg->section_count; s++) {
+        struct cfg_section *section = &cfg->sections[s];
+        for (size_t i = 0; i < section->option_count; i++) {
+            mem_free(section->options[i].key);
+            mem_free(section->options[i].value);
+        }
+        mem_free(section->options);
+        mem_free(section->name);
+    }
+    mem_free(cfg->sections);
+    mem_free(cfg->path);
+    *cfg = (struct cfg){0};
+}
+
+/* ---- getters ---- */
+
+static struct cfg_option *find(struct cfg_section *section, const char *key)
+{
+    for (size_t i = 0; i < section->option_count; i++) {
+        if (strcmp(section->options[i].key, key) == 0) {
+            section->options[i].is_used = true;
+            return &section->options[i];
+        }
+    }
+    return NULL;
+}
+
+const struct cfg_option *cfg_find(struct cfg_section *section, const char *key)
+{
+    return find(section, key);
+}
+
+enum result cfg_error(const struct cfg_section *section, const struct cfg_option *option,
+                      struct error *err, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (option) {
+        return error_at(err, ERR_CFG, section->path, option->line, "[%.60s] %.60s: %s",
+                        section->name, option->key, text);
+    }
+    return error_at(err, ERR_CFG, section->path, section->line, "[%.60s] %s", section->name, text);
+}
+
+/* The number at the beginning of text; *end is what follows it. */
+static enum result read_number(const struct cfg_section *section, const struct cfg_option *option,
+                               const char *text, bool whole, double *number, const char **end,
+                               struct error *err)
+{
+    char brief[64], digits[64];
+    bool has_exponent;
+    size_t length = number_length(text, &has_exponent);
+    *end = text + length;
+    if (length == 0 || length >= sizeof digits) {
+        return cfg_error(section, option, err, "'%s' is not a number",
+                         shown(text, brief, sizeof brief));
+    }
+    memcpy(digits, text, length); /* strtod itself would go on, for one into hex */
+    digits[length] = 0;
+    *number = strtod(digits, NULL);
+    /* Darknet reads 1e3 as 1 where it wants a whole number, its successor as 1000. */
+    if (whole && (has_exponent || *number != floor(*number))) {
+        return cfg_error(section, option, err, "'%s' is not a whole number",
+                         shown(text, brief, sizeof brief));
+    }
+    return OK;
+}
+
+/* A value that is one number within [min, max]. */
+static enum result single(const struct cfg_section *section, const struct cfg_option *option,
+                          bool whole, const double range[2], double *number, struct error *err)
+{
+    char text[64];
+    const char *end;
+    TRY(read_number(section, option, option->value, whole, number, &end, err));
+    if (!(*number >= range[0] && *number <= range[1])) {
+        return cfg_error(section, option, err, "'%s' is out of range: %.7g to %.7g are possible",
+                         shown(option->value, text, sizeof text), range[0], range[1]);
+    }
+    if (*end) {
+        log_warn("%s:%d: [%s] %s: '%s' is read as %.9g", section->path, option->line, section->name,
+                 option->key, shown(option->value, text, sizeof text), *number);
+    }
+    return OK;
+}
+
+enum result cfg_int(struct cfg_section *section, const char *key, int fallback, int min, int max,
+                    int *value, struct error *err)
+{
+    const struct cfg_option *option = find(section, key);
+    if (!option) {
+        *value = fallback;
+        return OK;
+    }
+    double number;
+    TRY(single(section, option, true, (const double[]){min, max}, &number, err));
+    *value = (int)number;
+    return OK;
+}
+
+enum result cfg_float(struct cfg_section *section, const char *key, float fallback, float min,
+                      float max, float *value, struct error *err)
+{
+    const struct cfg_option *option = find(section, key);
+    if (!option) {
+        *value = fallback;
+        return OK;
+    }
+    double number;
+    TRY(single(section, option, false, (const double[]){(double)min, (double)max}, &number, err));
+    *value = (float)number;
+    return isfinite(*value) ? OK : cfg_error(section, option, err, "too large for a float");
+}
+
+enum result cfg_bool(struct cfg_section *section, const char *key, bool fallback, bool *value,
+                     struct error *err)
+{
+    int number;
+    TRY(cfg_int(section, key, fallback, INT_MIN, INT_MAX, &number, err));
+    *value = number != 0;
+    return OK;
+}
+
+const char *cfg_string(struct cfg_section *section, const char *key, const char *fallback)
+{
+    const struct cfg_option *option = find(section, key);
+    return option ? option->value : fallback;
+}
+
+/* All items of a list as doubles; *values stays NULL without the key. */
+static enum result list(struct cfg_section *section, const struct cfg_option *option, bool whole,
+                        double limit, double **values, size_t *count, struct error *err)
+{
+    *values = NULL;
+    *count = 0;
+    size_t items = 1;
+    for (const char *c = option->value; *c; c++) {
+        items += *c == ',';
+    }
+    double *numbers = mem_alloc_raw(items, sizeof *numbers);
+    if (!numbers) {
+        return mem_error(err, "reading a list");
+    }
+    const char *at = option->value;
+    enum result result = OK;
+    for (size_t i = 0; i < items && result == OK; i++) {
+        const char *end = at;
+        if (*at == ',' || *at == 0) {
+            result = cfg_error(section, option, err, "item %zu of the list is empty", i + 1);
+        } else {
+            result = read_number(section, option, at, whole, &numbers[i], &end, err);
+        }
+        if (result == OK && !(fabs(numbers[i]) <= limit)) {
+            result = cfg_error(section, option, err, "item %zu of the list is too large", i + 1);
+        }
+        if (result == OK && *end != (i + 1 < items ? ',' : 0)) {
+            result = cfg_error(section, option, err, "item %zu of the list is not a number", i + 1);
+        }
+        at = end + 1;
+    }
+    if (result != OK) {
+        mem_free(numbers);
+        return result;
+    }
+    *values = numbers;
+    *count = items;
+    return OK;
+}
+
+enum result cfg_ints(struct cfg_section *section, const char *key, int **values, size_t *count,
+                     struct error *err)
+{
+    *values = NULL;
+    *count = 0;
+    const struct cfg_option *option = find(section, key);
+    if (!option) {
+        return OK;
+    }
+    double *numbers;
+    TRY(list(section, option, true, INT_MAX, &numbers, count, err));
+    *values = mem_alloc_raw(*count, sizeof **values);
+    for (size_t i = 0; *values && i < *count; i++) {
+        (*values)[i] = (int)numbers[i];
+    }
+    mem_free(numbers);
+    return *values ? OK : mem_error(err, "reading a list");
+}
+
+enum result cfg_floats(struct cfg_section *section, const char *key, float **values, size_t *count,
+                       struct error *err)
+{
+    *values = NULL;
+    *count = 0;
+    const struct cfg_option *option = find(section, key);
+    if (!option) {
+        return OK;
+    }
+    double *numbers;
+    TRY(list(section, option, false, (double)FLT_MAX, &numbers, count, err));
+    *values = mem_alloc_raw(*count, sizeof **values);
+    for (size_t i = 0; *values && i < *count; i++) {
+        (*values)[i] = (float)numbers[i];
+    }
+    mem_free(numbers);
+    return *values ? OK : mem_error(err, "reading a list");
+}
+
+void cfg_warn_unused(const struct cfg *cfg)
+{
+    for (size_t s = 0; s < cfg->section_count; s++) {
+        const struct cfg_section *section = &cfg->sections[s];
+        for (size_t i = 0; i < section->option_count; i++) {
+            const struct cfg_option *option = &section->options[i];
+            if (option->is_used) {
+                continue;
+            }
+            const char *near =
+                suggest(option->key, known_keys, sizeof known_keys / sizeof *known_keys);
+            if (near && strcmp(near, option->key) == 0) {
+                log_warn("%s:%d: [%s] %s has no effect here", cfg->path, option->line,
+                         section->name, option->key);
+            } else if (near) {
+                log_warn("%s:%d: [%s] unknown key %s (did you mean %s?)", cfg->path, option->line,
+                         section->name, option->key, near);
+            } else {
+                log_warn("%s:%d: [%s] unknown key %s", cfg->path, option->line, section->name,
+                         option->key);
+            }
+        }
+    }
+}
