@@ -1,255 +1,29 @@
-/* Planning: where every output lies, for how long, and what is packed.
- *
- * Slots number the tensors: slot 0 is the image, slot i + 1 the output of layer i. A slot either owns a
- * buffer (a root) or lies inside its parent's: a view inside its input, an input of a concatenation
- * inside the concatenation, an in-place input under its consumer. Parents are settled from the last
- * layer to the first, so that nested concatenations fall into one buffer. A root lives from the first
- * write to any of its members to the last read of any of them; roots that do not live at the same time
- * share memory (greedy by size: Pisarchyk & Lee 2020, arXiv:2001.03288). */
+/* Building and running plans. See plan_internal.h for the other halves. */
 #include "net/plan.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "base/memory.h"
-
-enum { STRIDE_ALIGN = 16, FOREVER = INT_MAX, NO_PARENT = -1 };
-
-struct slot {
-    struct shape shape;
-    int parent, channel; /* NO_PARENT: a root */
-    int readers;
-    int birth, death;    /* layer numbers; of the whole buffer for roots */
-    size_t stride;       /* roots: floats between pixels */
-    size_t floats;       /* roots: for the whole batch */
-    size_t offset;       /* roots: in the activation block, floats */
-};
-
-struct plan {
-    struct network *net;
-    const struct kernels *kern;
-    struct plan_options options;
-    struct slot *slots;         /* [layer_count + 1] */
-    struct layer_plan *wants;   /* [layer_count] */
-    struct exec *execs;         /* [layer_count] */
-    struct tensor *inputs;      /* all layers' input tensors, one after the other */
-    size_t *prepared_at;        /* [layer_count], floats into prepared */
-    struct tensor image;
-    float *activations, *prepared;
-    void *scratch;
-    struct plan_memory memory;
-};
-
-static int layer_slot(int layer)
-{
-    return layer + 1; /* LAYER_IMAGE is -1 */
-}
-
-static bool can_lie_elsewhere(const struct plan *p, int slot)
-{
-    return slot > 0 && p->slots[slot].parent == NO_PARENT &&
-           p->wants[slot - 1].place != PLACE_VIEW;
-}
-
-static void adopt_concat_inputs(struct plan *p, const struct layer *l)
-{
-    int channel = 0;
-    for (int k = 0; k < l->input_count; k++) {
-        int child = layer_slot(l->inputs[k]);
-        if (can_lie_elsewhere(p, child)) {
-            p->slots[child].parent = layer_slot(l->index);
-            p->slots[child].channel = channel;
-        }
-        channel += l->input_shapes[k].c;
-    }
-}
-
-static void adopt_in_place_input(struct plan *p, const struct layer *l)
-{
-    int child = layer_slot(l->inputs[0]);
-    const struct shape *a = &p->slots[child].shape;
-    bool same = a->h == l->out.h && a->w == l->out.w && a->c == l->out.c;
-    if (same && !p->options.keep_outputs && p->slots[child].readers == 1 &&
-        can_lie_elsewhere(p, child)) {
-        p->slots[child].parent = layer_slot(l->index);
-        p->slots[child].channel = 0;
-    }
-}
-
-static void place_outputs(struct plan *p)
-{
-    const struct network *net = p->net;
-    p->slots[0].shape = (struct shape){net->size.h, net->size.w, net->size.c};
-    p->slots[0].parent = NO_PARENT;
-    for (int i = 0; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        struct slot *s = &p->slots[layer_slot(i)];
-        s->shape = l->out;
-        s->parent = NO_PARENT;
-        for (int k = 0; k < l->input_count; k++) {
-            p->slots[layer_slot(l->inputs[k])].readers++;
-        }
-        if (p->wants[i].place == PLACE_VIEW) {
-            s->parent = layer_slot(l->inputs[0]);
-            s->channel = p->wants[i].view_channel;
-        }
-    }
-    for (int i = net->layer_count - 1; i >= 0; i--) {
-        const struct layer *l = &net->layers[i];
-        if (p->wants[i].place == PLACE_CONCAT) {
-            adopt_concat_inputs(p, l);
-        } else if (p->wants[i].place == PLACE_IN_PLACE) {
-            adopt_in_place_input(p, l);
-        }
-    }
-}
-
-/* The root of a slot's buffer; *channel gets the slot's first channel in it. */
-static struct slot *find_root(const struct plan *p, int slot, int *channel)
-{
-    int c = 0;
-    while (p->slots[slot].parent != NO_PARENT) {
-        c += p->slots[slot].channel;
-        slot = p->slots[slot].parent;
-    }
-    if (channel) {
-        *channel = c;
-    }
-    return &p->slots[slot];
-}
-
-static void extend_life(struct plan *p, int slot, int time)
-{
-    struct slot *root = find_root(p, slot, NULL);
-    if (time < root->birth) {
-        root->birth = time;
-    }
-    if (time > root->death) {
-        root->death = time;
-    }
-}
-
-static void settle_lifetimes(struct plan *p)
-{
-    const struct network *net = p->net;
-    for (int s = 0; s <= net->layer_count; s++) {
-        p->slots[s].birth = INT_MAX;
-        p->slots[s].death = INT_MIN;
-    }
-    extend_life(p, 0, -1);
-    extend_life(p, 0, FOREVER); /* a caller may run the same input twice */
-    for (int i = 0; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        extend_life(p, layer_slot(i), i);
-        for (int k = 0; k < l->input_count; k++) {
-            extend_life(p, layer_slot(l->inputs[k]), i);
-        }
-        if (l->ops->detect || i == net->layer_count - 1 || p->options.keep_outputs) {
-            extend_life(p, layer_slot(i), FOREVER);
-        }
-    }
-}
-
-static enum result size_roots(struct plan *p, struct error *err)
-{
-    p->memory.unshared_bytes = 0;
-    for (int s = 0; s <= p->net->layer_count; s++) {
-        struct slot *slot = &p->slots[s];
-        if (slot->parent != NO_PARENT) {
-            continue;
-        }
-        size_t c = (size_t)slot->shape.c;
-        slot->stride = c > STRIDE_ALIGN ? (c + STRIDE_ALIGN - 1) / STRIDE_ALIGN * STRIDE_ALIGN : c;
-        size_t pixels, floats;
-        if (!size_mul((size_t)slot->shape.h, (size_t)slot->shape.w, &pixels) ||
-            !size_mul(pixels, slot->stride, &floats) ||
-            !size_mul(floats, (size_t)p->options.batch, &floats) ||
-            floats > PTRDIFF_MAX / sizeof(float) / 1024) {
-            return error_set(err, ERR_MEMORY, "layer %d: activations of %d x %d x %d x %d overflow",
-                             s - 1, p->options.batch, slot->shape.h, slot->shape.w, slot->shape.c);
-        }
-        slot->floats = (floats + STRIDE_ALIGN - 1) / STRIDE_ALIGN * STRIDE_ALIGN;
-        p->memory.unshared_bytes += slot->floats * sizeof(float);
-    }
-    return OK;
-}
-
-static bool live_together(const struct slot *a, const struct slot *b)
-{
-    return a->birth <= b->death && b->birth <= a->death;
-}
-
-/* Lowest offset at which `slot` collides with none of the `count` roots already in `order`, which is
- * kept sorted by offset. */
-static void pack_root(struct slot *slot, struct slot **order, int count)
-{
-    size_t offset = 0;
-    for (int i = 0; i < count; i++) {
-        if (!live_together(slot, order[i])) {
-            continue;
-        }
-        if (offset + slot->floats <= order[i]->offset) {
-            break;
-        }
-        size_t end = order[i]->offset + order[i]->floats;
-        if (end > offset) {
-            offset = end;
-        }
-    }
-    slot->offset = offset;
-    int at = count;
-    while (at > 0 && order[at - 1]->offset > offset) {
-        order[at] = order[at - 1];
-        at--;
-    }
-    order[at] = slot;
-}
-
-static enum result share_memory(struct plan *p, struct error *err)
-{
-    int total = p->net->layer_count + 1;
-    struct slot **order = mem_alloc((size_t)total, sizeof *order);
-    bool *is_packed = mem_alloc((size_t)total, sizeof *is_packed);
-    if (!order || !is_packed) {
-        mem_free(order);
-        mem_free(is_packed);
-        return mem_error(err, "planning activations");
-    }
-    size_t top = 0;
-    for (int count = 0;; count++) {
-        struct slot *largest = NULL;
-        for (int s = 0; s < total; s++) {
-            struct slot *slot = &p->slots[s];
-            if (slot->parent == NO_PARENT && !is_packed[s] &&
-                (!largest || slot->floats > largest->floats)) {
-                largest = slot;
-            }
-        }
-        if (!largest) {
-            break;
-        }
-        is_packed[largest - p->slots] = true;
-        pack_root(largest, order, count);
-        if (largest->offset + largest->floats > top) {
-            top = largest->offset + largest->floats;
-        }
-    }
-    p->memory.activation_bytes = top * sizeof(float);
-    mem_free(order);
-    mem_free(is_packed);
-    return OK;
-}
+#include "net/plan_internal.h"
 
 static void ask_layers(struct plan *p)
 {
-    struct plan_limits limits = {.kernels = p->kern, .allow_winograd = !p->options.no_winograd};
     size_t prepared = 0;
     for (int i = 0; i < p->net->layer_count; i++) {
         const struct layer *l = &p->net->layers[i];
         struct layer_plan *want = &p->wants[i];
+        struct plan_limits limits = {.kernels = p->kern,
+                                     .allow_winograd = !p->options.no_winograd,
+                                     .batch = p->options.batch,
+                                     .mode = p->modes[i]};
+        for (int k = 0; k < l->input_count; k++) {
+            limits.passes_gradient =
+                limits.passes_gradient || p->slots[plan_slot(l->inputs[k])].flows;
+        }
         l->ops->plan(l, &limits, want);
         p->prepared_at[i] = prepared;
-        prepared += (want->prepared_floats + STRIDE_ALIGN - 1) / STRIDE_ALIGN * STRIDE_ALIGN;
+        prepared += (want->prepared_floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+        prepared += (want->prepared_backward_floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
         if (want->scratch_bytes > p->memory.scratch_bytes) {
             p->memory.scratch_bytes = want->scratch_bytes;
         }
@@ -257,58 +31,106 @@ static void ask_layers(struct plan *p)
     p->memory.prepared_bytes = prepared * sizeof(float);
 }
 
+static void size_parameter_gradients(struct plan *p)
+{
+    size_t floats = 0;
+    for (int i = 0; i < p->net->layer_count; i++) {
+        const struct layer *l = &p->net->layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            if (mode_moves(p->modes[i], &l->params[k])) {
+                floats += (l->params[k].count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+            }
+        }
+    }
+    p->memory.gradient_bytes = floats * sizeof(float);
+}
+
 /* Everything that can be said without the big allocations. */
 static enum result draft(struct plan *p, struct error *err)
 {
     const struct network *net = p->net;
-    size_t layers = (size_t)net->layer_count, input_count = 0;
+    size_t layers = (size_t)net->layer_count;
     for (int i = 0; i < net->layer_count; i++) {
-        input_count += (size_t)net->layers[i].input_count;
+        p->input_count += (size_t)net->layers[i].input_count;
     }
     p->slots = mem_alloc(layers + 1, sizeof *p->slots);
     p->wants = mem_alloc(layers, sizeof *p->wants);
+    p->modes = mem_alloc(layers, sizeof *p->modes);
+    p->saved = mem_alloc(layers, sizeof *p->saved);
     p->execs = mem_alloc(layers, sizeof *p->execs);
     p->prepared_at = mem_alloc(layers, sizeof *p->prepared_at);
-    p->inputs = mem_alloc(input_count, sizeof *p->inputs);
-    if (!p->slots || !p->wants || !p->execs || !p->prepared_at || !p->inputs) {
+    p->inputs = mem_alloc(p->input_count, sizeof *p->inputs);
+    p->input_grads = mem_alloc(p->input_count, sizeof *p->input_grads);
+    p->grad_adds = mem_alloc(p->input_count, sizeof *p->grad_adds);
+    if (!p->slots || !p->wants || !p->modes || !p->saved || !p->execs || !p->prepared_at ||
+        !p->inputs || !p->input_grads || !p->grad_adds) {
         return mem_error(err, "planning the network");
     }
+    for (size_t i = 0; i < layers; i++) {
+        p->modes[i] = plan_is_training(p) ? p->options.modes[i] : MODE_INFER;
+    }
+    plan_find_flow(p);
     ask_layers(p);
-    place_outputs(p);
-    settle_lifetimes(p);
-    TRY(size_roots(p, err));
-    return share_memory(p, err);
+    plan_place(p);
+    TRY(plan_size_outputs(p, err));
+    if (plan_is_training(p)) {
+        TRY(plan_size_gradients(p, err));
+        size_parameter_gradients(p);
+    }
+    return plan_share(p, err);
 }
 
-static struct tensor slot_tensor(const struct plan *p, int slot)
+static void wire_inputs(struct plan *p, int layer, size_t first)
 {
-    int channel;
-    const struct slot *root = find_root(p, slot, &channel);
-    const struct shape *shape = &p->slots[slot].shape;
-    return (struct tensor){.data = p->activations + root->offset + channel,
-                           .n = p->options.batch,
-                           .h = shape->h,
-                           .w = shape->w,
-                           .c = shape->c,
-                           .stride = root->stride};
+    const struct layer *l = &p->net->layers[layer];
+    for (int k = 0; k < l->input_count; k++) {
+        int slot = plan_slot(l->inputs[k]);
+        p->inputs[first + (size_t)k] = plan_tensor(p, slot, false);
+        if (p->slots[slot].flows) {
+            p->input_grads[first + (size_t)k] = plan_tensor(p, slot, true);
+        }
+    }
 }
 
 static void wire(struct plan *p)
 {
-    struct tensor *next = p->inputs;
-    p->image = slot_tensor(p, 0);
+    size_t first = 0;
+    float *gradient = p->gradients;
+    p->image = plan_tensor(p, 0, false);
     for (int i = 0; i < p->net->layer_count; i++) {
         const struct layer *l = &p->net->layers[i];
-        for (int k = 0; k < l->input_count; k++) {
-            next[k] = slot_tensor(p, layer_slot(l->inputs[k]));
+        struct exec *e = &p->execs[i];
+        wire_inputs(p, i, first);
+        *e = (struct exec){.kernels = p->kern,
+                           .inputs = p->inputs + first,
+                           .out = plan_tensor(p, plan_slot(i), false),
+                           .prepared = p->prepared + p->prepared_at[i],
+                           .scratch = p->scratch,
+                           .choice = p->wants[i].choice,
+                           .mode = p->modes[i],
+                           .input_grads = p->input_grads + first,
+                           .grad_adds = p->grad_adds + first,
+                           .bn_momentum = p->options.bn_momentum};
+        first += (size_t)l->input_count;
+        if (p->saved[i].floats > 0) {
+            e->saved = p->activations + p->saved[i].offset;
         }
-        p->execs[i] = (struct exec){.kernels = p->kern,
-                                    .inputs = next,
-                                    .out = slot_tensor(p, layer_slot(i)),
-                                    .prepared = p->prepared + p->prepared_at[i],
-                                    .scratch = p->scratch,
-                                    .choice = p->wants[i].choice};
-        next += l->input_count;
+        if (p->wants[i].prepared_backward_floats > 0) {
+            e->prepared_backward = e->prepared + (p->wants[i].prepared_floats + PLAN_ALIGN - 1) /
+                                                     PLAN_ALIGN * PLAN_ALIGN;
+        }
+        if (p->slots[plan_slot(i)].flows) {
+            e->out_grad = plan_tensor(p, plan_slot(i), true);
+        }
+        for (int k = 0; k < l->param_count; k++) {
+            if (mode_moves(p->modes[i], &l->params[k])) {
+                e->param_grads[k] = gradient;
+                gradient += (l->params[k].count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+            }
+            if (l->params[k].is_statistic && mode_rules[p->modes[i]].uses_batch) {
+                e->stats[k] = l->params[k].data;
+            }
+        }
     }
 }
 
@@ -327,22 +149,22 @@ static enum result furnish(struct plan *p, struct error *err)
     p->prepared = mem_alloc_raw(p->memory.prepared_bytes, 1);
     p->activations = mem_alloc(p->memory.activation_bytes, 1);
     p->scratch = mem_alloc_raw(p->memory.scratch_bytes, 1);
-    if (!p->prepared || !p->activations || !p->scratch) {
+    p->gradients = mem_alloc(p->memory.gradient_bytes, 1);
+    if (!p->prepared || !p->activations || !p->scratch || !p->gradients) {
         mem_error(err, "running the network");
         return error_hint(err, "it needs %.0f MB for weights and %.0f MB for activations",
                           (double)p->memory.prepared_bytes / 1e6,
                           (double)p->memory.activation_bytes / 1e6);
     }
     wire(p);
-    if (has_parameters(p->net)) {
-        for (int i = 0; i < p->net->layer_count; i++) {
-            const struct layer *l = &p->net->layers[i];
-            if (l->ops->prepare) {
-                l->ops->prepare(l, &p->execs[i]);
-            }
-            if (p->options.release_weights) {
-                network_release(p->net, i);
-            }
+    bool is_allocated = has_parameters(p->net);
+    for (int i = 0; i < p->net->layer_count; i++) {
+        const struct layer *l = &p->net->layers[i];
+        if (l->ops->prepare && (is_allocated || l->param_count == 0)) {
+            l->ops->prepare(l, &p->execs[i]);
+        }
+        if (p->options.release_weights) {
+            network_release(p->net, i);
         }
     }
     return OK;
@@ -401,9 +223,15 @@ void plan_free(struct plan *plan)
     }
     mem_free(plan->slots);
     mem_free(plan->wants);
+    mem_free(plan->modes);
+    mem_free(plan->saved);
     mem_free(plan->execs);
     mem_free(plan->prepared_at);
     mem_free(plan->inputs);
+    mem_free(plan->input_grads);
+    mem_free(plan->grad_adds);
+    mem_free(plan->zeroings);
+    mem_free(plan->gradients);
     mem_free(plan->activations);
     mem_free(plan->prepared);
     mem_free(plan->scratch);

@@ -1,0 +1,258 @@
+/* Where gradients lie. The gradient of an output lies as the output does: inside its concatenation's,
+ * over its in-place consumer's, or as a slice of its source's. What remains is to know, for every gradient a
+ * layer hands down, whether those channels were written before (then it adds) or not (then it writes). */
+#include "net/plan_internal.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+static bool moves(const struct plan *p, int layer)
+{
+    const struct layer *l = &p->net->layers[layer];
+    for (int k = 0; k < l->param_count; k++) {
+        if (mode_moves(p->modes[layer], &l->params[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void plan_find_flow(struct plan *p)
+{
+    for (int i = 0; i < p->net->layer_count; i++) {
+        const struct layer *l = &p->net->layers[i];
+        bool flows = moves(p, i);
+        for (int k = 0; k < l->input_count; k++) {
+            flows = flows || p->slots[plan_slot(l->inputs[k])].flows;
+        }
+        p->slots[plan_slot(i)].flows = flows;
+    }
+}
+
+static enum result check_flow(const struct plan *p, struct error *err)
+{
+    for (int i = 0; i < p->net->layer_count; i++) {
+        const struct layer *l = &p->net->layers[i];
+        bool flows = p->slots[plan_slot(i)].flows;
+        if (flows && !l->ops->backward && !l->ops->loss && p->wants[i].place != PLACE_VIEW) {
+            return layer_error(l, ERR_UNSUPPORTED, err, "cannot be trained through");
+        }
+        if (flows && !mode_rules[p->modes[i]].keeps_backward) {
+            return layer_error(l, ERR_ARG, err, "is in inference mode above a layer that trains");
+        }
+    }
+    return OK;
+}
+
+static void extend_life(struct region *region, int time)
+{
+    if (time < region->birth) {
+        region->birth = time;
+    }
+    if (time > region->death) {
+        region->death = time;
+    }
+}
+
+static enum result note_zeroing(struct plan *p, struct zeroing zeroing, struct error *err)
+{
+    TRY(mem_grow((void **)&p->zeroings, p->zeroing_count, &p->zeroing_capacity, sizeof zeroing, err));
+    p->zeroings[p->zeroing_count++] = zeroing;
+    return OK;
+}
+
+/* Channels [channel, channel + count) of a root that are not written yet are zeroed before `layer` runs. */
+static enum result zero_unwritten(struct plan *p, int layer, int root, int channel, int count,
+                                  struct error *err)
+{
+    bool *written = p->slots[root].is_written;
+    for (int c = channel; c < channel + count;) {
+        int end = c;
+        while (end < channel + count && written[end] == written[c]) {
+            end++;
+        }
+        if (!written[c]) {
+            TRY(note_zeroing(p, (struct zeroing){layer, root, c, end - c}, err));
+            memset(written + c, true, (size_t)(end - c));
+        }
+        c = end;
+    }
+    return OK;
+}
+
+static int count_written(const struct slot *root, int channel, int count)
+{
+    int written = 0;
+    for (int c = channel; c < channel + count; c++) {
+        written += root->is_written[c];
+    }
+    return written;
+}
+
+/* `adds` and `grads` belong to layer i's inputs. */
+static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *err)
+{
+    const struct layer *l = &p->net->layers[i];
+    int channel;
+    int root = plan_root(p, plan_slot(i), &channel);
+    int time = plan_backward_time(p, i);
+    extend_life(&p->slots[root].grad, time);
+    bool is_seeded = i == p->net->layer_count - 1 && !l->ops->loss;
+    if (is_seeded) {
+        memset(p->slots[root].is_written + channel, true, (size_t)l->out.c);
+        extend_life(&p->slots[root].grad, p->net->layer_count);
+    } else if (!l->ops->loss && p->wants[i].place != PLACE_VIEW) {
+        TRY(zero_unwritten(p, i, root, channel, l->out.c, err));
+    }
+    for (int k = 0; k < l->input_count; k++) {
+        int input = plan_slot(l->inputs[k]);
+        int input_channel;
+        int input_root = plan_root(p, input, &input_channel);
+        if (!p->slots[input].flows) {
+            continue;
+        }
+        extend_life(&p->slots[input_root].grad, time);
+        int count = p->slots[input].shape.c;
+        if (input_root == root) {
+            if (l->ops->loss) { /* a head over its input: the loss writes there */
+                memset(p->slots[root].is_written + input_channel, true, (size_t)count);
+            }
+            continue;
+        }
+        int written = count_written(&p->slots[input_root], input_channel, count);
+        adds[k] = written > 0;
+        if (written > 0 && written < count) {
+            TRY(zero_unwritten(p, i, input_root, input_channel, count, err));
+        }
+        memset(p->slots[input_root].is_written + input_channel, true, (size_t)count);
+    }
+    return OK;
+}
+
+static size_t first_input(const struct plan *p, int layer)
+{
+    size_t first = 0;
+    for (int i = 0; i < layer; i++) {
+        first += (size_t)p->net->layers[i].input_count;
+    }
+    return first;
+}
+
+static enum result visit_all(struct plan *p, struct error *err)
+{
+    const struct network *net = p->net;
+    for (int i = 0; i < net->layer_count; i++) {
+        if (net->layers[i].ops->loss && p->slots[plan_slot(i)].flows) {
+            TRY(visit_layer(p, i, p->grad_adds + first_input(p, i), err));
+        }
+    }
+    for (int i = net->layer_count - 1; i >= 0; i--) {
+        if (!net->layers[i].ops->loss && p->slots[plan_slot(i)].flows) {
+            TRY(visit_layer(p, i, p->grad_adds + first_input(p, i), err));
+        }
+    }
+    return OK;
+}
+
+enum result plan_size_gradients(struct plan *p, struct error *err)
+{
+    TRY(check_flow(p, err));
+    int slots = p->net->layer_count + 1;
+    size_t channels = 0;
+    for (int s = 0; s < slots; s++) {
+        channels += (size_t)p->slots[s].shape.c;
+    }
+    bool *written = mem_alloc(channels, sizeof *written);
+    if (!written) {
+        return mem_error(err, "planning gradients");
+    }
+    bool *next = written;
+    for (int s = 0; s < slots; s++) {
+        p->slots[s].is_written = next;
+        next += p->slots[s].shape.c;
+        p->slots[s].grad = (struct region){.birth = INT_MAX, .death = INT_MIN};
+    }
+    enum result result = visit_all(p, err);
+    for (int s = 0; s < slots; s++) {
+        struct slot *slot = &p->slots[s];
+        slot->is_written = NULL;
+        if (slot->parent == NO_PARENT && slot->grad.birth <= slot->grad.death) {
+            slot->grad.floats = slot->data.floats;
+        }
+    }
+    mem_free(written);
+    return result;
+}
+
+void plan_repack(struct plan *plan)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        const struct layer *l = &plan->net->layers[i];
+        if (l->ops->prepare && moves(plan, i)) {
+            l->ops->prepare(l, &plan->execs[i]);
+        }
+    }
+}
+
+void plan_set_seed(struct plan *plan, uint64_t seed)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        plan->execs[i].seed = seed;
+    }
+}
+
+void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *parts)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        const struct layer *l = &plan->net->layers[i];
+        if (l->ops->loss) {
+            l->ops->loss(l, &plan->execs[i], truths, parts++);
+        }
+    }
+}
+
+static void zero_channels(const struct plan *plan, const struct zeroing *zeroing)
+{
+    struct tensor whole = plan_tensor(plan, zeroing->root, true);
+    struct tensor slice = tensor_channels(&whole, zeroing->channel, zeroing->count);
+    size_t pixels = tensor_pixels(&slice);
+    for (size_t i = 0; i < pixels; i++) {
+        memset(slice.data + i * slice.stride, 0, (size_t)slice.c * sizeof(float));
+    }
+}
+
+void plan_backward(struct plan *plan)
+{
+    for (int i = plan->net->layer_count - 1; i >= 0; i--) {
+        const struct layer *l = &plan->net->layers[i];
+        for (size_t k = 0; k < plan->zeroing_count; k++) {
+            if (plan->zeroings[k].layer == i) {
+                zero_channels(plan, &plan->zeroings[k]);
+            }
+        }
+        if (plan->slots[plan_slot(i)].flows && l->ops->backward && !l->ops->loss) {
+            l->ops->backward(l, &plan->execs[i]);
+        }
+    }
+}
+
+void plan_zero_gradients(struct plan *plan)
+{
+    memset(plan->gradients, 0, plan->memory.gradient_bytes);
+}
+
+float *plan_gradient(const struct plan *plan, int layer, int param)
+{
+    return plan->execs[layer].param_grads[param];
+}
+
+enum layer_mode plan_mode(const struct plan *plan, int layer)
+{
+    return plan->modes[layer];
+}
+
+const struct tensor *plan_output_gradient(const struct plan *plan, int layer)
+{
+    return &plan->execs[layer].out_grad;
+}

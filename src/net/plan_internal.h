@@ -1,0 +1,93 @@
+/* Inside of a plan, shared by plan.c (what the world calls), plan_place.c (where outputs lie),
+ * plan_gradient.c (where gradients lie and who writes first) and plan_memory.c (sharing by lifetime). */
+#ifndef NET_PLAN_INTERNAL_H
+#define NET_PLAN_INTERNAL_H
+
+#include <limits.h>
+
+#include "net/plan.h"
+
+enum { PLAN_ALIGN = 16 /* floats */, NO_PARENT = -1, FOREVER = INT_MAX };
+
+/* A piece of the activation block, alive from birth to death (both inclusive). Time: layer i runs
+ * forward at i, the losses at L, layer i backward at 2 L - i. floats == 0: not used. */
+struct region {
+    int birth, death;
+    size_t floats;
+    size_t offset; /* floats into the block */
+};
+
+/* Slot 0 is the image, slot i + 1 the output of layer i. A slot is a root with a buffer of its own or
+ * lies at `channel` inside its parent's. Its gradient lies likewise. */
+struct slot {
+    struct shape shape;
+    int parent, channel;
+    int readers;
+    size_t stride;           /* roots */
+    bool flows;              /* the gradient with respect to it is wanted */
+    struct region data, grad; /* roots */
+    bool *is_written;        /* roots, while gradients are planned: by channel */
+};
+
+/* Channels of a gradient that nobody writes before `layer` reads them. */
+struct zeroing {
+    int layer;
+    int root, channel, count;
+};
+
+struct plan {
+    struct network *net;
+    const struct kernels *kern;
+    struct plan_options options;
+    struct slot *slots;        /* [layer_count + 1] */
+    struct layer_plan *wants;  /* [layer_count] */
+    enum layer_mode *modes;    /* [layer_count] */
+    struct region *saved;      /* [layer_count] */
+    struct exec *execs;        /* [layer_count] */
+    size_t input_count;        /* of all layers */
+    struct tensor *inputs;     /* [input_count], layer after layer */
+    struct tensor *input_grads;
+    bool *grad_adds;
+    struct zeroing *zeroings;
+    size_t zeroing_count, zeroing_capacity;
+    size_t *prepared_at;       /* [layer_count], floats into prepared */
+    struct tensor image;
+    float *activations, *prepared, *gradients;
+    void *scratch;
+    struct plan_memory memory;
+};
+
+static inline int plan_slot(int layer)
+{
+    return layer + 1; /* LAYER_IMAGE is -1 */
+}
+
+static inline int plan_backward_time(const struct plan *p, int layer)
+{
+    int layers = p->net->layer_count;
+    return p->net->layers[layer].ops->loss ? layers : 2 * layers - layer;
+}
+
+static inline bool plan_is_training(const struct plan *p)
+{
+    return p->options.modes != NULL;
+}
+
+/* The root slot of a slot's buffer; *channel (may be NULL) gets the first channel in it. */
+int plan_root(const struct plan *p, int slot, int *channel);
+
+/* A slot's tensor inside the block at the given region offset. */
+struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
+
+/* Which outputs want a gradient: something moves at or before them. */
+void plan_find_flow(struct plan *p);
+/* Decide which slots lie inside which. */
+void plan_place(struct plan *p);
+/* Lifetimes and sizes of outputs and saved memory. */
+NODISCARD enum result plan_size_outputs(struct plan *p, struct error *err);
+/* Who writes each gradient first, and the gradients' lifetimes. Training plans only. */
+NODISCARD enum result plan_size_gradients(struct plan *p, struct error *err);
+/* Offsets for all regions; sets memory.activation_bytes and unshared_bytes. */
+NODISCARD enum result plan_share(struct plan *p, struct error *err);
+
+#endif
