@@ -1,0 +1,143 @@
+#include "layers/layer.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "layers/kinds.h"
+#include "net/cfg.h"
+
+const struct layer_ops *const layer_kinds[] = {
+    &convolutional_ops, &batchnorm_ops, &activation_ops, &maxpool_ops,  &local_avgpool_ops,
+    &avgpool_ops,       &route_ops,     &shortcut_ops,   &upsample_ops, &scale_channels_ops,
+    &sam_ops,           &dropout_ops,   &cost_ops,       &yolo_ops,     NULL,
+};
+
+const struct layer_ops *layer_find(const char *section_name)
+{
+    for (size_t i = 0; layer_kinds[i]; i++) {
+        if (strcmp(layer_kinds[i]->name, section_name) == 0) {
+            return layer_kinds[i];
+        }
+        const char *const *alias = layer_kinds[i]->aliases;
+        for (; alias && *alias; alias++) {
+            if (strcmp(*alias, section_name) == 0) {
+                return layer_kinds[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+enum result layer_set_inputs(struct layer *l, const char *key, const int *references, size_t count,
+                             bool with_previous, struct error *err)
+{
+    size_t first = with_previous ? 1 : 0;
+    if (count > INT_MAX - 1) {
+        return layer_error(l, ERR_CFG, err, "too many inputs");
+    }
+    mem_free(l->inputs);
+    l->input_count = 0;
+    l->inputs = mem_alloc(count + first, sizeof *l->inputs);
+    if (!l->inputs) {
+        return mem_error(err, "reading the network");
+    }
+    if (with_previous) {
+        l->inputs[0] = l->index > 0 ? l->index - 1 : LAYER_IMAGE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int r = references[i];
+        if (r < -l->index || r >= l->index) {
+            return cfg_error(l->section, cfg_find(l->section, key), err,
+                             "%d in layer %d points %s", r, l->index,
+                             r < 0 ? "before the first layer"
+                                   : "to this or a later layer (only earlier ones can be read)");
+        }
+        l->inputs[first + i] = r < 0 ? l->index + r : r;
+    }
+    l->input_count = (int)(count + first);
+    return OK;
+}
+
+enum result layer_add_param(struct layer *l, const char *role, size_t count, struct error *err)
+{
+    size_t bytes;
+    if (count == 0 || !size_mul(count, sizeof(float), &bytes) || bytes > PTRDIFF_MAX) {
+        return layer_error(l, ERR_CFG, err, "the number of its %s overflows", role);
+    }
+    if (l->param_count >= LAYER_MAX_PARAMS) {
+        return layer_error(l, ERR_UNSUPPORTED, err, "more than %d parameter arrays",
+                           LAYER_MAX_PARAMS);
+    }
+    bool is_variance = strcmp(role, "rolling_variance") == 0;
+    bool is_scale = strcmp(role, "scales") == 0;
+    for (int i = 0; is_scale && i < l->param_count; i++) { /* biases next to scales are a beta */
+        l->params[i].is_affine = strcmp(l->params[i].role, "biases") == 0;
+    }
+    l->params[l->param_count++] = (struct param){
+        .role = role,
+        .count = count,
+        .is_statistic = is_variance || strcmp(role, "rolling_mean") == 0,
+        .is_affine = is_scale,
+        .decays = strcmp(role, "weights") == 0,
+        .initial = is_variance || is_scale ? 1.0f : 0.0f,
+    };
+    return OK;
+}
+
+const struct param *layer_param(const struct layer *l, const char *role)
+{
+    for (int i = 0; i < l->param_count; i++) {
+        if (strcmp(l->params[i].role, role) == 0) {
+            return &l->params[i];
+        }
+    }
+    return NULL;
+}
+
+enum result layer_activation(struct layer *l, enum activation fallback, enum activation *act,
+                             struct error *err)
+{
+    const char *name = cfg_string(l->section, "activation", NULL);
+    if (!name) {
+        *act = fallback;
+        return OK;
+    }
+    if (activation_from_name(name, act)) {
+        return OK;
+    }
+    char list[512] = "";
+    for (int i = 0; i < (int)ACT_COUNT; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
+                 activation_name((enum activation)i));
+    }
+    return cfg_error(l->section, cfg_find(l->section, "activation"), err,
+                     "unknown activation '%s' (one of %s)", name, list);
+}
+
+enum result layer_error(const struct layer *l, enum result code, struct error *err, const char *fmt,
+                        ...)
+{
+    char text[768];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return error_at(err, code, l->section->path, l->section->line, "[%s] layer %d: %s",
+                    l->section->name, l->index, text);
+}
+
+enum result layer_refuse_key(struct layer *l, const char *key, struct error *err)
+{
+    int value;
+    TRY(cfg_int(l->section, key, 0, INT_MIN, INT_MAX, &value, err));
+    if (value == 0) {
+        return OK;
+    }
+    return error_at(err, ERR_UNSUPPORTED, l->section->path, cfg_find(l->section, key)->line,
+                    "[%s] layer %d: %s=%d is not supported", l->section->name, l->index, key,
+                    value);
+}

@@ -1,0 +1,217 @@
+#include "layers/yolo_options.h"
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/cfg.h"
+
+enum { MAX_CLASSES = 1 << 20, MAX_ANCHORS = 4096, MAX_TRUTHS = 1 << 20 };
+
+static enum result unknown_word(struct layer *l, const char *key, const char *known,
+                                struct error *err)
+{
+    return cfg_error(l->section, cfg_find(l->section, key), err, "unknown value '%s' (one of %s)",
+                     cfg_string(l->section, key, ""), known);
+}
+
+static enum result parse_box_loss(struct layer *l, const char *key, enum box_loss fallback,
+                                  enum box_loss *kind, struct error *err)
+{
+    static const char *const names[] = {"mse", "iou", "giou", "diou", "ciou"};
+    const char *name = cfg_string(l->section, key, NULL);
+    *kind = fallback;
+    if (!name) {
+        return OK;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *kind = (enum box_loss)i;
+            return OK;
+        }
+    }
+    return unknown_word(l, key, "mse, iou, giou, diou, ciou", err);
+}
+
+static enum result parse_nms(struct layer *l, const struct nms_word *words, struct head_info *info,
+                             struct error *err)
+{
+    TRY(cfg_float(l->section, "beta_nms", 0.6f, 0.0f, 1e6f, &info->beta_nms, err));
+    const char *name = cfg_string(l->section, "nms_kind", "default");
+    char known[128] = "";
+    for (; words->name; words++) {
+        if (strcmp(words->name, name) == 0) {
+            info->nms_kind = words->kind;
+            return OK;
+        }
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", words->name);
+    }
+    return unknown_word(l, "nms_kind", known, err);
+}
+
+static enum result parse_anchors(struct layer *l, struct yolo_options *o, struct error *err)
+{
+    size_t count, wanted = 2 * (size_t)o->anchor_count;
+    TRY(cfg_floats(l->section, "anchors", &o->anchors, &count, err));
+    const struct cfg_option *option = cfg_find(l->section, "anchors");
+    if (count < wanted) {
+        return cfg_error(l->section, option, err,
+                         "%zu numbers, but num=%d needs %zu (a width and a height each)", count,
+                         o->anchor_count, wanted);
+    }
+    if (count > wanted) {
+        log_warn("%s:%d: [%s] anchors: %zu numbers, but num=%d uses only the first %zu",
+                 l->section->path, option->line, l->section->name, count, o->anchor_count, wanted);
+    }
+    for (size_t i = 0; i < wanted; i++) {
+        if (!(o->anchors[i] > 0.0f)) {
+            return cfg_error(l->section, option, err, "number %zu is %g; sizes must be positive",
+                             i + 1, (double)o->anchors[i]);
+        }
+    }
+    return OK;
+}
+
+static enum result parse_mask(struct layer *l, struct yolo_options *o, struct error *err)
+{
+    size_t count;
+    TRY(cfg_ints(l->section, "mask", &o->mask, &count, err));
+    if (count == 0) {
+        mem_free(o->mask);
+        o->mask = mem_alloc((size_t)o->anchor_count, sizeof *o->mask);
+        if (!o->mask) {
+            return mem_error(err, "reading the network");
+        }
+        for (int i = 0; i < o->anchor_count; i++) {
+            o->mask[i] = i;
+        }
+        o->slots = o->anchor_count;
+        return OK;
+    }
+    if (count > MAX_ANCHORS) {
+        return cfg_error(l->section, cfg_find(l->section, "mask"), err, "more than %d anchors",
+                         (int)MAX_ANCHORS);
+    }
+    o->slots = (int)count;
+    for (int i = 0; i < o->slots; i++) {
+        if (o->mask[i] < 0 || o->mask[i] >= o->anchor_count) {
+            return cfg_error(l->section, cfg_find(l->section, "mask"), err,
+                             "anchor %d does not exist (num=%d: 0 to %d)", o->mask[i],
+                             o->anchor_count, o->anchor_count - 1);
+        }
+    }
+    return OK;
+}
+
+static enum result parse_counters(struct layer *l, struct yolo_options *o, struct error *err)
+{
+    size_t count;
+    TRY(cfg_ints(l->section, "counters_per_class", &o->class_counters, &count, err));
+    if (count == 0) {
+        mem_free(o->class_counters);
+        o->class_counters = NULL;
+        return OK;
+    }
+    if (count != (size_t)o->info.classes) {
+        return cfg_error(l->section, cfg_find(l->section, "counters_per_class"), err,
+                         "%zu numbers for classes=%d", count, o->info.classes);
+    }
+    return OK;
+}
+
+static enum result parse_loss(struct layer *l, struct yolo_options *o, struct error *err)
+{
+    struct cfg_section *s = l->section;
+    TRY(cfg_int(s, "max", 200, 1, MAX_TRUTHS, &o->max_truths, err));
+    TRY(parse_box_loss(l, "iou_loss", LOSS_MSE, &o->iou_loss, err));
+    TRY(parse_box_loss(l, "iou_thresh_kind", LOSS_IOU, &o->iou_thresh_kind, err));
+    TRY(cfg_float(s, "iou_normalizer", 0.75f, 0.0f, 1e6f, &o->iou_normalizer, err));
+    TRY(cfg_float(s, "obj_normalizer", 1.0f, 0.0f, 1e6f, &o->obj_normalizer, err));
+    TRY(cfg_float(s, "cls_normalizer", 1.0f, 0.0f, 1e6f, &o->cls_normalizer, err));
+    TRY(cfg_float(s, "delta_normalizer", 1.0f, 0.0f, 1e6f, &o->delta_normalizer, err));
+    TRY(cfg_float(s, "ignore_thresh", 0.5f, 0.0f, 1e6f, &o->ignore_thresh, err));
+    TRY(cfg_float(s, "truth_thresh", 1.0f, 0.0f, 1e6f, &o->truth_thresh, err));
+    TRY(cfg_float(s, "iou_thresh", 1.0f, 0.0f, 1e6f, &o->iou_thresh, err));
+    TRY(cfg_float(s, "max_delta", FLT_MAX, 0.0f, FLT_MAX, &o->max_delta, err));
+    TRY(cfg_float(s, "label_smooth_eps", 0.0f, 0.0f, 1.0f, &o->label_smooth_eps, err));
+    TRY(cfg_bool(s, "objectness_smooth", false, &o->objectness_smooth, err));
+    TRY(cfg_bool(s, "focal_loss", false, &o->focal_loss, err));
+    TRY(cfg_float(s, "jitter", 0.2f, 0.0f, 1.0f, &o->jitter, err));
+    TRY(cfg_float(s, "resize", 1.0f, 0.0f, 1e3f, &o->resize, err));
+    TRY(cfg_float(s, "random", 0.0f, 0.0f, 1e3f, &o->random, err));
+    return parse_counters(l, o, err);
+}
+
+/* Keys of object tracking, of Darknet's console and of class remapping while training: known, so that
+ * they are not reported as misspelt, and without any effect on detection. */
+static void pass_over(struct layer *l)
+{
+    static const char *const keys[] = {"show_details",   "embedding_layer", "track_history_size",
+                                       "sim_thresh",     "dets_for_track",  "dets_for_show",
+                                       "track_ciou_norm"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        cfg_find(l->section, keys[i]);
+    }
+}
+
+enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words,
+                               struct yolo_options *o, struct error *err)
+{
+    TRY(cfg_int(l->section, "classes", 20, 1, MAX_CLASSES, &o->info.classes, err));
+    TRY(cfg_int(l->section, "num", 1, 1, MAX_ANCHORS, &o->anchor_count, err));
+    TRY(parse_anchors(l, o, err));
+    TRY(parse_mask(l, o, err));
+    TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
+    TRY(parse_nms(l, nms_words, &o->info, err));
+    TRY(parse_loss(l, o, err));
+    pass_over(l);
+    const struct cfg_option *map = cfg_find(l->section, "map");
+    if (map) {
+        return error_at(err, ERR_UNSUPPORTED, l->section->path, map->line,
+                        "[%s] layer %d: map= (class remapping) is not supported", l->section->name,
+                        l->index);
+    }
+    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+}
+
+void yolo_options_free(struct yolo_options *o)
+{
+    mem_free(o->anchors);
+    mem_free(o->mask);
+    mem_free(o->class_counters);
+}
+
+enum result head_check_channels(const struct layer *l, int slots, int entries, const char *formula,
+                                struct error *err)
+{
+    long long wanted = (long long)slots * entries;
+    int found = l->input_shapes[0].c;
+    if (wanted == found) {
+        return OK;
+    }
+    struct cfg_section *above = l->index > 0 ? l->section - 1 : NULL;
+    const struct cfg_option *filters = above ? cfg_find(above, "filters") : NULL;
+    if (!filters) {
+        return layer_error(l, ERR_CFG, err, "needs %lld input channels, %s, but gets %d", wanted,
+                           formula, found);
+    }
+    return error_at(err, ERR_CFG, above->path, filters->line,
+                    "[%s] layer %d at line %d needs %lld input channels, %s, but gets %d (set "
+                    "filters=%lld here)",
+                    l->section->name, l->index, l->section->line, wanted, formula, found, wanted);
+}
+
+int head_first_candidate(const struct detection_list *list)
+{
+    return list->count > 0 ? list->items[list->count - 1].candidate + 1 : 0;
+}
+
+bool head_box_is_finite(const struct box_cxcywh_norm *box)
+{
+    return isfinite(box->cx) && isfinite(box->cy) && isfinite(box->w) && isfinite(box->h);
+}

@@ -1,0 +1,52 @@
+/* The keys that [yolo] and [Gaussian_yolo] have in common, for decoding and for the loss. */
+#ifndef LAYERS_YOLO_OPTIONS_H
+#define LAYERS_YOLO_OPTIONS_H
+
+#include "layers/layer.h"
+
+enum box_loss { LOSS_MSE, LOSS_IOU, LOSS_GIOU, LOSS_DIOU, LOSS_CIOU };
+
+struct yolo_options {
+    struct head_info info;
+    int anchor_count; /* num: of all heads together */
+    float *anchors;   /* [anchor_count][2], pixels of the network input */
+    int slots;        /* anchors of this head */
+    int *mask;        /* [slots], their numbers */
+    float scale_x_y;
+    bool new_coords; /* the convolution above is already logistic; size = (2 v)^2 anchor */
+
+    /* What the loss and the training loop read; decoding does not. */
+    int max_truths;
+    enum box_loss iou_loss, iou_thresh_kind;
+    float iou_normalizer, obj_normalizer, cls_normalizer, delta_normalizer;
+    float ignore_thresh, truth_thresh, iou_thresh;
+    float max_delta; /* FLT_MAX: no limit */
+    float label_smooth_eps;
+    bool objectness_smooth, focal_loss;
+    float jitter, resize, random;
+    int *class_counters; /* [classes] or NULL */
+};
+
+/* Words of the key nms_kind. */
+struct nms_word {
+    const char *name; /* NULL ends the list */
+    enum nms_kind kind;
+};
+
+/* All keys, checked; ERR_CFG with path:line. Free with yolo_options_free, also after an error. */
+NODISCARD enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words,
+                                         struct yolo_options *o, struct error *err);
+void yolo_options_free(struct yolo_options *o);
+
+/* ERR_CFG unless the input has slots * entries channels: names both numbers and, if the layer above is a
+ * convolution, the line of its filters=. */
+NODISCARD enum result head_check_channels(const struct layer *l, int slots, int entries,
+                                          const char *formula, struct error *err);
+
+/* Detection.candidate of the first predictor box of a head that is about to append to the list. */
+int head_first_candidate(const struct detection_list *list);
+
+/* True if all four are finite: anything else cannot be shown and would poison the suppression. */
+bool head_box_is_finite(const struct box_cxcywh_norm *box);
+
+#endif
