@@ -123,6 +123,15 @@ static size_t file_bytes(const struct layer *l)
     return floats * sizeof(float);
 }
 
+static size_t all_file_bytes(const struct network *net)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        bytes += file_bytes(&net->layers[i]);
+    }
+    return bytes;
+}
+
 /* Would the payload fit if the keys dontload and dontloadscales were absent? */
 static bool fits_whole(const struct network *net, size_t payload)
 {
@@ -147,9 +156,7 @@ static enum result account(const struct network *net, const struct reader *r, in
                      "layer %d [%s] needs %zu bytes at offset %zu, %zu are left: the file has %zu "
                      "bytes, the cfg %s wants %zu",
                      i, l->ops->name, wanted, r->header.header_bytes + used, left, r->bytes,
-                     net->cfg.path,
-                     r->header.header_bytes +
-                         network_param_floats(net, net->layer_count, NULL) * sizeof(float));
+                     net->cfg.path, r->header.header_bytes + all_file_bytes(net));
             return error_hint(err, "%s", wrong_cfg);
         }
         used += wanted;
