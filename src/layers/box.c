@@ -20,7 +20,8 @@ enum result detection_list_add(struct detection_list *list, const struct detecti
     return OK;
 }
 
-/* Length of the common part of two intervals given by centre and length; negative if they are apart. */
+/* Length of the common part of two intervals given by centre and length; negative if they are
+ * apart. */
 static float overlap(float centre_a, float length_a, float centre_b, float length_b)
 {
     float low = fmaxf(centre_a - length_a / 2, centre_b - length_b / 2);

@@ -1,7 +1,7 @@
 /* [convolutional]: cross-correlation, then batch normalisation or biases, then an activation.
  *
- * out = (in + 2 * padding - size) / stride + 1. As in Darknet dilation does not enter the formula; the
- * first window starts at -padding * dilation. `pad` is a flag that means padding = size / 2. */
+ * out = (in + 2 * padding - size) / stride + 1. As in Darknet dilation does not enter the formula;
+ * the first window starts at -padding * dilation. `pad` is a flag that means padding = size / 2. */
 #include <limits.h>
 #include <stdio.h>
 
@@ -18,10 +18,9 @@ struct conv_state {
 
 static enum result refuse_unbuilt(struct layer *l, struct error *err)
 {
-    static const char *const keys[] = {"antialiasing", "flipped", "binary",
-                                       "xnor",         "bin_output", "assisted_excitation",
-                                       "sway",         "rotate",  "stretch",
-                                       "stretch_sway"};
+    static const char *const keys[] = {
+        "antialiasing",        "flipped", "binary", "xnor",    "bin_output",
+        "assisted_excitation", "sway",    "rotate", "stretch", "stretch_sway"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         TRY(layer_refuse_key(l, keys[i], err));
     }
@@ -51,7 +50,8 @@ static enum result parse(struct layer *l, struct error *err)
     TRY(refuse_unbuilt(l, err));
     TRY(conv_unit_parse(l, &s->unit, err));
     TRY(cfg_bool(l->section, "cbn", false, &has_cbn, err));
-    s->unit.has_bn = s->unit.has_bn || has_cbn; /* cbn only changes which statistics training uses */
+    s->unit.has_bn =
+        s->unit.has_bn || has_cbn; /* cbn only changes which statistics training uses */
     TRY(cfg_int(l->section, "filters", 1, 1, MAX_FILTERS, &s->filters, err));
     TRY(cfg_int(l->section, "size", 1, 1, MAX_WINDOW, &s->size, err));
     TRY(parse_strides(l, s, err));

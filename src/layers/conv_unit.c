@@ -50,6 +50,17 @@ enum result conv_unit_add_bn(const struct conv_unit *u, struct layer *l, struct 
     return layer_add_param(l, "rolling_variance", filters, err);
 }
 
+/* Where the scales lie in prepared memory; the shifts follow. */
+static size_t scale_offset(const struct conv_unit *u, const struct kernels *kern, int choice)
+{
+    return part_floats(conv_packed_floats(kern, &u->geometry, (enum conv_algorithm)choice));
+}
+
+size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels *kern, int choice)
+{
+    return scale_offset(u, kern, choice) + 2 * part_floats((size_t)u->geometry.filters);
+}
+
 void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
                     struct layer_plan *p)
 {
@@ -57,23 +68,15 @@ void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
     enum conv_algorithm algorithm = conv_choose(limits->kernels, g, limits->allow_winograd);
     p->place = PLACE_OWN;
     p->choice = (int)algorithm;
-    p->prepared_floats = part_floats(conv_packed_floats(limits->kernels, g, algorithm)) +
-                         2 * part_floats((size_t)g->filters);
+    p->prepared_floats = conv_unit_prepared_floats(u, limits->kernels, p->choice);
     p->scratch_bytes = conv_scratch_bytes(limits->kernels, g, algorithm);
-}
-
-/* Where the scales lie in prepared memory; the shifts follow. */
-static size_t scale_offset(const struct conv_unit *u, const struct exec *e)
-{
-    return part_floats(
-        conv_packed_floats(e->kernels, &u->geometry, (enum conv_algorithm)e->choice));
 }
 
 void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const struct exec *e,
                        const float *weights)
 {
     size_t filters = (size_t)u->geometry.filters;
-    float *scale = e->prepared + scale_offset(u, e);
+    float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
     float *shift = scale + part_floats(filters);
     conv_pack(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, weights, e->prepared);
     if (u->has_bn) {
@@ -87,7 +90,7 @@ void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const st
                        const struct tensor *out, void *scratch)
 {
     bool is_fused = u->act < ACT_FUSED_COUNT;
-    const float *scale = e->prepared + scale_offset(u, e);
+    const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
     struct conv_epilogue epilogue = {
         .scale = u->has_bn ? scale : NULL,
         .shift = scale + part_floats((size_t)u->geometry.filters),

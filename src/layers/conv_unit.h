@@ -1,5 +1,5 @@
-/* What [convolutional], [deconvolutional] and [connected] share: one convolution with batch normalisation
- * or biases folded into its epilogue, and an activation.
+/* What [convolutional], [deconvolutional] and [connected] share: one convolution with batch
+ * normalisation or biases folded into its epilogue, and an activation.
  *
  * Prepared memory: [packed weights | scale | shift], each part on 64 bytes. */
 #ifndef LAYERS_CONV_UNIT_H
@@ -30,6 +30,9 @@ NODISCARD enum result conv_unit_add_bn(const struct conv_unit *u, struct layer *
 /* Fills choice, prepared_floats, scratch_bytes; the output is OWN. */
 void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
                     struct layer_plan *p);
+
+/* The part of prepared memory that is the unit's own; a kind may put more behind it. */
+size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels *kern, int choice);
 
 /* Packs `weights` (in conv_pack's order) and folds the layer's other parameters. */
 void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const struct exec *e,

@@ -1,7 +1,7 @@
 /* Products of two outputs.
- * [scale_channels] (squeeze and excitation; Hu et al. 2018, arXiv:1709.01507): the previous output, 1 x 1 x c, is
- * the gate of the channels of `from`; with scale_wh=1 it is w x h x 1, the gate of the pixels.
- * [sam] (spatial attention): the previous output times `from`, element by element. */
+ * [scale_channels] (squeeze and excitation; Hu et al. 2018, arXiv:1709.01507): the previous output,
+ * 1 x 1 x c, is the gate of the channels of `from`; with scale_wh=1 it is w x h x 1, the gate of
+ * the pixels. [sam] (spatial attention): the previous output times `from`, element by element. */
 #include <stdio.h>
 
 #include "layers/kinds.h"
@@ -48,11 +48,12 @@ static enum result shape_scale(struct layer *l, struct error *err)
         wanted = (struct shape){map.h, map.w, 1};
     }
     if (gate.h != wanted.h || gate.w != wanted.w || gate.c != wanted.c) {
-        return layer_error(l, ERR_CFG, err,
-                           "the previous layer is %d x %d x %d; to scale layer %d (%d x %d x %d) it "
-                           "must be %d x %d x %d",
-                           gate.w, gate.h, gate.c, l->inputs[0], map.w, map.h, map.c, wanted.w,
-                           wanted.h, wanted.c);
+        return layer_error(
+            l, ERR_CFG, err,
+            "the previous layer is %d x %d x %d; to scale layer %d (%d x %d x %d) it "
+            "must be %d x %d x %d",
+            gate.w, gate.h, gate.c, l->inputs[0], map.w, map.h, map.c, wanted.w, wanted.h,
+            wanted.c);
     }
     l->out = map;
     return OK;
@@ -63,8 +64,8 @@ static enum result shape_sam(struct layer *l, struct error *err)
     struct shape a = l->input_shapes[0], b = l->input_shapes[1];
     if (a.h != b.h || a.w != b.w || a.c != b.c) {
         return layer_error(l, ERR_CFG, err,
-                           "the previous layer is %d x %d x %d but layer %d is %d x %d x %d", a.w, a.h,
-                           a.c, l->inputs[1], b.w, b.h, b.c);
+                           "the previous layer is %d x %d x %d but layer %d is %d x %d x %d", a.w,
+                           a.h, a.c, l->inputs[1], b.w, b.h, b.c);
     }
     l->out = a;
     return OK;

@@ -10,9 +10,29 @@
 #include "net/cfg.h"
 
 const struct layer_ops *const layer_kinds[] = {
-    &convolutional_ops, &batchnorm_ops, &activation_ops, &maxpool_ops,  &local_avgpool_ops,
-    &avgpool_ops,       &route_ops,     &shortcut_ops,   &upsample_ops, &scale_channels_ops,
-    &sam_ops,           &dropout_ops,   &cost_ops,       &yolo_ops,     NULL,
+    &convolutional_ops,
+    &deconvolutional_ops,
+    &connected_ops,
+    &batchnorm_ops,
+    &activation_ops,
+    &maxpool_ops,
+    &local_avgpool_ops,
+    &avgpool_ops,
+    &route_ops,
+    &shortcut_ops,
+    &scale_channels_ops,
+    &sam_ops,
+    &upsample_ops,
+    &reorg_ops,
+    &reorg3d_ops,
+    &crop_ops,
+    &dropout_ops,
+    &softmax_ops,
+    &cost_ops,
+    &region_ops,
+    &yolo_ops,
+    &gaussian_yolo_ops,
+    NULL,
 };
 
 const struct layer_ops *layer_find(const char *section_name)
@@ -50,8 +70,8 @@ enum result layer_set_inputs(struct layer *l, const char *key, const int *refere
     for (size_t i = 0; i < count; i++) {
         int r = references[i];
         if (r < -l->index || r >= l->index) {
-            return cfg_error(l->section, cfg_find(l->section, key), err,
-                             "%d in layer %d points %s", r, l->index,
+            return cfg_error(l->section, cfg_find(l->section, key), err, "%d in layer %d points %s",
+                             r, l->index,
                              r < 0 ? "before the first layer"
                                    : "to this or a later layer (only earlier ones can be read)");
         }

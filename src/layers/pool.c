@@ -1,7 +1,9 @@
-/* [maxpool] and [local_avgpool]: windows of size x size. `padding` is the total of both sides (default
- * size - 1), of which padding / 2 lies before the first pixel: size 2 pads right and below only.
+/* [maxpool] and [local_avgpool]: windows of size x size. `padding` is the total of both sides
+ * (default size - 1), of which padding / 2 lies before the first pixel: size 2 pads right and below
+ * only.
  *
- * [maxpool] with maxpool_depth=1 instead takes the maximum over channels g, g + out_c, g + 2 out_c, ... */
+ * [maxpool] with maxpool_depth=1 instead takes the maximum over channels g, g + out_c, g + 2 out_c,
+ * ... */
 #include <limits.h>
 #include <stdio.h>
 

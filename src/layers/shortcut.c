@@ -1,6 +1,7 @@
-/* [shortcut]: previous output + earlier outputs, then an activation. Where channel counts differ only the
- * first min(c) channels are added. Optionally every source has a learnt weight, one for all channels
- * (per_feature) or one a channel (per_channel), used as it is or normalised over the sources:
+/* [shortcut]: previous output + earlier outputs, then an activation. Where channel counts differ
+ * only the first min(c) channels are added. Optionally every source has a learnt weight, one for
+ * all channels (per_feature) or one a channel (per_channel), used as it is or normalised over the
+ * sources:
  *
  *   relu:    w_i := max(w_i, 0) / (1e-4 + sum_j max(w_j, 0))
  *   softmax: w_i := e^(w_i - max) / (1e-4 + sum_j e^(w_j - max)) */
@@ -28,8 +29,8 @@ struct word {
     int value;
 };
 
-static enum result parse_word(struct layer *l, const char *key, const struct word *words, int *value,
-                              struct error *err)
+static enum result parse_word(struct layer *l, const char *key, const struct word *words,
+                              int *value, struct error *err)
 {
     const char *name = cfg_string(l->section, key, "none");
     char list[128] = "";
@@ -89,10 +90,11 @@ static enum result shape(struct layer *l, struct error *err)
     for (int i = 1; i < l->input_count; i++) {
         struct shape in = l->input_shapes[i];
         if (in.h != l->out.h || in.w != l->out.w) {
-            return cfg_error(l->section, cfg_find(l->section, "from"), err,
-                             "layer %d is %d x %d but the previous layer is %d x %d; they cannot be "
-                             "added (is the network size a multiple of 32?)",
-                             l->inputs[i], in.w, in.h, l->out.w, l->out.h);
+            return cfg_error(
+                l->section, cfg_find(l->section, "from"), err,
+                "layer %d is %d x %d but the previous layer is %d x %d; they cannot be "
+                "added (is the network size a multiple of 32?)",
+                l->inputs[i], in.w, in.h, l->out.w, l->out.h);
         }
     }
     return OK;
@@ -120,8 +122,7 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
     p->place = PLACE_OWN;
     if (s->weighting != WEIGHT_NONE) {
         p->prepared_floats = (size_t)l->input_count * (size_t)l->out.c;
-        p->scratch_bytes =
-            (size_t)l->out.h * (size_t)l->out.w * (size_t)l->out.c * sizeof(float);
+        p->scratch_bytes = (size_t)l->out.h * (size_t)l->out.w * (size_t)l->out.c * sizeof(float);
     } else if (l->input_count == 2) {
         p->place = PLACE_IN_PLACE;
     }

@@ -4,9 +4,9 @@
  *
  *   slot 0: x y w h objectness class_0 ... class_(classes-1) | slot 1: ... | ...
  *
- * forward: logistic on everything but w and h (with new_coords the convolution above has done it), then
- * x and y become scale * v - (scale - 1) / 2. Sizes are decoded in detect, with the network's current
- * size, cell (i, j) of a grid of W x H, and the slot's anchor:
+ * forward: logistic on everything but w and h (with new_coords the convolution above has done it),
+ * then x and y become scale * v - (scale - 1) / 2. Sizes are decoded in detect, with the network's
+ * current size, cell (i, j) of a grid of W x H, and the slot's anchor:
  *
  *   centre = ((i + x) / W, (j + y) / H)
  *   size   = e^v anchor / network size, or with new_coords 4 v^2 anchor / network size. */

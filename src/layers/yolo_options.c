@@ -147,8 +147,8 @@ static enum result parse_loss(struct layer *l, struct yolo_options *o, struct er
     return parse_counters(l, o, err);
 }
 
-/* Keys of object tracking, of Darknet's console and of class remapping while training: known, so that
- * they are not reported as misspelt, and without any effect on detection. */
+/* Keys of object tracking, of Darknet's console and of class remapping while training: known, so
+ * that they are not reported as misspelt, and without any effect on detection. */
 static void pass_over(struct layer *l)
 {
     static const char *const keys[] = {"show_details",   "embedding_layer", "track_history_size",

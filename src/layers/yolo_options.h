@@ -38,8 +38,8 @@ NODISCARD enum result yolo_options_parse(struct layer *l, const struct nms_word 
                                          struct yolo_options *o, struct error *err);
 void yolo_options_free(struct yolo_options *o);
 
-/* ERR_CFG unless the input has slots * entries channels: names both numbers and, if the layer above is a
- * convolution, the line of its filters=. */
+/* ERR_CFG unless the input has slots * entries channels: names both numbers and, if the layer above
+ * is a convolution, the line of its filters=. */
 NODISCARD enum result head_check_channels(const struct layer *l, int slots, int entries,
                                           const char *formula, struct error *err);
 

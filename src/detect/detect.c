@@ -1,0 +1,158 @@
+#include "detect/detect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void detect_to_image(struct detection_list *list, const struct image_fit *fit)
+{
+    if (fit->inner_w == fit->net_w && fit->inner_h == fit->net_h) {
+        return;
+    }
+    /* Half the margin exactly, as Darknet maps back, although the picture lies on whole pixels. */
+    double left = (fit->net_w - fit->inner_w) / 2.0 / fit->net_w;
+    double top = (fit->net_h - fit->inner_h) / 2.0 / fit->net_h;
+    double ratio_w = (double)fit->inner_w / fit->net_w;
+    double ratio_h = (double)fit->inner_h / fit->net_h;
+    for (size_t i = 0; i < list->count; i++) {
+        struct box_cxcywh_norm *box = &list->items[i].box;
+        box->cx = (float)(((double)box->cx - left) / ratio_w);
+        box->cy = (float)(((double)box->cy - top) / ratio_h);
+        box->w = (float)((double)box->w / ratio_w);
+        box->h = (float)((double)box->h / ratio_h);
+    }
+}
+
+static int compare_ints(int a, int b)
+{
+    return (a > b) - (a < b);
+}
+
+/* Total orders, so that the result of an unstable sort is unique. */
+static int by_confidence(const void *left, const void *right)
+{
+    const struct detection *a = left, *b = right;
+    if (a->confidence != b->confidence) {
+        return a->confidence > b->confidence ? -1 : 1;
+    }
+    int order = compare_ints(a->class_id, b->class_id);
+    return order ? order : compare_ints(a->candidate, b->candidate);
+}
+
+static int by_class(const void *left, const void *right)
+{
+    const struct detection *a = left, *b = right;
+    int order = compare_ints(a->class_id, b->class_id);
+    return order ? order : by_confidence(left, right);
+}
+
+static void sort(struct detection *items, size_t count, int (*order)(const void *, const void *))
+{
+    if (count > 1) {
+        qsort(items, count, sizeof *items, order);
+    }
+}
+
+/* True if box b goes because of the better box a. */
+static bool is_suppressed(const struct detect_options *o, const struct box_cxcywh_norm *a,
+                          const struct box_cxcywh_norm *b)
+{
+    /* Every penalty is >= 0: without enough plain overlap its power need not be taken. */
+    if (!(box_iou(a, b) > o->iou_threshold)) {
+        return false;
+    }
+    switch (o->nms_kind) {
+    case NMS_GREEDY:
+        return box_diou(a, b, 0.6f) > o->iou_threshold;
+    case NMS_DIOU:
+        return box_diou(a, b, o->beta_nms) > o->iou_threshold;
+    case NMS_DEFAULT:
+    case NMS_CORNERS:
+        break;
+    }
+    return true;
+}
+
+/* Greedy over items sorted by descending confidence; survivors move to the front. Returns their
+ * number. */
+static size_t suppress_run(const struct detect_options *o, struct detection *items, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool goes = false;
+        for (size_t k = 0; k < kept && !goes; k++) {
+            goes = is_suppressed(o, &items[k].box, &items[i].box);
+        }
+        if (!goes) {
+            items[kept++] = items[i];
+        }
+    }
+    return kept;
+}
+
+static size_t suppress_by_class(const struct detect_options *o, struct detection *items,
+                                size_t count)
+{
+    size_t kept = 0;
+    sort(items, count, by_class);
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && items[end].class_id == items[first].class_id;) {
+            end++;
+        }
+        size_t survivors = suppress_run(o, items + first, end - first);
+        memmove(items + kept, items + first, survivors * sizeof *items);
+        kept += survivors;
+    }
+    return kept;
+}
+
+static bool is_wanted(const struct detect_options *o, const struct detection *d)
+{
+    return d->objectness > o->threshold && d->confidence > o->threshold &&
+           (!o->classes || o->classes[d->class_id]);
+}
+
+enum result detect_suppress(struct detection_list *list, const struct detect_options *options,
+                            struct error *err)
+{
+    if (!(options->iou_threshold >= 0.0f) || !(options->threshold >= 0.0f)) {
+        return error_set(err, ERR_ARG, "threshold %g and overlap %g must not be negative",
+                         (double)options->threshold, (double)options->iou_threshold);
+    }
+    struct detection *items = list->items;
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (is_wanted(options, &items[i])) {
+            items[count++] = items[i];
+        }
+    }
+    if (options->iou_threshold < 1.0f) {
+        if (options->agnostic) {
+            sort(items, count, by_confidence);
+            count = suppress_run(options, items, count);
+        } else {
+            count = suppress_by_class(options, items, count);
+        }
+    }
+    sort(items, count, by_confidence);
+    if (options->max_detections > 0 && count > (size_t)options->max_detections) {
+        count = (size_t)options->max_detections;
+    }
+    list->count = count;
+    return OK;
+}
+
+static float clip(float v, int size)
+{
+    return fminf(fmaxf(v, 0.0f), (float)size);
+}
+
+struct box_xyxy_px detect_box_px(const struct box_cxcywh_norm *box, int image_w, int image_h)
+{
+    return (struct box_xyxy_px){
+        .x1 = clip((box->cx - box->w / 2) * (float)image_w, image_w),
+        .y1 = clip((box->cy - box->h / 2) * (float)image_h, image_h),
+        .x2 = clip((box->cx + box->w / 2) * (float)image_w, image_w),
+        .y2 = clip((box->cy + box->h / 2) * (float)image_h, image_h),
+    };
+}

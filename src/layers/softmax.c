@@ -1,0 +1,110 @@
+/* [softmax]: e^((v - max) / temperature) / sum, over each of `groups` equal runs of channels; over
+ * all pixels of an image together, or with spatial=1 for every pixel on its own. */
+#include <math.h>
+
+#include "layers/kinds.h"
+#include "net/cfg.h"
+
+struct softmax_state {
+    int groups;
+    float temperature;
+    bool is_per_pixel;
+};
+
+static enum result parse(struct layer *l, struct error *err)
+{
+    struct softmax_state *s = l->state;
+    bool has_no_loss;
+    TRY(cfg_int(l->section, "groups", 1, 1, 1 << 24, &s->groups, err));
+    TRY(cfg_float(l->section, "temperature", 1.0f, 1e-6f, 1e6f, &s->temperature, err));
+    TRY(cfg_bool(l->section, "spatial", false, &s->is_per_pixel, err));
+    TRY(cfg_bool(l->section, "noloss", false, &has_no_loss, err)); /* training's */
+    const struct cfg_option *tree = cfg_find(l->section, "tree");
+    if (tree) {
+        return error_at(err, ERR_UNSUPPORTED, l->section->path, tree->line,
+                        "[%s] layer %d: tree= (hierarchical classes) is not supported",
+                        l->section->name, l->index);
+    }
+    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+}
+
+static enum result shape(struct layer *l, struct error *err)
+{
+    const struct softmax_state *s = l->state;
+    l->out = l->input_shapes[0];
+    if (l->out.c % s->groups != 0) {
+        return cfg_error(l->section, cfg_find(l->section, "groups"), err,
+                         "%d groups do not divide the %d input channels", s->groups, l->out.c);
+    }
+    return OK;
+}
+
+static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
+{
+    (void)l;
+    (void)limits;
+    p->place = PLACE_IN_PLACE;
+}
+
+/* in and out: one image, the channels of one group. */
+static void whole_softmax(float temperature, const struct tensor *in, const struct tensor *out)
+{
+    size_t pixels = tensor_pixels(in);
+    float top = -INFINITY;
+    for (size_t p = 0; p < pixels; p++) {
+        for (int c = 0; c < in->c; c++) {
+            top = fmaxf(top, in->data[p * in->stride + (size_t)c]);
+        }
+    }
+    double sum = 0.0;
+    for (size_t p = 0; p < pixels; p++) {
+        for (int c = 0; c < in->c; c++) {
+            float v = expf((in->data[p * in->stride + (size_t)c] - top) / temperature);
+            out->data[p * out->stride + (size_t)c] = v;
+            sum += (double)v;
+        }
+    }
+    for (size_t p = 0; p < pixels; p++) {
+        for (int c = 0; c < in->c; c++) {
+            float *v = &out->data[p * out->stride + (size_t)c];
+            *v = (float)((double)*v / sum);
+        }
+    }
+}
+
+static struct tensor group_of(const struct tensor *t, int n, int group, int channels)
+{
+    struct tensor part = tensor_channels(t, group * channels, channels);
+    part.data = tensor_at(&part, n, 0, 0);
+    part.n = 1;
+    return part;
+}
+
+static void forward(const struct layer *l, const struct exec *e)
+{
+    const struct softmax_state *s = l->state;
+    int channels = l->out.c / s->groups;
+    if (s->is_per_pixel || (l->out.h == 1 && l->out.w == 1)) {
+        op_softmax(e->kernels, channels, s->temperature, &e->inputs[0], &e->out);
+        return;
+    }
+    for (int n = 0; n < e->out.n; n++) {
+        for (int group = 0; group < s->groups; group++) {
+            struct tensor in = group_of(&e->inputs[0], n, group, channels);
+            struct tensor out = group_of(&e->out, n, group, channels);
+            whole_softmax(s->temperature, &in, &out);
+        }
+    }
+}
+
+static const char *const aliases[] = {"soft", NULL};
+
+const struct layer_ops softmax_ops = {
+    .name = "softmax",
+    .aliases = aliases,
+    .state_bytes = sizeof(struct softmax_state),
+    .parse = parse,
+    .shape = shape,
+    .plan = plan,
+    .forward = forward,
+};
