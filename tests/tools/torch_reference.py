@@ -2,9 +2,9 @@
 """A Darknet network in PyTorch, written from the format's description alone: the independent reference
 for golden files, comparisons and speed.
 
-    torch_reference.py CFG WEIGHTS --imgsz 416 [--batch 1] [--runs 9] [--threads 2]
+    torch_reference.py CFG [WEIGHTS] --imgsz 416 [--batch 1] [--runs 9] [--threads 2]
 
-times fused inference and prints one JSON object. As a module: Network(cfg), load(weights), forward(x)
+times fused inference (random weights if none are given) and prints one JSON object. As a module: Network(cfg), load(weights), forward(x)
 -> outputs of every layer; detections(outputs, image, threshold). Needs torch and numpy.
 """
 import argparse
@@ -273,7 +273,7 @@ class Network(nn.Module):
 def main():
     parser = argparse.ArgumentParser(description='time fused PyTorch inference of a Darknet network')
     parser.add_argument('cfg')
-    parser.add_argument('weights')
+    parser.add_argument('weights', nargs='?')
     parser.add_argument('--imgsz', type=int, default=416)
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--runs', type=int, default=9)
@@ -282,7 +282,13 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = Network(args.cfg).load(args.weights).fuse()
+    net = Network(args.cfg)
+    if args.weights:
+        net.load(args.weights)
+    else:
+        for m in net.modules_by_layer.values():
+            nn.init.kaiming_normal_(m.conv.weight)
+    net.fuse()
     x = torch.rand(args.batch, int(net.options['channels']), args.imgsz, args.imgsz)
     if args.channels_last:
         net = net.to(memory_format=torch.channels_last)

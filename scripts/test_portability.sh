@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# Other compilers, instruction sets and processors, apart from the everyday tests:
+#   scripts/test_portability.sh [--install] [clang] [isa] [aarch64] [s390x]     (default: all)
+#
+#   clang    -Werror build with clang, unit tests
+#   isa      unit tests on emulated older processors: one without AVX, one with AVX2 only; and, where the
+#            reference data is at hand, real networks with --cpu scalar, avx2, avx512
+#   aarch64  unit tests cross-compiled, under qemu-aarch64
+#   s390x    the same on a big-endian processor
+#
+# --install fetches missing compilers and emulators with apt-get (as root); without it what is missing is
+# skipped with a SKIP line. cJSON for the other processors is the distribution's package, unpacked below
+# build/ without being installed. Last line: "N passed, N failed, N skipped".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+passed=0 failed=0 skipped=0 install=''
+parts=()
+for word in "$@"; do
+    case "$word" in
+    --install) install=1 ;;
+    clang | isa | aarch64 | s390x) parts+=("$word") ;;
+    *)
+        sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=(clang isa aarch64 s390x)
+jobs=$(nproc 2>/dev/null || echo 2)
+
+skip() {
+    echo "SKIP $*"
+    skipped=$((skipped + 1))
+}
+
+add() { # the total line of a test run
+    local p f s
+    if [[ $1 =~ ^[0-9]+\ passed,\ [0-9]+\ failed ]]; then
+        read -r p _ f _ s _ <<<"${1//,/}"
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
+    else
+        failed=$((failed + 1))
+    fi
+}
+
+run_tests() { # WHAT FOLDER [RUNNER...]
+    local what=$1
+    shift
+    counted "$what" env TEST_TIMEOUT="${TEST_TIMEOUT:-900}" scripts/run_unit_tests.sh "$@"
+}
+
+counted() { # WHAT COMMAND...: a test script that ends with its total
+    local what=$1 output
+    shift
+    output=$("$@" 2>&1)
+    printf '%s\n' "$output" | sed "s/^/$what: /"
+    add "$(printf '%s\n' "$output" | tail -n 1)"
+}
+
+build() { # WHAT MAKE-ARGUMENT...: status 1 and a failure if it does not build
+    local what=$1 log
+    shift
+    log=build/portability-$what.log
+    mkdir -p build
+    if ! make -s -j"$jobs" WERROR=1 "$@" >"$log" 2>&1; then
+        tail -n 20 "$log"
+        echo "FAIL $what: does not build ($log)"
+        failed=$((failed + 1))
+        return 1
+    fi
+}
+
+want() { # COMMAND PACKAGE...: present, or installed now if allowed
+    local command=$1
+    shift
+    command -v "$command" >/dev/null && return 0
+    [ -n "$install" ] || return 1
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null &&
+        command -v "$command" >/dev/null
+}
+
+test_clang() {
+    if ! want clang clang libomp-dev; then
+        skip "clang: not installed"
+    elif build clang CC=clang VARIANT=clang tests build/clang/yolo; then
+        run_tests clang build/clang/tests
+    fi
+}
+
+test_isa() {
+    local cpu
+    build isa tests build/release/yolo || return
+    if want qemu-x86_64 qemu-user; then
+        for cpu in Nehalem Haswell; do
+            run_tests "isa $cpu" build/release/tests qemu-x86_64 -cpu "$cpu"
+        done
+    else
+        skip "isa: no qemu-x86_64 (apt-get install qemu-user)"
+    fi
+    for cpu in scalar avx2 avx512; do
+        if [ "$cpu" != scalar ] && ! grep -qw "${cpu/avx512/avx512vl}" /proc/cpuinfo; then
+            skip "isa --cpu $cpu: not on this machine"
+            continue
+        fi
+        counted "isa --cpu $cpu" env YOLO=build/release/yolo YOLO_FLAGS="--cpu $cpu" \
+            bash tests/cli/test_reference.sh
+    done
+}
+
+# cJSON of another processor into FOLDER: private package lists, nothing installed.
+foreign_cjson() { # DEBIAN-NAME FOLDER
+    local state=$PWD/build/apt options deb
+    compgen -G "$2/usr/lib/*/libcjson.so.1" >/dev/null && return 0
+    mkdir -p "$state/state/lists/partial" "$state/cache/archives/partial" "$2"
+    options=(-qq -o "Dir::State=$state/state" -o "Dir::Cache=$state/cache" -o "APT::Architectures::=$1"
+        -o Dir::State::status=/var/lib/dpkg/status -o "APT::Sandbox::User=$(id -un)")
+    apt-get "${options[@]}" update >/dev/null 2>&1
+    (cd "$state" && apt-get "${options[@]}" download "libcjson-dev:$1" "libcjson1:$1" >/dev/null 2>&1)
+    for deb in "$state"/libcjson*_"$1".deb; do
+        dpkg -x "$deb" "$2" 2>/dev/null || return 1
+    done
+}
+
+test_foreign() { # PROCESSOR DEBIAN-NAME
+    local triple=$1-linux-gnu prefix=$PWD/build/$1-prefix emulator=qemu-$1
+    if ! want "$triple-gcc" "gcc-$1-linux-gnu" "libc6-dev-$2-cross"; then
+        skip "$1: no $triple-gcc (apt-get install gcc-$1-linux-gnu)"
+    elif ! want "$emulator" qemu-user; then
+        skip "$1: no $emulator (apt-get install qemu-user)"
+    elif ! foreign_cjson "$2" "$prefix"; then
+        skip "$1: could not fetch libcjson for $2"
+    else
+        # stb is headers only; the compiler must see it, but none of the host's other headers.
+        mkdir -p "$prefix/usr/include"
+        ln -sfn /usr/include/stb "$prefix/usr/include/stb"
+        build "$1" CC="$triple-gcc" VARIANT="$1" CFLAGS="-O2 -isystem $prefix/usr/include" \
+            LDFLAGS="-L$prefix/usr/lib/$triple" tests "build/$1/yolo" || return
+        run_tests "$1" "build/$1/tests" "$emulator" -L "/usr/$triple" \
+            -E "LD_LIBRARY_PATH=$prefix/usr/lib/$triple"
+    fi
+}
+
+for part in "${parts[@]}"; do
+    case "$part" in
+    clang) test_clang ;;
+    isa) test_isa ;;
+    aarch64) test_foreign aarch64 arm64 ;;
+    s390x) test_foreign s390x s390x ;;
+    esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
