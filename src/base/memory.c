@@ -6,6 +6,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Under AddressSanitizer mapped blocks come from the heap, where it sees overruns. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { MAP_FROM_HEAP = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { MAP_FROM_HEAP = 1 };
+#else
+enum { MAP_FROM_HEAP = 0 };
+#endif
+#else
+enum { MAP_FROM_HEAP = 0 };
+#endif
+
 /* Weights and activations are walked with long strides: huge pages save most TLB misses. */
 enum { HUGE_PAGE = 2 * 1024 * 1024, HUGE_THRESHOLD = 4 * HUGE_PAGE };
 
@@ -83,6 +96,30 @@ void mem_free(void *block)
 {
     if (block) {
         free((char *)block - MEM_ALIGN);
+    }
+}
+
+void *mem_map(size_t count, size_t size)
+{
+    size_t bytes;
+    if (MAP_FROM_HEAP) {
+        return mem_alloc(count, size);
+    }
+    if (!size_mul(count, size, &bytes) || bytes > PTRDIFF_MAX || should_fail()) {
+        return NULL;
+    }
+    void *block = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                       -1, 0);
+    return block == MAP_FAILED ? NULL : block;
+}
+
+void mem_unmap(void *block, size_t count, size_t size)
+{
+    if (MAP_FROM_HEAP) {
+        mem_free(block);
+    } else if (block) {
+        size_t bytes = count * size;
+        munmap(block, bytes ? bytes : 1);
     }
 }
 

@@ -22,6 +22,13 @@ void *mem_resize(void *block, size_t count, size_t size);
 /* NULL is accepted. */
 void mem_free(void *block);
 
+/* count * size zeroed bytes in pages of their own, page-aligned, which go back to the system at once
+ * when unmapped: for big blocks with a life of their own. NULL on failure or overflow. */
+void *mem_map(size_t count, size_t size);
+
+/* The same count and size as at mem_map; NULL is accepted. */
+void mem_unmap(void *block, size_t count, size_t size);
+
 /* A copy of a string; NULL on failure. Freed with mem_free. */
 char *mem_strdup(const char *text);
 

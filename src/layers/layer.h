@@ -56,6 +56,13 @@ struct layer {
     struct param params[LAYER_MAX_PARAMS];
     int param_count;
     void *state; /* ops->state_bytes, zeroed */
+
+    /* Keys that every section may have; read by net/network. */
+    bool dontload, dontloadscales; /* these parameters are not in the file: they keep their initial
+                                      values */
+    bool is_trainable;             /* trainable=0: frozen by the cfg */
+    int stopbackward;              /* 0; 1: layers 0 .. this are frozen; N > 1: for N iterations */
+    float learning_rate;           /* factor on the network's; 1 */
 };
 
 /* What a layer does in a plan. Plans for inference use MODE_INFER throughout; for training one function

@@ -34,6 +34,7 @@ struct net_options {
     float adam_b1, adam_b2, adam_eps;
 };
 
+/* Layers point into it: it must not be moved once read. */
 struct network {
     struct cfg cfg;
     struct net_options options;
@@ -55,7 +56,8 @@ NODISCARD enum result network_parse(const char *path, const char *text, size_t s
 void network_free(struct network *net);
 
 /* Settle the shapes for another input size. Multiples of the largest stride are not required (Darknet
- * takes any size whose routes fit), but route and shortcut mismatches are ERR_CFG. */
+ * takes any size whose routes fit), but route and shortcut mismatches are ERR_CFG, and so is a size
+ * that changes the number of parameters once they are allocated. After an error the old size stands. */
 NODISCARD enum result network_resize(struct network *net, int width, int height, struct error *err);
 
 /* Parameter memory for all layers, one block a layer, page-aligned, set to each param's initial value

@@ -1,0 +1,568 @@
+#include "net/network.h"
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/suggest.h"
+
+enum {
+    MAX_SIDE = 16384,
+    MAX_CHANNELS = 4096,
+    MAX_ITERATIONS = 1000000000,
+    BLOCK_ALIGN = MEM_ALIGN / sizeof(float), /* parameters begin on cache lines */
+};
+
+/* Parameters of a network, or one layer's output: what is over it is a mistake in the cfg. */
+static const double max_bytes = 16e9;
+
+/* ---- [net] ---- */
+
+/* Keys of [net] and where they go. */
+struct net_key {
+    const char *key;
+    enum { KEY_INT, KEY_FLOAT, KEY_BOOL } type;
+    size_t offset;
+    double fallback, min, max;
+};
+
+#define AT(field) offsetof(struct net_options, field)
+static const struct net_key net_keys[] = {
+    {"batch", KEY_INT, AT(batch), 1, 1, 1 << 20},
+    {"subdivisions", KEY_INT, AT(subdivisions), 1, 1, 1 << 20},
+    {"width", KEY_INT, AT(width), 0, 1, MAX_SIDE},
+    {"height", KEY_INT, AT(height), 0, 1, MAX_SIDE},
+    {"channels", KEY_INT, AT(channels), 0, 1, MAX_CHANNELS},
+    {"letter_box", KEY_BOOL, AT(letter_box), 0, 0, 0},
+    {"momentum", KEY_FLOAT, AT(momentum), .9, 0, 1},
+    {"decay", KEY_FLOAT, AT(decay), .0001, 0, 1},
+    {"learning_rate", KEY_FLOAT, AT(learning_rate), .001, 0, 1000},
+    {"learning_rate_min", KEY_FLOAT, AT(learning_rate_min), .00001, 0, 1000},
+    {"burn_in", KEY_INT, AT(burn_in), 0, 0, MAX_ITERATIONS},
+    {"max_batches", KEY_INT, AT(max_batches), 0, 0, MAX_ITERATIONS},
+    {"power", KEY_FLOAT, AT(power), 4, 0, 100},
+    {"step", KEY_INT, AT(step), 1, 1, MAX_ITERATIONS},
+    {"scale", KEY_FLOAT, AT(scale), 1, 0, 1000},
+    {"gamma", KEY_FLOAT, AT(gamma), 1, -1000, 1000},
+    {"sgdr_mult", KEY_FLOAT, AT(sgdr_mult), 2, 0, 1000},
+    {"angle", KEY_FLOAT, AT(angle), 0, -360, 360},
+    {"aspect", KEY_FLOAT, AT(aspect), 1, .001, 1000},
+    {"saturation", KEY_FLOAT, AT(saturation), 1, .001, 1000},
+    {"exposure", KEY_FLOAT, AT(exposure), 1, .001, 1000},
+    {"hue", KEY_FLOAT, AT(hue), 0, -1, 1},
+    {"flip", KEY_BOOL, AT(flip), 1, 0, 0},
+    {"mosaic", KEY_BOOL, AT(mosaic), 0, 0, 0},
+    {"mixup", KEY_BOOL, AT(mixup), 0, 0, 0},
+    {"cutmix", KEY_BOOL, AT(cutmix), 0, 0, 0},
+    {"mosaic_bound", KEY_BOOL, AT(mosaic_bound), 0, 0, 0},
+    {"blur", KEY_FLOAT, AT(blur), 0, 0, 1000},
+    {"gaussian_noise", KEY_FLOAT, AT(gaussian_noise), 0, 0, 1000},
+    {"label_smooth_eps", KEY_FLOAT, AT(label_smooth_eps), 0, 0, 1},
+    {"ema_alpha", KEY_FLOAT, AT(ema_alpha), 0, 0, 1},
+    {"resize_step", KEY_INT, AT(resize_step), 32, 1, MAX_SIDE},
+    {"adam", KEY_BOOL, AT(adam), 0, 0, 0},
+    {"B1", KEY_FLOAT, AT(adam_b1), .9, 0, 1},
+    {"B2", KEY_FLOAT, AT(adam_b2), .999, 0, 1},
+    {"eps", KEY_FLOAT, AT(adam_eps), .000001, 0, 1},
+};
+#undef AT
+
+/* Keys that change nothing here: they steer GPU memory, charts, or the training of classifiers. */
+static const char *const silent_net_keys[] = {
+    "min_crop",
+    "max_crop",
+    "loss_scale",
+    "use_cuda_graph",
+    "optimized_memory",
+    "workspace_size_limit_MB",
+    "attention",
+    "adversarial_lr",
+    "try_fix_nan",
+    "max_chart_loss",
+    "show_receptive_field",
+    "max_epochs",
+    "seen",
+    "seq_scales",
+    "augment_speed",
+    "sequential_subdivisions",
+};
+
+/* Keys that would train differently in Darknet: a warning unless they are 0. */
+static const char *const unbuilt_net_keys[] = {
+    "track",
+    "dynamic_minibatch",
+    "contrastive",
+    "contrastive_jit_flip",
+    "contrastive_color",
+    "unsupervised",
+    "weights_reject_freq",
+    "equidistant_point",
+    "badlabels_rejection_percentage",
+    "num_sigmas_reject_badlabels",
+};
+
+static const char *const policies[] = {
+    "constant", "step", "steps", "exp", "poly", "sigmoid", "random", "sgdr",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static enum result read_net_key(struct cfg_section *section, const struct net_key *key,
+                                struct net_options *options, struct error *err)
+{
+    char *target = (char *)options + key->offset;
+    switch (key->type) {
+    case KEY_INT:
+        return cfg_int(section, key->key, (int)key->fallback, (int)key->min, (int)key->max,
+                       (int *)(void *)target, err);
+    case KEY_FLOAT:
+        return cfg_float(section, key->key, (float)key->fallback, (float)key->min, (float)key->max,
+                         (float *)(void *)target, err);
+    case KEY_BOOL:
+        break;
+    }
+    return cfg_bool(section, key->key, key->fallback != 0, (bool *)(void *)target, err);
+}
+
+static enum result read_policy(struct cfg_section *section, struct net_options *options,
+                               struct error *err)
+{
+    options->policy = cfg_string(section, "policy", policies[0]);
+    for (size_t i = 0; i < COUNT(policies); i++) {
+        if (strcmp(options->policy, policies[i]) == 0) {
+            return OK;
+        }
+    }
+    const char *near = suggest(options->policy, policies, COUNT(policies));
+    return cfg_error(
+        section, cfg_find(section, "policy"), err,
+        "'%.60s' is no policy (%s%s%sconstant, step, steps, exp, poly, sigmoid, random, "
+        "sgdr are)",
+        options->policy, near ? "did you mean " : "", near ? near : "", near ? "? " : "");
+}
+
+static enum result read_steps(struct cfg_section *section, struct net_options *options,
+                              struct error *err)
+{
+    const struct cfg_option *steps = cfg_find(section, "steps");
+    const struct cfg_option *scales = cfg_find(section, "scales");
+    size_t scale_count;
+    TRY(cfg_ints(section, "steps", &options->steps, &options->step_count, err));
+    TRY(cfg_floats(section, "scales", &options->scales, &scale_count, err));
+    bool is_needed = strcmp(options->policy, "steps") == 0;
+    if (is_needed && (!steps || !scales)) {
+        return cfg_error(section, cfg_find(section, "policy"), err,
+                         "policy steps needs the lists steps and scales");
+    }
+    if (is_needed && options->step_count > scale_count) {
+        return cfg_error(section, scales, err, "%zu steps (line %d) but only %zu scales",
+                         options->step_count, steps->line, scale_count);
+    }
+    if (is_needed && options->step_count < scale_count) {
+        log_warn("%s:%d: [%s] scales: %zu scales for %zu steps; the rest has no effect",
+                 section->path, scales->line, section->name, scale_count, options->step_count);
+    }
+    if (options->step_count > scale_count) {
+        options->step_count = scale_count;
+    }
+    for (size_t i = 1; i < options->step_count; i++) {
+        if (options->steps[i] < options->steps[i - 1]) {
+            return cfg_error(section, steps, err, "%d after %d: steps must ascend",
+                             options->steps[i], options->steps[i - 1]);
+        }
+    }
+    return OK;
+}
+
+static enum result read_foreign_net_keys(struct cfg_section *section,
+                                         const struct net_options *options, struct error *err)
+{
+    for (size_t i = 0; i < COUNT(silent_net_keys); i++) {
+        (void)cfg_find(section, silent_net_keys[i]);
+    }
+    for (size_t i = 0; i < COUNT(unbuilt_net_keys); i++) {
+        const struct cfg_option *option = cfg_find(section, unbuilt_net_keys[i]);
+        float value;
+        TRY(cfg_float(section, unbuilt_net_keys[i], 0, -FLT_MAX, FLT_MAX, &value, err));
+        if (option && value != 0) {
+            log_warn("%s:%d: [%s] %s is not built here: training goes without it", section->path,
+                     option->line, section->name, option->key);
+        }
+    }
+    int time_steps, inputs;
+    TRY(cfg_int(section, "time_steps", 1, 1, INT_MAX, &time_steps, err));
+    if (time_steps > 1) {
+        log_warn("%s:%d: [%s] time_steps has no effect: recurrent layers are not built here",
+                 section->path, cfg_find(section, "time_steps")->line, section->name);
+    }
+    TRY(cfg_int(section, "inputs", 0, 1, INT_MAX, &inputs, err));
+    double image = (double)options->width * options->height * options->channels;
+    if (inputs && (double)inputs != image) {
+        return cfg_error(section, cfg_find(section, "inputs"), err,
+                         "%d, but width x height x channels is %.0f", inputs, image);
+    }
+    return OK;
+}
+
+static enum result read_net(struct network *net, struct error *err)
+{
+    struct cfg_section *section = &net->cfg.sections[0];
+    struct net_options *options = &net->options;
+    if (strcmp(section->name, "net") != 0 && strcmp(section->name, "network") != 0) {
+        return cfg_error(section, NULL, err, "the first section must be [net]");
+    }
+    for (size_t i = 0; i < COUNT(net_keys); i++) {
+        TRY(read_net_key(section, &net_keys[i], options, err));
+    }
+    TRY(cfg_int(section, "sgdr_cycle", options->max_batches, 0, MAX_ITERATIONS,
+                &options->sgdr_cycle, err));
+    static const char *const needed[] = {"width", "height", "channels"};
+    for (size_t i = 0; i < COUNT(needed); i++) {
+        if (!cfg_find(section, needed[i])) {
+            return cfg_error(section, NULL, err, "%s is missing", needed[i]);
+        }
+    }
+    TRY(read_policy(section, options, err));
+    TRY(read_steps(section, options, err));
+    return read_foreign_net_keys(section, options, err);
+}
+
+/* ---- layers ---- */
+
+/* Darknet's kinds that have no file in layers/. */
+static const char *const unbuilt_kinds[] = {
+    "local", "detection", "normalization", "lrn",      "rnn",         "gru",   "lstm",
+    "crnn",  "conv_lstm", "history",       "implicit", "contrastive", "empty", "silence",
+};
+
+static enum result unknown_section(const struct cfg_section *section, struct error *err)
+{
+    if (strcmp(section->name, "net") == 0 || strcmp(section->name, "network") == 0) {
+        return cfg_error(section, NULL, err, "stands a second time");
+    }
+    for (size_t i = 0; i < COUNT(unbuilt_kinds); i++) {
+        if (strcmp(section->name, unbuilt_kinds[i]) == 0) {
+            return error_at(err, ERR_UNSUPPORTED, section->path, section->line,
+                            "[%s] this kind of layer is not built here", section->name);
+        }
+    }
+    const char *near = NULL;
+    for (size_t i = 0; layer_kinds[i] && !near; i++) {
+        near = suggest(section->name, &layer_kinds[i]->name, 1);
+    }
+    if (near) {
+        return cfg_error(section, NULL, err, "unknown section (did you mean [%s]?)", near);
+    }
+    return cfg_error(section, NULL, err, "unknown section");
+}
+
+static enum result read_common_keys(struct layer *l, struct error *err)
+{
+    /* They concern training in ways that have no counterpart here (darknet-spec 7.5). */
+    static const char *const silent[] = {"clip", "onlyforward", "dont_update", "burnin_update",
+                                         "train_only_bn"};
+    for (size_t i = 0; i < COUNT(silent); i++) {
+        (void)cfg_find(l->section, silent[i]);
+    }
+    TRY(cfg_bool(l->section, "dontload", false, &l->dontload, err));
+    TRY(cfg_bool(l->section, "dontloadscales", false, &l->dontloadscales, err));
+    TRY(cfg_bool(l->section, "trainable", true, &l->is_trainable, err));
+    TRY(cfg_int(l->section, "stopbackward", 0, 0, MAX_ITERATIONS, &l->stopbackward, err));
+    return cfg_float(l->section, "learning_rate", 1, 0, 1000000, &l->learning_rate, err);
+}
+
+static enum result parse_layer(struct network *net, int index, struct error *err)
+{
+    struct layer *l = &net->layers[index];
+    l->index = index;
+    l->section = &net->cfg.sections[index + 1];
+    l->net = &net->size;
+    const struct layer_ops *ops = layer_find(l->section->name);
+    if (!ops) {
+        return unknown_section(l->section, err);
+    }
+    l->state = mem_alloc(1, ops->state_bytes);
+    if (!l->state) {
+        return mem_error(err, "reading the network");
+    }
+    l->ops = ops; /* from here on destroy may run */
+    TRY(read_common_keys(l, err));
+    TRY(ops->parse(l, err));
+    if (l->input_count == 0) {
+        mem_free(l->inputs);
+        l->inputs = mem_alloc(1, sizeof *l->inputs);
+        if (!l->inputs) {
+            return mem_error(err, "reading the network");
+        }
+        l->inputs[0] = index > 0 ? index - 1 : LAYER_IMAGE;
+        l->input_count = 1;
+    }
+    l->input_shapes = mem_alloc((size_t)l->input_count, sizeof *l->input_shapes);
+    return l->input_shapes ? OK : mem_error(err, "reading the network");
+}
+
+static enum result shape_layer(struct network *net, struct layer *l, struct error *err)
+{
+    for (int k = 0; k < l->input_count; k++) {
+        int from = l->inputs[k];
+        l->input_shapes[k] = from == LAYER_IMAGE
+                                 ? (struct shape){net->size.h, net->size.w, net->size.c}
+                                 : net->layers[from].out;
+    }
+    TRY(l->ops->shape(l, err));
+    if (l->out.h < 1 || l->out.w < 1 || l->out.c < 1) {
+        return layer_error(l, ERR_CFG, err, "nothing is left of its input: %d x %d x %d", l->out.w,
+                           l->out.h, l->out.c);
+    }
+    double bytes = sizeof(float) * (double)l->out.h * l->out.w * l->out.c;
+    if (bytes > max_bytes || bytes > (double)PTRDIFF_MAX) {
+        return layer_error(l, ERR_CFG, err, "an output of %d x %d x %d takes %.1f GB", l->out.w,
+                           l->out.h, l->out.c, bytes / 1e9);
+    }
+    return OK;
+}
+
+static double param_bytes(const struct layer *l)
+{
+    double bytes = 0;
+    for (int k = 0; k < l->param_count; k++) {
+        bytes += sizeof(float) * (double)l->params[k].count;
+    }
+    return bytes;
+}
+
+/* Declare the parameters anew; once they are in memory, they must come out the same. */
+static enum result declare_params(struct layer *l, struct error *err)
+{
+    struct param old[LAYER_MAX_PARAMS];
+    int old_count = l->param_count;
+    memcpy(old, l->params, sizeof old);
+    l->param_count = 0;
+    if (l->ops->params) {
+        TRY(l->ops->params(l, err));
+    }
+    bool is_allocated = old_count > 0 && old[0].data;
+    for (int k = 0; is_allocated && k < old_count; k++) {
+        if (l->param_count != old_count || l->params[k].count != old[k].count) {
+            memcpy(l->params, old, sizeof old);
+            l->param_count = old_count;
+            return layer_error(l, ERR_CFG, err,
+                               "its parameters depend on the input size, which cannot change now");
+        }
+        l->params[k].data = old[k].data;
+    }
+    return OK;
+}
+
+static enum result settle(struct network *net, struct error *err)
+{
+    double bytes = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        struct layer *l = &net->layers[i];
+        TRY(shape_layer(net, l, err));
+        TRY(declare_params(l, err));
+        bytes += param_bytes(l);
+        if (bytes > max_bytes || bytes > (double)PTRDIFF_MAX) {
+            return layer_error(l, ERR_CFG, err, "the parameters up to here take %.1f GB",
+                               bytes / 1e9);
+        }
+    }
+    return OK;
+}
+
+static void warn_size(const struct network *net)
+{
+    if (network_head(net) && (net->size.w % 32 != 0 || net->size.h % 32 != 0)) {
+        log_warn("%s: an input of %d x %d is not a multiple of 32: the last row or column of cells "
+                 "sees less than the others",
+                 net->cfg.path, net->size.w, net->size.h);
+    }
+}
+
+static enum result check_size(const struct network *net, int width, int height, struct error *err)
+{
+    if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE) {
+        return error_set(err, ERR_ARG, "%s: an input of %d x %d is out of range (1 to %d)",
+                         net->cfg.path, width, height, MAX_SIDE);
+    }
+    return OK;
+}
+
+static enum result build(struct network *net, int width, int height, struct error *err)
+{
+    if (net->cfg.section_count == 0) {
+        return error_at(err, ERR_CFG, net->cfg.path, 0, "no [net] section: the file is empty");
+    }
+    TRY(read_net(net, err));
+    if (net->cfg.section_count == 1) {
+        return cfg_error(&net->cfg.sections[0], NULL, err, "no layers follow");
+    }
+    width = width ? width : net->options.width;
+    height = height ? height : net->options.height;
+    TRY(check_size(net, width, height, err));
+    net->size = (struct net_size){.w = width, .h = height, .c = net->options.channels};
+    int count = (int)(net->cfg.section_count - 1);
+    net->layers = mem_alloc((size_t)count, sizeof *net->layers);
+    if (!net->layers) {
+        return mem_error(err, "reading the network");
+    }
+    net->layer_count = count;
+    for (int i = 0; i < count; i++) {
+        TRY(parse_layer(net, i, err));
+    }
+    TRY(settle(net, err));
+    cfg_warn_unused(&net->cfg);
+    warn_size(net);
+    return OK;
+}
+
+enum result network_read(const char *cfg_path, int width, int height, struct network *net,
+                         struct error *err)
+{
+    TRY(cfg_read(cfg_path, false, &net->cfg, err));
+    return build(net, width, height, err);
+}
+
+enum result network_parse(const char *path, const char *text, size_t size, int width, int height,
+                          struct network *net, struct error *err)
+{
+    TRY(cfg_parse(path, text, size, false, &net->cfg, err));
+    return build(net, width, height, err);
+}
+
+void network_free(struct network *net)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        struct layer *l = &net->layers[i];
+        network_release(net, i);
+        if (l->ops && l->ops->destroy) {
+            l->ops->destroy(l);
+        }
+        mem_free(l->state);
+        mem_free(l->inputs);
+        mem_free(l->input_shapes);
+    }
+    mem_free(net->layers);
+    mem_free(net->options.steps);
+    mem_free(net->options.scales);
+    cfg_free(&net->cfg);
+    *net = (struct network){0};
+}
+
+enum result network_resize(struct network *net, int width, int height, struct error *err)
+{
+    TRY(check_size(net, width, height, err));
+    struct net_size old = net->size;
+    net->size.w = width;
+    net->size.h = height;
+    enum result result = settle(net, err);
+    if (result != OK) {
+        net->size = old;
+        if (settle(net, NULL) != OK) { /* it stood before */
+            return ERR_CFG;
+        }
+    }
+    return result;
+}
+
+/* ---- parameters ---- */
+
+static size_t aligned_count(const struct param *p)
+{
+    return (p->count + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN;
+}
+
+static size_t block_floats(const struct layer *l)
+{
+    size_t floats = 0;
+    for (int k = 0; k < l->param_count; k++) {
+        floats += aligned_count(&l->params[k]);
+    }
+    return floats;
+}
+
+static enum result allocate_layer(struct layer *l, struct error *err)
+{
+    if (l->param_count == 0 || l->params[0].data) {
+        return OK;
+    }
+    float *next = mem_map(block_floats(l), sizeof(float));
+    if (!next) {
+        mem_error(err, "the network's parameters");
+        return error_hint(err, "layer %d [%s] needs %.0f MB", l->index, l->ops->name,
+                          param_bytes(l) / 1e6);
+    }
+    for (int k = 0; k < l->param_count; k++) {
+        struct param *p = &l->params[k];
+        p->data = next;
+        next += aligned_count(p);
+        for (size_t i = 0; p->initial != 0 && i < p->count; i++) {
+            p->data[i] = p->initial;
+        }
+    }
+    return OK;
+}
+
+enum result network_allocate(struct network *net, struct error *err)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        enum result result = allocate_layer(&net->layers[i], err);
+        if (result != OK) {
+            for (int k = 0; k < i; k++) {
+                network_release(net, k);
+            }
+            return result;
+        }
+    }
+    return OK;
+}
+
+void network_release(struct network *net, int layer)
+{
+    struct layer *l = &net->layers[layer];
+    if (l->param_count > 0) {
+        mem_unmap(l->params[0].data, block_floats(l), sizeof(float));
+    }
+    for (int k = 0; k < l->param_count; k++) {
+        l->params[k].data = NULL;
+    }
+}
+
+size_t network_param_floats(const struct network *net, int layers, size_t *trainable)
+{
+    size_t floats = 0, moving = 0;
+    for (int i = 0; i < layers && i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            floats += l->params[k].count;
+            moving += l->params[k].is_statistic ? 0 : l->params[k].count;
+        }
+    }
+    if (trainable) {
+        *trainable = moving;
+    }
+    return floats;
+}
+
+double network_flops(const struct network *net)
+{
+    double flops = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        flops += l->ops->flops ? l->ops->flops(l) : 0;
+    }
+    return flops;
+}
+
+const struct head_info *network_head(const struct network *net)
+{
+    for (int i = net->layer_count - 1; i >= 0; i--) {
+        if (net->layers[i].ops->head) {
+            return net->layers[i].ops->head(&net->layers[i]);
+        }
+    }
+    return NULL;
+}
