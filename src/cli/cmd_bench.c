@@ -1,0 +1,269 @@
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "cli/json.h"
+#include "cli/model.h"
+#include "cli/options.h"
+
+struct bench_args {
+    struct model_args model;
+    int batch, runs, warmup, format;
+};
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+static const struct option bench_options[] = {
+    {"batch", OPTION_INT, offsetof(struct bench_args, batch), 1, 1024, "N", "images at a time", 0},
+    {"runs", OPTION_INT, offsetof(struct bench_args, runs), 1, 100000, "N", "measured runs", 0},
+    {"warmup", OPTION_INT, offsetof(struct bench_args, warmup), 0, 1000, "N",
+     "runs before the measured ones", 0},
+    {"format", OPTION_CHOICE, offsetof(struct bench_args, format), 0, 0, "text|json",
+     "output format", 0},
+    {0},
+};
+
+static const char about[] =
+    "Latency and GFLOP/s of a network's forward pass, whole and layer by layer: medians of --runs "
+    "runs.\n"
+    "Reading pictures and drawing are not in it. Without weights, random ones of a realistic size "
+    "are\n"
+    "used: the time is the same. gflop is the work of one image; gflops = gflop * batch / time.\n";
+
+/* Milliseconds. */
+struct timing {
+    double median, min, max;
+};
+
+struct bench {
+    const struct bench_args *args;
+    struct model *model;
+    struct plan *plan;
+    struct timing whole;
+    double *layer_ms;      /* [layer_count], medians */
+    double *samples;       /* [runs] */
+    double *layer_samples; /* [layer_count][runs] */
+};
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the samples. */
+static struct timing summarise(double *samples, int count)
+{
+    qsort(samples, (size_t)count, sizeof *samples, ascending);
+    double median = samples[count / 2];
+    if (count % 2 == 0) {
+        median = (median + samples[count / 2 - 1]) / 2;
+    }
+    return (struct timing){median, samples[0], samples[count - 1]};
+}
+
+/* Noise in [0, 1): a picture with all frequencies, the same on every run. */
+static void fill_input(const struct tensor *input)
+{
+    unsigned state = 1;
+    for (size_t i = 0; i < tensor_pixels(input); i++) {
+        for (int c = 0; c < input->c; c++) {
+            state = state * 1664525u + 1013904223u;
+            input->data[i * input->stride + (size_t)c] = (float)(state >> 8) / 16777216.0f;
+        }
+    }
+}
+
+static void measure(struct bench *b)
+{
+    const struct bench_args *args = b->args;
+    int layers = b->model->net.layer_count;
+    fill_input(plan_input(b->plan));
+    for (int run = -args->warmup; run < args->runs; run++) {
+        double start = now_ms();
+        plan_forward(b->plan, args->batch);
+        if (run >= 0) {
+            b->samples[run] = now_ms() - start;
+            log_progress("run %d of %d: %.2f ms", run + 1, args->runs, b->samples[run]);
+        }
+    }
+    b->whole = summarise(b->samples, args->runs);
+    for (int run = 0; run < args->runs; run++) {
+        fill_input(plan_input(b->plan)); /* activations may have been laid over it */
+        plan_begin(b->plan, args->batch);
+        for (int i = 0; i < layers; i++) {
+            double start = now_ms();
+            plan_forward_layer(b->plan, i);
+            b->layer_samples[i * args->runs + run] = now_ms() - start;
+        }
+        log_progress("layers, run %d of %d", run + 1, args->runs);
+    }
+    log_progress("%s", "");
+    for (int i = 0; i < layers; i++) {
+        b->layer_ms[i] = summarise(b->layer_samples + i * args->runs, args->runs).median;
+    }
+}
+
+static double layer_gflop(const struct layer *l)
+{
+    return l->ops->flops ? l->ops->flops(l) / 1e9 : 0;
+}
+
+static double rate(double gflop, int batch, double ms)
+{
+    return ms > 0 ? gflop * batch * 1e3 / ms : 0;
+}
+
+static double peak_rss_mb(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
+}
+
+static cJSON *bench_json(const struct bench *b)
+{
+    const struct network *net = &b->model->net;
+    double gflop = network_flops(net) / 1e9;
+    char stem[256];
+    model_stem(b->model, stem, sizeof stem);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "model", stem);
+    cJSON_AddNumberToObject(root, "imgsz", net->size.w);
+    if (net->size.h != net->size.w) {
+        cJSON_AddNumberToObject(root, "imgsz_height", net->size.h);
+    }
+    cJSON_AddNumberToObject(root, "batch", b->args->batch);
+    cJSON_AddNumberToObject(root, "threads", parallel_threads());
+    cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
+    json_add_rounded(root, "gflop", gflop, 4);
+    cJSON *whole = cJSON_AddObjectToObject(root, "infer_ms");
+    json_add_rounded(whole, "median", b->whole.median, 4);
+    json_add_rounded(whole, "min", b->whole.min, 4);
+    json_add_rounded(whole, "max", b->whole.max, 4);
+    json_add_rounded(root, "gflops", rate(gflop, b->args->batch, b->whole.median), 3);
+    json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
+    cJSON *layers = cJSON_AddArrayToObject(root, "layers");
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddNumberToObject(row, "index", i);
+        cJSON_AddStringToObject(row, "kind", l->ops->name);
+        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(b->plan, i));
+        json_add_rounded(row, "ms", b->layer_ms[i], 5);
+        json_add_rounded(row, "gflops", rate(layer_gflop(l), b->args->batch, b->layer_ms[i]), 3);
+        cJSON_AddItemToArray(layers, row);
+    }
+    return root;
+}
+
+static void print_text(const struct bench *b)
+{
+    const struct network *net = &b->model->net;
+    double gflop = network_flops(net) / 1e9, total = 0;
+    char stem[256];
+    model_stem(b->model, stem, sizeof stem);
+    for (int i = 0; i < net->layer_count; i++) {
+        total += b->layer_ms[i];
+    }
+    printf("%5s  %-14s %-10s %-16s %10s %6s %10s\n", "layer", "kind", "algorithm", "output", "ms",
+           "%", "GFLOP/s");
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        char out[48];
+        snprintf(out, sizeof out, "%dx%dx%d", l->out.w, l->out.h, l->out.c);
+        printf("%5d  %-14s %-10s %-16s %10.3f %6.1f %10.1f\n", i, l->ops->name,
+               plan_algorithm(b->plan, i), out, b->layer_ms[i],
+               total > 0 ? 100 * b->layer_ms[i] / total : 0,
+               rate(layer_gflop(l), b->args->batch, b->layer_ms[i]));
+    }
+    printf("\n%s at %dx%d, batch %d, %d threads, %s\n", stem, net->size.w, net->size.h,
+           b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
+    printf("infer     %.3f ms median, %.3f min, %.3f max of %d runs\n", b->whole.median,
+           b->whole.min, b->whole.max, b->args->runs);
+    printf("rate      %.1f GFLOP/s (%.3f GFLOP an image), %.2f images/s\n",
+           rate(gflop, b->args->batch, b->whole.median), gflop,
+           rate(1, b->args->batch, b->whole.median));
+    printf("peak rss  %.1f MB\n", peak_rss_mb());
+}
+
+static enum result bench_plan(struct bench *b, struct error *err)
+{
+    size_t layers = (size_t)b->model->net.layer_count, runs = (size_t)b->args->runs;
+    b->layer_ms = mem_alloc(layers, sizeof(double));
+    b->samples = mem_alloc(runs, sizeof(double));
+    b->layer_samples = mem_alloc(layers * runs, sizeof(double));
+    enum result result = OK;
+    if (!b->layer_ms || !b->samples || !b->layer_samples) {
+        result = mem_error(err, "timings");
+    }
+    if (result == OK) {
+        measure(b);
+        if (b->args->format == FORMAT_JSON) {
+            result = json_print(bench_json(b), false, err);
+        } else {
+            print_text(b);
+        }
+    }
+    mem_free(b->layer_ms);
+    mem_free(b->samples);
+    mem_free(b->layer_samples);
+    return result;
+}
+
+static enum result bench(const struct bench_args *args, struct error *err)
+{
+    struct model model = {0};
+    struct bench b = {.args = args, .model = &model};
+    enum result result = model_open(&args->model, MODEL_ANY, &model, err);
+    if (result == OK) {
+        result = model_plan(&model, args->batch, false, true, &b.plan, err);
+    }
+    if (result == OK) {
+        result = bench_plan(&b, err);
+    }
+    plan_free(b.plan);
+    model_close(&model);
+    return result;
+}
+
+static enum result run_bench(int argc, char **argv, int *status, struct error *err)
+{
+    (void)status;
+    struct bench_args args = {.batch = 1, .runs = 20, .warmup = 3};
+    const struct usage usage = {
+        .command = "bench",
+        .arguments = "",
+        .about = about,
+        .example = "yolo bench --cfg cfg/yolov4.cfg --imgsz 416 --format json",
+        .groups = {{"Options", bench_options, &args},
+                   {"Model", model_options, &args.model},
+                   {"Machine", machine_options, &args.model}},
+    };
+    struct string_list rest = {0};
+    bool done = false;
+    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
+    if (result == OK && !done && rest.count > 0) {
+        result = error_set(err, ERR_ARG, "bench: unexpected %s", rest.items[0]);
+    }
+    if (result == OK && !done) {
+        result = bench(&args, err);
+    }
+    string_list_free(&rest);
+    return result;
+}
+
+const struct command cmd_bench = {"bench", "", "latency and GFLOP/s, whole and per layer",
+                                  run_bench};

@@ -1,0 +1,226 @@
+#include "cli/cmd.h"
+
+#include <stdio.h>
+
+#include "cli/json.h"
+#include "cli/model.h"
+#include "cli/options.h"
+
+struct info_args {
+    struct model_args model;
+    int format, batch;
+};
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+static const struct option info_options[] = {
+    {"format", OPTION_CHOICE, offsetof(struct info_args, format), 0, 0, "text|json",
+     "output format", 0},
+    {"batch", OPTION_INT, offsetof(struct info_args, batch), 1, 1024, "N",
+     "images at a time, for the memory figures", 0},
+    {0},
+};
+
+static const char about[] =
+    "Layers, shapes, parameters, arithmetic and memory of a network. Only the cfg is read; with\n"
+    "--weights the file is also loaded, which proves that it fits.\n"
+    "GFLOP counts a multiply-add as two operations. Statistics are the batch norms' running means\n"
+    "and variances: part of the file, but not trained.\n";
+
+struct layer_figures {
+    size_t floats, trainable;
+    double gflop;
+    char details[96];
+};
+
+static struct layer_figures layer_figures(const struct layer *l)
+{
+    struct layer_figures figures = {0};
+    for (int i = 0; i < l->param_count; i++) {
+        figures.floats += l->params[i].count;
+        figures.trainable += l->params[i].is_statistic ? 0 : l->params[i].count;
+    }
+    figures.gflop = l->ops->flops ? l->ops->flops(l) / 1e9 : 0;
+    if (l->ops->describe) {
+        l->ops->describe(l, figures.details, sizeof figures.details);
+    }
+    return figures;
+}
+
+static struct shape input_shape(const struct layer *l)
+{
+    return l->input_count > 0 ? l->input_shapes[0]
+                              : (struct shape){l->net->h, l->net->w, l->net->c};
+}
+
+static double megabytes(size_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
+static size_t weights_bytes(size_t floats)
+{
+    enum { HEADER = 20 };
+    return HEADER + 4 * floats;
+}
+
+static void print_rows(const struct model *model, const struct plan *plan)
+{
+    printf("%5s  %-14s %-26s %-16s %-16s %10s %10s  %-10s %8s\n", "layer", "kind", "details",
+           "input", "output", "params", "trainable", "algorithm", "GFLOP");
+    for (int i = 0; i < model->net.layer_count; i++) {
+        const struct layer *l = &model->net.layers[i];
+        struct layer_figures figures = layer_figures(l);
+        struct shape in = input_shape(l);
+        char from[48], to[48];
+        snprintf(from, sizeof from, "%dx%dx%d", in.w, in.h, in.c);
+        snprintf(to, sizeof to, "%dx%dx%d", l->out.w, l->out.h, l->out.c);
+        printf("%5d  %-14s %-26s %-16s %-16s %10zu %10zu  %-10s %8.3f\n", i, l->ops->name,
+               figures.details, from, to, figures.floats, figures.trainable,
+               plan_algorithm(plan, i), figures.gflop);
+    }
+}
+
+static void print_text(const struct model *model, const struct plan *plan, int batch)
+{
+    const struct network *net = &model->net;
+    size_t trainable, floats = network_param_floats(net, net->layer_count, &trainable);
+    struct plan_memory memory = plan_memory(plan);
+    print_rows(model, plan);
+    printf("\ninput       %d x %d x %d (width x height x channels)\n", net->size.w, net->size.h,
+           net->size.c);
+    if (model->head) {
+        printf("classes     %d\n", model->head->classes);
+    }
+    printf("parameters  %zu (%zu trainable, %zu statistics), %.1f MB as .weights\n", floats,
+           trainable, floats - trainable, megabytes(weights_bytes(floats)));
+    printf("arithmetic  %.3f GFLOP an image\n", network_flops(net) / 1e9);
+    printf("memory      %.1f MB for inference, batch %d: packed weights %.1f, activations %.1f "
+           "(%.1f without reuse), scratch %.1f\n",
+           megabytes(memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes), batch,
+           megabytes(memory.prepared_bytes), megabytes(memory.activation_bytes),
+           megabytes(memory.unshared_bytes), megabytes(memory.scratch_bytes));
+    printf("kernels     %s\n", kernels_isa(model->kernels));
+    if (model->weights_path[0]) {
+        printf("weights     %s: %d of %d layers, %llu images seen in training\n",
+               model->weights_path, net->loaded_layers, net->layer_count,
+               (unsigned long long)net->seen);
+    }
+}
+
+static cJSON *shape_json(struct shape shape)
+{
+    int whc[] = {shape.w, shape.h, shape.c};
+    return cJSON_CreateIntArray(whc, 3);
+}
+
+static cJSON *layers_json(const struct model *model, const struct plan *plan)
+{
+    cJSON *layers = cJSON_CreateArray();
+    for (int i = 0; i < model->net.layer_count; i++) {
+        const struct layer *l = &model->net.layers[i];
+        struct layer_figures figures = layer_figures(l);
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddNumberToObject(row, "index", i);
+        cJSON_AddStringToObject(row, "kind", l->ops->name);
+        cJSON_AddStringToObject(row, "details", figures.details);
+        cJSON_AddItemToObject(row, "inputs", cJSON_CreateIntArray(l->inputs, l->input_count));
+        cJSON_AddItemToObject(row, "input_whc", shape_json(input_shape(l)));
+        cJSON_AddItemToObject(row, "output_whc", shape_json(l->out));
+        cJSON_AddNumberToObject(row, "parameters", (double)figures.floats);
+        cJSON_AddNumberToObject(row, "trainable", (double)figures.trainable);
+        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(plan, i));
+        json_add_rounded(row, "gflop", figures.gflop, 6);
+        cJSON_AddItemToArray(layers, row);
+    }
+    return layers;
+}
+
+static cJSON *info_json(const struct model *model, const struct plan *plan, int batch)
+{
+    const struct network *net = &model->net;
+    size_t trainable, floats = network_param_floats(net, net->layer_count, &trainable);
+    struct plan_memory memory = plan_memory(plan);
+    char stem[256];
+    model_stem(model, stem, sizeof stem);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "model", stem);
+    cJSON_AddStringToObject(root, "cfg", model->cfg_path);
+    cJSON_AddNumberToObject(root, "width", net->size.w);
+    cJSON_AddNumberToObject(root, "height", net->size.h);
+    cJSON_AddNumberToObject(root, "channels", net->size.c);
+    if (model->head) {
+        cJSON_AddNumberToObject(root, "classes", model->head->classes);
+    }
+    cJSON_AddNumberToObject(root, "parameters", (double)floats);
+    cJSON_AddNumberToObject(root, "trainable", (double)trainable);
+    cJSON_AddNumberToObject(root, "statistics", (double)(floats - trainable));
+    cJSON_AddNumberToObject(root, "weights_bytes", (double)weights_bytes(floats));
+    json_add_rounded(root, "gflop", network_flops(net) / 1e9, 6);
+    cJSON_AddStringToObject(root, "isa", kernels_isa(model->kernels));
+    cJSON *sizes = cJSON_AddObjectToObject(root, "memory");
+    cJSON_AddNumberToObject(sizes, "batch", batch);
+    cJSON_AddNumberToObject(sizes, "prepared_bytes", (double)memory.prepared_bytes);
+    cJSON_AddNumberToObject(sizes, "activation_bytes", (double)memory.activation_bytes);
+    cJSON_AddNumberToObject(sizes, "unshared_bytes", (double)memory.unshared_bytes);
+    cJSON_AddNumberToObject(sizes, "scratch_bytes", (double)memory.scratch_bytes);
+    if (model->weights_path[0]) {
+        cJSON_AddStringToObject(root, "weights", model->weights_path);
+        cJSON_AddNumberToObject(root, "loaded_layers", net->loaded_layers);
+        cJSON_AddNumberToObject(root, "seen", (double)net->seen);
+    }
+    cJSON_AddItemToObject(root, "layers", layers_json(model, plan));
+    return root;
+}
+
+static enum result info(const struct info_args *args, struct error *err)
+{
+    struct model model = {0};
+    struct plan *plan = NULL;
+    enum model_need need = args->model.weights ? MODEL_PARTIAL : MODEL_CFG_ONLY;
+    enum result result = model_open(&args->model, need, &model, err);
+    if (result == OK) {
+        result = model_plan(&model, args->batch, false, false, &plan, err);
+    }
+    if (result == OK && args->format == FORMAT_JSON) {
+        result = json_print(info_json(&model, plan, args->batch), true, err);
+    } else if (result == OK) {
+        print_text(&model, plan, args->batch);
+    }
+    plan_free(plan);
+    model_close(&model);
+    return result;
+}
+
+static enum result run_info(int argc, char **argv, int *status, struct error *err)
+{
+    (void)status;
+    struct info_args args = {.batch = 1};
+    const struct usage usage = {
+        .command = "info",
+        .arguments = "[CFG]",
+        .about = about,
+        .example = "yolo info --cfg cfg/yolov4.cfg --imgsz 416",
+        .groups = {{"Output", info_options, &args},
+                   {"Model", model_options, &args.model},
+                   {"Machine", machine_options, &args.model}},
+    };
+    struct string_list rest = {0};
+    bool done = false;
+    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
+    if (result == OK && !done && rest.count == 1 && !args.model.cfg) {
+        args.model.cfg = rest.items[0];
+        rest.count = 0;
+    }
+    if (result == OK && !done && rest.count > 0) {
+        result = error_set(err, ERR_ARG, "info: unexpected %s", rest.items[0]);
+    }
+    if (result == OK && !done) {
+        result = info(&args, err);
+    }
+    string_list_free(&rest);
+    return result;
+}
+
+const struct command cmd_info = {"info", "summary", "layers, shapes, parameters, FLOPs and memory",
+                                 run_info};

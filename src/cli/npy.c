@@ -1,0 +1,200 @@
+#include "cli/npy.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+
+/* A .npy file: the magic, major and minor version, the header's length (2 bytes, from version 2 on
+ * 4), the header (a Python dict literal, padded with blanks and ended by a newline so that the data
+ * begins at a multiple of 64), the data. */
+static const char magic[] = "\x93NUMPY";
+enum {
+    MAGIC_BYTES = 6,
+    PREFIX_BYTES = 10,
+    DATA_ALIGN = 64,
+    MAX_DIMENSIONS = 4,
+    MAX_EXTENT = 1 << 24
+};
+
+static bool write_header(FILE *stream, const struct tensor *t)
+{
+    char header[4 * DATA_ALIGN];
+    int n = snprintf(header, sizeof header,
+                     "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d, %d, %d), }", t->n,
+                     t->c, t->h, t->w);
+    if (n < 0 || (size_t)n >= sizeof header - DATA_ALIGN) {
+        return false;
+    }
+    size_t length = (size_t)n;
+    while ((PREFIX_BYTES + length + 1) % DATA_ALIGN != 0) {
+        header[length++] = ' ';
+    }
+    header[length++] = '\n';
+    unsigned char prefix[PREFIX_BYTES];
+    memcpy(prefix, magic, MAGIC_BYTES);
+    prefix[6] = 1;
+    prefix[7] = 0;
+    prefix[8] = (unsigned char)(length & 0xff);
+    prefix[9] = (unsigned char)(length >> 8);
+    return fwrite(prefix, 1, sizeof prefix, stream) == sizeof prefix &&
+           fwrite(header, 1, length, stream) == length;
+}
+
+enum result npy_write(const char *path, const struct tensor *t, struct error *err)
+{
+    size_t count = (size_t)t->c * (size_t)t->h * (size_t)t->w;
+    float *planar = mem_alloc_raw(count, sizeof *planar);
+    if (!planar) {
+        return mem_error(err, path);
+    }
+    struct atomic_file file;
+    enum result result = atomic_open(&file, path, err);
+    if (result != OK) {
+        mem_free(planar);
+        return result;
+    }
+    bool written = write_header(file.stream, t);
+    for (int i = 0; i < t->n && written; i++) {
+        tensor_to_planar(t, i, planar);
+        le32_to_host(planar, count);
+        written = fwrite(planar, sizeof *planar, count, file.stream) == count;
+    }
+    mem_free(planar);
+    if (!written) {
+        result = error_errno(err, path, "cannot write");
+        atomic_abandon(&file);
+        return result;
+    }
+    return atomic_commit(&file, err);
+}
+
+static const char *skip_blanks(const char *at)
+{
+    return at + strspn(at, " \t\n");
+}
+
+/* What stands behind 'key': in the dict, or NULL. */
+static const char *dict_value(const char *header, const char *key)
+{
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "'%s'", key);
+    const char *at = strstr(header, quoted);
+    if (!at) {
+        return NULL;
+    }
+    at = skip_blanks(at + strlen(quoted));
+    return *at == ':' ? skip_blanks(at + 1) : NULL;
+}
+
+/* "(1, 3, 416, 416)" to numbers; their count, or -1. */
+static int parse_shape(const char *at, int extents[MAX_DIMENSIONS])
+{
+    int count = 0;
+    if (!at || *at != '(') {
+        return -1;
+    }
+    at = skip_blanks(at + 1);
+    while (*at != ')') {
+        char *end;
+        if (*at < '0' || *at > '9' || count == MAX_DIMENSIONS) {
+            return -1;
+        }
+        long extent = strtol(at, &end, 10);
+        if (extent < 1 || extent > MAX_EXTENT) {
+            return -1;
+        }
+        extents[count++] = (int)extent;
+        at = skip_blanks(end);
+        if (*at == ',') {
+            at = skip_blanks(at + 1);
+        } else if (*at != ')') {
+            return -1;
+        }
+    }
+    return count;
+}
+
+static enum result parse_header(const char *path, const char *header, struct npy *array,
+                                struct error *err)
+{
+    const char *descr = dict_value(header, "descr");
+    const char *order = dict_value(header, "fortran_order");
+    int extents[MAX_DIMENSIONS];
+    int count = parse_shape(dict_value(header, "shape"), extents);
+    if (!descr || !order) {
+        return error_at(err, ERR_FORMAT, path, 0,
+                        "the .npy header lacks 'descr' or 'fortran_order'");
+    }
+    if (strncmp(descr, "'<f4'", 5) != 0) {
+        return error_at(err, ERR_UNSUPPORTED, path, 0,
+                        "only float32 ('<f4') is read (in NumPy: array.astype('<f4'))");
+    }
+    if (strncmp(order, "False", 5) != 0) {
+        return error_at(err, ERR_UNSUPPORTED, path, 0,
+                        "only C order is read (in NumPy: numpy.ascontiguousarray)");
+    }
+    if (count != 3 && count != 4) {
+        return error_at(err, ERR_FORMAT, path, 0, "the shape must be (n, c, h, w) or (c, h, w)");
+    }
+    const int *chw = extents + (count - 3);
+    array->n = count == 4 ? extents[0] : 1;
+    array->c = chw[0];
+    array->h = chw[1];
+    array->w = chw[2];
+    return OK;
+}
+
+/* The header and the data behind it; bytes[size] is zero. */
+static enum result parse(const char *path, char *bytes, size_t size, struct npy *array,
+                         struct error *err)
+{
+    const unsigned char *raw = (const unsigned char *)bytes;
+    if (size < PREFIX_BYTES + 2 || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
+        return error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
+    }
+    if (raw[6] < 1 || raw[6] > 3) {
+        return error_at(err, ERR_UNSUPPORTED, path, 0, ".npy version %d", raw[6]);
+    }
+    size_t start = raw[6] == 1 ? PREFIX_BYTES : PREFIX_BYTES + 2;
+    size_t length = raw[6] == 1 ? (size_t)raw[8] | (size_t)raw[9] << 8 : le32(raw + 8);
+    if (length < 2 || length > size - start) {
+        return error_at(err, ERR_FORMAT, path, 0, "the .npy header is cut off");
+    }
+    bytes[start + length - 1] = '\0'; /* the newline */
+    TRY(parse_header(path, bytes + start, array, err));
+    size_t count, wanted;
+    if (!size_mul((size_t)array->n * (size_t)array->c, (size_t)array->h * (size_t)array->w,
+                  &count) ||
+        !size_mul(count, sizeof(float), &wanted) || wanted != size - start - length) {
+        return error_at(err, ERR_FORMAT, path, 0, "%zu bytes of data do not fit the shape",
+                        size - start - length);
+    }
+    array->data = mem_alloc_raw(count, sizeof(float));
+    if (!array->data) {
+        return mem_error(err, path);
+    }
+    memcpy(array->data, bytes + start + length, wanted);
+    le32_to_host(array->data, count);
+    return OK;
+}
+
+enum result npy_read(const char *path, struct npy *array, struct error *err)
+{
+    char *bytes;
+    size_t size;
+    *array = (struct npy){0};
+    TRY(file_read(path, SIZE_MAX / 4, &bytes, &size, err));
+    enum result result = parse(path, bytes, size, array, err);
+    mem_free(bytes);
+    return result;
+}
+
+void npy_free(struct npy *array)
+{
+    mem_free(array->data);
+    *array = (struct npy){0};
+}

@@ -1,0 +1,23 @@
+/* NumPy's .npy files of float32: what `yolo dump` writes and takes as input. */
+#ifndef CLI_NPY_H
+#define CLI_NPY_H
+
+#include "base/error.h"
+#include "kernels/tensor.h"
+
+/* Write a tensor as [n, c, h, w], little-endian float32, C order, format version 1.0; through a
+ * temporary file and rename. */
+NODISCARD enum result npy_write(const char *path, const struct tensor *t, struct error *err);
+
+/* A batch of planar images. */
+struct npy {
+    int n, c, h, w;
+    float *data; /* [n][c][h][w], owned */
+};
+
+/* Read '<f4' in C order of shape [n, c, h, w] or [c, h, w] (n = 1), format version 1 to 3. A header
+ * that says anything else, or a size that does not fit it, is ERR_FORMAT or ERR_UNSUPPORTED. */
+NODISCARD enum result npy_read(const char *path, struct npy *array, struct error *err);
+void npy_free(struct npy *array); /* accepts a zeroed struct */
+
+#endif
