@@ -1,9 +1,9 @@
 #include "cli/cmd.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/options.h"
 
 const struct command *const commands[] = {
@@ -22,13 +22,12 @@ const struct command *command_find(const char *name)
 
 enum result command_unknown(const char *name, struct error *err)
 {
-    int best = INT_MAX;
-    const char *nearest = NULL;
-    for (size_t i = 0; commands[i]; i++) {
-        if (suggestion_improves(name, commands[i]->name, &best)) {
-            nearest = commands[i]->name;
-        }
+    const char *names[sizeof commands / sizeof commands[0]];
+    size_t count = 0;
+    for (; commands[count]; count++) {
+        names[count] = commands[count]->name;
     }
+    const char *nearest = suggest(name, names, count);
     error_set(err, ERR_ARG, "unknown command %s", name);
     if (nearest) {
         return error_hint(err, "did you mean %s?", nearest);

@@ -9,8 +9,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/suggest.h"
 
-enum { NAME_LIMIT = 64, HELP_COLUMN = 30, HELP_WIDTH = 100 };
+enum { NAME_LIMIT = 64, MAX_NAMES = 128, HELP_COLUMN = 30, HELP_WIDTH = 100 };
 
 static const char default_exit_codes[] =
     "0 done, 1 failed, 2 wrong usage or a wrong file, 130 interrupted";
@@ -48,49 +49,6 @@ void string_list_free(struct string_list *list)
 static char fold(char c)
 {
     return c == '_' ? '-' : c;
-}
-
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-int edit_distance(const char *a, const char *b)
-{
-    size_t la = strlen(a), lb = strlen(b);
-    if (la >= NAME_LIMIT || lb >= NAME_LIMIT) {
-        return NAME_LIMIT;
-    }
-    int rows[3][NAME_LIMIT]; /* of the classic table: two ago, last, current */
-    for (size_t j = 0; j <= lb; j++) {
-        rows[1][j] = (int)j;
-    }
-    for (size_t i = 1; i <= la; i++) {
-        rows[2][0] = (int)i;
-        for (size_t j = 1; j <= lb; j++) {
-            int cost = fold(a[i - 1]) != fold(b[j - 1]);
-            int best = min_int(rows[1][j - 1] + cost, min_int(rows[1][j], rows[2][j - 1]) + 1);
-            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) &&
-                fold(a[i - 2]) == fold(b[j - 1])) {
-                best = min_int(best, rows[0][j - 2] + 1);
-            }
-            rows[2][j] = best;
-        }
-        memcpy(rows[0], rows[1], sizeof rows[0]);
-        memcpy(rows[1], rows[2], sizeof rows[1]);
-    }
-    return rows[1][lb];
-}
-
-bool suggestion_improves(const char *typed, const char *candidate, int *best)
-{
-    int distance = edit_distance(typed, candidate);
-    int limit = 1 + (int)strlen(candidate) / 4;
-    if (distance > limit || distance >= *best || distance >= (int)strlen(candidate)) {
-        return false;
-    }
-    *best = distance;
-    return true;
 }
 
 /* Compare the first n characters of a with the whole of b. */
@@ -214,29 +172,41 @@ static bool find_letter(struct parser *p, char letter, struct match *match)
     return false;
 }
 
-static enum result unknown_option(struct parser *p, const char *word, const char *name, size_t n,
-                                  struct error *err)
+/* Every name the command knows, split out of the tables. */
+struct name_list {
+    char text[MAX_NAMES][NAME_LIMIT];
+    const char *names[MAX_NAMES];
+    size_t count;
+};
+
+static void collect_names(struct parser *p, struct name_list *list)
 {
-    char typed[NAME_LIMIT], word_buffer[NAME_LIMIT], best_name[NAME_LIMIT] = "";
-    snprintf(typed, sizeof typed, "%.*s", (int)(n < NAME_LIMIT ? n : NAME_LIMIT - 1), name);
-    int best = INT_MAX;
     struct option_group group;
     for (int i = 0; group_at(p, i, &group); i++) {
         for (const struct option *o = group.options; o->names; o++) {
-            for (int w = 0;; w++) {
-                word_at(o->names, w, word_buffer, sizeof word_buffer);
-                if (!word_buffer[0]) {
+            for (int w = 0; list->count < MAX_NAMES; w++) {
+                char *name = list->text[list->count];
+                word_at(o->names, w, name, NAME_LIMIT);
+                if (!name[0]) {
                     break;
                 }
-                if (suggestion_improves(typed, word_buffer, &best)) {
-                    memcpy(best_name, word_buffer, sizeof best_name);
-                }
+                list->names[list->count++] = name;
             }
         }
     }
+}
+
+static enum result unknown_option(struct parser *p, const char *word, const char *name, size_t n,
+                                  struct error *err)
+{
+    struct name_list list = {.count = 0};
+    collect_names(p, &list);
+    char typed[NAME_LIMIT];
+    snprintf(typed, sizeof typed, "%.*s", (int)(n < NAME_LIMIT ? n : NAME_LIMIT - 1), name);
+    const char *nearest = suggest(typed, list.names, list.count);
     error_set(err, ERR_ARG, "unknown option %s", word);
-    if (best_name[0]) {
-        return error_hint(err, "did you mean --%s?", best_name);
+    if (nearest) {
+        return error_hint(err, "did you mean --%s?", nearest);
     }
     return error_hint(err, "see: yolo help %s", p->usage->command);
 }

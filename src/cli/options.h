@@ -78,15 +78,6 @@ NODISCARD enum result string_list_add(struct string_list *list, const char *item
                                       struct error *err);
 void string_list_free(struct string_list *list);
 
-/* Number of single-character insertions, deletions, substitutions and swaps of neighbours from a to
- * b;
- * '-' equals '_'. Words longer than 63 characters count as far apart. */
-int edit_distance(const char *a, const char *b);
-
-/* True if a near enough word was typed for `candidate` to be worth suggesting. *best is the
- * smallest distance so far (start with INT_MAX) and is updated. */
-bool suggestion_improves(const char *typed, const char *candidate, int *best);
-
 /* True if `word` is one of the words of "a|b|c"; '-' equals '_'. */
 bool word_in(const char *words, const char *word);
 
