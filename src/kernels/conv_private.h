@@ -1,0 +1,54 @@
+/* The algorithms behind conv.h; private to kernels/. Each has the four functions that conv.c hands on to. */
+#ifndef KERNELS_CONV_PRIVATE_H
+#define KERNELS_CONV_PRIVATE_H
+
+#include "kernels/conv.h"
+#include "kernels/slots.h"
+
+/* One call of conv_forward. */
+struct conv_run {
+    const struct conv_slots *slots;
+    const struct conv_geometry *g;
+    const float *packed;
+    const struct conv_epilogue *epilogue;
+    const struct tensor *in, *out;
+    void *scratch;
+};
+
+size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
+void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
+                float *packed);
+size_t igemm_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
+void igemm_forward(const struct conv_run *run);
+
+bool winograd_possible(const struct conv_geometry *g);
+/* Measured: see the table in winograd.c. */
+bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
+size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
+void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
+                   float *packed);
+size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
+void winograd_forward(const struct conv_run *run);
+
+bool depthwise_possible(const struct conv_geometry *g);
+size_t depthwise_packed_floats(const struct conv_geometry *g);
+void depthwise_pack(const struct conv_geometry *g, const float *weights, float *packed);
+void depthwise_forward(const struct conv_run *run);
+
+static inline size_t conv_ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline size_t conv_round_up(size_t a, size_t multiple)
+{
+    return conv_ceil_div(a, multiple) * multiple;
+}
+
+/* The i-th of `parts` nearly equal ranges of [0, count) starts here. */
+static inline size_t conv_cut(size_t count, size_t parts, size_t i)
+{
+    return count * i / parts;
+}
+
+#endif

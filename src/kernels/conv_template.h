@@ -1,0 +1,206 @@
+/* The slots of slots_conv.h that walk along channels, written once over a vector type. Included by
+ * the three *_conv.c after they define `vec`, VEC_WIDTH and
+ *   vec_set(x), vec_load(p), vec_load_part(p, count), vec_store(p, v), vec_store_part(p, v, count),
+ *   vec_add, vec_sub, vec_mul, vec_fma(a, b, c) = a * b + c, vec_activate(v, act).
+ * Everything is static: each ISA gets its own copy, compiled with its own flags. */
+#ifndef KERNELS_CONV_TEMPLATE_H
+#define KERNELS_CONV_TEMPLATE_H
+
+#include "kernels/slots_conv.h"
+
+#define UNROLLED _Pragma("GCC unroll 16")
+
+/* Vectors of one pixel: count floats, the last vector perhaps partial. */
+static inline size_t part_of(size_t count, size_t at)
+{
+    size_t left = count - at;
+    return left < VEC_WIDTH ? left : VEC_WIDTH;
+}
+
+static inline vec load_or(const float *p, size_t at, size_t part, float otherwise)
+{
+    return p ? vec_load_part(p + at, part) : vec_set(otherwise);
+}
+
+static void finish_slot(const struct conv_finish *f)
+{
+    size_t filters = (size_t)f->filters;
+    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+        size_t part = part_of(filters, k);
+        vec scale = load_or(f->scale, k, part, 1.0f), shift = load_or(f->shift, k, part, 0.0f);
+        const float *acc = f->acc + k;
+        float *out = f->out + k;
+        for (int i = 0; i < f->pixels; i++) {
+            vec y = vec_fma(vec_load(acc), scale, shift);
+            y = vec_activate(y, f->act);
+            if (part == VEC_WIDTH) {
+                vec_store(out, y);
+            } else {
+                vec_store_part(out, y, part);
+            }
+            acc += f->acc_stride;
+            out += f->out_stride;
+        }
+    }
+}
+
+/* Winograd F(4x4, 3x3) on the points 0, +-1/sqrt(2), +-sqrt(2), infinity: they round less than the
+ * usual 0, +-1, +-2. With a = 1/sqrt(2), b = sqrt(2) (a b = 1):
+ *
+ *         1   0   -5/2   0   1  0             1  1    1    1    1   0
+ *         0  -b    -2    a   1  0             0  a   -a    b   -b   0
+ *   B^T = 0   b    -2   -a   1  0       A^T = 0 1/2  1/2   2    2   0
+ *         0  -a   -1/2   b   1  0             0 a^3 -a^3  b^3 -b^3  1
+ *         0   a   -1/2  -b   1  0
+ *         0   1     0  -5/2  0  1
+ */
+#define ROOT_HALF 0.70710678118654752f
+#define ROOT_TWO 1.41421356237309505f
+
+static inline void input_line(const vec d[6], vec v[6])
+{
+    vec even_a = vec_fma(vec_set(-2.0f), d[2], d[4]);
+    vec odd_a = vec_mul(vec_set(ROOT_HALF), vec_fma(vec_set(-2.0f), d[1], d[3]));
+    vec even_b = vec_fma(vec_set(-0.5f), d[2], d[4]);
+    vec odd_b = vec_mul(vec_set(ROOT_TWO), vec_fma(vec_set(-0.5f), d[1], d[3]));
+    v[0] = vec_add(vec_fma(vec_set(-2.5f), d[2], d[4]), d[0]);
+    v[1] = vec_add(even_a, odd_a);
+    v[2] = vec_sub(even_a, odd_a);
+    v[3] = vec_add(even_b, odd_b);
+    v[4] = vec_sub(even_b, odd_b);
+    v[5] = vec_add(vec_fma(vec_set(-2.5f), d[3], d[5]), d[1]);
+}
+
+static inline void output_line(const vec m[6], vec y[4])
+{
+    vec sum_a = vec_add(m[1], m[2]), difference_a = vec_sub(m[1], m[2]);
+    vec sum_b = vec_add(m[3], m[4]), difference_b = vec_sub(m[3], m[4]);
+    y[0] = vec_add(vec_add(m[0], sum_a), sum_b);
+    y[1] = vec_fma(vec_set(ROOT_HALF), difference_a, vec_mul(vec_set(ROOT_TWO), difference_b));
+    y[2] = vec_fma(vec_set(0.5f), sum_a, vec_mul(vec_set(2.0f), sum_b));
+    y[3] = vec_fma(vec_set(0.5f * ROOT_HALF), difference_a,
+                   vec_fma(vec_set(2.0f * ROOT_TWO), difference_b, m[5]));
+}
+
+static void winograd_input_slot(const struct winograd_input *w)
+{
+    for (size_t c = 0; c < w->channels; c += VEC_WIDTH) {
+        size_t part = part_of(w->channels, c);
+        vec columns[6][6];
+        for (int x = 0; x < 6; x++) {
+            vec d[6], v[6];
+            UNROLLED
+            for (int y = 0; y < 6; y++) {
+                const float *in = w->in[y * 6 + x] + c;
+                d[y] = part == VEC_WIDTH ? vec_load(in) : vec_load_part(in, part);
+            }
+            input_line(d, v);
+            UNROLLED
+            for (int y = 0; y < 6; y++) {
+                columns[y][x] = v[y];
+            }
+        }
+        float *to = w->v + c;
+        for (int y = 0; y < 6; y++) {
+            vec v[6];
+            input_line(columns[y], v);
+            UNROLLED
+            for (int x = 0; x < 6; x++) {
+                vec_store(to, v[x]);
+                to += w->xi_stride;
+            }
+        }
+    }
+}
+
+static void winograd_output_slot(const struct winograd_output *w)
+{
+    size_t filters = (size_t)w->filters;
+    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+        size_t part = part_of(filters, k);
+        vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
+        vec columns[4][6];
+        for (int x = 0; x < 6; x++) {
+            vec m[6], y[4];
+            UNROLLED
+            for (int r = 0; r < 6; r++) {
+                m[r] = vec_load(w->m + (size_t)(r * 6 + x) * w->xi_stride + k);
+            }
+            output_line(m, y);
+            UNROLLED
+            for (int r = 0; r < 4; r++) {
+                columns[r][x] = y[r];
+            }
+        }
+        for (int r = 0; r < w->rows; r++) {
+            vec y[4];
+            output_line(columns[r], y);
+            UNROLLED
+            for (int s = 0; s < 4; s++) {
+                y[s] = vec_activate(vec_fma(y[s], scale, shift), w->act);
+            }
+            float *out = w->out + (size_t)r * w->row_stride + k;
+            for (int s = 0; s < w->columns; s++) {
+                vec_store_part(out + (size_t)s * w->pixel_stride, y[s], part);
+            }
+        }
+    }
+}
+
+/* Channels k .. k + part of an input pixel, each `multiplier` times. */
+static inline vec depthwise_load(const float *in, size_t k, size_t part, size_t multiplier)
+{
+    if (multiplier == 1) {
+        return part == VEC_WIDTH ? vec_load(in + k) : vec_load_part(in + k, part);
+    }
+    float spread[VEC_WIDTH];
+    for (size_t i = 0; i < part; i++) {
+        spread[i] = in[(k + i) / multiplier];
+    }
+    return vec_load_part(spread, part);
+}
+
+/* `count` neighbouring pixels (at most 4, a constant) of one vector of filters from k on. */
+static inline __attribute__((always_inline)) void
+depthwise_pixels(const struct conv_depthwise *d, size_t first, const int count, size_t k, size_t part)
+{
+    vec acc[4];
+    UNROLLED
+    for (int i = 0; i < count; i++) {
+        acc[i] = vec_set(0.0f);
+    }
+    const float *in = d->in + first * d->in_step;
+    for (int r = 0; r < d->rows; r++) {
+        const float *weights = d->weights + (size_t)r * d->weight_row + k;
+        for (int s = 0; s < d->columns; s++) {
+            vec weight = vec_load_part(weights + (size_t)s * (size_t)d->filters, part);
+            const float *pixel = in + (size_t)r * d->in_row + (size_t)s * d->in_tap;
+            UNROLLED
+            for (int i = 0; i < count; i++) {
+                vec x = depthwise_load(pixel + (size_t)i * d->in_step, k, part, (size_t)d->multiplier);
+                acc[i] = vec_fma(x, weight, acc[i]);
+            }
+        }
+    }
+    vec scale = load_or(d->scale, k, part, 1.0f), shift = load_or(d->shift, k, part, 0.0f);
+    UNROLLED
+    for (int i = 0; i < count; i++) {
+        vec y = vec_activate(vec_fma(acc[i], scale, shift), d->act);
+        vec_store_part(d->out + (first + (size_t)i) * d->out_stride + k, y, part);
+    }
+}
+
+static void depthwise_slot(const struct conv_depthwise *d)
+{
+    for (size_t k = 0; k < (size_t)d->filters; k += VEC_WIDTH) {
+        size_t part = part_of((size_t)d->filters, k), i = 0;
+        for (; i + 4 <= (size_t)d->pixels; i += 4) {
+            depthwise_pixels(d, i, 4, k, part);
+        }
+        for (; i < (size_t)d->pixels; i++) {
+            depthwise_pixels(d, i, 1, k, part);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* What the convolution engine needs from an instruction set. The tile is a plain matrix product over a table
+ * of row pointers, so it serves the direct convolution, Winograd's 36 products and gradients alike.
+ *
+ * Bits: an element's operations and their order depend on its own row and column only, never on
+ * how many neighbours share the tile. Nothing is read or written beyond the counts given; packed
+ * panels are padded with zeros to nr columns. */
+#ifndef KERNELS_SLOTS_CONV_H
+#define KERNELS_SLOTS_CONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/activation.h"
+
+/* acc[i][k] (+)= sum over t, c of in[t * mr + i][offset + c] * panel[t][c][k]
+ * for i in [0, pixels), pixels <= mr, and k in [0, filters), filters <= nr; columns of acc from filters up to
+ * the next multiple of the vector width (at most nr) are overwritten with padding. */
+struct conv_tile {
+    const float *const *in; /* [taps][mr] */
+    size_t taps, channels;
+    size_t offset;
+    const float *panel; /* [taps][channels][nr], 64-byte aligned */
+    float *acc;         /* rows of acc_stride floats, 64-byte aligned; acc_stride a multiple of 16 */
+    size_t acc_stride;
+    int pixels, filters;
+    bool accumulate; /* start from acc instead of zero */
+};
+
+/* out[i][k] = act(acc[i][k] * scale[k] + shift[k]); scale NULL = 1, shift NULL = 0. */
+struct conv_finish {
+    const float *acc;
+    size_t acc_stride;
+    float *out;
+    size_t out_stride;
+    int pixels, filters;
+    const float *scale, *shift;
+    enum activation act;
+};
+
+/* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
+ * v[xi * xi_stride + c] = (B^T d B)[xi]. Columns up to the next multiple of 16 are overwritten. */
+struct winograd_input {
+    const float *const *in;
+    size_t channels;
+    float *v;
+    size_t xi_stride;
+};
+
+/* A^T m A and the epilogue: m[xi * xi_stride + k] to the `rows` x `columns` pixels of a 4x4 tile that
+ * lie inside the image. out points at its first pixel. */
+struct winograd_output {
+    const float *m;
+    size_t xi_stride;
+    int filters, rows, columns;
+    float *out;
+    size_t row_stride, pixel_stride; /* floats */
+    const float *scale, *shift;
+    enum activation act;
+};
+
+/* `pixels` neighbouring output pixels of one row, all of whose taps count (the caller cuts off what
+ * lies outside the image): out[i][k] = act(scale[k] * sum over r < rows, s < columns of
+ * in[r * in_row + s * in_tap + i * in_step + k / multiplier] * weights[r * weight_row + s * filters
+ * + k] + shift[k]). */
+struct conv_depthwise {
+    const float *in;
+    size_t in_row, in_tap, in_step; /* floats */
+    const float *weights;           /* [kernel_h][kernel_w][filters] */
+    size_t weight_row;
+    int rows, columns;
+    int pixels, filters, multiplier;
+    float *out;
+    size_t out_stride;
+    const float *scale, *shift;
+    enum activation act;
+};
+
+struct conv_slots {
+    int mr, nr; /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
+    void (*tile)(const struct conv_tile *t);
+    void (*finish)(const struct conv_finish *f);
+    void (*winograd_input)(const struct winograd_input *w);
+    void (*winograd_output)(const struct winograd_output *w);
+    void (*depthwise)(const struct conv_depthwise *d);
+};
+
+enum { CONV_MAX_MR = 16, CONV_MAX_NR = 32 };
+
+#endif
