@@ -6,12 +6,14 @@
 # parameter the cfg has), its header and its checksum are right. Checksums published by others (Intel's
 # Open Model Zoo, OpenCV's test data, Arch Linux packages) are built in where they exist; for the rest
 # the SHA-256 of the first download is noted in weights/SHA256SUMS and later downloads are held to it.
+# The network's .cfg and COCO's class names come along if cfg/ and data/ lack them.
 # Environment: YOLO_WEIGHTS_MIRROR=URL takes the place of everything before the file name.
 set -eu
 cd "$(dirname "$0")/.."
 
 alexey=https://github.com/AlexeyAB/darknet/releases/download
 redmon=https://pjreddie.com/media/files
+texts=https://raw.githubusercontent.com/AlexeyAB/darknet/59596d7880f6504768df41d6daa586f5cb2b932f
 # name, bytes, address, checksum ("-": none published that we know)
 table="
 yolov4 257717640 $alexey/darknet_yolo_v3_optimal/yolov4.weights sha256:e8a4f6c62188738d86dc6898d82724ec0964d0eb9d2ae0f0a9d53d65d108d562
@@ -106,6 +108,24 @@ verify() { # FILE FINAL-NAME BYTES CHECKSUM: a reason on stdout and status 1 if 
     fi
 }
 
+fetch_text() { # PATH-IN-REPOSITORY FILE: unless it is there; a missing one is only a warning
+    local address=$texts/$1
+    if [ -n "${YOLO_WEIGHTS_MIRROR:-}" ]; then
+        address=${YOLO_WEIGHTS_MIRROR%/}/${1##*/}
+    fi
+    if [ ! -f "$2" ]; then
+        mkdir -p "$(dirname "$2")"
+        rm -f "$2.part"
+        if fetch "$address" "$2.part" && [ -s "$2.part" ]; then
+            mv "$2.part" "$2"
+            echo "$2: fetched from $address"
+        else
+            rm -f "$2.part"
+            echo "get-weights: warning: could not fetch $address; put it to $2 by hand" >&2
+        fi
+    fi
+}
+
 # The network itself as a check of the arrangement, where program and cfg are at hand.
 check_structure() { # FILE NAME
     local cfg=cfg/${2%%.conv.*}.cfg
@@ -140,6 +160,10 @@ get() { # NAME BYTES ADDRESS CHECKSUM
     if ! reason=$(verify "$part" "$file" "$2" "$4"); then
         rm -f "$part"
         die "$file: $reason; dropped"
+    fi
+    fetch_text "cfg/${1%%.conv.*}.cfg" "cfg/${1%%.conv.*}.cfg"
+    if ! compgen -G '*/coco.names' >/dev/null; then
+        fetch_text data/coco.names data/coco.names
     fi
     if ! check_structure "$part" "$1"; then
         rm -f "$part"

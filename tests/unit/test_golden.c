@@ -1,6 +1,7 @@
 /* Whole small networks against tests/golden: every layer's output, element by element, on every
- * instruction set, with and without Winograd, and the detections of the heads. The expected values come
- * from PyTorch in double precision (tests/tools/make_golden.py, which also tells the file format). */
+ * instruction set, with and without Winograd, and the detections of the heads. The expected values
+ * come from PyTorch in double precision (tests/tools/make_golden.py, which also tells the file
+ * format). */
 #include <dirent.h>
 
 #include "base/fileio.h"
@@ -163,10 +164,10 @@ static void check_layers(const struct golden *g, const struct plan *plan, double
         double largest = largest_magnitude(want);
         for (int k = 0; k < STORED_IMAGES; k++) {
             int image = k == 0 ? 0 : g->batch - 1;
-            double error = image_error(got, image, want->values + (size_t)k * volume(&want->shape),
-                                       largest);
-            CHECK_MSG(error <= limit, "%s layer %d (%s) image %d: relative error %.3g > %.0e", what, i,
-                      plan_algorithm(plan, i), image, error, limit);
+            double error =
+                image_error(got, image, want->values + (size_t)k * volume(&want->shape), largest);
+            CHECK_MSG(error <= limit, "%s layer %d (%s) image %d: relative error %.3g > %.0e", what,
+                      i, plan_algorithm(plan, i), image, error, limit);
         }
     }
 }
@@ -297,9 +298,14 @@ static void test_all_listed(void)
 }
 
 static const struct test_case cases[] = {
-    {"tiny", test_tiny},           {"csp", test_csp},           {"depthwise", test_depthwise},
-    {"newcoords", test_newcoords}, {"residual", test_residual}, {"odd", test_odd},
-    {"region", test_region},       {"classifier", test_classifier},
+    {"tiny", test_tiny},
+    {"csp", test_csp},
+    {"depthwise", test_depthwise},
+    {"newcoords", test_newcoords},
+    {"residual", test_residual},
+    {"odd", test_odd},
+    {"region", test_region},
+    {"classifier", test_classifier},
     {"all_listed", test_all_listed},
 };
 
