@@ -29,9 +29,9 @@ static const struct option diff_options[] = {
 
 static const char about[] = "Compare two .weights files of one network: values, bytes changed, "
                             "largest absolute difference.\n"
-                            "Text lists the tensors that differ and the totals; JSON lists all "
-                            "tensors. Without --cfg only the\n"
-                            "headers and the two files' values as a whole are compared.\n";
+                            "Text lists the tensors that differ and the totals, JSON lists all "
+                            "tensors. Without --cfg only\n"
+                            "the headers and the two files' values as a whole are compared.\n";
 
 static const char exit_codes[] =
     "0 compared, whether or not they differ (`bytes_changed` says); 1 failed; 2 wrong usage, or\n"

@@ -144,8 +144,8 @@ static enum result run_dump(int argc, char **argv, int *status, struct error *er
         .command = "dump",
         .arguments = "IMAGE|INPUT.npy --out DIR",
         .about = about,
-        .example = "yolo dump dog.jpg --out layers --cfg cfg/yolov4-tiny.cfg "
-                   "--weights weights/yolov4-tiny.weights",
+        .example = "yolo dump dog.jpg --out layers --cfg cfg/yolov4-tiny.cfg \\\n"
+                   "      --weights weights/yolov4-tiny.weights",
         .groups = {{"Options", dump_options, &args},
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},

@@ -92,11 +92,11 @@ static void print_text(const struct model *model, const struct plan *plan, int b
     if (model->head) {
         printf("classes     %d\n", model->head->classes);
     }
-    printf("parameters  %zu (%zu trainable, %zu statistics), %.1f MB as .weights\n", floats,
+    printf("parameters  %zu (%zu trainable, %zu statistics), %.2f MB as .weights\n", floats,
            trainable, floats - trainable, megabytes(weights_bytes(floats)));
     printf("arithmetic  %.3f GFLOP an image\n", network_flops(net) / 1e9);
-    printf("memory      %.1f MB for inference, batch %d: packed weights %.1f, activations %.1f "
-           "(%.1f without reuse), scratch %.1f\n",
+    printf("memory      %.2f MB for inference, batch %d: packed weights %.2f, activations %.2f "
+           "(%.2f without reuse), scratch %.2f\n",
            megabytes(memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes), batch,
            megabytes(memory.prepared_bytes), megabytes(memory.activation_bytes),
            megabytes(memory.unshared_bytes), megabytes(memory.scratch_bytes));

@@ -99,9 +99,8 @@ static enum result run_partial(int argc, char **argv, int *status, struct error 
         .command = "partial",
         .arguments = "",
         .about = about,
-        .example =
-            "yolo partial --cfg cfg/yolov4.cfg --weights weights/yolov4.weights --layers 137 "
-            "--out yolov4.conv.137",
+        .example = "yolo partial --cfg cfg/yolov4.cfg --weights weights/yolov4.weights \\\n"
+                   "      --layers 137 --out yolov4.conv.137",
         .groups = {{"Options", partial_options, &args}},
     };
     struct string_list rest = {0};
