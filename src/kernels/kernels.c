@@ -1,0 +1,113 @@
+#include "kernels/kernels.h"
+
+#include <string.h>
+
+#if HAVE_X86_KERNELS
+#include <cpuid.h>
+#endif
+
+#include "kernels/slots.h"
+
+enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_COUNT };
+
+static const char *const ISA_NAMES[ISA_COUNT] = {"scalar", "avx2", "avx512"};
+
+#if HAVE_X86_KERNELS
+/* The registers the operating system saves at a task switch: bits of XCR0. */
+static unsigned saved_registers(void)
+{
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+/* NULL if the machine runs `isa`, else what it lacks. */
+static const char *isa_missing(enum isa isa)
+{
+    const unsigned ymm = 0x06, zmm = 0xe6; /* XMM, YMM; and mask, upper and high ZMM registers */
+    unsigned a, b, c, d;
+    if (isa == ISA_SCALAR) {
+        return NULL;
+    }
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX)) {
+        return "the processor or the operating system lacks AVX";
+    }
+    unsigned saved = saved_registers();
+    if ((saved & ymm) != ymm) {
+        return "the operating system does not enable the AVX registers";
+    }
+    bool fma = c & bit_FMA;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2) || !fma) {
+        return "the processor lacks AVX2 or FMA";
+    }
+    if (isa == ISA_AVX2) {
+        return NULL;
+    }
+    const unsigned needed = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    if ((b & needed) != needed) {
+        return "the processor lacks AVX-512 F, BW, DQ or VL";
+    }
+    return (saved & zmm) == zmm ? NULL
+                                : "the operating system does not enable the AVX-512 registers";
+}
+#else
+static const char *isa_missing(enum isa isa)
+{
+    return isa == ISA_SCALAR ? NULL : "this program was built for another processor family";
+}
+#endif
+
+static enum isa isa_best(void)
+{
+    enum isa best = ISA_SCALAR;
+    for (int i = ISA_SCALAR + 1; i < ISA_COUNT && !isa_missing((enum isa)i); i++) {
+        best = (enum isa)i;
+    }
+    return best;
+}
+
+static const struct kernels *table_fill(enum isa isa)
+{
+    static struct kernels tables[ISA_COUNT];
+    struct kernels table = {.isa = ISA_NAMES[isa]};
+    ops_install_scalar(&table.ops);
+    conv_install_scalar(&table.conv);
+#if HAVE_X86_KERNELS
+    if (isa >= ISA_AVX2) {
+        ops_install_avx2(&table.ops);
+        conv_install_avx2(&table.conv);
+    }
+    if (isa >= ISA_AVX512) {
+        ops_install_avx512(&table.ops);
+        conv_install_avx512(&table.conv);
+    }
+#endif
+    tables[isa] = table;
+    return &tables[isa];
+}
+
+enum result kernels_select(const char *isa, const struct kernels **kern, struct error *err)
+{
+    if (!isa || strcmp(isa, "auto") == 0) {
+        *kern = table_fill(isa_best());
+        return OK;
+    }
+    for (int i = 0; i < ISA_COUNT; i++) {
+        if (strcmp(isa, ISA_NAMES[i]) != 0) {
+            continue;
+        }
+        const char *missing = isa_missing((enum isa)i);
+        if (missing) {
+            return error_set(err, ERR_ARG, "no %s kernels here: %s (best on this machine: %s)", isa,
+                             missing, ISA_NAMES[isa_best()]);
+        }
+        *kern = table_fill((enum isa)i);
+        return OK;
+    }
+    return error_set(err, ERR_ARG, "no kernels named '%s' (auto, scalar, avx2 or avx512)", isa);
+}
+
+const char *kernels_isa(const struct kernels *kern)
+{
+    return kern->isa;
+}

@@ -1,0 +1,156 @@
+/* Pooling over windows. A row of output is an item; large overlapping windows of a maximum (SPP: 5,
+ * 9 and 13 with stride 1) go through the maxima of the columns, which neighbouring windows share.
+ */
+#include "base/parallel.h"
+#include "kernels/kernels.h"
+#include "kernels/slots.h"
+
+/* Work below SMALL floats read runs without waking a thread. COLUMN_FLOATS hold the column maxima
+ * of one row, in parts of the channels that are at least COLUMN_LANES wide. */
+enum { SMALL = 32 * 1024, COLUMN_FLOATS = 8 * 1024, COLUMN_LANES = 16, MEAN_PART = 64 };
+
+struct pool_job {
+    struct pool_geometry geometry;
+    struct tensor in, out;
+    void (*window)(const struct op_window *window);
+    size_t column_channels; /* 0: every window by itself */
+};
+
+/* The in-bounds part [first, first + count) of a window along one axis. */
+static size_t clip(int start, int size, int limit, int *first)
+{
+    int end = start + size < limit ? start + size : limit;
+    *first = start > 0 ? start : 0;
+    return end > *first ? (size_t)(end - *first) : 0;
+}
+
+static void pool_row_direct(const struct pool_job *job, int image, int y)
+{
+    const struct pool_geometry *g = &job->geometry;
+    const struct tensor *in = &job->in;
+    int first_y, first_x;
+    struct op_window window = {
+        .row_step = (size_t)in->w * in->stride, .col_step = in->stride, .channels = (size_t)in->c};
+    window.rows = clip(y * g->stride_y - g->offset, g->size, in->h, &first_y);
+    for (int x = 0; x < job->out.w; x++) {
+        window.cols = clip(x * g->stride_x - g->offset, g->size, in->w, &first_x);
+        bool empty = window.rows == 0 || window.cols == 0;
+        window.in = empty ? in->data : tensor_at(in, image, first_y, first_x);
+        window.out = tensor_at(&job->out, image, y, x);
+        job->window(&window);
+    }
+}
+
+/* Maxima of `count` channels from `channel`: first down the columns, then along the row. */
+static void pool_row_columns(const struct pool_job *job, int image, int y, int channel,
+                             size_t count)
+{
+    const struct pool_geometry *g = &job->geometry;
+    const struct tensor *in = &job->in;
+    _Alignas(64) float columns[COLUMN_FLOATS];
+    int first_y, first_x;
+    size_t rows = clip(y * g->stride_y - g->offset, g->size, in->h, &first_y);
+    struct op_window down = {
+        .rows = rows, .row_step = (size_t)in->w * in->stride, .cols = 1, .channels = count};
+    for (int x = 0; x < in->w; x++) {
+        down.in = rows > 0 ? tensor_at(in, image, first_y, x) + channel : in->data;
+        down.out = columns + (size_t)x * count;
+        job->window(&down);
+    }
+    struct op_window along = {.rows = 1, .col_step = count, .channels = count};
+    for (int x = 0; x < job->out.w; x++) {
+        along.cols = clip(x * g->stride_x - g->offset, g->size, in->w, &first_x);
+        along.in = columns + (along.cols > 0 ? (size_t)first_x * count : 0);
+        along.out = tensor_at(&job->out, image, y, x) + channel;
+        job->window(&along);
+    }
+}
+
+static void pool_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct pool_job *job = ctx;
+    int image = (int)(item / (size_t)job->out.h);
+    int y = (int)(item % (size_t)job->out.h);
+    if (job->column_channels == 0) {
+        pool_row_direct(job, image, y);
+        return;
+    }
+    size_t channels = (size_t)job->in.c;
+    for (size_t first = 0; first < channels; first += job->column_channels) {
+        size_t left = channels - first;
+        size_t count = left < job->column_channels ? left : job->column_channels;
+        pool_row_columns(job, image, y, (int)first, count);
+    }
+}
+
+static void pool_run(struct pool_job *job)
+{
+    size_t items = (size_t)job->out.n * (size_t)job->out.h;
+    size_t reads = items * (size_t)job->out.w * (size_t)job->out.c * (size_t)job->geometry.size;
+    if (reads > SMALL) {
+        parallel_for(items, pool_item, job);
+        return;
+    }
+    for (size_t i = 0; i < items; i++) {
+        pool_item(job, i, 0);
+    }
+}
+
+void op_max_pool(const struct kernels *kern, const struct pool_geometry *g, const struct tensor *in,
+                 const struct tensor *out)
+{
+    struct pool_job job = {.geometry = *g, .in = *in, .out = *out, .window = kern->ops.max_window};
+    /* Reads per output: size^2 by windows, (stride + 1) size by columns. */
+    size_t part = COLUMN_FLOATS / (size_t)in->w;
+    if (g->size > g->stride_x + 1 && part >= COLUMN_LANES) {
+        part -= part % COLUMN_LANES;
+        job.column_channels = part < (size_t)in->c ? part : (size_t)in->c;
+    }
+    pool_run(&job);
+}
+
+void op_avg_pool(const struct kernels *kern, const struct pool_geometry *g, const struct tensor *in,
+                 const struct tensor *out)
+{
+    struct pool_job job = {.geometry = *g, .in = *in, .out = *out, .window = kern->ops.mean_window};
+    pool_run(&job);
+}
+
+struct global_job {
+    const struct kernels *kern;
+    struct tensor in, out;
+    size_t parts; /* of MEAN_PART channels */
+};
+
+static void global_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct global_job *job = ctx;
+    int image = (int)(item / job->parts);
+    size_t first = item % job->parts * MEAN_PART;
+    size_t left = (size_t)job->in.c - first;
+    struct op_window window = {
+        .in = tensor_at(&job->in, image, 0, 0) + first,
+        .out = tensor_at(&job->out, image, 0, 0) + first,
+        .rows = (size_t)job->in.h,
+        .row_step = (size_t)job->in.w * job->in.stride,
+        .cols = (size_t)job->in.w,
+        .col_step = job->in.stride,
+        .channels = left < MEAN_PART ? left : MEAN_PART,
+    };
+    job->kern->ops.mean_window(&window);
+}
+
+void op_global_avg(const struct kernels *kern, const struct tensor *in, const struct tensor *out)
+{
+    struct global_job job = {kern, *in, *out, ((size_t)in->c + MEAN_PART - 1) / MEAN_PART};
+    size_t items = (size_t)in->n * job.parts;
+    if (tensor_pixels(in) * (size_t)in->c > SMALL) {
+        parallel_for(items, global_item, &job);
+        return;
+    }
+    for (size_t i = 0; i < items; i++) {
+        global_item(&job, i, 0);
+    }
+}
