@@ -485,8 +485,10 @@ static enum result single(const struct cfg_section *section, const struct cfg_op
     const char *end;
     TRY(read_number(section, option, option->value, whole, number, &end, err));
     if (!(*number >= range[0] && *number <= range[1])) {
-        return cfg_error(section, option, err, "'%s' is out of range: %.7g to %.7g are possible",
-                         shown(option->value, text, sizeof text), range[0], range[1]);
+        int digits = whole ? 10 : 6;
+        return cfg_error(section, option, err, "'%s' is out of range: %.*g to %.*g are possible",
+                         shown(option->value, text, sizeof text), digits, range[0], digits,
+                         range[1]);
     }
     if (*end) {
         log_warn("%s:%d: [%s] %s: '%s' is read as %.9g", section->path, option->line, section->name,

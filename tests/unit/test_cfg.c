@@ -4,10 +4,10 @@
 
 #include <float.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "capture.h"
 #include "test.h"
 
 static struct error err;
@@ -16,29 +16,6 @@ static enum result parse(const char *text, struct cfg *cfg)
 {
     err = (struct error){0};
     return cfg_parse("a.cfg", text, strlen(text), false, cfg, &err);
-}
-
-/* What the log said while `call` ran lands in warnings. */
-static char warnings[8192];
-static int kept_stderr = -1;
-
-static void capture_begin(void)
-{
-    fflush(stderr);
-    kept_stderr = dup(2);
-    FILE *file = tmpfile();
-    dup2(fileno(file), 2);
-    fclose(file);
-}
-
-static void capture_end(void)
-{
-    fflush(stderr);
-    lseek(2, 0, SEEK_SET);
-    ssize_t got = read(2, warnings, sizeof warnings - 1);
-    warnings[got > 0 ? got : 0] = 0;
-    dup2(kept_stderr, 2);
-    close(kept_stderr);
 }
 
 static void test_lexing(void)
@@ -66,7 +43,7 @@ static void test_inline_comments(void)
     enum result result = parse("[c]\nfilters=112#96\nsize = 3 # kernel, odd\nmask=0,1#2,3", &cfg);
     capture_end();
     CHECK(result == OK);
-    CHECK_MSG(warnings[0] == 0, "noise: %s", warnings);
+    CHECK_MSG(captured[0] == 0, "noise: %s", captured);
     int value;
     CHECK_OK(cfg_int(&cfg.sections[0], "filters", 1, 1, 1000, &value, &err));
     CHECK(value == 112);
@@ -89,9 +66,9 @@ static void test_inline_comments(void)
     CHECK(count == 2 && mask[0] == 1 && mask[1] == 2);
     mem_free(mask);
     cfg_free(&cfg);
-    CHECK_MSG(strstr(warnings, "a.cfg:1: ") && strstr(warnings, "a.cfg:2: ") &&
-                  strstr(warnings, "a.cfg:3: "),
-              "%s", warnings);
+    CHECK_MSG(strstr(captured, "a.cfg:1: ") && strstr(captured, "a.cfg:2: ") &&
+                  strstr(captured, "a.cfg:3: "),
+              "%s", captured);
 }
 
 static void test_duplicates_and_unused(void)
@@ -106,12 +83,12 @@ static void test_duplicates_and_unused(void)
     CHECK(result == OK && read == OK);
     CHECK(value == 3);
     cfg_free(&cfg);
-    CHECK_MSG(strstr(warnings, "a.cfg:3: [c] size is already set in line 2"), "%s", warnings);
-    CHECK_MSG(strstr(warnings, "a.cfg:4: [c] unknown key strid (did you mean stride?)"), "%s",
-              warnings);
-    CHECK_MSG(strstr(warnings, "a.cfg:5: [c] unknown key qqqqq\n"), "%s", warnings);
-    CHECK_MSG(strstr(warnings, "a.cfg:6: [c] classes has no effect here"), "%s", warnings);
-    CHECK_MSG(!strstr(warnings, "a.cfg:2:"), "%s", warnings);
+    CHECK_MSG(strstr(captured, "a.cfg:3: [c] size is already set in line 2"), "%s", captured);
+    CHECK_MSG(strstr(captured, "a.cfg:4: [c] unknown key strid (did you mean stride?)"), "%s",
+              captured);
+    CHECK_MSG(strstr(captured, "a.cfg:5: [c] unknown key qqqqq\n"), "%s", captured);
+    CHECK_MSG(strstr(captured, "a.cfg:6: [c] classes has no effect here"), "%s", captured);
+    CHECK_MSG(!strstr(captured, "a.cfg:2:"), "%s", captured);
 }
 
 static void test_broken_text(void)
@@ -278,7 +255,7 @@ static void test_prefix_warning(void)
     capture_end();
     cfg_free(&cfg);
     CHECK(result == OK && i == 3);
-    CHECK_MSG(strstr(warnings, "a.cfg:2: [c] size: '3x3' is read as 3"), "%s", warnings);
+    CHECK_MSG(strstr(captured, "a.cfg:2: [c] size: '3x3' is read as 3"), "%s", captured);
 }
 
 static void test_lists(void)
