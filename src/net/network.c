@@ -139,8 +139,8 @@ static enum result read_policy(struct cfg_section *section, struct net_options *
     const char *near = suggest(options->policy, policies, COUNT(policies));
     return cfg_error(
         section, cfg_find(section, "policy"), err,
-        "'%.60s' is no policy (%s%s%sconstant, step, steps, exp, poly, sigmoid, random, "
-        "sgdr are)",
+        "'%.60s' is no policy (%s%s%sthere are constant, step, steps, exp, poly, sigmoid, random, "
+        "sgdr)",
         options->policy, near ? "did you mean " : "", near ? near : "", near ? "? " : "");
 }
 
@@ -155,10 +155,7 @@ static enum result read_steps(struct cfg_section *section, struct net_options *o
     bool is_needed = strcmp(options->policy, "steps") == 0;
     if (is_needed && (!steps || !scales)) {
         return cfg_error(section, cfg_find(section, "policy"), err,
-                         "'%.60s' is no policy (%s%s%sthere are constant, step, steps, exp, poly, "
-                         "sigmoid, random, sgdr)",
-                         options->policy, near ? "did you mean " : "", near ? near : "",
-                         near ? "? " : "");
+                         "policy steps needs the lists steps and scales");
     }
     if (is_needed && options->step_count > scale_count) {
         return cfg_error(section, scales, err, "%zu steps (line %d) but only %zu scales",
