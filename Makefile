@@ -42,7 +42,7 @@ LIBRARY := $(BUILD)/libyolo.a
 MAIN    := $(BUILD)/src/cli/main.o
 TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 
-.PHONY: all tests check asan lint fmt bench help clean
+.PHONY: all tests check asan lint fmt bench bench-conv help clean
 all: yolo ## build ./yolo (default)
 
 yolo: $(BUILD)/yolo
@@ -65,6 +65,10 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 tests: $(TESTS) ## build the unit tests
 
 check: tests ## build and run the unit tests
@@ -75,6 +79,9 @@ asan: ## build everything and run the unit tests under ASan and UBSan
 
 bench: yolo ## own figures, and PyTorch's where it is installed, in one run
 	$(Q)scripts/bench.sh
+
+bench-conv: $(BUILD)/tests/tools/bench_conv ## speed of the convolution engine by layer shape
+	$(Q)$<
 
 lint: ## floors, file lengths, left-overs, shell scripts
 	$(Q)scripts/lint.sh

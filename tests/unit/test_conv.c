@@ -1,0 +1,464 @@
+/* Every algorithm on every instruction set against an obvious convolution in double. Inputs have NaN
+ * between their pixels and in front and behind; outputs have canaries there. */
+#include "kernels/conv.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "kernels/kernels.h"
+#include "kernels/slots.h"
+#include "test.h"
+
+static const char *const isas[] = {"scalar", "avx2", "avx512"};
+enum { ISA_COUNT = 3 };
+
+enum { GUARD = 67 };
+static const float canary = 12345.678f;
+
+/* A tensor whose pixels are `stride` apart in a block that is otherwise filled with one value. */
+struct padded {
+    struct tensor t;
+    float *block;
+    size_t floats;
+};
+
+static struct padded padded_make(int n, struct shape s, size_t stride, float fill)
+{
+    struct padded p = {.t = {.n = n, .h = s.h, .w = s.w, .c = s.c, .stride = stride}};
+    p.floats = tensor_pixels(&p.t) * stride + 2 * GUARD;
+    p.block = mem_alloc(p.floats, sizeof(float));
+    if (!p.block) {
+        abort();
+    }
+    for (size_t i = 0; i < p.floats; i++) {
+        p.block[i] = fill;
+    }
+    p.t.data = p.block + GUARD;
+    return p;
+}
+
+static void padded_noise(struct padded *p, unsigned *seed)
+{
+    for (size_t i = 0; i < tensor_pixels(&p->t); i++) {
+        for (int c = 0; c < p->t.c; c++) {
+            p->t.data[i * p->t.stride + (size_t)c] = test_noise(seed);
+        }
+    }
+}
+
+/* Everything that is not an element of the tensor still holds the canary. */
+static bool padded_intact(const struct padded *p)
+{
+    for (size_t i = 0; i < p->floats; i++) {
+        size_t at = i - GUARD;
+        bool element = i >= GUARD && at < tensor_pixels(&p->t) * p->t.stride &&
+                       at % p->t.stride < (size_t)p->t.c;
+        if (!element && memcmp(&p->block[i], &canary, sizeof canary) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_bits(const struct tensor *a, const struct tensor *b)
+{
+    for (size_t i = 0; i < tensor_pixels(a); i++) {
+        if (memcmp(a->data + i * a->stride, b->data + i * b->stride, (size_t)a->c * sizeof(float)) !=
+            0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One convolution with its data and its exact result. */
+struct problem {
+    struct conv_geometry g;
+    struct conv_epilogue e;
+    struct padded in;
+    float *weights, *scale, *shift;
+    double *want;
+    double largest;
+};
+
+static double reference_sum(const struct problem *p, int n, int y, int x, int k)
+{
+    const struct conv_geometry *g = &p->g;
+    int channels = g->in_c / g->groups, group = k / (g->filters / g->groups);
+    double sum = 0.0;
+    for (int r = 0; r < g->kernel_h; r++) {
+        for (int s = 0; s < g->kernel_w; s++) {
+            int iy = y * g->stride_y - g->pad_y + r * g->dilation;
+            int ix = x * g->stride_x - g->pad_x + s * g->dilation;
+            if (iy < 0 || iy >= g->in_h || ix < 0 || ix >= g->in_w) {
+                continue;
+            }
+            const float *in = tensor_at(&p->in.t, n, iy, ix) + group * channels;
+            const float *w = p->weights +
+                             ((size_t)k * (size_t)channels * (size_t)g->kernel_h + (size_t)r) *
+                                 (size_t)g->kernel_w +
+                             (size_t)s;
+            for (int c = 0; c < channels; c++) {
+                sum += (double)in[c] * (double)w[(size_t)c * (size_t)(g->kernel_h * g->kernel_w)];
+            }
+        }
+    }
+    return sum;
+}
+
+static size_t out_index(const struct conv_geometry *g, int n, int y, int x, int k)
+{
+    return (((size_t)n * (size_t)g->out_h + (size_t)y) * (size_t)g->out_w + (size_t)x) *
+               (size_t)g->filters +
+           (size_t)k;
+}
+
+static void problem_reference(struct problem *p)
+{
+    const struct conv_geometry *g = &p->g;
+    p->largest = 0.0;
+    for (int n = 0; n < p->in.t.n; n++) {
+        for (int y = 0; y < g->out_h; y++) {
+            for (int x = 0; x < g->out_w; x++) {
+                for (int k = 0; k < g->filters; k++) {
+                    double v = reference_sum(p, n, y, x, k);
+                    v = v * (p->e.scale ? (double)p->e.scale[k] : 1.0) +
+                        (p->e.shift ? (double)p->e.shift[k] : 0.0);
+                    p->largest = fabs(v) > p->largest ? fabs(v) : p->largest;
+                    p->want[out_index(g, n, y, x, k)] = activation_value(p->e.act, v);
+                }
+            }
+        }
+    }
+}
+
+static float *noise_block(size_t count, unsigned *seed)
+{
+    float *block = mem_alloc(count, sizeof *block);
+    if (!block) {
+        abort();
+    }
+    for (size_t i = 0; i < count; i++) {
+        block[i] = test_noise(seed);
+    }
+    return block;
+}
+
+/* g without its output size. extra_stride > 0 leaves gaps of NaN between the input's pixels. */
+static struct problem problem_make(struct conv_geometry g, int n, int extra_stride, unsigned seed)
+{
+    g.out_h = (g.in_h + 2 * g.pad_y - (g.kernel_h - 1) * g.dilation - 1) / g.stride_y + 1;
+    g.out_w = (g.in_w + 2 * g.pad_x - (g.kernel_w - 1) * g.dilation - 1) / g.stride_x + 1;
+    struct problem p = {.g = g};
+    struct shape s = {g.in_h, g.in_w, g.in_c};
+    p.in = padded_make(n, s, (size_t)(g.in_c + extra_stride), NAN);
+    padded_noise(&p.in, &seed);
+    size_t taps = (size_t)g.kernel_h * (size_t)g.kernel_w;
+    p.weights = noise_block((size_t)g.filters * (size_t)(g.in_c / g.groups) * taps, &seed);
+    p.scale = noise_block((size_t)g.filters, &seed);
+    p.shift = noise_block((size_t)g.filters, &seed);
+    p.want = mem_alloc(out_index(&g, n, 0, 0, 0), sizeof *p.want);
+    p.e = (struct conv_epilogue){.scale = p.scale, .shift = p.shift, .act = ACT_LINEAR};
+    return p;
+}
+
+static void problem_free(struct problem *p)
+{
+    mem_free(p->in.block);
+    mem_free(p->weights);
+    mem_free(p->scale);
+    mem_free(p->shift);
+    mem_free(p->want);
+}
+
+/* The convolution of `in` into a fresh output with gaps; scratch and packed weights have exactly the
+ * promised sizes and start as noise. */
+static struct padded convolve(const struct kernels *kern, const struct problem *p,
+                              enum conv_algorithm algorithm, const struct tensor *in,
+                              int extra_stride)
+{
+    const struct conv_geometry *g = &p->g;
+    struct shape s = {g->out_h, g->out_w, g->filters};
+    struct padded out = padded_make(in->n, s, (size_t)(g->filters + extra_stride), canary);
+    float *packed = mem_alloc_raw(conv_packed_floats(kern, g, algorithm), sizeof *packed);
+    size_t scratch_bytes = conv_scratch_bytes(kern, g, algorithm);
+    void *scratch = mem_alloc_raw(scratch_bytes, 1);
+    if (!packed || !scratch) {
+        abort();
+    }
+    memset(scratch, 0xff, scratch_bytes);
+    conv_pack(kern, g, algorithm, p->weights, packed);
+    conv_forward(kern, g, algorithm, packed, &p->e, in, &out.t, scratch);
+    mem_free(packed);
+    mem_free(scratch);
+    return out;
+}
+
+/* Largest |got - want| relative to the largest output before activation; infinite if any is NaN. */
+static double worst_error(const struct problem *p, const struct tensor *out)
+{
+    double worst = 0.0;
+    size_t filters = (size_t)p->g.filters;
+    for (size_t i = 0; i < tensor_pixels(out); i++) {
+        for (size_t k = 0; k < filters; k++) {
+            double error = fabs((double)out->data[i * out->stride + k] - p->want[i * filters + k]);
+            if (!(error <= worst)) {
+                worst = isnan(error) ? (double)INFINITY : error;
+            }
+        }
+    }
+    return worst / p->largest;
+}
+
+static void describe(char *text, size_t size, const struct problem *p, const char *isa,
+                     enum conv_algorithm algorithm)
+{
+    const struct conv_geometry *g = &p->g;
+    snprintf(text, size,
+             "%s algorithm %d: %d x %dx%dx%d -> %d, kernel %dx%d stride %dx%d pad %d,%d dilation %d "
+             "groups %d act %d",
+             isa, (int)algorithm, p->in.t.n, g->in_h, g->in_w, g->in_c, g->filters, g->kernel_h,
+             g->kernel_w, g->stride_y, g->stride_x, g->pad_y, g->pad_x, g->dilation, g->groups,
+             (int)p->e.act);
+}
+
+static void check_problem(struct problem *p, enum conv_algorithm algorithm, double limit)
+{
+    problem_reference(p);
+    for (int i = 0; i < ISA_COUNT; i++) {
+        const struct kernels *kern;
+        if (kernels_select(isas[i], &kern, NULL) != OK) {
+            continue;
+        }
+        char text[256];
+        describe(text, sizeof text, p, isas[i], algorithm);
+        struct padded out = convolve(kern, p, algorithm, &p->in.t, 5);
+        double error = worst_error(p, &out.t);
+        bool intact = padded_intact(&out);
+        mem_free(out.block);
+        CHECK_MSG(error <= limit, "%s: error %g, limit %g", text, error, limit);
+        CHECK_MSG(intact, "%s: wrote outside its output", text);
+    }
+}
+
+/* Both results must agree bit for bit: the batch, its images alone, one thread and two. */
+static void check_invariance(const struct problem *p, enum conv_algorithm algorithm)
+{
+    for (int i = 0; i < ISA_COUNT; i++) {
+        const struct kernels *kern;
+        if (kernels_select(isas[i], &kern, NULL) != OK) {
+            continue;
+        }
+        char text[256];
+        describe(text, sizeof text, p, isas[i], algorithm);
+        parallel_set_threads(2);
+        struct padded two = convolve(kern, p, algorithm, &p->in.t, 0);
+        parallel_set_threads(1);
+        struct padded one = convolve(kern, p, algorithm, &p->in.t, 3);
+        bool threads_agree = same_bits(&one.t, &two.t);
+        bool images_agree = true;
+        for (int n = 0; n < p->in.t.n; n++) {
+            struct tensor single = p->in.t, part = one.t;
+            single.data = tensor_at(&p->in.t, n, 0, 0);
+            part.data = tensor_at(&one.t, n, 0, 0);
+            single.n = part.n = 1;
+            struct padded alone = convolve(kern, p, algorithm, &single, 0);
+            images_agree = images_agree && same_bits(&alone.t, &part);
+            mem_free(alone.block);
+        }
+        mem_free(one.block);
+        mem_free(two.block);
+        parallel_set_threads(2);
+        CHECK_MSG(threads_agree, "%s: depends on the number of threads", text);
+        CHECK_MSG(images_agree, "%s: depends on batch mates", text);
+    }
+}
+
+static const double direct_limit = 1e-5, winograd_limit = 1e-5;
+
+static struct conv_geometry geometry(int size, int in_c, int filters, int kernel, int stride, int pad)
+{
+    return (struct conv_geometry){.in_h = size,
+                                  .in_w = size,
+                                  .in_c = in_c,
+                                  .filters = filters,
+                                  .groups = 1,
+                                  .kernel_h = kernel,
+                                  .kernel_w = kernel,
+                                  .stride_y = stride,
+                                  .stride_x = stride,
+                                  .pad_y = pad,
+                                  .pad_x = pad,
+                                  .dilation = 1};
+}
+
+static void run_case(struct conv_geometry g, int n, int extra, enum conv_algorithm algorithm)
+{
+    struct problem p = problem_make(g, n, extra, (unsigned)(g.in_c * 131 + g.filters));
+    check_problem(&p, algorithm, algorithm == CONV_WINOGRAD ? winograd_limit : direct_limit);
+    problem_free(&p);
+}
+
+static void every_channel_and_filter_count(void)
+{
+    for (int i = 1; i <= 67 && !test_failed; i++) {
+        run_case(geometry(7, i, 68 - i, 3, 1, 1), 1, i % 3, CONV_INDIRECT);
+        run_case(geometry(5, 68 - i, i, 1, 1, 0), 2, i % 2, CONV_INDIRECT);
+        run_case(geometry(6, i, 68 - i, 3, 1, 1), 1, i % 3, CONV_WINOGRAD);
+    }
+}
+
+static int pick(unsigned *seed, int first, int last)
+{
+    float x = (test_noise(seed) + 1.0f) / 2.0f;
+    return first + (int)(x * (float)(last - first + 1));
+}
+
+static struct conv_geometry random_geometry(unsigned *seed)
+{
+    struct conv_geometry g;
+    do {
+        g = (struct conv_geometry){.in_h = pick(seed, 1, 19),
+                                   .in_w = pick(seed, 1, 23),
+                                   .in_c = pick(seed, 1, 20),
+                                   .filters = pick(seed, 1, 40),
+                                   .groups = 1,
+                                   .kernel_h = pick(seed, 1, 5),
+                                   .kernel_w = pick(seed, 1, 5),
+                                   .stride_y = pick(seed, 1, 3),
+                                   .stride_x = pick(seed, 1, 3),
+                                   .pad_y = pick(seed, 0, 3),
+                                   .pad_x = pick(seed, 0, 3),
+                                   .dilation = pick(seed, 1, 3)};
+        int groups = pick(seed, 1, 3);
+        if (g.in_c % groups == 0 && g.filters % groups == 0 && groups < g.in_c) {
+            g.groups = groups;
+        }
+    } while (g.in_h + 2 * g.pad_y < (g.kernel_h - 1) * g.dilation + 1 ||
+             g.in_w + 2 * g.pad_x < (g.kernel_w - 1) * g.dilation + 1);
+    return g;
+}
+
+static void random_direct(void)
+{
+    unsigned seed = 7;
+    for (int i = 0; i < 150 && !test_failed; i++) {
+        run_case(random_geometry(&seed), pick(&seed, 1, 3), pick(&seed, 0, 2), CONV_INDIRECT);
+    }
+}
+
+static void random_winograd(void)
+{
+    unsigned seed = 8;
+    for (int i = 0; i < 60 && !test_failed; i++) {
+        struct conv_geometry g = geometry(3, pick(&seed, 1, 40), pick(&seed, 1, 70), 3, 1, 0);
+        g.in_h = pick(&seed, 3, 19);
+        g.in_w = pick(&seed, 3, 23);
+        g.pad_y = pick(&seed, 0, 2);
+        g.pad_x = pick(&seed, 0, 2);
+        run_case(g, pick(&seed, 1, 3), pick(&seed, 0, 2), CONV_WINOGRAD);
+    }
+}
+
+static void random_depthwise(void)
+{
+    unsigned seed = 9;
+    for (int i = 0; i < 150 && !test_failed; i++) {
+        struct conv_geometry g = random_geometry(&seed);
+        g.in_c = g.groups = pick(&seed, 2, 67);
+        g.filters = g.in_c * (i % 3 ? 1 : pick(&seed, 2, 4));
+        int side = 1 + 2 * pick(&seed, 0, 3);
+        g.kernel_h = g.kernel_w = side;
+        g.pad_y = g.pad_x = side / 2 * g.dilation;
+        int n = pick(&seed, 1, 2), extra = pick(&seed, 0, 2);
+        run_case(g, n, extra, CONV_DEPTHWISE);
+        run_case(g, n, extra, CONV_INDIRECT);
+    }
+}
+
+/* Inner dimension cut into several blocks; a kernel as large as the input; wide merged rows. */
+static void large_inner(void)
+{
+    run_case(geometry(5, 700, 37, 3, 1, 1), 1, 0, CONV_INDIRECT);
+    run_case(geometry(4, 3333, 33, 1, 1, 0), 1, 1, CONV_INDIRECT);
+    run_case(geometry(13, 100, 19, 13, 1, 0), 2, 0, CONV_INDIRECT);
+    run_case(geometry(13, 100, 19, 13, 1, 0), 1, 2, CONV_INDIRECT);
+    run_case(geometry(15, 3, 34, 11, 1, 5), 1, 0, CONV_INDIRECT);
+    run_case(geometry(31, 3, 32, 7, 2, 3), 2, 0, CONV_INDIRECT);
+    run_case(geometry(31, 3, 32, 7, 2, 3), 2, 1, CONV_INDIRECT);
+    run_case(geometry(53, 16, 40, 3, 1, 1), 1, 0, CONV_WINOGRAD);
+    run_case(geometry(9, 300, 40, 3, 1, 1), 1, 0, CONV_WINOGRAD);
+}
+
+static void activations_and_epilogue(void)
+{
+    static const enum conv_algorithm algorithms[] = {CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE};
+    for (int a = 0; a < 3; a++) {
+        struct conv_geometry g = geometry(7, 35, 35, 3, 1, 1);
+        g.groups = algorithms[a] == CONV_DEPTHWISE ? 35 : 1;
+        struct problem p = problem_make(g, 1, 1, 77);
+        for (int act = 0; act < ACT_FUSED_COUNT && !test_failed; act++) {
+            for (int parts = 0; parts < 4 && !test_failed; parts++) {
+                p.e = (struct conv_epilogue){.scale = parts & 1 ? p.scale : NULL,
+                                             .shift = parts & 2 ? p.shift : NULL,
+                                             .act = (enum activation)act};
+                check_problem(&p, algorithms[a], direct_limit);
+            }
+        }
+        problem_free(&p);
+    }
+}
+
+static void invariance(void)
+{
+    struct conv_geometry depthwise = geometry(17, 24, 24, 3, 2, 1);
+    depthwise.groups = 24;
+    struct conv_geometry grouped = geometry(12, 24, 40, 3, 1, 1);
+    grouped.groups = 2;
+    const struct {
+        struct conv_geometry g;
+        enum conv_algorithm algorithm;
+    } cases[] = {{geometry(13, 64, 96, 3, 1, 1), CONV_INDIRECT},
+                 {geometry(19, 3, 16, 3, 2, 1), CONV_INDIRECT},
+                 {geometry(7, 600, 40, 3, 1, 1), CONV_INDIRECT},
+                 {geometry(6, 40, 33, 6, 1, 0), CONV_INDIRECT},
+                 {grouped, CONV_INDIRECT},
+                 {depthwise, CONV_DEPTHWISE},
+                 {geometry(13, 40, 50, 3, 1, 1), CONV_WINOGRAD},
+                 {geometry(45, 16, 33, 3, 1, 1), CONV_WINOGRAD}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0] && !test_failed; i++) {
+        for (int n = 1; n <= 3 && !test_failed; n += 2) {
+            struct problem p = problem_make(cases[i].g, n, 0, 5);
+            check_invariance(&p, cases[i].algorithm);
+            problem_free(&p);
+        }
+    }
+}
+
+static void choice_by_geometry(void)
+{
+    const struct kernels *kern;
+    CHECK_OK(kernels_select(NULL, &kern, NULL));
+    struct problem p = problem_make(geometry(52, 128, 128, 3, 1, 1), 1, 0, 1);
+    CHECK(conv_choose(kern, &p.g, true) == CONV_WINOGRAD);
+    CHECK(conv_choose(kern, &p.g, false) == CONV_INDIRECT);
+    p.g.stride_x = 2;
+    CHECK(conv_choose(kern, &p.g, true) == CONV_INDIRECT);
+    p.g.groups = 128;
+    CHECK(conv_choose(kern, &p.g, true) == CONV_DEPTHWISE);
+    problem_free(&p);
+}
+
+static const struct test_case cases[] = {
+    {"every_channel_and_filter_count", every_channel_and_filter_count},
+    {"random_direct", random_direct},
+    {"random_winograd", random_winograd},
+    {"random_depthwise", random_depthwise},
+    {"large_inner", large_inner},
+    {"activations_and_epilogue", activations_and_epilogue},
+    {"invariance", invariance},
+    {"choice_by_geometry", choice_by_geometry},
+};
+
+TEST_MAIN(cases)
