@@ -146,6 +146,7 @@ void conv_install_avx512(struct conv_slots *slots)
                                  .tile = tile_slot,
                                  .finish = finish_slot,
                                  .winograd_input = winograd_input_slot,
+                                 .winograd_filter = winograd_filter_slot,
                                  .winograd_output = winograd_output_slot,
                                  .depthwise = depthwise_slot};
 }

@@ -53,7 +53,8 @@ static void finish_slot(const struct conv_finish *f)
  *         0  -a   -1/2   b   1  0             0 a^3 -a^3  b^3 -b^3  1
  *         0   a   -1/2  -b   1  0
  *         0   1     0  -5/2  0  1
- */
+ *
+ * G stands at filter_line. */
 #define ROOT_HALF 0.70710678118654752f
 #define ROOT_TWO 1.41421356237309505f
 
@@ -69,6 +70,22 @@ static inline void input_line(const vec d[6], vec v[6])
     v[3] = vec_add(even_b, odd_b);
     v[4] = vec_sub(even_b, odd_b);
     v[5] = vec_add(vec_fma(vec_set(-2.5f), d[3], d[5]), d[1]);
+}
+
+/* G x: row of a point p is (1, p, p^2) over the product of p's differences to the other points. */
+static inline void filter_line(const vec x[3], vec u[6])
+{
+    const float third = 1.0f / 3.0f, sixth = 1.0f / 6.0f;
+    vec even_a = vec_fma(vec_set(-third), x[2], vec_mul(vec_set(-2.0f * third), x[0]));
+    vec even_b = vec_fma(vec_set(third), x[2], vec_mul(vec_set(sixth), x[0]));
+    vec odd_a = vec_mul(vec_set(-2.0f * third * ROOT_HALF), x[1]);
+    vec odd_b = vec_mul(vec_set(sixth * ROOT_TWO), x[1]);
+    u[0] = x[0];
+    u[1] = vec_add(even_a, odd_a);
+    u[2] = vec_sub(even_a, odd_a);
+    u[3] = vec_add(even_b, odd_b);
+    u[4] = vec_sub(even_b, odd_b);
+    u[5] = x[2];
 }
 
 static inline void output_line(const vec m[6], vec y[4])
@@ -91,7 +108,7 @@ static void winograd_input_slot(const struct winograd_input *w)
             vec d[6], v[6];
             UNROLLED
             for (int y = 0; y < 6; y++) {
-                const float *in = w->in[y * 6 + x] + c;
+                const float *in = w->in[y * 6 + x] + w->offset + c;
                 d[y] = part == VEC_WIDTH ? vec_load(in) : vec_load_part(in, part);
             }
             input_line(d, v);
@@ -108,6 +125,40 @@ static void winograd_input_slot(const struct winograd_input *w)
             for (int x = 0; x < 6; x++) {
                 vec_store(to, v[x]);
                 to += w->xi_stride;
+            }
+        }
+    }
+}
+
+static void winograd_filter_slot(const struct winograd_filter *w)
+{
+    for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
+        for (size_t c = 0; c < w->channels; c++) {
+            const float *from = w->weights + c * 9 * w->nr + k;
+            vec columns[6][3];
+            UNROLLED
+            for (size_t s = 0; s < 3; s++) {
+                vec x[3], u[6];
+                UNROLLED
+                for (size_t r = 0; r < 3; r++) {
+                    x[r] = vec_load(from + (r * 3 + s) * w->nr);
+                }
+                filter_line(x, u);
+                UNROLLED
+                for (size_t r = 0; r < 6; r++) {
+                    columns[r][s] = u[r];
+                }
+            }
+            float *to = w->u + c * w->nr + k;
+            UNROLLED
+            for (size_t r = 0; r < 6; r++) {
+                vec u[6];
+                filter_line(columns[r], u);
+                UNROLLED
+                for (size_t s = 0; s < 6; s++) {
+                    vec_store(to, u[s]);
+                    to += w->xi_stride;
+                }
             }
         }
     }

@@ -38,11 +38,20 @@ struct conv_finish {
 };
 
 /* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
- * v[xi * xi_stride + c] = (B^T d B)[xi]. Columns up to the next multiple of 16 are overwritten. */
+ * v[xi * xi_stride + c] = (B^T d B)[xi] with d[i] = in[i][offset + c]. Columns up to the next multiple of 16 are overwritten. */
 struct winograd_input {
     const float *const *in;
-    size_t channels;
+    size_t offset, channels;
     float *v;
+    size_t xi_stride;
+};
+
+/* G g G^T for `channels` channels of one panel: weights [channels][3][3][nr] to
+ * u[xi * xi_stride + c * nr + k]. */
+struct winograd_filter {
+    const float *weights;
+    size_t channels, nr;
+    float *u;
     size_t xi_stride;
 };
 
@@ -80,6 +89,7 @@ struct conv_slots {
     void (*tile)(const struct conv_tile *t);
     void (*finish)(const struct conv_finish *f);
     void (*winograd_input)(const struct winograd_input *w);
+    void (*winograd_filter)(const struct winograd_filter *w);
     void (*winograd_output)(const struct winograd_output *w);
     void (*depthwise)(const struct conv_depthwise *d);
 };
