@@ -12,7 +12,7 @@
 #include "layers/yolo_options.h"
 #include "net/cfg.h"
 
-enum { ENTRY_X, ENTRY_W = 2, ENTRY_H, ENTRY_OBJECTNESS, ENTRY_CLASSES, MAX_ANCHORS = 4096 };
+enum { ENTRY_X, ENTRY_W = 2, ENTRY_H, ENTRY_OBJECTNESS, ENTRY_CLASSES };
 
 struct region_state {
     struct head_info info;
@@ -36,25 +36,6 @@ static enum result refuse_hierarchies(struct layer *l, struct error *err)
     return OK;
 }
 
-static enum result parse_anchors(struct layer *l, struct region_state *s, struct error *err)
-{
-    size_t count;
-    TRY(cfg_floats(l->section, "anchors", &s->anchors, &count, err));
-    const struct cfg_option *option = cfg_find(l->section, "anchors");
-    if (count != 2 * (size_t)s->slots) {
-        return cfg_error(l->section, option, err,
-                         "%zu numbers, but num=%d needs %d (a width and a height each)", count,
-                         s->slots, 2 * s->slots);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!(s->anchors[i] > 0.0f)) {
-            return cfg_error(l->section, option, err, "number %zu is %g; sizes must be positive",
-                             i + 1, (double)s->anchors[i]);
-        }
-    }
-    return OK;
-}
-
 static enum result parse(struct layer *l, struct error *err)
 {
     static const char *const training[] = {
@@ -72,9 +53,9 @@ static enum result parse(struct layer *l, struct error *err)
     }
     TRY(refuse_hierarchies(l, err));
     TRY(cfg_int(l->section, "classes", 20, 1, 1 << 20, &s->info.classes, err));
-    TRY(cfg_int(l->section, "num", 1, 1, MAX_ANCHORS, &s->slots, err));
+    TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &s->slots, err));
     TRY(cfg_bool(l->section, "softmax", false, &s->has_softmax, err));
-    TRY(parse_anchors(l, s, err));
+    TRY(head_parse_anchors(l, s->slots, &s->anchors, err));
     s->info.nms_kind = NMS_DEFAULT;
     s->info.beta_nms = 0.6f;
     for (size_t i = 0; i < sizeof training / sizeof training[0]; i++) {

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "net/cfg.h"
 
-enum { MAX_CLASSES = 1 << 20, MAX_ANCHORS = 4096, MAX_TRUTHS = 1 << 20 };
+enum { MAX_CLASSES = 1 << 20, MAX_TRUTHS = 1 << 20 };
 
 static enum result unknown_word(struct layer *l, const char *key, const char *known,
                                 struct error *err)
@@ -54,29 +54,6 @@ static enum result parse_nms(struct layer *l, const struct nms_word *words, stru
     return unknown_word(l, "nms_kind", known, err);
 }
 
-static enum result parse_anchors(struct layer *l, struct yolo_options *o, struct error *err)
-{
-    size_t count, wanted = 2 * (size_t)o->anchor_count;
-    TRY(cfg_floats(l->section, "anchors", &o->anchors, &count, err));
-    const struct cfg_option *option = cfg_find(l->section, "anchors");
-    if (count < wanted) {
-        return cfg_error(l->section, option, err,
-                         "%zu numbers, but num=%d needs %zu (a width and a height each)", count,
-                         o->anchor_count, wanted);
-    }
-    if (count > wanted) {
-        log_warn("%s:%d: [%s] anchors: %zu numbers, but num=%d uses only the first %zu",
-                 l->section->path, option->line, l->section->name, count, o->anchor_count, wanted);
-    }
-    for (size_t i = 0; i < wanted; i++) {
-        if (!(o->anchors[i] > 0.0f)) {
-            return cfg_error(l->section, option, err, "number %zu is %g; sizes must be positive",
-                             i + 1, (double)o->anchors[i]);
-        }
-    }
-    return OK;
-}
-
 static enum result parse_mask(struct layer *l, struct yolo_options *o, struct error *err)
 {
     size_t count;
@@ -93,9 +70,9 @@ static enum result parse_mask(struct layer *l, struct yolo_options *o, struct er
         o->slots = o->anchor_count;
         return OK;
     }
-    if (count > MAX_ANCHORS) {
+    if (count > HEAD_MAX_ANCHORS) {
         return cfg_error(l->section, cfg_find(l->section, "mask"), err, "more than %d anchors",
-                         (int)MAX_ANCHORS);
+                         (int)HEAD_MAX_ANCHORS);
     }
     o->slots = (int)count;
     for (int i = 0; i < o->slots; i++) {
@@ -163,8 +140,8 @@ enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words
                                struct yolo_options *o, struct error *err)
 {
     TRY(cfg_int(l->section, "classes", 20, 1, MAX_CLASSES, &o->info.classes, err));
-    TRY(cfg_int(l->section, "num", 1, 1, MAX_ANCHORS, &o->anchor_count, err));
-    TRY(parse_anchors(l, o, err));
+    TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &o->anchor_count, err));
+    TRY(head_parse_anchors(l, o->anchor_count, &o->anchors, err));
     TRY(parse_mask(l, o, err));
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
     TRY(parse_nms(l, nms_words, &o->info, err));
@@ -184,6 +161,33 @@ void yolo_options_free(struct yolo_options *o)
     mem_free(o->anchors);
     mem_free(o->mask);
     mem_free(o->class_counters);
+}
+
+enum result head_parse_anchors(struct layer *l, int pairs, float **anchors, struct error *err)
+{
+    size_t count, wanted = 2 * (size_t)pairs;
+    const struct cfg_option *option = cfg_find(l->section, "anchors");
+    if (!option) {
+        return layer_error(l, ERR_CFG, err, "anchors= is missing; num=%d needs %zu numbers", pairs,
+                           wanted);
+    }
+    TRY(cfg_floats(l->section, "anchors", anchors, &count, err));
+    if (count < wanted) {
+        return cfg_error(l->section, option, err,
+                         "%zu numbers, but num=%d needs %zu (a width and a height each)", count,
+                         pairs, wanted);
+    }
+    if (count > wanted) {
+        log_warn("%s:%d: [%s] anchors: %zu numbers, but num=%d uses only the first %zu",
+                 l->section->path, option->line, l->section->name, count, pairs, wanted);
+    }
+    for (size_t i = 0; i < wanted; i++) {
+        if (!((*anchors)[i] > 0.0f)) {
+            return cfg_error(l->section, option, err, "number %zu is %g; sizes must be positive",
+                             i + 1, (double)(*anchors)[i]);
+        }
+    }
+    return OK;
 }
 
 enum result head_check_channels(const struct layer *l, int slots, int entries, const char *formula,

@@ -38,6 +38,13 @@ NODISCARD enum result yolo_options_parse(struct layer *l, const struct nms_word 
                                          struct yolo_options *o, struct error *err);
 void yolo_options_free(struct yolo_options *o);
 
+enum { HEAD_MAX_ANCHORS = 4096 };
+
+/* The key anchors: `pairs` widths and heights, all positive; more are cut with a warning. *anchors
+ * is the caller's to free, also after an error. */
+NODISCARD enum result head_parse_anchors(struct layer *l, int pairs, float **anchors,
+                                         struct error *err);
+
 /* ERR_CFG unless the input has slots * entries channels: names both numbers and, if the layer above
  * is a convolution, the line of its filters=. */
 NODISCARD enum result head_check_channels(const struct layer *l, int slots, int entries,
