@@ -1,0 +1,502 @@
+/* The stream is a small stack machine: arguments give lists, patterns or folders; a pattern's matches
+ * give lists or folders; folders give folders. inputs_next asks the innermost one that is open. */
+#include "data/inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+
+enum {
+    PATH_SIZE = sizeof((struct input_item *)0)->path,
+    LINE_HOPELESS = 1024 * 1024, /* a line this long: no list of paths */
+    UNUSABLE_MAX = 10            /* unusable lines until the list is given up */
+};
+
+struct entry {
+    char *name;
+    bool is_dir;
+};
+
+/* One folder being walked. */
+struct level {
+    struct entry *entries;
+    size_t count, capacity, next;
+    size_t path_length; /* of inputs.folder up to this folder */
+    dev_t device;       /* who it is: an ancestor met again is a loop of links */
+    ino_t inode;
+};
+
+struct inputs {
+    char **args;
+    size_t count, next;
+
+    FILE *list; /* NULL = none open */
+    char list_path[PATH_SIZE];
+    int line, unusable;
+
+    glob_t glob;
+    bool glob_open, glob_lists;
+    size_t glob_next;
+
+    struct level *levels;
+    size_t depth, capacity;
+    char folder[PATH_SIZE];
+    size_t relative_from; /* folder + this = path below the folder that was named */
+};
+
+static bool has_ending(const char *path, const char *const *endings)
+{
+    const char *dot = strrchr(path_base(path), '.');
+    for (size_t i = 0; dot && endings[i]; i++) {
+        if (strcasecmp(dot + 1, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_list_name(const char *path)
+{
+    static const char *const endings[] = {"txt", NULL};
+    return has_ending(path, endings);
+}
+
+/* WebP and TIFF cannot be read, but are pictures: left out silently they would be missed. */
+static bool is_picture_name(const char *path)
+{
+    static const char *const endings[] = {"jpg", "jpeg", "jpe", "png", "bmp",  "gif", "tga", "psd",
+                                          "pnm", "ppm",  "pgm", "tif", "tiff", "webp", NULL};
+    return has_ending(path, endings);
+}
+
+static int deliver(struct input_item *item, const char *path, const char *relative,
+                   struct error *err)
+{
+    item->origin[0] = 0;
+    if (strlen(path) >= sizeof item->path) {
+        error_at(err, ERR_IO, path, 0, "path too long");
+        return -1;
+    }
+    strcpy(item->path, path);
+    strcpy(item->relative, relative);
+    return 1;
+}
+
+/* ---- folders ---- */
+
+static void level_free(struct level *level)
+{
+    for (size_t i = 0; i < level->count; i++) {
+        mem_free(level->entries[i].name);
+    }
+    mem_free(level->entries);
+    *level = (struct level){0};
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct entry *x = a;
+    const struct entry *y = b;
+    return strcmp(x->name, y->name);
+}
+
+static bool entry_is_dir(const char *folder, const struct dirent *found)
+{
+    if (found->d_type == DT_DIR || found->d_type == DT_REG) {
+        return found->d_type == DT_DIR;
+    }
+    char path[PATH_SIZE];
+    return path_join(path, sizeof path, folder, found->d_name) && path_is_dir(path);
+}
+
+/* The folder's sorted entries that matter: folders and pictures, nothing hidden. */
+static enum result list_folder(const char *folder, struct level *level, struct error *err)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) {
+        return error_errno(err, folder, "cannot open the folder");
+    }
+    enum result result = OK;
+    for (;;) {
+        errno = 0;
+        const struct dirent *found = readdir(dir);
+        if (!found) {
+            result = errno ? error_errno(err, folder, "cannot read the folder") : OK;
+            break;
+        }
+        if (found->d_name[0] == '.') {
+            continue;
+        }
+        bool is_dir = entry_is_dir(folder, found);
+        if (!is_dir && !is_picture_name(found->d_name)) {
+            continue;
+        }
+        result = mem_grow((void **)&level->entries, level->count, &level->capacity,
+                          sizeof *level->entries, err);
+        if (result != OK) {
+            break;
+        }
+        char *name = mem_strdup(found->d_name);
+        if (!name) {
+            result = mem_error(err, folder);
+            break;
+        }
+        level->entries[level->count++] = (struct entry){.name = name, .is_dir = is_dir};
+    }
+    closedir(dir);
+    if (level->count > 1) {
+        qsort(level->entries, level->count, sizeof *level->entries, by_name);
+    }
+    return result;
+}
+
+static bool is_ancestor(const struct inputs *in, const struct stat *info)
+{
+    for (size_t i = 0; i < in->depth; i++) {
+        if (in->levels[i].device == info->st_dev && in->levels[i].inode == info->st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Go down into in->folder. 0, or -1 with the error. */
+static int push_folder(struct inputs *in, struct error *err)
+{
+    struct stat info;
+    if (stat(in->folder, &info) != 0) {
+        error_errno(err, in->folder, "cannot open the folder");
+        return -1;
+    }
+    if (is_ancestor(in, &info)) {
+        return 0;
+    }
+    struct level level = {.path_length = strlen(in->folder),
+                          .device = info.st_dev,
+                          .inode = info.st_ino};
+    if (mem_grow((void **)&in->levels, in->depth, &in->capacity, sizeof *in->levels, err) != OK ||
+        list_folder(in->folder, &level, err) != OK) {
+        level_free(&level);
+        return -1;
+    }
+    in->levels[in->depth++] = level;
+    return 0;
+}
+
+static int open_folder(struct inputs *in, const char *path, struct error *err)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    if (length >= sizeof in->folder) {
+        error_at(err, ERR_IO, path, 0, "path too long");
+        return -1;
+    }
+    memcpy(in->folder, path, length);
+    in->folder[length] = 0;
+    in->relative_from = in->folder[length - 1] == '/' ? length : length + 1;
+    return push_folder(in, err);
+}
+
+static int next_in_folder(struct inputs *in, struct input_item *item, struct error *err)
+{
+    struct level *level = &in->levels[in->depth - 1];
+    in->folder[level->path_length] = 0;
+    if (level->next == level->count) {
+        level_free(level);
+        in->depth--;
+        return 0;
+    }
+    const struct entry *entry = &level->entries[level->next++];
+    char path[PATH_SIZE];
+    if (!path_join(path, sizeof path, in->folder, entry->name)) {
+        error_at(err, ERR_IO, in->folder, 0, "path of %.100s in this folder is too long",
+                 entry->name);
+        return -1;
+    }
+    if (!entry->is_dir) {
+        return deliver(item, path, path + in->relative_from, err);
+    }
+    strcpy(in->folder, path);
+    return push_folder(in, err);
+}
+
+/* ---- lists ---- */
+
+static void close_list(struct inputs *in)
+{
+    if (in->list && in->list != stdin) {
+        fclose(in->list);
+    }
+    in->list = NULL;
+}
+
+static int open_list(struct inputs *in, const char *path, FILE *stream, struct error *err)
+{
+    if (strlen(path) >= sizeof in->list_path) {
+        error_at(err, ERR_IO, path, 0, "path too long");
+        return -1;
+    }
+    strcpy(in->list_path, path);
+    in->line = 0;
+    in->unusable = 0;
+    in->list = stream ? stream : fopen(path, "rb");
+    if (!in->list) {
+        error_errno(err, path, "cannot open the list");
+        return -1;
+    }
+    return 0;
+}
+
+enum line { LINE_END, LINE_OK, LINE_LONG, LINE_BINARY, LINE_GIVE_UP };
+
+/* The next line without its end, of any length: what does not fit is read and dropped. */
+static enum line read_line(FILE *f, char *line, size_t size)
+{
+    size_t length = 0;
+    bool binary = false;
+    int c;
+    while ((c = getc(f)) != EOF && c != '\n') {
+        if (length + 1 < size) {
+            line[length] = (char)c;
+        }
+        length++;
+        binary = binary || (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f;
+        if (length > LINE_HOPELESS) {
+            return LINE_GIVE_UP;
+        }
+    }
+    if (c == EOF && length == 0) {
+        return LINE_END;
+    }
+    line[length < size ? length : size - 1] = 0;
+    if (binary) {
+        return LINE_BINARY;
+    }
+    if (length >= size) {
+        return LINE_LONG;
+    }
+    if (length > 0 && line[length - 1] == '\r') {
+        line[length - 1] = 0;
+    }
+    return LINE_OK;
+}
+
+/* A relative path counts from the working directory, else from the list's folder. */
+static bool resolve(const struct inputs *in, const char *line, char *out)
+{
+    const char *base = path_base(in->list_path);
+    if (line[0] == '/' || in->list == stdin || base == in->list_path || path_exists(line)) {
+        return false;
+    }
+    char folder[PATH_SIZE];
+    size_t length = (size_t)(base - in->list_path);
+    memcpy(folder, in->list_path, length);
+    folder[length] = 0;
+    return path_join(out, PATH_SIZE, folder, line) && path_exists(out);
+}
+
+/* Blanks around a path are part of it if it exists so, else an accident. */
+static char *find_path(const struct inputs *in, char *line, char *resolved)
+{
+    if (resolve(in, line, resolved)) {
+        return resolved;
+    }
+    size_t length = strlen(line);
+    size_t blanks = strspn(line, " \t");
+    if ((blanks == 0 && !strchr(" \t", line[length - 1])) || path_exists(line)) {
+        return line;
+    }
+    while (length > 0 && strchr(" \t", line[length - 1])) {
+        line[--length] = 0;
+    }
+    line += blanks;
+    return resolve(in, line, resolved) ? resolved : line;
+}
+
+static int unusable_line(struct inputs *in, enum line kind, struct error *err)
+{
+    in->unusable++;
+    if (kind == LINE_GIVE_UP || in->unusable >= UNUSABLE_MAX) {
+        error_at(err, ERR_FORMAT, in->list_path, in->line,
+                 "not a list of pictures; its rest is skipped (one path per line is expected)");
+        close_list(in);
+    } else if (kind == LINE_LONG) {
+        error_at(err, ERR_FORMAT, in->list_path, in->line, "a line of over %d bytes is no path",
+                 PATH_SIZE - 1);
+    } else {
+        error_at(err, ERR_FORMAT, in->list_path, in->line, "control characters in a path");
+    }
+    return -1;
+}
+
+static int next_in_list(struct inputs *in, struct input_item *item, struct error *err)
+{
+    char line[PATH_SIZE];
+    enum line kind = read_line(in->list, line, sizeof line);
+    if (kind == LINE_END) {
+        bool failed = ferror(in->list) && errno != EINTR;
+        if (failed) {
+            error_errno(err, in->list_path, "cannot read the list");
+        }
+        close_list(in);
+        return failed ? -1 : 0;
+    }
+    in->line++;
+    if (kind != LINE_OK) {
+        return unusable_line(in, kind, err);
+    }
+    bool marked = in->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0; /* byte order mark */
+    char *text = marked ? line + 3 : line;
+    if (text[strspn(text, " \t")] == 0) {
+        return 0;
+    }
+    char resolved[PATH_SIZE];
+    const char *path = find_path(in, text, resolved);
+    int result = deliver(item, path, path_base(path), err);
+    snprintf(item->origin, sizeof item->origin, "%s:%d", in->list_path, in->line);
+    return result;
+}
+
+/* ---- arguments and patterns ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Matches of "photos/ *" include label files: a .txt is a list only if the pattern says .txt. */
+static int open_glob(struct inputs *in, const char *pattern, struct error *err)
+{
+    int status = glob(pattern, GLOB_NOSORT, NULL, &in->glob);
+    if (status == GLOB_NOSPACE) {
+        globfree(&in->glob);
+        mem_error(err, pattern);
+        return -1;
+    }
+    if (in->glob.gl_pathc > 1) {
+        qsort(in->glob.gl_pathv, in->glob.gl_pathc, sizeof *in->glob.gl_pathv, by_text);
+    }
+    in->glob_open = true;
+    in->glob_lists = is_list_name(pattern);
+    in->glob_next = 0;
+    return 0;
+}
+
+static int next_in_glob(struct inputs *in, struct input_item *item, struct error *err)
+{
+    if (in->glob_next == in->glob.gl_pathc) {
+        globfree(&in->glob);
+        in->glob_open = false;
+        return 0;
+    }
+    const char *path = in->glob.gl_pathv[in->glob_next++];
+    if (path_is_dir(path)) {
+        return open_folder(in, path, err);
+    }
+    if (is_list_name(path)) {
+        return in->glob_lists ? open_list(in, path, NULL, err) : 0;
+    }
+    return deliver(item, path, path_base(path), err);
+}
+
+static int next_argument(struct inputs *in, struct input_item *item, struct error *err)
+{
+    const char *arg = in->args[in->next++];
+    if (strcmp(arg, "-") == 0) {
+        return open_list(in, "stdin", stdin, err);
+    }
+    if (path_is_dir(arg)) {
+        return open_folder(in, arg, err);
+    }
+    if (!path_exists(arg)) {
+        if (strpbrk(arg, "*?[")) {
+            int result = open_glob(in, arg, err);
+            if (result != 0 || in->glob.gl_pathc > 0) {
+                return result;
+            }
+            globfree(&in->glob);
+            in->glob_open = false;
+        }
+        return deliver(item, arg, path_base(arg), err);
+    }
+    if (is_list_name(arg)) {
+        return open_list(in, arg, NULL, err);
+    }
+    return deliver(item, arg, path_base(arg), err);
+}
+
+enum result inputs_open(const char *const *args, size_t count, struct inputs **inputs,
+                        struct error *err)
+{
+    *inputs = NULL;
+    if (count == 0) {
+        return error_set(err, ERR_ARG, "no pictures named (a file, a folder, a list or -)");
+    }
+    struct inputs *in = mem_alloc(1, sizeof *in);
+    if (!in) {
+        return mem_error(err, "inputs");
+    }
+    in->args = mem_alloc(count, sizeof *in->args);
+    if (!in->args) {
+        inputs_close(in);
+        return mem_error(err, "inputs");
+    }
+    for (; in->count < count; in->count++) {
+        in->args[in->count] = mem_strdup(args[in->count]);
+        if (!in->args[in->count]) {
+            inputs_close(in);
+            return mem_error(err, "inputs");
+        }
+    }
+    *inputs = in;
+    return OK;
+}
+
+int inputs_next(struct inputs *in, struct input_item *item, struct error *err)
+{
+    int result = 0;
+    while (result == 0) {
+        if (in->depth > 0) {
+            result = next_in_folder(in, item, err);
+        } else if (in->list) {
+            result = next_in_list(in, item, err);
+        } else if (in->glob_open) {
+            result = next_in_glob(in, item, err);
+        } else if (in->next < in->count) {
+            result = next_argument(in, item, err);
+        } else {
+            break;
+        }
+    }
+    return result;
+}
+
+void inputs_close(struct inputs *in)
+{
+    if (!in) {
+        return;
+    }
+    while (in->depth > 0) {
+        level_free(&in->levels[--in->depth]);
+    }
+    mem_free(in->levels);
+    if (in->glob_open) {
+        globfree(&in->glob);
+    }
+    close_list(in);
+    for (size_t i = 0; i < in->count; i++) {
+        mem_free(in->args[i]);
+    }
+    mem_free(in->args);
+    mem_free(in);
+}

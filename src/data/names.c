@@ -1,0 +1,72 @@
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+#include "data/inputs.h"
+
+enum { NAMES_MAX_BYTES = 16 * 1024 * 1024 };
+
+/* Cut the text at its line ends in place; returns the number of lines up to the last that is not empty.
+ * *binary gets the line number of the first byte that is no text, 0 if there is none. */
+static size_t split_lines(char *text, size_t size, int *binary)
+{
+    size_t lines = 1;
+    size_t last_used = 0;
+    *binary = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '\n') {
+            text[i] = 0;
+            lines++;
+        } else if (c < 0x20 && c != '\t' && c != '\r') {
+            *binary = (int)lines;
+            return 0;
+        } else if (c > ' ') {
+            last_used = lines;
+        }
+    }
+    return last_used;
+}
+
+static char *trim(char *line)
+{
+    line += strspn(line, " \t\r");
+    size_t length = strlen(line);
+    while (length > 0 && strchr(" \t\r", line[length - 1])) {
+        line[--length] = 0;
+    }
+    return line;
+}
+
+enum result names_read(const char *path, char ***names, size_t *count, struct error *err)
+{
+    char *text;
+    size_t size;
+    TRY(file_read(path, NAMES_MAX_BYTES, &text, &size, err));
+    size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    int binary;
+    size_t lines = split_lines(text + skip, size - skip, &binary);
+    if (lines == 0) {
+        mem_free(text);
+        return binary ? error_at(err, ERR_FORMAT, path, binary, "not a text file")
+                      : error_at(err, ERR_FORMAT, path, 0, "no names in the file");
+    }
+    /* The pointers and behind them the text: one block, one mem_free. */
+    size_t pointers = lines * sizeof(char *);
+    char **block = mem_alloc_raw(pointers + size - skip + 1, 1);
+    if (!block) {
+        mem_free(text);
+        return mem_error(err, path);
+    }
+    char *line = (char *)block + pointers;
+    memcpy(line, text + skip, size - skip + 1);
+    mem_free(text);
+    for (size_t i = 0; i < lines; i++) {
+        char *next = line + strlen(line) + 1;
+        block[i] = trim(line);
+        line = next;
+    }
+    *names = block;
+    *count = lines;
+    return OK;
+}
