@@ -1,0 +1,463 @@
+/* .weights files: header versions, array order, exact sizes, prefixes, damage, and the way back. */
+#include "net/weights.h"
+
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "capture.h"
+#include "test.h"
+
+/* Parameters: 4 * 3 + 3 * 2 * 9 in layer 0, 4 + 4 * 3 in layer 2, 2 + 2 * 64 in layer 4. */
+static const char small[] = "[net]\nwidth=4\nheight=4\nchannels=2\n"
+                            "[convolutional]\nfilters=3\nsize=3\npad=1\nbatch_normalize=1\n"
+                            "activation=linear\n"
+                            "[maxpool]\nsize=2\nstride=1\n"
+                            "[convolutional]\nfilters=4\nsize=1\nactivation=linear\n"
+                            "[route]\nlayers=-1\n"
+                            "[connected]\noutput=2\nactivation=linear\n";
+enum { FLOATS = 66 + 16 + 130, FIRST = 66, SECOND = 66 + 16 };
+
+static struct error err;
+static char path[64];
+
+static void remove_file(void)
+{
+    unlink(path);
+}
+
+static void set_path(void)
+{
+    if (!path[0]) {
+        atexit(remove_file);
+        snprintf(path, sizeof path, "/tmp/test_weights.%d", (int)getpid());
+    }
+}
+
+static void put(unsigned char *bytes, uint64_t value, int size)
+{
+    for (int i = 0; i < size; i++) {
+        bytes[i] = (unsigned char)(value >> 8 * i);
+    }
+}
+
+static void put_float(unsigned char *bytes, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put(bytes, bits, 4);
+}
+
+/* The value stored at a payload position: all differ, variances are positive. */
+static float ramp(size_t i)
+{
+    return 1.0f + (float)i * 0.25f;
+}
+
+struct spec {
+    int32_t major, minor, revision;
+    uint64_t seen;
+    int header_bytes;
+    size_t floats;
+    int extra_bytes; /* may be negative */
+};
+
+static void write_file(const struct spec *spec)
+{
+    set_path();
+    static unsigned char bytes[65536];
+    memset(bytes, 0, sizeof bytes);
+    put(bytes, (uint32_t)spec->major, 4);
+    put(bytes + 4, (uint32_t)spec->minor, 4);
+    put(bytes + 8, (uint32_t)spec->revision, 4);
+    put(bytes + 12, spec->seen, spec->header_bytes == 20 ? 8 : 4);
+    size_t at = (size_t)spec->header_bytes;
+    for (size_t i = 0; i < spec->floats; i++, at += 4) {
+        put_float(bytes + at, ramp(i));
+    }
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(bytes, 1, (size_t)((long)at + spec->extra_bytes), f) == 0 || fclose(f) != 0) {
+        abort();
+    }
+}
+
+static void write_text(const void *bytes, size_t size)
+{
+    set_path();
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(bytes, 1, size, f) != size || fclose(f) != 0) {
+        abort();
+    }
+}
+
+static void open_net(const char *text, struct network *net)
+{
+    *net = (struct network){0};
+    err = (struct error){0};
+    if (network_parse("a.cfg", text, strlen(text), 0, 0, net, &err) != OK ||
+        network_allocate(net, &err) != OK) {
+        printf("  %s\n", err.text);
+        abort();
+    }
+}
+
+static void check_values(const struct param *p, const char *role, size_t first)
+{
+    CHECK_MSG(strcmp(p->role, role) == 0, "%s in place of %s", p->role, role);
+    for (size_t i = 0; i < p->count; i++) {
+        CHECK_MSG(p->data[i] == ramp(first + i), "%s[%zu] = %g", role, i, (double)p->data[i]);
+    }
+}
+
+static void test_order(void)
+{
+    struct network net;
+    open_net(small, &net);
+    write_file(&(struct spec){0, 2, 5, 1234567890123, 20, FLOATS, 0});
+    CHECK_OK(weights_load(path, &net, &err));
+    CHECK(net.seen == 1234567890123 && net.loaded_layers == 5);
+    const struct param *p = net.layers[0].params;
+    check_values(&p[0], "biases", 0);
+    check_values(&p[1], "scales", 3);
+    check_values(&p[2], "rolling_mean", 6);
+    check_values(&p[3], "rolling_variance", 9);
+    check_values(&p[4], "weights", 12);
+    check_values(&net.layers[2].params[0], "biases", FIRST);
+    check_values(&net.layers[2].params[1], "weights", FIRST + 4);
+    check_values(&net.layers[4].params[0], "biases", SECOND);
+    check_values(&net.layers[4].params[1], "weights", SECOND + 2);
+    network_free(&net);
+}
+
+static void test_headers(void)
+{
+    static const struct spec specs[] = {
+        {0, 1, 0, 4000000000, 16, FLOATS, 0}, {0, 0, 0, 7, 16, FLOATS, 0},
+        {0, 2, 0, 1u << 31, 20, FLOATS, 0},   {0, 2, 5, 5000000000, 20, FLOATS, 0},
+        {1, 0, 0, 3, 20, FLOATS, 0},          {0, 3, 0, 3, 20, FLOATS, 0},
+    };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        struct weights_header h;
+        struct network net;
+        write_file(&specs[i]);
+        CHECK_OK(weights_peek(path, &h, &err));
+        CHECK_MSG(h.header_bytes == (size_t)specs[i].header_bytes, "%zu: %zu", i, h.header_bytes);
+        CHECK(h.major == specs[i].major && h.minor == specs[i].minor);
+        CHECK(h.revision == specs[i].revision && h.seen == specs[i].seen);
+        open_net(small, &net);
+        CHECK_OK(weights_load(path, &net, &err));
+        check_values(&net.layers[4].params[1], "weights", SECOND + 2);
+        CHECK(net.seen == specs[i].seen);
+        network_free(&net);
+    }
+    struct network net;
+    write_file(&(struct spec){0, 2, 5, UINT64_MAX, 20, FLOATS, 0});
+    open_net(small, &net);
+    capture_begin();
+    enum result result = weights_load(path, &net, &err);
+    capture_end();
+    CHECK(result == OK && net.seen == 0 && strstr(captured, "18446744073709551615 images seen"));
+    network_free(&net);
+}
+
+static void test_transposed(void)
+{
+    struct network net;
+    open_net(small, &net);
+    write_file(&(struct spec){0, 1001, 0, 0, 20, FLOATS, 0});
+    CHECK_OK(weights_load(path, &net, &err));
+    check_values(&net.layers[2].params[1], "weights", FIRST + 4);
+    check_values(&net.layers[4].params[0], "biases", SECOND);
+    const float *w = net.layers[4].params[1].data;
+    for (size_t o = 0; o < 2; o++) {
+        for (size_t i = 0; i < 64; i++) {
+            CHECK_NEAR(w[o * 64 + i], ramp(SECOND + 2 + i * 2 + o), 0);
+        }
+    }
+    network_free(&net);
+}
+
+static void test_round_trip(void)
+{
+    struct network a, b;
+    unsigned state = 3;
+    open_net(small, &a);
+    open_net(small, &b);
+    for (int i = 0; i < a.layer_count; i++) {
+        for (int k = 0; k < a.layers[i].param_count; k++) {
+            for (size_t j = 0; j < a.layers[i].params[k].count; j++) {
+                a.layers[i].params[k].data[j] = test_noise(&state) + 1;
+            }
+        }
+    }
+    set_path();
+    CHECK_OK(weights_save(path, &a, a.layer_count, 9876543210, &err));
+    struct stat info;
+    CHECK(stat(path, &info) == 0 && info.st_size == 20 + 4 * FLOATS);
+    struct weights_header h;
+    CHECK_OK(weights_peek(path, &h, &err));
+    CHECK(h.major == 0 && h.minor == 2 && h.revision == 5 && h.seen == 9876543210);
+    CHECK_OK(weights_load(path, &b, &err));
+    for (int i = 0; i < a.layer_count; i++) {
+        for (int k = 0; k < a.layers[i].param_count; k++) {
+            const struct param *p = &a.layers[i].params[k], *q = &b.layers[i].params[k];
+            CHECK(memcmp(p->data, q->data, p->count * sizeof(float)) == 0);
+        }
+    }
+    network_free(&a);
+    network_free(&b);
+}
+
+static void test_prefixes(void)
+{
+    static const struct {
+        size_t floats;
+        int layers, next; /* layers loaded; the first parameter layer that got nothing */
+    } prefixes[] = {{FIRST, 2, 2}, {SECOND, 4, 4}};
+    for (size_t i = 0; i < 2; i++) {
+        struct network net;
+        open_net(small, &net);
+        write_file(&(struct spec){0, 2, 5, 64, 20, prefixes[i].floats, 0});
+        CHECK_OK(weights_load(path, &net, &err));
+        CHECK_MSG(net.loaded_layers == prefixes[i].layers, "%d", net.loaded_layers);
+        check_values(&net.layers[0].params[4], "weights", 12);
+        const struct param *p = &net.layers[prefixes[i].next].params[1];
+        for (size_t j = 0; j < p->count; j++) {
+            CHECK_NEAR(p->data[j], 0, 0);
+        }
+        network_free(&net);
+    }
+    struct network net;
+    open_net(small, &net);
+    set_path();
+    CHECK_OK(weights_save(path, &net, 2, 5, &err));
+    CHECK_OK(weights_load(path, &net, &err));
+    CHECK(net.loaded_layers == 2 && net.seen == 5);
+    network_free(&net);
+}
+
+static void test_broken_sizes(void)
+{
+    static const struct {
+        struct spec spec;
+        const char *what;
+    } cases[] = {
+        {{0, 2, 5, 0, 20, 0, 0},
+         "layer 0 [convolutional] needs 264 bytes at offset 20, 0 are left"},
+        {{0, 2, 5, 0, 20, FLOATS, -1},
+         "layer 4 [connected] needs 520 bytes at offset 348, 519 are"},
+        {{0, 2, 5, 0, 20, FLOATS - 1, 0}, "layer 4 [connected] needs 520 bytes"},
+        {{0, 2, 5, 0, 20, FLOATS, 1}, "1 bytes are left behind the last layer with parameters, 4"},
+        {{0, 2, 5, 0, 20, FLOATS + 1, 0}, "4 bytes are left behind"},
+        {{0, 2, 5, 0, 20, FLOATS + 5000, 0}, "20000 bytes are left behind"},
+        {{0, 2, 5, 0, 20, 12, 0}, "layer 0 [convolutional] needs 264"},
+        {{0, 2, 5, 0, 20, FIRST + 1, 0},
+         "layer 2 [convolutional] needs 64 bytes at offset 284, 4 "},
+        {{0, 2, 5, 0, 20, FIRST, 2}, "layer 2 [convolutional] needs 64 bytes at offset 284, 2 "},
+        {{0, 2, 5, 0, 20, FIRST, -4}, "layer 0 [convolutional]"},
+        {{0, 1, 5, 0, 20, FLOATS, 0},
+         "4 bytes are left behind"}, /* 16-byte header by its version */
+        {{0, 2, 5, 0, 16, FLOATS, 0}, "layer 4 [connected]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct network net;
+        open_net(small, &net);
+        write_file(&cases[i].spec);
+        capture_begin(); /* a header of the wrong length ends in an absurd number of images */
+        enum result result = weights_load(path, &net, &err);
+        capture_end();
+        CHECK_MSG(result == ERR_FORMAT, "case %zu: %d", i, (int)result);
+        CHECK_MSG(strncmp(err.text, path, strlen(path)) == 0 && strstr(err.text, cases[i].what),
+                  "case %zu: %s", i, err.text);
+        CHECK_MSG(strstr(err.text, "the right cfg") && strstr(err.text, "wants 8"), "%s", err.text);
+        CHECK(net.loaded_layers == 0 && net.layers[0].params[0].data[0] == 0);
+        network_free(&net);
+    }
+}
+
+static void test_broken_files(void)
+{
+    struct network net;
+    open_net(small, &net);
+    static const struct {
+        unsigned char bytes[24];
+        size_t size;
+        const char *what;
+    } cases[] = {
+        {{0}, 0, "too few"},
+        {{0, 0, 0, 0, 2}, 10, "too few"},
+        {{0, 0, 0, 0, 2}, 17, "ends in its header"},
+        {"[net]\nwidth=416\nheight=4", 24, "not a Darknet .weights file"},
+        {"\x89PNG\r\n\x1a\n, and then some", 24, "not a Darknet .weights file"},
+        {{0xff, 0xff, 0xff, 0xff, 2}, 24, "not a Darknet .weights file: its version would be -1.2"},
+        {{0, 0, 0, 0, 0, 0, 0, 0x80}, 24, "would be 0.-2147483648"},
+        {{0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0x7f}, 24, "2147483647.2147483647"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct weights_header h;
+        write_text(cases[i].bytes, cases[i].size);
+        CHECK_MSG(weights_load(path, &net, &err) == ERR_FORMAT, "case %zu", i);
+        CHECK_MSG(strncmp(err.text, path, strlen(path)) == 0 && strstr(err.text, cases[i].what),
+                  "case %zu: %s", i, err.text);
+        CHECK(weights_peek(path, &h, &err) == ERR_FORMAT);
+    }
+    CHECK(weights_load("/nonexistent/a.weights", &net, &err) == ERR_IO);
+    CHECK(strstr(err.text, "/nonexistent/a.weights"));
+    CHECK(weights_load("/tmp", &net, &err) == ERR_IO);
+    network_free(&net);
+}
+
+static void test_odd_values(void)
+{
+    struct network net;
+    write_file(&(struct spec){0, 2, 5, 0, 20, FLOATS, 0});
+    unsigned char value[4];
+    FILE *f = fopen(path, "r+b");
+    CHECK(f);
+    put_float(value, NAN);
+    fseek(f, 20 + 4 * (FIRST + 2), SEEK_SET);
+    fwrite(value, 1, 4, f);
+    put_float(value, -INFINITY);
+    fseek(f, 20 + 4 * (SECOND + 2), SEEK_SET);
+    fwrite(value, 1, 4, f);
+    put_float(value, -1);
+    fseek(f, 20 + 4 * 10, SEEK_SET);
+    fwrite(value, 1, 4, f);
+    fclose(f);
+    open_net(small, &net);
+    capture_begin();
+    enum result result = weights_load(path, &net, &err);
+    capture_end();
+    network_free(&net);
+    CHECK(result == OK);
+    CHECK_MSG(strstr(captured, "2 values are not finite numbers, the first in layer 2 [convol"),
+              "%s", captured);
+    CHECK_MSG(strstr(captured, "1 variances are negative, the first in layer 0"), "%s", captured);
+}
+
+static void test_dontload(void)
+{
+    static const char text[] = "[net]\nwidth=4\nheight=4\nchannels=2\n"
+                               "[convolutional]\nfilters=3\nbatch_normalize=1\nactivation=linear\n"
+                               "dontloadscales=1\n"
+                               "[convolutional]\nfilters=4\nactivation=linear\ndontload=1\n"
+                               "[convolutional]\nfilters=2\nactivation=linear\n";
+    struct network net;
+    open_net(text, &net);
+    write_file(&(struct spec){0, 2, 5, 0, 20, 3 + 6 + 2 + 8, 0});
+    CHECK_OK(weights_load(path, &net, &err));
+    CHECK(net.loaded_layers == 3);
+    check_values(&net.layers[0].params[0], "biases", 0);
+    CHECK_NEAR(net.layers[0].params[1].data[0], 1, 0);
+    CHECK_NEAR(net.layers[0].params[2].data[0], 0, 0);
+    CHECK_NEAR(net.layers[0].params[3].data[0], 1, 0);
+    check_values(&net.layers[0].params[4], "weights", 3);
+    CHECK_NEAR(net.layers[1].params[0].data[0], 0, 0);
+    check_values(&net.layers[2].params[0], "biases", 9);
+    check_values(&net.layers[2].params[1], "weights", 11);
+    write_file(&(struct spec){0, 2, 5, 0, 20, 3 + 9 + 6 + 4 + 12 + 2 + 8, 0});
+    CHECK(weights_load(path, &net, &err) == ERR_FORMAT);
+    CHECK_MSG(strstr(err.text, "without the keys dontload"), "%s", err.text);
+    network_free(&net);
+}
+
+static void test_save_errors(void)
+{
+    struct network net;
+    open_net(small, &net);
+    CHECK(weights_save("/nonexistent/a.weights", &net, 5, 0, &err) == ERR_IO);
+    set_path();
+    CHECK(weights_save(path, &net, 6, 0, &err) == ERR_ARG);
+    CHECK(weights_save(path, &net, -1, 0, &err) == ERR_ARG);
+    write_text("keep", 4);
+    network_release(&net, 2);
+    CHECK(weights_save(path, &net, 5, 0, &err) == ERR_ARG);
+    CHECK_MSG(strstr(err.text, "layer 2 [convolutional]"), "%s", err.text);
+    struct stat info;
+    CHECK(stat(path, &info) == 0 && info.st_size == 4);
+    CHECK_OK(weights_save(path, &net, 2, 0, &err));
+    CHECK(stat(path, &info) == 0 && info.st_size == 20 + 4 * FIRST);
+    network_free(&net);
+}
+
+#define FASTEST "weights/yolo-fastest-1."
+#define MOBILE "weights/mobilenetv2-yolo"
+static void test_published(void)
+{
+    static const char *const files[][2] = {
+        {FASTEST "0-coco/yolo-fastest", NULL},
+        {FASTEST "0-coco/yolo-fastest-xl", NULL},
+        {FASTEST "1-coco/yolo-fastest-1.1", NULL},
+        {FASTEST "1-coco/yolo-fastest-1.1-xl", NULL},
+        {FASTEST "1-body/yolo-fastest-1.1_body", NULL},
+        {MOBILE "-fastest-voc/MobileNetV2-YOLO-Fastest-voc", NULL},
+        {MOBILE "-fastest-voc/MobileNetV2-YOLO-Fastest-voc-v2", NULL},
+        {MOBILE "v3-nano/MobileNetV2-YOLOv3-Nano-coco", NULL},
+        {MOBILE "v3-nano/MobileNetV2-YOLOv3-Nano-voc", NULL},
+        {"weights/yoloface/yoloface-50k", NULL},
+        {"weights/yoloface/yoloface-500k", NULL},
+        {"weights/yoloface/yoloface-500k-v2", NULL},
+        {"weights/yolov4-tiny-pot/yolov4-tiny-custom", "yolov4-tiny-custom_best"},
+        {"weights/yolo-lite/tiny-yolov2-trial5", NULL},
+        {"weights/yolo-lite/coco-trial6", "coco-trial6_653550"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[256], cfg[1024], weights[1024];
+        snprintf(name, sizeof name, "%s.cfg", files[i][0]);
+        if (!shared_path(name, cfg, sizeof cfg)) {
+            SKIP("published weights are not there (YOLO_SHARED)");
+        }
+        size_t folder = (size_t)(strrchr(files[i][0], '/') - files[i][0]);
+        if (files[i][1]) {
+            snprintf(name, sizeof name, "%.*s/%s.weights", (int)folder, files[i][0], files[i][1]);
+        } else {
+            snprintf(name, sizeof name, "%s.weights", files[i][0]);
+        }
+        CHECK_MSG(shared_path(name, weights, sizeof weights), "%s", weights);
+        struct network net = {0};
+        capture_begin();
+        enum result result = network_read(cfg, 0, 0, &net, &err);
+        capture_end();
+        CHECK_MSG(result == OK, "%s", err.text);
+        CHECK_OK(network_allocate(&net, &err));
+        capture_begin();
+        result = weights_load(weights, &net, &err);
+        capture_end();
+        CHECK_MSG(result == OK && captured[0] == 0, "%s%s", err.text, captured);
+        CHECK(net.loaded_layers == net.layer_count);
+        network_free(&net);
+    }
+}
+
+static void test_out_of_memory(void)
+{
+    enum result result = ERR_MEMORY;
+    struct network net;
+    open_net(small, &net);
+    write_file(&(struct spec){0, 1001, 0, 0, 20, FLOATS, 0});
+    for (long k = 0; result != OK; k++) {
+        CHECK(k < 100);
+        mem_fail_after(k);
+        result = weights_load(path, &net, &err);
+        mem_fail_after(-1);
+        CHECK(result == OK || result == ERR_MEMORY);
+    }
+    network_free(&net);
+}
+
+static const struct test_case cases[] = {
+    {"order", test_order},
+    {"headers", test_headers},
+    {"transposed", test_transposed},
+    {"round_trip", test_round_trip},
+    {"prefixes", test_prefixes},
+    {"broken_sizes", test_broken_sizes},
+    {"broken_files", test_broken_files},
+    {"odd_values", test_odd_values},
+    {"dontload", test_dontload},
+    {"save_errors", test_save_errors},
+    {"published", test_published},
+    {"out_of_memory", test_out_of_memory},
+};
+
+TEST_MAIN(cases)
