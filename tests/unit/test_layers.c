@@ -37,6 +37,20 @@ static void test_conv_by_hand(void)
     fixture_close(&f);
 }
 
+static void test_conv_dilation_by_hand(void)
+{
+    struct fixture f;
+    CHECK(fixture_open(&f, 3, 3, 1,
+                       "[convolutional]\nsize=3\npadding=1\ndilation=2\nactivation=linear\n"));
+    float w[9];
+    fill_ramp(w, 9);
+    CHECK(fixture_set(&f, 0, "weights", 9, w));
+    /* the first window covers rows and columns -2, 0, 2: 5*1 + 6*3 + 8*7 + 9*9 */
+    const float want[9] = {160, 74, 140, 56, 25, 46, 100, 44, 80};
+    CHECK(fixture_check(&f, w, 0, want, 1e-4));
+    fixture_close(&f);
+}
+
 static void test_conv_activation_and_groups(void)
 {
     struct fixture f;
@@ -69,7 +83,7 @@ static void test_conv_batchnorm(void)
                                         "weights"};
     CHECK(roles_are(&f.net.layers[0], roles, 5));
     const float identity[4] = {1, 0, 0, 1}, beta[2] = {10, 20}, gamma[2] = {3, 5};
-    const float mean[2] = {1, 2}, variance[2] = {4 - 1e-5f, -1e-38f}, image[2] = {3, 2.001f};
+    const float mean[2] = {1, 2}, variance[2] = {4 - 1e-5f, -2e-5f}, image[2] = {3, 2.001f};
     CHECK(fixture_set(&f, 0, "weights", 4, identity) && fixture_set(&f, 0, "biases", 2, beta) &&
           fixture_set(&f, 0, "scales", 2, gamma) && fixture_set(&f, 0, "rolling_mean", 2, mean) &&
           fixture_set(&f, 0, "rolling_variance", 2, variance));
@@ -318,6 +332,27 @@ static void test_shortcut_weighted(void)
     check_weighted("weights_type=per_channel\nweights_normalization=relu\n", 6, by_channel, parts);
 }
 
+/* Sources with fewer and with more channels than the previous layer; large enough that a source
+ * taken too wide would leave the scratch memory. */
+static void test_shortcut_weighted_channels(void)
+{
+    enum { SIDE = 8, PIXELS = SIDE * SIDE };
+    struct fixture f;
+    const float w[3] = {1, 10, 100};
+    float image[3 * PIXELS], want[3 * PIXELS];
+    fill_ramp(image, 3 * PIXELS);
+    for (int i = 0; i < 3 * PIXELS; i++) {
+        want[i] = image[i] * (i < PIXELS ? 111.0f : 101.0f);
+    }
+    CHECK(fixture_open(&f, SIDE, SIDE, 3,
+                       "[activation]\n[route]\nlayers=0\ngroups=3\n[route]\nlayers=0,1\n"
+                       "[route]\nlayers=0\n" /* 1: one channel, 2: four, 3: three */
+                       "[shortcut]\nfrom=1,2\nweights_type=per_feature\n"));
+    CHECK(fixture_set(&f, 4, "weights", 3, w));
+    CHECK(fixture_check(&f, image, 4, want, 1e-2));
+    fixture_close(&f);
+}
+
 static void test_gates(void)
 {
     struct fixture f;
@@ -555,6 +590,7 @@ static void test_registry(void)
 static const struct test_case cases[] = {
     {"registry", test_registry},
     {"conv_by_hand", test_conv_by_hand},
+    {"conv_dilation_by_hand", test_conv_dilation_by_hand},
     {"conv_activation_and_groups", test_conv_activation_and_groups},
     {"conv_defaults", test_conv_defaults},
     {"conv_batchnorm", test_conv_batchnorm},
@@ -568,6 +604,7 @@ static const struct test_case cases[] = {
     {"route", test_route},
     {"shortcut_plain", test_shortcut_plain},
     {"shortcut_weighted", test_shortcut_weighted},
+    {"shortcut_weighted_channels", test_shortcut_weighted_channels},
     {"gates", test_gates},
     {"upsample", test_upsample},
     {"reorgs_differ", test_reorgs_differ},
