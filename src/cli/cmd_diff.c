@@ -34,8 +34,8 @@ static const char about[] = "Compare two .weights files of one network: values, 
                             "the headers and the two files' values as a whole are compared.\n";
 
 static const char exit_codes[] =
-    "0 compared, whether or not they differ (`bytes_changed` says); 1 failed; 2 wrong usage, or\n"
-    "  files that cannot be compared (other sizes, not of this cfg)";
+    "0 compared, whether or not they differ; 1 failed; 2 wrong usage, or files that\n"
+    "  cannot be compared (other sizes, not of this cfg)";
 
 /* How two runs of floats differ. */
 struct difference {

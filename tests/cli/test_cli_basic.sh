@@ -31,7 +31,7 @@ try "--help" "$YOLO" --help
 status 0; out '^Usage: yolo COMMAND'
 try "--version" "$YOLO" --version
 status 0; out '^yolo [0-9]+\.[0-9]+\.[0-9]+$'
-listed=$("$YOLO" help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+listed=$("$YOLO" help | sed -n 's/^  \([a-z]*\)  *[a-zA-Z].*/\1/p')
 for command in $listed; do
     [ "$command" = help ] && continue
     try "help $command" "$YOLO" help "$command"
@@ -49,6 +49,8 @@ try "unknown command" "$YOLO" bnech
 status 2; one_error 'unknown command bnech \(did you mean bench\?\)'; out_empty
 try "unknown command, nothing near" "$YOLO" qqqqqq
 status 2; one_error 'see: yolo help'
+try "Darknet's words: an unknown job" "$YOLO" detector demo cfg/x.data
+status 2; one_error 'detector: demo'
 try "help of an unknown command" "$YOLO" help inof
 status 2; one_error 'did you mean info'
 
