@@ -151,6 +151,7 @@ size=$(wc -c <$tiny_weights)
 if has_python; then
     holds json "d['weights_bytes'] == $size and d['parameters'] == d['trainable'] + d['statistics']"
     holds json "sum(l['parameters'] for l in d['layers']) == d['parameters']"
+    holds json "sum(l['trainable'] for l in d['layers']) == d['trainable'] < d['parameters']"
     holds json "abs(sum(l['gflop'] for l in d['layers']) - d['gflop']) < 1e-4 * d['gflop'] + 1e-5"
     holds json "d['memory']['activation_bytes'] > 0 and [l['index'] for l in d['layers']] == list(range(len(d['layers'])))"
 fi
@@ -169,6 +170,13 @@ try "partial in Darknet's order" "$YOLO" partial $tiny_cfg $tiny_weights "$work/
 status 0; holds cmp -s "$work/two.weights" "$work/two-b.weights"
 try "partial: the values are those of the original" \
     bash -c "cmp <(tail -c +21 '$work/two.weights') <(tail -c +21 $tiny_weights | head -c \$((\$(wc -c <'$work/two.weights') - 20)))"
+status 0
+# a file that has seen images: the 64-bit count stands at byte 12
+cp $tiny_weights "$work/seen.weights"
+printf '\007\001\000\000' | dd of="$work/seen.weights" bs=1 seek=12 conv=notrunc 2>/dev/null
+try "info: images seen" "$YOLO" info --cfg $tiny_cfg --weights "$work/seen.weights"
+status 0; out 'layers, 263 images seen'
+try "partial of a trained file" "$YOLO" partial $tiny_cfg "$work/seen.weights" "$work/two.weights" 2
 status 0
 try "partial: images seen is 0" bash -c "head -c 20 '$work/two.weights' | tail -c 8 | od -An -tu8 | tr -d ' '"
 out_is 0
