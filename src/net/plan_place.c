@@ -31,6 +31,9 @@ static void adopt_in_place_input(struct plan *p, const struct layer *l)
     if (!same || p->options.keep_outputs || s->readers != 1 || !can_lie_elsewhere(p, child)) {
         return;
     }
+    if (p->wants[child - 1].place == PLACE_CONCAT) { /* its sources lie in it and may be read again */
+        return;
+    }
     if (plan_is_training(p) && p->wants[child - 1].backward_needs_output) {
         return;
     }

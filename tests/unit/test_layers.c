@@ -277,6 +277,22 @@ static void test_route(void)
     fixture_close(&f);
 }
 
+/* A concatenation that is overwritten in place must not take its sources with it. */
+static void test_in_place_over_concatenation(void)
+{
+    struct fixture f;
+    const float image[2] = {-1, 2};
+    CHECK(fixture_open(&f, 1, 1, 2,
+                       "[upsample]\nstride=1\nscale=1\n"    /* 0: -1 2 */
+                       "[upsample]\nstride=1\nscale=10\n"   /* 1: -10 20 */
+                       "[route]\nlayers=-1,-2\n"            /* 2: -10 20 -1 2 */
+                       "[activation]\nactivation=relu\n"    /* 3: 0 20 0 2 */
+                       "[route]\nlayers=0\n"                /* 4: -1 2 */
+                       "[upsample]\nstride=1\nscale=1\n")); /* 5: -1 2 */
+    CHECK(fixture_check(&f, image, 5, image, EXACT));
+    fixture_close(&f);
+}
+
 static void test_shortcut_plain(void)
 {
     struct fixture f;
@@ -602,6 +618,7 @@ static const struct test_case cases[] = {
     {"pool_shapes", test_pool_shapes},
     {"pools_by_hand", test_pools_by_hand},
     {"route", test_route},
+    {"in_place_over_concatenation", test_in_place_over_concatenation},
     {"shortcut_plain", test_shortcut_plain},
     {"shortcut_weighted", test_shortcut_weighted},
     {"shortcut_weighted_channels", test_shortcut_weighted_channels},
