@@ -129,7 +129,7 @@ static double image_error(const struct tensor *got, int image, const float *want
     size_t count = (size_t)got->c * (size_t)got->h * (size_t)got->w;
     float *planar = mem_alloc(count, sizeof(float));
     if (!planar) {
-        return INFINITY;
+        return (double)INFINITY;
     }
     tensor_to_planar(got, image, planar);
     double worst = 0;
