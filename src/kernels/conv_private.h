@@ -2,6 +2,7 @@
 #ifndef KERNELS_CONV_PRIVATE_H
 #define KERNELS_CONV_PRIVATE_H
 
+#include "base/memory.h"
 #include "kernels/conv.h"
 #include "kernels/slots.h"
 
@@ -43,6 +44,16 @@ static inline size_t conv_ceil_div(size_t a, size_t b)
 static inline size_t conv_round_up(size_t a, size_t multiple)
 {
     return conv_ceil_div(a, multiple) * multiple;
+}
+
+/* Ask for rows that are about to be overwritten, while the tile is still computing. */
+static inline void conv_prefetch_rows(const float *row, size_t stride, size_t rows, size_t count)
+{
+    for (size_t i = 0; i < rows; i++, row += stride) {
+        for (size_t k = 0; k < count; k += MEM_ALIGN / sizeof(float)) {
+            __builtin_prefetch(row + k, 1);
+        }
+    }
 }
 
 /* The i-th of `parts` nearly equal ranges of [0, count) starts here. */

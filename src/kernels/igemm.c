@@ -357,7 +357,13 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
         size_t block = p->first_block + b;
         t.in = p->table + b * in->block_taps * mr;
         t.acc = p->acc + (only ? 0 : b * mr * nr);
-        t.pixels = (int)(block_start(p->job, block + 1) - block_start(p->job, block));
+        size_t first = block_start(p->job, block);
+        t.pixels = (int)(block_start(p->job, block + 1) - first);
+        if (last) {
+            const struct tensor *out = p->job->run->out;
+            conv_prefetch_rows(out->data + first * out->stride + p->group * in->filters + panel * nr,
+                               out->stride, (size_t)t.pixels, (size_t)t.filters);
+        }
         slots->tile(&t);
         if (last) {
             finish_block(p, block, panel, t.acc);

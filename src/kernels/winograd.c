@@ -224,6 +224,7 @@ static void multiply(const struct job *job, const struct product *p)
                 table[i] = p->v + xi * l->v_xi + (first + i) * l->v_row;
             }
             t.acc = p->m + xi * l->m_xi + first * l->m_row;
+            conv_prefetch_rows(t.acc, l->m_row, (size_t)t.pixels, (size_t)p->filters);
             slots->tile(&t);
         }
     }
