@@ -56,6 +56,13 @@ static inline void conv_prefetch_rows(const float *row, size_t stride, size_t ro
     }
 }
 
+static inline void conv_prefetch_read(const float *p, size_t count)
+{
+    for (size_t i = 0; i < count; i += MEM_ALIGN / sizeof(float)) {
+        __builtin_prefetch(p + i, 0);
+    }
+}
+
 /* The i-th of `parts` nearly equal ranges of [0, count) starts here. */
 static inline size_t conv_cut(size_t count, size_t parts, size_t i)
 {

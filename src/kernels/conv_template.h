@@ -100,12 +100,11 @@ static inline void output_line(const vec m[6], vec y[4])
 }
 
 /* The transforms store to 36 far-apart lines a step, which would wait for one another on their way from
- * L2: they are asked for one step ahead. */
-static inline void prefetch_lines(const float *p, size_t stride)
+ * L2: each store asks for its successor, `ahead` floats on. */
+static inline void store_and_prefetch(float *to, vec v, size_t ahead)
 {
-    for (int xi = 0; xi < 36; xi++) {
-        __builtin_prefetch(p + (size_t)xi * stride, 1);
-    }
+    vec_store(to, v);
+    __builtin_prefetch(to + ahead, 1);
 }
 
 static void winograd_input_slot(const struct winograd_input *w)
@@ -127,13 +126,12 @@ static void winograd_input_slot(const struct winograd_input *w)
             }
         }
         float *to = w->v + c;
-        prefetch_lines(to + VEC_WIDTH, w->xi_stride);
         for (int y = 0; y < 6; y++) {
             vec v[6];
             input_line(columns[y], v);
             UNROLLED
             for (int x = 0; x < 6; x++) {
-                vec_store(to, v[x]);
+                store_and_prefetch(to, v[x], VEC_WIDTH);
                 to += w->xi_stride;
             }
         }
@@ -160,14 +158,13 @@ static void winograd_filter_slot(const struct winograd_filter *w)
                 }
             }
             float *to = w->u + c * w->nr + k;
-            prefetch_lines(to + w->nr, w->xi_stride);
             UNROLLED
             for (size_t r = 0; r < 6; r++) {
                 vec u[6];
                 filter_line(columns[r], u);
                 UNROLLED
                 for (size_t s = 0; s < 6; s++) {
-                    vec_store(to, u[s]);
+                    store_and_prefetch(to, u[s], w->nr);
                     to += w->xi_stride;
                 }
             }

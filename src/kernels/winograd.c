@@ -157,16 +157,21 @@ struct job {
 };
 
 struct place {
-    int n, y, x; /* image and first output pixel */
+    int n, y, x;       /* image and first output pixel */
+    int rows, columns; /* output pixels inside the image */
 };
 
 static struct place tile_place(const struct job *job, size_t tile)
 {
     size_t in_row = conv_ceil_div((size_t)job->run->g->out_w, TILE);
     size_t in_image = tile % job->layout.image_tiles;
-    return (struct place){.n = (int)(tile / job->layout.image_tiles),
+    struct place place = {.n = (int)(tile / job->layout.image_tiles),
                           .y = (int)(in_image / in_row) * TILE,
                           .x = (int)(in_image % in_row) * TILE};
+    int rows = job->run->g->out_h - place.y, columns = job->run->g->out_w - place.x;
+    place.rows = rows < TILE ? rows : TILE;
+    place.columns = columns < TILE ? columns : TILE;
+    return place;
 }
 
 /* v points at the tile's row of the first matrix of the first slice. */
@@ -201,6 +206,8 @@ struct product {
     size_t count, channels;
     int filters;
     bool accumulate;
+    const float *next; /* next_count floats to bring closer meanwhile */
+    size_t next_count;
 };
 
 static void multiply(const struct job *job, const struct product *p)
@@ -217,6 +224,8 @@ static void multiply(const struct job *job, const struct product *p)
     size_t blocks = conv_ceil_div(p->count, (size_t)slots->mr);
     for (size_t xi = 0; xi < POINTS; xi++) {
         t.panel = p->u + xi * l->u_xi;
+        size_t next = conv_cut(p->next_count, POINTS, xi);
+        conv_prefetch_read(p->next + next, conv_cut(p->next_count, POINTS, xi + 1) - next);
         for (size_t b = 0; b < blocks; b++) {
             size_t first = conv_cut(p->count, blocks, b);
             t.pixels = (int)(conv_cut(p->count, blocks, b + 1) - first);
@@ -227,6 +236,16 @@ static void multiply(const struct job *job, const struct product *p)
             conv_prefetch_rows(t.acc, l->m_row, (size_t)t.pixels, (size_t)p->filters);
             slots->tile(&t);
         }
+    }
+}
+
+static void prefetch_output(const struct job *job, size_t tile, size_t k, size_t filters)
+{
+    const struct tensor *out = job->run->out;
+    struct place place = tile_place(job, tile);
+    for (int r = 0; r < place.rows; r++) {
+        conv_prefetch_rows(tensor_at(out, place.n, place.y + r, place.x) + k, out->stride,
+                           (size_t)place.columns, filters);
     }
 }
 
@@ -244,12 +263,15 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
                                 .scale = e->scale ? e->scale + k : NULL,
                                 .shift = e->shift ? e->shift + k : NULL,
                                 .act = e->act};
+    prefetch_output(job, first_tile, k, (size_t)w.filters);
     for (size_t i = 0; i < count; i++) {
         struct place place = tile_place(job, first_tile + i);
-        int rows = run->g->out_h - place.y, columns = run->g->out_w - place.x;
+        if (i + 4 < count) {
+            prefetch_output(job, first_tile + i + 4, k, (size_t)w.filters);
+        }
         w.m = m + i * job->layout.m_row;
-        w.rows = rows < TILE ? rows : TILE;
-        w.columns = columns < TILE ? columns : TILE;
+        w.rows = place.rows;
+        w.columns = place.columns;
         w.out = tensor_at(run->out, place.n, place.y, place.x) + k;
         run->slots->winograd_output(&w);
     }
@@ -309,6 +331,8 @@ static void streamed_panel(void *ctx, size_t panel, int thread)
         job->run->slots->winograd_filter(&w);
         p.v = job->v + slice * l->v_slice;
         p.accumulate = slice > 0;
+        p.next = w.weights + p.channels * TAPS * nr;
+        p.next_count = slice + 1 < l->slices ? p.channels * TAPS * nr : 0;
         multiply(job, &p);
     }
     transform_output(job, job->first_tile, job->count, panel, m);
