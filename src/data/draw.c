@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "data/font.h"
+#include "data/stb.h"
 
 #include <stb/stb_truetype.h>
 
@@ -228,6 +229,8 @@ static uint32_t next_char(const unsigned char **text)
     return code;
 }
 
+enum { TEXT_MAX_PX = 2000, SCRATCH_BYTES = 96 * 1024 };
+
 struct font {
     stbtt_fontinfo info;
     float scale;
@@ -244,7 +247,7 @@ static bool font_open(struct font *font, float height_px)
     int descent;
     int gap;
     stbtt_GetFontVMetrics(&font->info, &ascent, &descent, &gap);
-    font->scale = fminf(height_px, 4000) / (float)(ascent - descent);
+    font->scale = fminf(height_px, TEXT_MAX_PX) / (float)(ascent - descent);
     font->ascent = (int)lrintf((float)ascent * font->scale);
     return true;
 }
@@ -305,7 +308,7 @@ static void draw_glyph(struct image *image, const struct font *font, int glyph, 
     }
     unsigned char *cover = mem_alloc((size_t)w * (size_t)h, 1);
     if (!cover) {
-        return; /* a label less; whoever needs memory for results will say so */
+        return;
     }
     stbtt_MakeGlyphBitmapSubpixel(&font->info, cover, w, h, w, font->scale, font->scale, shift, 0,
                                   glyph);
@@ -327,11 +330,18 @@ void draw_text(struct image *image, float x, float y, float height_px, const cha
     if (!(fabsf(x) < 1e6f) || !(fabsf(y) < 1e6f) || !font_open(&font, height_px)) {
         return;
     }
+    struct stb_scratch scratch = {.block = mem_alloc_raw(SCRATCH_BYTES, 1), .size = SCRATCH_BYTES};
+    if (!scratch.block) {
+        return; /* a label less; whoever needs memory for results will say so */
+    }
+    font.info.userdata = &scratch;
     int baseline = to_px(y) + font.ascent; /* a whole pixel: crisp feet */
     struct layout l = {.font = &font, .rest = (const unsigned char *)text, .glyph = -1};
     while (layout_next(&l) && x + l.x < (float)image->w + height_px) {
+        scratch.used = 0;
         draw_glyph(image, &font, l.glyph, x + l.x, baseline, color);
     }
+    mem_free(scratch.block);
 }
 
 /* ---- detections ---- */

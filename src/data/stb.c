@@ -3,6 +3,7 @@
 #include "data/stb.h"
 
 #include <limits.h>
+#include <stdint.h>
 
 #include "base/memory.h"
 
@@ -30,6 +31,26 @@ static void *block_resize(void *block, size_t bytes)
     return bigger;
 }
 
+static void *scratch_new(struct stb_scratch *scratch, size_t bytes)
+{
+    size_t rounded = (bytes + 15) / 16 * 16;
+    if (!scratch || rounded > scratch->size - scratch->used) {
+        return block_new(bytes);
+    }
+    void *block = scratch->block + scratch->used;
+    scratch->used += rounded;
+    return block;
+}
+
+static void scratch_drop(const struct stb_scratch *scratch, void *block)
+{
+    uintptr_t at = (uintptr_t)block;
+    uintptr_t start = scratch ? (uintptr_t)scratch->block : 0;
+    if (!scratch || at < start || at >= start + scratch->size) {
+        mem_free(block);
+    }
+}
+
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
@@ -51,8 +72,8 @@ static void *block_resize(void *block, size_t bytes)
 #define STBIW_FREE(block) mem_free(block)
 
 #define STB_TRUETYPE_IMPLEMENTATION
-#define STBTT_malloc(size, user) ((void)(user), block_new(size))
-#define STBTT_free(block, user) ((void)(user), mem_free(block))
+#define STBTT_malloc(size, user) scratch_new(user, size)
+#define STBTT_free(block, user) scratch_drop(user, block)
 
 /* Foreign code: its warnings are not ours (distributions do not always install it as a system header). */
 #pragma GCC diagnostic push
