@@ -10,7 +10,8 @@
 
 #include <stb/stb_truetype.h>
 
-/* Coordinates may be anything a network makes up: everything passes through here before it is an int. */
+/* Coordinates may be anything a network makes up: everything passes through here before it is an
+ * int. */
 static int to_px(float v)
 {
     const float far = 1e6f;
@@ -200,8 +201,8 @@ void draw_line(struct image *image, float x1, float y1, float x2, float y2, floa
 
 /* ---- text ---- */
 
-/* The next character of UTF-8 text. Each byte that belongs to no valid character is U+FFFD, a control
- * character is a blank. */
+/* The next character of UTF-8 text. Each byte that belongs to no valid character is U+FFFD, a
+ * control character is a blank. */
 static uint32_t next_char(const unsigned char **text)
 {
     const unsigned char *s = *text;

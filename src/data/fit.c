@@ -1,11 +1,13 @@
 /* Resampling as Darknet's resize_image and letterbox_image (docs: image.h), a row at a time.
  *
- *   source row (bytes) -> floats -> across (lerp in x) -> kept in a pair of rows -> down (lerp in y) -> output
+ *   source row (bytes) -> floats -> across (lerp in x) -> kept in a pair of rows -> down (lerp in
+ * y) -> output
  *
- * Darknet fills a whole intermediate picture; here each source row goes across once, on demand, and only
- * two are alive. The arithmetic per value is the same: (1 - d) * a + d * b in float, x before y. One
- * difference: where (h_out - 1) * ((h_in - 1) / (h_out - 1)) rounds below h_in - 1 (4 % of all pairs of
- * heights), Darknet's last row comes out almost black; here the last row always is the last source row. */
+ * Darknet fills a whole intermediate picture; here each source row goes across once, on demand, and
+ * only two are alive. The arithmetic per value is the same: (1 - d) * a + d * b in float, x before
+ * y. One difference: where (h_out - 1) * ((h_in - 1) / (h_out - 1)) rounds below h_in - 1 (4 % of
+ * all pairs of heights), Darknet's last row comes out almost black; here the last row always is the
+ * last source row. */
 #include "data/image.h"
 
 #include <assert.h>
@@ -21,12 +23,12 @@ struct taps {
 
 struct resampler {
     const struct image *image;
-    int w, h, c;     /* output; c = 3 or 1 */
-    float divisor;   /* 255 for the network, 1 for pictures */
+    int w, h, c;   /* output; c = 3 or 1 */
+    float divisor; /* 255 for the network, 1 for pictures */
     struct taps x, y;
-    float *source;   /* [w_in * c], one row */
-    float *rows[2];  /* [w * c]; source row i lives in rows[i & 1] */
-    int row_of[2];   /* which one is there, -1 for none */
+    float *source;  /* [w_in * c], one row */
+    float *rows[2]; /* [w * c]; source row i lives in rows[i & 1] */
+    int row_of[2];  /* which one is there, -1 for none */
     void *block;
 };
 
@@ -44,7 +46,8 @@ static void fill_taps(struct taps taps, int in, int out)
 
 static enum result resampler_open(struct resampler *r, struct error *err)
 {
-    /* One pixel more at each row's end: read with weight 0 by the last tap, written by the 4-wide lerp. */
+    /* One pixel more at each row's end: read with weight 0 by the last tap, written by the 4-wide
+     * lerp. */
     size_t source_floats = ((size_t)r->image->w + 2) * (size_t)r->c;
     size_t row_floats = ((size_t)r->w + 2) * (size_t)r->c;
     size_t taps = (size_t)r->w + (size_t)r->h;
@@ -98,7 +101,8 @@ static void across3(const float *restrict in, struct taps taps, int w, float *re
         float d = taps.part[x];
         float e = 1 - d;
         float *o = out + 3 * (size_t)x;
-        /* Four at once: one vector. The fourth is the next pixel's first, written again by its turn. */
+        /* Four at once: one vector. The fourth is the next pixel's first, written again by its
+         * turn. */
         float v0 = e * a[0] + d * a[3];
         float v1 = e * a[1] + d * a[4];
         float v2 = e * a[2] + d * a[5];
@@ -169,7 +173,8 @@ static struct image_fit make_fit(const struct image *image, bool letterbox, int 
     } else {
         fit.inner_w = (int)((long long)image->w * net_h / image->h);
     }
-    /* A picture thinner than a pixel of the input still gets one; the division in float may round up. */
+    /* A picture thinner than a pixel of the input still gets one; the division in float may round
+     * up. */
     fit.inner_w = fit.inner_w < 1 ? 1 : fit.inner_w > net_w ? net_w : fit.inner_w;
     fit.inner_h = fit.inner_h < 1 ? 1 : fit.inner_h > net_h ? net_h : fit.inner_h;
     fit.offset_x = (net_w - fit.inner_w) / 2;
@@ -201,11 +206,8 @@ enum result image_to_input(const struct image *image, bool letterbox, const stru
 {
     assert((input->c == 3 || input->c == 1) && n >= 0 && n < input->n);
     *fit = make_fit(image, letterbox, input->w, input->h);
-    struct resampler r = {.image = image,
-                          .w = fit->inner_w,
-                          .h = fit->inner_h,
-                          .c = input->c,
-                          .divisor = 255.0f};
+    struct resampler r = {
+        .image = image, .w = fit->inner_w, .h = fit->inner_h, .c = input->c, .divisor = 255.0f};
     TRY(resampler_open(&r, err));
     bool dense = input->stride == (size_t)input->c;
     float *row = NULL;

@@ -1,7 +1,8 @@
 #include "data/font.h"
 
 #if !__has_include(FONT_FILE)
-#error "font not found: install the package fonts-dejavu-core or build with make FONT=/path/to/font.ttf"
+#error                                                                                             \
+    "font not found: install the package fonts-dejavu-core or build with make FONT=/path/to/font.ttf"
 #else
 __asm__(".pushsection .rodata,\"a\",%progbits\n"
         ".balign 16\n"

@@ -1,4 +1,5 @@
-/* The TrueType font linked into the program: every byte of the file named by FONT in the Makefile. */
+/* The TrueType font linked into the program: every byte of the file named by FONT in the Makefile.
+ */
 #ifndef DATA_FONT_H
 #define DATA_FONT_H
 

@@ -103,7 +103,8 @@ static enum result check_pixels(const char *path, int64_t w, int64_t h, struct e
 
 /* ---- PNM (netpbm's pgm and ppm, binary) ----
  *
- * Not left to stb: 2.27 reads behind the end of 16-bit grey ones and takes the wrong byte of all. */
+ * Not left to stb: 2.27 reads behind the end of 16-bit grey ones and takes the wrong byte of all.
+ */
 
 struct pnm {
     const unsigned char *bytes;
@@ -186,8 +187,8 @@ static enum result decode_pnm(const char *path, const unsigned char *bytes, size
 
 /* ---- everything else: stb ---- */
 
-/* Fed through callbacks rather than from memory, because stb pads a file that ends early with zeros and
- * calls the grey rest a picture; here it shows that more was asked for than there is. */
+/* Fed through callbacks rather than from memory, because stb pads a file that ends early with zeros
+ * and calls the grey rest a picture; here it shows that more was asked for than there is. */
 struct source {
     const unsigned char *bytes;
     size_t size, at;
@@ -215,7 +216,7 @@ static void source_skip(void *user, int count)
 {
     struct source *s = user;
     if (count < 0) { /* stb gives back bytes it has read ahead */
-        size_t back = (size_t)-(int64_t)count;
+        size_t back = (size_t) - (int64_t)count;
         s->at -= back < s->at ? back : s->at;
         return;
     }
@@ -301,8 +302,8 @@ enum result image_read(const char *path, struct image *image, struct error *err)
 
 /* ---- writing ---- */
 
-/* stb hands over single bytes of a JPEG: gathered here, a locked fwrite per byte would cost more than
- * the transform. Errors stay in the stream until the commit. */
+/* stb hands over single bytes of a JPEG: gathered here, a locked fwrite per byte would cost more
+ * than the transform. Errors stay in the stream until the commit. */
 struct sink {
     FILE *stream;
     size_t used;

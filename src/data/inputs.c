@@ -1,5 +1,6 @@
-/* The stream is a small stack machine: arguments give lists, patterns or folders; a pattern's matches
- * give lists or folders; folders give folders. inputs_next asks the innermost one that is open. */
+/* The stream is a small stack machine: arguments give lists, patterns or folders; a pattern's
+ * matches give lists or folders; folders give folders. inputs_next asks the innermost one that is
+ * open. */
 #include "data/inputs.h"
 
 #include <dirent.h>
@@ -72,7 +73,7 @@ static bool is_list_name(const char *path)
 /* WebP and TIFF cannot be read, but are pictures: left out silently they would be missed. */
 static bool is_picture_name(const char *path)
 {
-    static const char *const endings[] = {"jpg", "jpeg", "jpe", "png", "bmp",  "gif", "tga", "psd",
+    static const char *const endings[] = {"jpg", "jpeg", "jpe", "png", "bmp",  "gif",  "tga", "psd",
                                           "pnm", "ppm",  "pgm", "tif", "tiff", "webp", NULL};
     return has_ending(path, endings);
 }
@@ -179,9 +180,8 @@ static int push_folder(struct inputs *in, struct error *err)
     if (is_ancestor(in, &info)) {
         return 0;
     }
-    struct level level = {.path_length = strlen(in->folder),
-                          .device = info.st_dev,
-                          .inode = info.st_ino};
+    struct level level = {
+        .path_length = strlen(in->folder), .device = info.st_dev, .inode = info.st_ino};
     if (mem_grow((void **)&in->levels, in->depth, &in->capacity, sizeof *in->levels, err) != OK ||
         list_folder(in->folder, &level, err) != OK) {
         level_free(&level);

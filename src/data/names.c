@@ -6,8 +6,8 @@
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024 };
 
-/* Cut the text at its line ends in place; returns the number of lines up to the last that is not empty.
- * *binary gets the line number of the first byte that is no text, 0 if there is none. */
+/* Cut the text at its line ends in place; returns the number of lines up to the last that is not
+ * empty. *binary gets the line number of the first byte that is no text, 0 if there is none. */
 static size_t split_lines(char *text, size_t size, int *binary)
 {
     size_t lines = 1;

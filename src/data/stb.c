@@ -1,5 +1,6 @@
-/* The one place where the stb libraries are compiled: decoders and encoders without stdio, all memory
- * from base/memory.h. image.c and draw.c include the same headers for the declarations only. */
+/* The one place where the stb libraries are compiled: decoders and encoders without stdio, all
+ * memory from base/memory.h. image.c and draw.c include the same headers for the declarations only.
+ */
 #include "data/stb.h"
 
 #include <limits.h>
@@ -16,7 +17,8 @@ bool stb_memory_refused(void)
     return was;
 }
 
-/* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb. */
+/* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb.
+ */
 static void *block_new(size_t bytes)
 {
     void *block = bytes <= INT_MAX ? mem_alloc_raw(bytes, 1) : NULL;
@@ -75,7 +77,8 @@ static void scratch_drop(const struct stb_scratch *scratch, void *block)
 #define STBTT_malloc(size, user) scratch_new(user, size)
 #define STBTT_free(block, user) scratch_drop(user, block)
 
-/* Foreign code: its warnings are not ours (distributions do not always install it as a system header). */
+/* Foreign code: its warnings are not ours (distributions do not always install it as a system
+ * header). */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"

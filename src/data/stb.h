@@ -9,9 +9,9 @@
  * missing or that of an older failure in some of these cases. */
 bool stb_memory_refused(void);
 
-/* Scratch memory for stb_truetype, handed in as stbtt_fontinfo.userdata: with it drawing a glyph does not
- * allocate (stb aborts where that fails). Reset `used` between glyphs. What does not fit (letters of
- * thousands of pixels) comes from the heap. */
+/* Scratch memory for stb_truetype, handed in as stbtt_fontinfo.userdata: with it drawing a glyph
+ * does not allocate (stb aborts where that fails). Reset `used` between glyphs. What does not fit
+ * (letters of thousands of pixels) comes from the heap. */
 struct stb_scratch {
     unsigned char *block;
     size_t size, used;

@@ -135,7 +135,8 @@ static void text_is_there(void)
     free(g.block);
     CHECK(draw_text_width(24, "") == 0);
     CHECK_NEAR(draw_text_width(48, "dog 0.98"), 2 * width, 0.1);
-    CHECK(draw_text_width(24, "AV") < draw_text_width(24, "A") + draw_text_width(24, "V")); /* kerned */
+    CHECK(draw_text_width(24, "AV") <
+          draw_text_width(24, "A") + draw_text_width(24, "V")); /* kerned */
     CHECK(draw_text_width(24, "iii") < draw_text_width(24, "mmm"));
 }
 
@@ -148,8 +149,8 @@ static void text_of_any_bytes(void)
         const char *text;
         int marks;
     } cases[] = {
-        {"\xff", 1},         {"\x80\x80", 2},      {"\xc3", 1},     {"\xe2\x82", 2},
-        {"\xf0\x9f\x98", 3}, {"\xc0\xaf", 2},      {"\xed\xa0\x80", 3}, {"\xf4\x90\x80\x80", 4},
+        {"\xff", 1},         {"\x80\x80", 2},     {"\xc3", 1},         {"\xe2\x82", 2},
+        {"\xf0\x9f\x98", 3}, {"\xc0\xaf", 2},     {"\xed\xa0\x80", 3}, {"\xf4\x90\x80\x80", 4},
         {"\xf8\x88\x80", 3}, {"\xe0\x80\x80", 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -199,9 +200,11 @@ static void detection_looks(void)
     CHECK(is_color(&g.image, 150, 199, c) && is_color(&g.image, 101, 98, c));
     CHECK(!is_color(&g.image, 150, 150, c));
     free(g.block);
-    /* a tab that would leave the picture is inside it instead: as much of its colour as elsewhere */
+    /* a tab that would leave the picture is inside it instead: as much of its colour as elsewhere
+     */
     static const float places[][4] = {
-        {150, 100, 250, 200}, {0, 0, 100, 100}, {300, 0, 400, 100}, {-40, -30, 60, 70}, {340, 200, 440, 300},
+        {150, 100, 250, 200}, {0, 0, 100, 100},     {300, 0, 400, 100},
+        {-40, -30, 60, 70},   {340, 200, 440, 300},
     };
     int first = 0;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -209,7 +212,8 @@ static void detection_looks(void)
         const float *p = places[i];
         draw_detection(&g.image, p[0], p[1], p[2], p[3], 3, "cat 0.50");
         int tab = 0;
-        for (int k = 0; k < 400 * 300; k++) { /* black ink included: only the frame's inside is not 0 */
+        for (int k = 0; k < 400 * 300;
+             k++) { /* black ink included: only the frame's inside is not 0 */
             tab += g.image.rgb[3 * k] != 0 || g.image.rgb[3 * k + 1] != 0;
         }
         tab = count_color(&g.image, c);
@@ -223,7 +227,8 @@ static void detection_looks(void)
 static void detection_anywhere(void)
 {
     static const int sizes[][2] = {{1, 1}, {20, 20}, {2, 300}, {300, 2}, {100, 80}, {333, 77}};
-    static const float values[] = {-1e30f, -INFINITY, NAN, -20, -0.4f, 0, 0.5f, 3, 17.2f, 99, 1e9f, INFINITY};
+    static const float values[] = {-1e30f, -INFINITY, NAN,   -20, -0.4f, 0,
+                                   0.5f,   3,         17.2f, 99,  1e9f,  INFINITY};
     int count = (int)(sizeof values / sizeof values[0]);
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         struct guarded g = make_guarded(sizes[s][0], sizes[s][1], 90);

@@ -1,4 +1,5 @@
-/* Pictures: reading (against stb itself), broken files, writing, and the way into the network's input. */
+/* Pictures: reading (against stb itself), broken files, writing, and the way into the network's
+ * input. */
 #include "data/image.h"
 
 #include <stdint.h>
@@ -14,14 +15,26 @@
 static struct error err;
 static char folder[] = "/tmp/test_image_XXXXXX";
 
+static void remove_folder(void)
+{
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command) != 0) {
+        perror(folder);
+    }
+}
+
+/* A path in a folder of this run's own, made for the first that asks. */
 static const char *in_folder(const char *name)
 {
     static char path[4096];
     static bool made;
-    if (!made && !mkdtemp(folder)) {
-        perror(folder);
+    if (!made) {
+        made = true;
+        if (!mkdtemp(folder) || atexit(remove_folder) != 0) {
+            perror(folder);
+        }
     }
-    made = true;
     path_join(path, sizeof path, folder, name);
     return path;
 }
@@ -87,7 +100,8 @@ static void put_chunk(struct bytes *b, const char *name, const void *data, size_
 }
 
 /* A PNG with one stored deflate block; rows include their filter byte. */
-static struct bytes make_png(uint32_t w, uint32_t h, int depth, int type, const void *rows, size_t size)
+static struct bytes make_png(uint32_t w, uint32_t h, int depth, int type, const void *rows,
+                             size_t size)
 {
     struct bytes b = {.size = 0};
     struct bytes part = {.size = 0};
@@ -101,8 +115,8 @@ static struct bytes make_png(uint32_t w, uint32_t h, int depth, int type, const 
         put_chunk(&b, "PLTE", "\x0a\x14\x1e\xc8\xd2\xdc", 6);
     }
     part.size = 0;
-    unsigned char head[7] = {0x78, 0x01, 0x01, size & 255, size >> 8 & 255, ~size & 255,
-                             ~size >> 8 & 255};
+    unsigned char head[7] = {
+        0x78, 0x01, 0x01, size & 255, size >> 8 & 255, ~size & 255, ~size >> 8 & 255};
     put(&part, head, 7);
     put(&part, rows, size);
     uint32_t one = 1;
@@ -166,8 +180,9 @@ static void pnm_kinds(void)
 
 static void gif_first_frame(void)
 {
-    static const unsigned char gif[] = "GIF89a\x01\0\x01\0\x80\0\0\xff\x80\x40\0\0\0!\xf9\x04\0\0\0\0\0,"
-                                       "\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
+    static const unsigned char gif[] =
+        "GIF89a\x01\0\x01\0\x80\0\0\xff\x80\x40\0\0\0!\xf9\x04\0\0\0\0\0,"
+        "\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
     struct bytes b = {.size = 0};
     put(&b, gif, sizeof gif - 1);
     CHECK(decodes_to(&b, 1, 1, (const unsigned char *)"\xff\x80\x40"));
@@ -189,7 +204,8 @@ static void same_as_stb(void)
         size_t size;
         CHECK_OK(file_read(path, 1 << 30, &bytes, &size, &err));
         int w, h, c;
-        unsigned char *rgb = stbi_load_from_memory((unsigned char *)bytes, (int)size, &w, &h, &c, 3);
+        unsigned char *rgb =
+            stbi_load_from_memory((unsigned char *)bytes, (int)size, &w, &h, &c, 3);
         struct image want = {w, h, rgb};
         CHECK(rgb && same_image(&image, &want));
         mem_free(bytes);
@@ -247,7 +263,10 @@ static void broken_files(void)
         {"huge.ppm", "P6 99999999999999999999 1 255 abc", 33, "broken PNM"},
         {"photo.webp", "RIFF\x10\0\0\0WEBPVP8 ", 16, "WebP is not supported"},
         {"scan.tif", "II*\0\x08\0\0\0", 8, "TIFF is not supported"},
-        {"phone.heic", "\0\0\0\x18""ftypheic", 12, "not supported"},
+        {"phone.heic",
+         "\0\0\0\x18"
+         "ftypheic",
+         12, "not supported"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *path = in_folder(cases[i].name);
@@ -270,7 +289,8 @@ static void broken_files(void)
     }
 }
 
-/* Whatever the kind, a file cut anywhere is an error, and the whole file is none, also with junk behind. */
+/* Whatever the kind, a file cut anywhere is an error, and the whole file is none, also with junk
+ * behind. */
 static void truncated_files(void)
 {
     static const char *const names[] = {"cut.jpg", "cut.png", "cut.bmp", "cut.tga"};
@@ -400,7 +420,8 @@ static void sizes_are_checked(void)
 
 /* ---- to the network's input ---- */
 
-/* Darknet's resize_image after darknet-spec 4.3: a whole picture across, then down; planar, in float. */
+/* Darknet's resize_image after darknet-spec 4.3: a whole picture across, then down; planar, in
+ * float. */
 static void darknet_resize(const struct image *in, int k, int w, int h, float *out)
 {
     float *part = malloc(sizeof *part * (size_t)w * (size_t)in->h);
@@ -416,8 +437,8 @@ static void darknet_resize(const struct image *in, int k, int w, int h, float *o
             float sx = (float)x * scale_x;
             int at = (int)sx;
             float d = sx - (float)at;
-            part[y * w + x] = (1 - d) * (float)(row[at * 3] / 255.0) +
-                              d * (float)(row[at * 3 + 3] / 255.0);
+            part[y * w + x] =
+                (1 - d) * (float)(row[at * 3] / 255.0) + d * (float)(row[at * 3 + 3] / 255.0);
         }
     }
     for (int y = 0; y < h; y++) {
@@ -432,7 +453,8 @@ static void darknet_resize(const struct image *in, int k, int w, int h, float *o
     free(part);
 }
 
-static const int sizes[][4] = { /* picture w, h, input w, h */
+static const int sizes[][4] = {
+    /* picture w, h, input w, h */
     {7, 5, 13, 11}, {64, 48, 32, 32}, {33, 57, 33, 57}, {100, 3, 16, 64}, {1, 1, 8, 8},
     {1, 9, 4, 4},   {9, 1, 4, 4},     {50, 40, 1, 1},   {5, 5, 1, 7},     {773, 512, 416, 416},
 };
@@ -454,8 +476,8 @@ static void stretch_is_darknets(void)
         for (int k = 0; k < 3; k++) {
             darknet_resize(&image, k, w, h, want);
             for (int i = 0; i < w * h; i++) {
-                CHECK_MSG(data[i * 3 + k] == want[i], "size %zu value %d,%d: %.9g not %.9g", s, i, k,
-                          (double)data[i * 3 + k], (double)want[i]);
+                CHECK_MSG(data[i * 3 + k] == want[i], "size %zu value %d,%d: %.9g not %.9g", s, i,
+                          k, (double)data[i * 3 + k], (double)want[i]);
             }
         }
         free(want);
@@ -484,7 +506,8 @@ static double position(int i, int in, int out)
     return out > 1 ? (double)i * (in - 1) / (out - 1) : in - 1;
 }
 
-/* Any channels, strides, letterbox: against bilinear sampling in double; neighbours stay untouched. */
+/* Any channels, strides, letterbox: against bilinear sampling in double; neighbours stay untouched.
+ */
 static void fit_is_bilinear(void)
 {
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 4; s++) {
@@ -523,7 +546,8 @@ static void fit_is_bilinear(void)
                 CHECK_NEAR(data[i], sample(&image, sx, sy, k) / 255, 2e-4);
             } else {
                 double grey = (77 * sample(&image, sx, sy, 0) + 150 * sample(&image, sx, sy, 1) +
-                               29 * sample(&image, sx, sy, 2)) / 256 / 255;
+                               29 * sample(&image, sx, sy, 2)) /
+                              256 / 255;
                 CHECK_NEAR(data[i], grey, 1.0 / 255 + 2e-4); /* luma is cut to a whole number */
             }
         }
@@ -586,14 +610,6 @@ static void resize_pictures(void)
     image_free(&image);
 }
 
-static void remove_folder(void)
-{
-    char command[4096];
-    in_folder("");
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    CHECK(system(command) == 0);
-}
-
 static const struct test_case cases[] = {
     {"png_kinds", png_kinds},
     {"pnm_kinds", pnm_kinds},
@@ -609,6 +625,5 @@ static const struct test_case cases[] = {
     {"fit_is_bilinear", fit_is_bilinear},
     {"letterbox_geometry", letterbox_geometry},
     {"resize_pictures", resize_pictures},
-    {"remove_folder", remove_folder},
 };
 TEST_MAIN(cases)

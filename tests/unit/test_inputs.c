@@ -24,20 +24,39 @@ static void touch(const char *name)
     put_text(name, "x", 1);
 }
 
-/* All tests work in this folder. */
-static void make_tree(void)
+static void remove_tree(void)
 {
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (chdir("/") != 0 || system(command) != 0) {
+        perror(folder);
+    }
+}
+
+/* All tests work in this folder; the first that runs makes it. */
+static void enter_tree(void)
+{
+    static bool made;
+    if (made) {
+        return;
+    }
+    made = true;
     CHECK(mkdtemp(folder) && chdir(folder) == 0);
+    atexit(remove_tree);
     CHECK_OK(dir_make("photos/b.jpg/deep", &err)); /* a folder named like a picture */
     CHECK_OK(dir_make("photos/.hidden", &err));
     CHECK_OK(dir_make("photos/a", &err));
     CHECK_OK(dir_make("photos/empty", &err));
     CHECK_OK(dir_make("lists/sub", &err));
     static const char *const files[] = {
-        "photos/c.jpg",     "photos/B.PNG",          "photos/a.jpeg",     "photos/a/1.bmp",
-        "photos/a/10.bmp",  "photos/a/2.bmp",        "photos/notes.txt",  "photos/.h.jpg",
-        "photos/noext",     "photos/.hidden/x.jpg",  "photos/data.tar",   "photos/b.jpg/deep/z.ppm",
-        "photos/\xc3\xbc.jpg", "lists/sub/in list.jpg", "lists/own.jpg",  "own.jpg",
+        "photos/c.jpg",        "photos/B.PNG",
+        "photos/a.jpeg",       "photos/a/1.bmp",
+        "photos/a/10.bmp",     "photos/a/2.bmp",
+        "photos/notes.txt",    "photos/.h.jpg",
+        "photos/noext",        "photos/.hidden/x.jpg",
+        "photos/data.tar",     "photos/b.jpg/deep/z.ppm",
+        "photos/\xc3\xbc.jpg", "lists/sub/in list.jpg",
+        "lists/own.jpg",       "own.jpg",
         "we[i]rd*.jpg",
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -65,7 +84,8 @@ static char *stream(const char *const *args, size_t count)
         if (got < 0) {
             snprintf(out + used, size - used, "!%s\n", err.text);
         } else {
-            snprintf(out + used, size - used, "%s>%s@%s\n", item->path, item->relative, item->origin);
+            snprintf(out + used, size - used, "%s>%s@%s\n", item->path, item->relative,
+                     item->origin);
         }
     }
     bool stays_at_end = inputs_next(in, item, &err) == 0;
@@ -90,6 +110,7 @@ static bool gives(const char *arg, const char *want)
 
 static void folders(void)
 {
+    enter_tree();
     CHECK(gives("photos", "photos/B.PNG>B.PNG@\n"
                           "photos/a/1.bmp>a/1.bmp@\n"
                           "photos/a/10.bmp>a/10.bmp@\n"
@@ -115,6 +136,7 @@ static void folders(void)
 
 static void files_and_patterns(void)
 {
+    enter_tree();
     CHECK(gives("photos/c.jpg", "photos/c.jpg>c.jpg@\n"));
     CHECK(gives("photos/data.tar", "photos/data.tar>data.tar@\n")); /* named: an item of any kind */
     CHECK(gives("missing.jpg", "missing.jpg>missing.jpg@\n"));
@@ -138,13 +160,14 @@ static void files_and_patterns(void)
 
 static void lists(void)
 {
-    static const char text[] = "\xef\xbb\xbfown.jpg\r\n"      /* here and beside the list: here */
+    enter_tree();
+    static const char text[] = "\xef\xbb\xbfown.jpg\r\n" /* here and beside the list: here */
                                "\n  \t\r\n"
-                               "sub/in list.jpg\n"            /* only beside the list */
-                               " sub/in list.jpg \t\n"        /* blanks by accident */
+                               "sub/in list.jpg\n"     /* only beside the list */
+                               " sub/in list.jpg \t\n" /* blanks by accident */
                                "#1.jpg\n"
                                "nowhere/at all.jpg\r\n"
-                               "/absolute.png";               /* no line end */
+                               "/absolute.png"; /* no line end */
     put_text("lists/l.txt", text, sizeof text - 1);
     CHECK(gives("lists/l.txt", "own.jpg>own.jpg@lists/l.txt:1\n"
                                "lists/sub/in list.jpg>in list.jpg@lists/l.txt:4\n"
@@ -165,18 +188,18 @@ static void lists(void)
 
 static void unusable_lines(void)
 {
+    enter_tree();
     char *text = calloc(1, 3 << 20);
     memset(text, 'x', 5000);
     size_t size = 5000;
     size += (size_t)sprintf(text + size, "\nown.jpg\nbell\a.jpg\n");
     memcpy(text + size, "nul\0.jpg\nown.jpg\n", 17);
     put_text("lists/long.txt", text, size + 17);
-    CHECK(gives("lists/long.txt",
-                "!lists/long.txt:1: a line of over 4095 bytes is no path\n"
-                "own.jpg>own.jpg@lists/long.txt:2\n"
-                "!lists/long.txt:3: control characters in a path\n"
-                "!lists/long.txt:4: control characters in a path\n"
-                "own.jpg>own.jpg@lists/long.txt:5\n"));
+    CHECK(gives("lists/long.txt", "!lists/long.txt:1: a line of over 4095 bytes is no path\n"
+                                  "own.jpg>own.jpg@lists/long.txt:2\n"
+                                  "!lists/long.txt:3: control characters in a path\n"
+                                  "!lists/long.txt:4: control characters in a path\n"
+                                  "own.jpg>own.jpg@lists/long.txt:5\n"));
     unsigned state = 1;
     for (size_t i = 0; i < 1 << 20; i++) {
         text[i] = (char)(int)(128 * test_noise(&state));
@@ -200,6 +223,7 @@ static void unusable_lines(void)
 
 static void from_stdin(void)
 {
+    enter_tree();
     put_text("stdin.data", "photos/c.jpg\nown.jpg\r\n", 22);
     CHECK(freopen("stdin.data", "rb", stdin));
     CHECK(gives("-", "photos/c.jpg>c.jpg@stdin:1\nown.jpg>own.jpg@stdin:2\n"));
@@ -208,6 +232,7 @@ static void from_stdin(void)
 
 static void unreadable(void)
 {
+    enter_tree();
     if (getuid() == 0) {
         SKIP("root reads everything");
     }
@@ -223,7 +248,8 @@ static void unreadable(void)
 
 static void out_of_memory(void)
 {
-    const char *args[] = {"photos", "photos/*.jpg", "lists/l.txt"};
+    enter_tree();
+    const char *args[] = {"photos", "photos/*.jpg", "own.jpg"};
     struct input_item *item = malloc(sizeof *item);
     int ends = 0;
     for (long k = 0; k < 200; k++) {
@@ -249,6 +275,7 @@ static void out_of_memory(void)
 
 static void names(void)
 {
+    enter_tree();
     static const char text[] = "\xef\xbb\xbfperson\r\n  traffic light\t\n\nd\xc3\xb6g\n\n \r\n";
     put_text("a.names", text, sizeof text - 1);
     char **list;
@@ -277,16 +304,7 @@ static void names(void)
     mem_fail_after(-1);
 }
 
-static void remove_tree(void)
-{
-    char command[4096];
-    CHECK(chdir("/") == 0);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    CHECK(system(command) == 0);
-}
-
 static const struct test_case cases[] = {
-    {"make_tree", make_tree},
     {"folders", folders},
     {"files_and_patterns", files_and_patterns},
     {"lists", lists},
@@ -295,6 +313,5 @@ static const struct test_case cases[] = {
     {"unreadable", unreadable},
     {"out_of_memory", out_of_memory},
     {"names", names},
-    {"remove_tree", remove_tree},
 };
 TEST_MAIN(cases)
