@@ -234,6 +234,16 @@ static int source_at_end(void *user)
     return s->at >= s->size;
 }
 
+/* stb's words for it. Where it gives none, those of its last attempt to see another kind in the
+ * file are still there. */
+static const char *failure_reason(const struct kind *kind)
+{
+    const char *reason = stbi_failure_reason();
+    bool stale = !reason || strcmp(reason, "unknown image type") == 0 ||
+                 (strcmp(reason, "bad png sig") == 0 && strcmp(kind->name, "PNG") != 0);
+    return stale ? "damaged" : reason;
+}
+
 static enum result decode_stb(const char *path, const unsigned char *bytes, size_t size,
                               struct image *image, struct error *err)
 {
@@ -261,8 +271,7 @@ static enum result decode_stb(const char *path, const unsigned char *bytes, size
     if (source.ended_early) {
         return broken(path, kind, "the file ends too early (truncated?)", err);
     }
-    const char *reason = stbi_failure_reason();
-    return broken(path, kind, rgb || !reason ? "no pixels" : reason, err);
+    return broken(path, kind, failure_reason(kind), err);
 }
 
 enum result image_decode(const char *path, const unsigned char *bytes, size_t size,

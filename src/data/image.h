@@ -17,7 +17,9 @@ struct image {
 enum { IMAGE_MAX_PIXELS = 256 * 1024 * 1024 };
 
 /* By content (JPEG, PNG, BMP, GIF first frame, TGA, PSD, PNM); grey, alpha (dropped, as Darknet), palette and 16-bit
- * become 8-bit RGB. ERR_IO / ERR_FORMAT with the path and the reason. Thread-safe. */
+ * become 8-bit RGB, the values being those of stbi_load(..., 3). ERR_IO / ERR_FORMAT with the path and the
+ * reason; a file that ends before its picture (a JPEG without its end mark, too) is an error, although stb
+ * and so Darknet fill the rest with grey. Thread-safe. */
 NODISCARD enum result image_read(const char *path, struct image *image, struct error *err);
 NODISCARD enum result image_decode(const char *path, const unsigned char *bytes, size_t size,
                                    struct image *image, struct error *err);
@@ -35,7 +37,9 @@ struct image_fit {
 
 /* Fit into image `n` of the channels-last input tensor (c = 3 or 1), values v / 255 in [0, 1], bilinear
  * with aligned corners as Darknet: source x = x * (w_in - 1) / (w_out - 1), horizontal pass first.
- * letterbox keeps the aspect ratio on grey 0.5 (darknet-spec 4.3). Thread-safe; serial. ERR_MEMORY only. */
+ * letterbox keeps the aspect ratio on grey 0.5 (darknet-spec 4.3). One channel is stb's luma,
+ * (77 r + 150 g + 29 b) >> 8. Channels beyond c up to the stride stay untouched. Thread-safe; serial.
+ * ERR_MEMORY only. */
 NODISCARD enum result image_to_input(const struct image *image, bool letterbox,
                                      const struct tensor *input, int n, struct image_fit *fit,
                                      struct error *err);

@@ -59,7 +59,6 @@ static void scratch_drop(const struct stb_scratch *scratch, void *block)
 #define STBI_NO_HDR
 #define STBI_NO_PIC
 #define STBI_NO_PNM
-#define STBI_FAILURE_USERMSG
 #define STBI_MALLOC(size) block_new(size)
 #define STBI_REALLOC(block, size) block_resize(block, size)
 #define STBI_FREE(block) mem_free(block)
