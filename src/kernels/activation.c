@@ -147,3 +147,89 @@ double activation_value(enum activation act, double x)
         return (double)NAN; /* the per-pixel kinds are no function of one value */
     }
 }
+
+/* logistic(x) (1 - logistic(x)) without cancellation. */
+static double logistic_slope(double x)
+{
+    double t = exp(-fabs(x));
+    return t / ((1 + t) * (1 + t));
+}
+
+/* With n = e^x (e^x + 2): the derivative of x n / (n + 2), which is 1 in double from 40 on. */
+static double mish_slope(double x)
+{
+    double bounded = above_minus_infinity(x > 40 ? 40 : x);
+    double e = exp(bounded);
+    double n = e * (e + 2);
+    return n / (n + 2) + bounded * (4 * e * (e + 1) / ((n + 2) * (n + 2)));
+}
+
+static double swish_slope(double x)
+{
+    double bounded = above_minus_infinity(x > 1000 ? 1000 : x);
+    return logistic(bounded) + bounded * logistic_slope(bounded);
+}
+
+/* The inner function a(x) is of third degree: beyond 100 its tanh is +-1 for good. */
+static double gelu_slope(double x)
+{
+    if (fabs(x) > 100) {
+        return x > 0 ? 1 : 0;
+    }
+    double inner = 0.797885 * x + 0.035677 * x * x * x;
+    double slope = 0.797885 + 3 * 0.035677 * x * x;
+    return 0.5 * (1 + tanh(inner)) + 0.5 * x * 4 * logistic_slope(2 * inner) * slope;
+}
+
+static double stair_slope(double x)
+{
+    double whole = floor(x);
+    return fmod(whole, 2) == 0 || x == whole ? 0 : 1;
+}
+
+double activation_derivative(enum activation act, double x)
+{
+    switch (act) {
+    case ACT_LINEAR:
+        return 1;
+    case ACT_LEAKY:
+    case ACT_REVLEAKY:
+        return x > 0 ? 1 : 0.1;
+    case ACT_RELU:
+        return x > 0 ? 1 : 0;
+    case ACT_RELU6:
+        return x > 0 && x < 6 ? 1 : 0;
+    case ACT_LOGISTIC:
+        return logistic_slope(x);
+    case ACT_MISH:
+        return mish_slope(x);
+    case ACT_SWISH:
+        return swish_slope(x);
+    case ACT_HARD_MISH:
+        return x > 0 ? 1 : x > -2 ? x + 1 : 0;
+    case ACT_LOGGY:
+        return 2 * logistic_slope(x);
+    case ACT_RAMP:
+        return x > 0 ? 1.1 : 0.1;
+    case ACT_RELIE:
+        return x > 0 ? 1 : 0.01;
+    case ACT_ELU:
+        return x >= 0 ? 1 : exp(x);
+    case ACT_SELU:
+        return 1.0507 * (x >= 0 ? 1 : 1.6732 * exp(x));
+    case ACT_GELU:
+        return gelu_slope(x);
+    case ACT_TANH:
+        return 4 * logistic_slope(2 * x);
+    case ACT_HARDTAN:
+        return x > -1 && x < 1 ? 1 : 0;
+    case ACT_LHTAN:
+        return x > 0 && x < 1 ? 1 : 0.001;
+    case ACT_PLSE:
+        return x < -4 || x > 4 ? 0.01 : 0.125;
+    case ACT_STAIR:
+        return stair_slope(x);
+    default:
+        return (double)NAN; /* the per-pixel kinds are no function of one value */
+    }
+}

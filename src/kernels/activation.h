@@ -45,4 +45,10 @@ const char *activation_name(enum activation act);
 /* f(x) in double, the reference for every vectorised version (element-wise kinds only). */
 double activation_value(enum activation act, double x);
 
+/* f'(x) in double (element-wise kinds only). At the kinks of piecewise linear kinds it is the slope that
+ * Darknet takes: of the left side for leaky, revleaky, relu, ramp and relie at 0 and relu6 and hardtan at
+ * their lower bound, the outer one (0, 0, 0.001) for relu6 and hardtan at the upper bound and lhtan at
+ * both, the inner one (0.125) for plse; stair is flat at whole numbers. */
+double activation_derivative(enum activation act, double x);
+
 #endif

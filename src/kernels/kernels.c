@@ -72,14 +72,17 @@ static const struct kernels *table_fill(enum isa isa)
     struct kernels table = {.isa = ISA_NAMES[isa]};
     ops_install_scalar(&table.ops);
     conv_install_scalar(&table.conv);
+    train_install_scalar(&table.train);
 #if HAVE_X86_KERNELS
     if (isa >= ISA_AVX2) {
         ops_install_avx2(&table.ops);
         conv_install_avx2(&table.conv);
+        train_install_avx2(&table.train);
     }
     if (isa >= ISA_AVX512) {
         ops_install_avx512(&table.ops);
         conv_install_avx512(&table.conv);
+        train_install_avx512(&table.train);
     }
 #endif
     tables[isa] = table;

@@ -1,25 +1,31 @@
-/* The kernel table itself: private to kernels/, its tests and the bench. Each slot's contract stands in
- * slots_ops.h (element-wise, pooling) and slots_conv.h (register tile, transforms). */
+/* The kernel table itself: private to kernels/, its tests and the bench. Each slot's contract stands
+ * in slots_ops.h (element-wise, pooling), slots_conv.h (register tile, transforms) and slots_train.h
+ * (gradients, optimisers). */
 #ifndef KERNELS_SLOTS_H
 #define KERNELS_SLOTS_H
 
 #include "kernels/slots_conv.h"
 #include "kernels/slots_ops.h"
+#include "kernels/slots_train.h"
 
 struct kernels {
     const char *isa;
     struct op_slots ops;
     struct conv_slots conv;
+    struct train_slots train;
 };
 
 /* Scalar fills every slot; the others override what they do better. */
 void ops_install_scalar(struct op_slots *slots);
 void conv_install_scalar(struct conv_slots *slots);
+void train_install_scalar(struct train_slots *slots);
 #if HAVE_X86_KERNELS
 void ops_install_avx2(struct op_slots *slots);
 void conv_install_avx2(struct conv_slots *slots);
+void train_install_avx2(struct train_slots *slots);
 void ops_install_avx512(struct op_slots *slots);
 void conv_install_avx512(struct conv_slots *slots);
+void train_install_avx512(struct train_slots *slots);
 #endif
 
 #endif

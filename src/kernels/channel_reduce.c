@@ -1,0 +1,173 @@
+/* Sums per channel. The pixels are cut into chunks by the shape alone; every chunk has its own
+ * double sums in the scratch, which are added in the chunks' order. */
+#include "base/parallel.h"
+#include "kernels/backward_private.h"
+
+/* At least GRAIN floats a chunk, at most CHUNKS chunks; a chunk is walked in blocks of BLOCK floats
+ * that stay in a core's L1 between the operations on them. */
+enum { GRAIN = 16 * 1024, CHUNKS = 128, BLOCK = 4 * 1024 };
+
+struct reduce_job {
+    const struct kernels *kern;
+    struct tensor a, b, out;
+    const struct conv_epilogue *epilogue; /* NULL: b is du already */
+    const float *center;                  /* shift or mean */
+    double *sums;                         /* [chunks][2][padded] */
+    size_t pixels, channels, padded;
+    size_t chunk_pixels, chunks;
+    void (*run)(const struct reduce_job *job, const struct op_block *block, double *sums);
+};
+
+static size_t round_up(size_t value, size_t multiple)
+{
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+static void chunks_cut(struct reduce_job *job, size_t pixels, size_t channels)
+{
+    size_t least = 1 + (GRAIN - 1) / (channels > 0 ? channels : 1);
+    size_t even = (pixels + CHUNKS - 1) / CHUNKS;
+    job->pixels = pixels;
+    job->channels = channels;
+    job->padded = round_up(channels, SUM_PAD);
+    job->chunk_pixels = even > least ? even : least;
+    job->chunks = (pixels + job->chunk_pixels - 1) / job->chunk_pixels;
+}
+
+size_t op_channel_scratch_bytes(size_t pixels, size_t channels)
+{
+    struct reduce_job job;
+    chunks_cut(&job, pixels, channels);
+    size_t chunks = job.chunks > 0 ? job.chunks : 1;
+    return chunks * 2 * job.padded * sizeof(double);
+}
+
+static void reduce_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct reduce_job *job = ctx;
+    size_t first = item * job->chunk_pixels;
+    size_t end = first + job->chunk_pixels < job->pixels ? first + job->chunk_pixels : job->pixels;
+    size_t step = 1 + (BLOCK - 1) / job->channels;
+    double *sums = job->sums + item * 2 * job->padded;
+    for (size_t i = 0; i < 2 * job->padded; i++) {
+        sums[i] = 0;
+    }
+    for (size_t pixel = first; pixel < end; pixel += step) {
+        struct op_block block = {
+            .a_stride = job->a.stride,
+            .b_stride = job->b.stride,
+            .out_stride = job->out.stride,
+            .pixels = end - pixel < step ? end - pixel : step,
+            .channels = job->channels,
+        };
+        block.a = job->a.data ? job->a.data + pixel * job->a.stride : NULL;
+        block.b = job->b.data ? job->b.data + pixel * job->b.stride : NULL;
+        block.out = job->out.data ? job->out.data + pixel * job->out.stride : NULL;
+        job->run(job, &block, sums);
+    }
+}
+
+/* Afterwards the totals stand in the first chunk's place, also where there are no pixels. */
+static void reduce_job_run(struct reduce_job *job, const struct tensor *shape, void *scratch)
+{
+    chunks_cut(job, tensor_pixels(shape), (size_t)shape->c);
+    job->sums = scratch;
+    if (job->chunks == 0) {
+        for (size_t i = 0; i < 2 * job->padded; i++) {
+            job->sums[i] = 0;
+        }
+        return;
+    }
+    parallel_for(job->chunks, reduce_item, job);
+    for (size_t chunk = 1; chunk < job->chunks; chunk++) {
+        const double *sums = job->sums + chunk * 2 * job->padded;
+        for (size_t i = 0; i < 2 * job->padded; i++) {
+            job->sums[i] += sums[i];
+        }
+    }
+}
+
+static void run_moments(const struct reduce_job *job, const struct op_block *block, double *sums)
+{
+    job->kern->train.moments(block, job->center, sums, sums + job->padded);
+}
+
+/* Around the shift s: mean = s + E[z - s], variance = E[(z - s)^2] - E[z - s]^2. */
+void op_channel_moments(const struct kernels *kern, const struct tensor *z, float *mean,
+                        float *variance, void *scratch)
+{
+    struct reduce_job job = {.kern = kern, .a = *z, .center = z->data, .run = run_moments};
+    reduce_job_run(&job, z, scratch);
+    for (size_t c = 0; c < job.channels; c++) {
+        double shift = job.pixels > 0 ? (double)z->data[c] : 0;
+        double count = job.pixels > 0 ? (double)job.pixels : 1;
+        double offset = job.sums[c] / count;
+        double spread = job.sums[job.padded + c] / count - offset * offset;
+        mean[c] = (float)(shift + offset);
+        variance[c] = (float)(spread < 0 ? 0 : spread);
+    }
+}
+
+static void run_sum(const struct reduce_job *job, const struct op_block *block, double *sums)
+{
+    job->kern->train.sum(block, sums);
+}
+
+void op_channel_sum(const struct kernels *kern, const struct tensor *t, float *sum, void *scratch)
+{
+    struct reduce_job job = {.kern = kern, .a = *t, .run = run_sum};
+    reduce_job_run(&job, t, scratch);
+    for (size_t c = 0; c < job.channels; c++) {
+        sum[c] = (float)((double)sum[c] + job.sums[c]);
+    }
+}
+
+/* The gradient of the block first, where it is wanted; then its sums, while it is in the cache. */
+static void run_reduce(const struct reduce_job *job, const struct op_block *block, double *sums)
+{
+    struct op_block du = *block;
+    if (job->epilogue) {
+        block_activate_backward(job->kern, job->epilogue, block);
+        du.b = block->out;
+        du.b_stride = block->out_stride;
+    }
+    if (job->center) {
+        job->kern->train.reduce(&du, job->center, sums, sums + job->padded);
+    } else {
+        du.a = du.b;
+        du.a_stride = du.b_stride;
+        job->kern->train.sum(&du, sums);
+    }
+}
+
+static void bn_reduce(struct reduce_job *job, const struct channel_reduction *r)
+{
+    job->run = run_reduce;
+    job->center = r->sum_du_xhat ? r->mean : NULL;
+    reduce_job_run(job, &job->b, r->scratch);
+    for (size_t c = 0; c < job->channels; c++) {
+        r->sum_du[c] = (float)job->sums[c];
+        if (r->sum_du_xhat) {
+            r->sum_du_xhat[c] = (float)(job->sums[job->padded + c] * (double)r->inv_std[c]);
+        }
+    }
+}
+
+void op_bn_reduce(const struct kernels *kern, const struct tensor *z, const struct tensor *du,
+                  const struct channel_reduction *r)
+{
+    struct reduce_job job = {.kern = kern, .a = *z, .b = *du};
+    bn_reduce(&job, r);
+}
+
+void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *f,
+                        const struct tensor *z, const struct tensor *dout, const struct tensor *du,
+                        const struct channel_reduction *r)
+{
+    struct reduce_job job = {.kern = kern, .a = *z, .b = *dout, .out = *du, .epilogue = f};
+    if (f->act == ACT_LINEAR && dout->data == du->data) {
+        job.epilogue = NULL;
+    }
+    bn_reduce(&job, r);
+}

@@ -1,0 +1,399 @@
+/* The slots of slots_train.h, written once over a vector type. Included by the three *_train.c
+ * after they define `vec`, VEC_WIDTH and, with the meaning of their names, vec_set(x), vec_load(p),
+ * vec_load_part(p, count), vec_store(p, v), vec_store_part(p, v, count), vec_add, vec_sub, vec_mul,
+ * vec_div, vec_min, vec_max (b if one is NaN), vec_sqrt, vec_abs, vec_fma(a, b, c) = a * b + c,
+ * vec_exp(v) for -105 <= v <= 20, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no),
+ * vec_any_equal(a, b), and `wide`, a vector of VEC_WIDTH / 2 doubles, with wide_low(v),
+ * wide_high(v): the halves of a vec; wide_load(p), wide_store(p, w), wide_add, wide_sub,
+ * wide_fma(a, b, c). Everything is static: each ISA gets its own copy, compiled with its own flags.
+ */
+#ifndef KERNELS_TRAIN_TEMPLATE_H
+#define KERNELS_TRAIN_TEMPLATE_H
+
+#include <math.h>
+
+#include "kernels/backward.h"
+#include "kernels/slots_train.h"
+
+#define INLINED static inline __attribute__((always_inline))
+
+enum { HALF = VEC_WIDTH / 2 };
+
+/* The vector at `at` of a run of count floats has this many. */
+INLINED size_t part_of(size_t count, size_t at)
+{
+    size_t left = count - at;
+    return left < VEC_WIDTH ? left : VEC_WIDTH;
+}
+
+INLINED vec get(const float *p, size_t part)
+{
+    return part == VEC_WIDTH ? vec_load(p) : vec_load_part(p, part);
+}
+
+INLINED void put(float *p, vec v, size_t part)
+{
+    if (part == VEC_WIDTH) {
+        vec_store(p, v);
+    } else {
+        vec_store_part(p, v, part);
+    }
+}
+
+/* ---- activations ---- */
+
+/* s(1 - s) = t / (1 + t)^2 with t = e^-|x|: nothing cancels. */
+INLINED vec logistic_derivative(vec x, vec *logistic)
+{
+    vec one = vec_set(1.0f), zero = vec_set(0.0f);
+    vec t = vec_exp(vec_max(vec_set(-105.0f), vec_sub(zero, vec_abs(x))));
+    vec r = vec_div(one, vec_add(one, t));
+    *logistic = vec_mul(vec_if_greater(zero, x, t, one), r);
+    return vec_mul(vec_mul(t, r), r);
+}
+
+/* s + x s(1 - s). Beyond +-128 the product is 0 in float; the bounds keep inf * 0 away. */
+INLINED vec swish_derivative(vec x)
+{
+    vec s, bounded = vec_max(vec_set(-128.0f), vec_min(vec_set(128.0f), x));
+    vec slope = logistic_derivative(x, &s);
+    return vec_fma(bounded, slope, s);
+}
+
+/* With n = e^x (e^x + 2) and r = 1 / (n + 2): f = x n r, f' = n r + 4 x e^x (e^x + 1) r^2, which is
+ * 1 in float from 20 on. */
+INLINED vec mish_derivative(vec x)
+{
+    vec one = vec_set(1.0f), two = vec_set(2.0f);
+    x = vec_min(vec_set(20.0f), vec_max(vec_set(-105.0f), x));
+    vec e = vec_exp(x);
+    vec n = vec_fma(e, e, vec_add(e, e));
+    vec r = vec_div(one, vec_add(n, two));
+    vec slope = vec_mul(vec_mul(vec_set(4.0f), vec_fma(e, e, e)), vec_mul(r, r));
+    return vec_fma(x, slope, vec_mul(n, r));
+}
+
+INLINED vec hard_mish_derivative(vec x)
+{
+    vec one = vec_set(1.0f), zero = vec_set(0.0f);
+    vec y = vec_if_greater(x, vec_set(-2.0f), vec_add(x, one), zero);
+    return vec_if_greater(x, zero, one, y);
+}
+
+INLINED vec derivative(vec x, const enum activation act)
+{
+    vec one = vec_set(1.0f), zero = vec_set(0.0f), unused;
+    switch (act) {
+    case ACT_LEAKY:
+        return vec_if_greater(x, zero, one, vec_set(0.1f));
+    case ACT_RELU:
+        return vec_if_greater(x, zero, one, zero);
+    case ACT_RELU6:
+        return vec_if_greater(x, zero, vec_if_greater(vec_set(6.0f), x, one, zero), zero);
+    case ACT_LOGISTIC:
+        return logistic_derivative(x, &unused);
+    case ACT_MISH:
+        return mish_derivative(x);
+    case ACT_SWISH:
+        return swish_derivative(x);
+    case ACT_HARD_MISH:
+        return hard_mish_derivative(x);
+    default:
+        return one;
+    }
+}
+
+INLINED void activate_backward_as(const struct op_block *block, const enum activation act,
+                                  const float *scale, const float *shift)
+{
+    for (size_t p = 0; p < block->pixels; p++) {
+        const float *a = block->a + p * block->a_stride;
+        const float *b = block->b + p * block->b_stride;
+        float *out = block->out + p * block->out_stride;
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            vec u = get(a + c, part);
+            if (scale) {
+                u = vec_fma(u, get(scale + c, part), get(shift + c, part));
+            }
+            put(out + c, vec_mul(get(b + c, part), derivative(u, act)), part);
+        }
+    }
+}
+
+static void activate_backward(const struct op_block *block, enum activation act, const float *scale,
+                              const float *shift)
+{
+    switch (act) {
+    case ACT_LEAKY:
+        activate_backward_as(block, ACT_LEAKY, scale, shift);
+        break;
+    case ACT_RELU:
+        activate_backward_as(block, ACT_RELU, scale, shift);
+        break;
+    case ACT_RELU6:
+        activate_backward_as(block, ACT_RELU6, scale, shift);
+        break;
+    case ACT_LOGISTIC:
+        activate_backward_as(block, ACT_LOGISTIC, scale, shift);
+        break;
+    case ACT_MISH:
+        activate_backward_as(block, ACT_MISH, scale, shift);
+        break;
+    case ACT_SWISH:
+        activate_backward_as(block, ACT_SWISH, scale, shift);
+        break;
+    case ACT_HARD_MISH:
+        activate_backward_as(block, ACT_HARD_MISH, scale, shift);
+        break;
+    default:
+        activate_backward_as(block, ACT_LINEAR, NULL, NULL);
+        break;
+    }
+}
+
+/* ---- sums per channel: one vector of channels at a time, down the pixels ---- */
+
+static void moments(const struct op_block *block, const float *shift, double *sum, double *squares)
+{
+    for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+        size_t part = part_of(block->channels, c);
+        const float *a = block->a + c;
+        vec origin = get(shift + c, part);
+        wide origin_low = wide_low(origin), origin_high = wide_high(origin);
+        wide s_low = wide_load(sum + c), s_high = wide_load(sum + c + HALF);
+        wide q_low = wide_load(squares + c), q_high = wide_load(squares + c + HALF);
+        for (size_t p = 0; p < block->pixels; p++) {
+            vec x = get(a, part);
+            wide low = wide_sub(wide_low(x), origin_low);
+            wide high = wide_sub(wide_high(x), origin_high);
+            s_low = wide_add(s_low, low);
+            s_high = wide_add(s_high, high);
+            q_low = wide_fma(low, low, q_low);
+            q_high = wide_fma(high, high, q_high);
+            a += block->a_stride;
+        }
+        wide_store(sum + c, s_low);
+        wide_store(sum + c + HALF, s_high);
+        wide_store(squares + c, q_low);
+        wide_store(squares + c + HALF, q_high);
+    }
+}
+
+static void sum(const struct op_block *block, double *total)
+{
+    for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+        size_t part = part_of(block->channels, c);
+        const float *a = block->a + c;
+        wide low = wide_load(total + c), high = wide_load(total + c + HALF);
+        for (size_t p = 0; p < block->pixels; p++) {
+            vec x = get(a, part);
+            low = wide_add(low, wide_low(x));
+            high = wide_add(high, wide_high(x));
+            a += block->a_stride;
+        }
+        wide_store(total + c, low);
+        wide_store(total + c + HALF, high);
+    }
+}
+
+static void reduce(const struct op_block *block, const float *mean, double *total, double *products)
+{
+    for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+        size_t part = part_of(block->channels, c);
+        const float *a = block->a + c, *b = block->b + c;
+        vec center = get(mean + c, part);
+        wide center_low = wide_low(center), center_high = wide_high(center);
+        wide s_low = wide_load(total + c), s_high = wide_load(total + c + HALF);
+        wide p_low = wide_load(products + c), p_high = wide_load(products + c + HALF);
+        for (size_t p = 0; p < block->pixels; p++) {
+            vec x = get(a, part), d = get(b, part);
+            wide low = wide_low(d), high = wide_high(d);
+            s_low = wide_add(s_low, low);
+            s_high = wide_add(s_high, high);
+            p_low = wide_fma(low, wide_sub(wide_low(x), center_low), p_low);
+            p_high = wide_fma(high, wide_sub(wide_high(x), center_high), p_high);
+            a += block->a_stride;
+            b += block->b_stride;
+        }
+        wide_store(total + c, s_low);
+        wide_store(total + c + HALF, s_high);
+        wide_store(products + c, p_low);
+        wide_store(products + c + HALF, p_high);
+    }
+}
+
+/* ---- element by element ---- */
+
+static void affine3(const struct op_block *block, const float *k0, const float *k1, const float *k2)
+{
+    for (size_t p = 0; p < block->pixels; p++) {
+        const float *a = block->a + p * block->a_stride;
+        const float *b = block->b + p * block->b_stride;
+        float *out = block->out + p * block->out_stride;
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            vec y = vec_fma(get(b + c, part), get(k1 + c, part), get(k2 + c, part));
+            put(out + c, vec_fma(get(a + c, part), get(k0 + c, part), y), part);
+        }
+    }
+}
+
+INLINED void accumulate_as(const struct op_block *block, float factor, const bool adds)
+{
+    vec factors = vec_set(factor);
+    for (size_t p = 0; p < block->pixels; p++) {
+        const float *a = block->a + p * block->a_stride;
+        float *out = block->out + p * block->out_stride;
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            vec x = get(a + c, part);
+            put(out + c, adds ? vec_fma(factors, x, get(out + c, part)) : vec_mul(factors, x),
+                part);
+        }
+    }
+}
+
+static void accumulate(const struct op_block *block, float factor, bool adds)
+{
+    if (adds) {
+        accumulate_as(block, factor, true);
+    } else {
+        accumulate_as(block, factor, false);
+    }
+}
+
+static void multiply_add(const struct op_block *block)
+{
+    for (size_t p = 0; p < block->pixels; p++) {
+        const float *a = block->a + p * block->a_stride;
+        const float *b = block->b + p * block->b_stride;
+        float *out = block->out + p * block->out_stride;
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            put(out + c, vec_fma(get(a + c, part), get(b + c, part), get(out + c, part)), part);
+        }
+    }
+}
+
+/* The maximum looked for becomes NaN, which equals nothing, once its place was found. */
+INLINED void max_backward_step(const struct max_backward *w, size_t first, size_t part)
+{
+    vec wanted = get(w->largest + first, part), gradient = get(w->dout + first, part);
+    vec nothing = vec_set(NAN), zero = vec_set(0.0f);
+    for (size_t y = 0; y < w->rows; y++) {
+        const float *in = w->in + y * w->in_row + first;
+        float *din = w->din + y * w->din_row + first;
+        for (size_t x = 0; x < w->cols; x++) {
+            vec value = get(in, part);
+            if (vec_any_equal(value, wanted)) {
+                vec share = vec_if_equal(value, wanted, gradient, zero);
+                put(din, vec_add(get(din, part), share), part);
+                wanted = vec_if_equal(value, wanted, nothing, wanted);
+            }
+            in += w->in_col;
+            din += w->din_col;
+        }
+        if (!vec_any_equal(wanted, wanted)) {
+            return;
+        }
+    }
+}
+
+static void max_backward_window(const struct max_backward *w)
+{
+    for (size_t c = 0; c < w->channels; c += VEC_WIDTH) {
+        max_backward_step(w, c, part_of(w->channels, c));
+    }
+}
+
+/* ---- flat arrays ---- */
+
+static double sum_squares(const float *x, size_t count)
+{
+    double lanes[VEC_WIDTH] = {0};
+    wide low = wide_load(lanes), high = low;
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        vec v = get(x + i, part_of(count, i));
+        low = wide_fma(wide_low(v), wide_low(v), low);
+        high = wide_fma(wide_high(v), wide_high(v), high);
+    }
+    wide_store(lanes, low);
+    wide_store(lanes + HALF, high);
+    double total = 0;
+    for (int i = 0; i < VEC_WIDTH; i++) {
+        total += lanes[i];
+    }
+    return total;
+}
+
+/* 0 * x is NaN for an x that is not finite, and so is every sum with it. */
+static bool all_finite(const float *x, size_t count)
+{
+    vec zero = vec_set(0.0f), sums = zero;
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        sums = vec_fma(zero, get(x + i, part_of(count, i)), sums);
+    }
+    return !vec_any_equal(vec_if_equal(sums, sums, vec_set(NAN), zero), zero);
+}
+
+static void lerp(const float *x, float *average, size_t count, float weight)
+{
+    vec weights = vec_set(weight);
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        size_t part = part_of(count, i);
+        vec old = get(average + i, part);
+        put(average + i, vec_fma(weights, vec_sub(get(x + i, part), old), old), part);
+    }
+}
+
+static void sgd(const struct sgd_step *s, const struct sgd_arrays *x, size_t count)
+{
+    vec momentum = vec_set(s->momentum), decay = vec_set(s->decay), scale = vec_set(s->scale);
+    vec minus_rate = vec_set(-s->rate);
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        size_t part = part_of(count, i);
+        vec w = get(x->w + i, part);
+        vec v = vec_mul(momentum, get(x->v + i, part));
+        v = vec_fma(decay, w, vec_fma(scale, get(x->g + i, part), v));
+        put(x->v + i, v, part);
+        put(x->w + i, vec_fma(minus_rate, v, w), part);
+    }
+}
+
+static void adam(const struct adam_factors *f, const struct adam_arrays *x, size_t count)
+{
+    vec scale = vec_set(f->scale), coupled = vec_set(f->coupled),
+        minus_shrink = vec_set(-f->shrink);
+    vec rise1 = vec_set(f->rise1), beta2 = vec_set(f->beta2), rise2 = vec_set(f->rise2);
+    vec minus_rate = vec_set(-f->rate), root = vec_set(f->root), epsilon = vec_set(f->epsilon);
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        size_t part = part_of(count, i);
+        vec w = get(x->w + i, part), m = get(x->m + i, part), v = get(x->v + i, part);
+        vec h = vec_fma(coupled, w, vec_mul(scale, get(x->g + i, part)));
+        m = vec_fma(rise1, vec_sub(h, m), m);
+        v = vec_fma(vec_mul(rise2, h), h, vec_mul(beta2, v));
+        put(x->m + i, m, part);
+        put(x->v + i, v, part);
+        vec step = vec_div(m, vec_fma(root, vec_sqrt(v), epsilon));
+        put(x->w + i, vec_fma(minus_rate, step, vec_fma(minus_shrink, w, w)), part);
+    }
+}
+
+static const struct train_slots train_slots = {
+    .activate_backward = activate_backward,
+    .moments = moments,
+    .sum = sum,
+    .reduce = reduce,
+    .affine3 = affine3,
+    .accumulate = accumulate,
+    .multiply_add = multiply_add,
+    .max_backward = max_backward_window,
+    .sum_squares = sum_squares,
+    .all_finite = all_finite,
+    .lerp = lerp,
+    .sgd = sgd,
+    .adam = adam,
+};
+
+#endif
