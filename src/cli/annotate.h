@@ -1,0 +1,20 @@
+/* Pictures with their detections drawn in, and the detected parts cut out. */
+#ifndef CLI_ANNOTATE_H
+#define CLI_ANNOTATE_H
+
+#include "base/error.h"
+#include "cli/results.h"
+#include "data/image.h"
+
+/* Draw every object of the record into the picture, weakest first so that the strongest lie on top. */
+void annotate_draw(struct image *image, const struct result_record *record, char *const *names);
+
+/* Save each object's part of the undrawn picture as <folder>/<class name>/<stem>_<number>.jpg, number from
+ * 1, strongest first; characters of a name that no folder may carry become '_'. Objects of no area (clipped
+ * away) are left out. *saved counts files. */
+NODISCARD enum result annotate_save_crops(const struct image *image,
+                                          const struct result_record *record, char *const *names,
+                                          const char *folder, const char *stem, size_t *saved,
+                                          struct error *err);
+
+#endif

@@ -1,0 +1,309 @@
+/* yolo detect: boxes for pictures. Options and their meaning; the work is in detect_run.c. */
+#include <stdio.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "cli/class_filter.h"
+#include "cli/cmd.h"
+#include "cli/detect_run.h"
+#include "cli/model.h"
+#include "cli/options.h"
+#include "cli/results_coco.h"
+#include "cli/results_paths.h"
+
+enum { MAX_BATCH = 1024, MAX_HELPERS = 8, FIT_AS_CFG = 0, FIT_LETTERBOX, FIT_STRETCH };
+
+struct detect_args {
+    float confidence, iou;
+    const char *classes;
+    bool agnostic;
+    int max_detections;
+    int fit;
+    int batch;
+    const char *out;
+    bool no_save; /* no annotated pictures */
+    bool crops;
+    int format;
+    bool saves_confidence;
+    const char *annotations;
+    bool skips_existing, fails_empty;
+    struct model_args model;
+};
+
+#define FIELD(name) offsetof(struct detect_args, name)
+
+static const struct option detection_options[] = {
+    {"conf|thresh|confidence", OPTION_FLOAT, FIELD(confidence), 0, 1, "X",
+     "report boxes whose confidence exceeds X", 0},
+    {"iou|nms", OPTION_FLOAT, FIELD(iou), 0, 1, "X",
+     "of two boxes of a class that overlap more, drop the weaker", 0},
+    {"classes", OPTION_STRING, FIELD(classes), 0, 0, "LIST",
+     "only these: names, numbers, ranges, as in dog,2,5-8", 0},
+    {"agnostic|agnostic-nms", OPTION_FLAG, FIELD(agnostic), 0, 0, NULL,
+     "let boxes suppress each other across classes too", 0},
+    {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
+     "at most N boxes a picture, best first; 0 = all", 0},
+    {"letterbox", OPTION_SET, FIELD(fit), FIT_LETTERBOX, 0, NULL,
+     "keep each picture's shape, grey borders (default: what the cfg says)", 0},
+    {"stretch", OPTION_SET, FIELD(fit), FIT_STRETCH, 0, NULL,
+     "fit each picture into the input whatever its shape", 0},
+    {"batch", OPTION_INT, FIELD(batch), 1, MAX_BATCH, "N", "pictures computed together", 0},
+    {0},
+};
+
+static const struct option output_options[] = {
+    {"format", OPTION_CHOICE, FIELD(format), 0, 0, RESULT_FORMAT_NAMES,
+     "what goes to stdout (yolo, voc: into files, see above)", 0},
+    {"out", OPTION_STRING, FIELD(out), 0, 0, "DIR", "output folder, default runs/detect", 'o'},
+    {"no-save", OPTION_FLAG, FIELD(no_save), 0, 0, NULL, "write no annotated pictures", 0},
+    {"crops|save-crop", OPTION_FLAG, FIELD(crops), 0, 0, NULL,
+     "also write each detected part to DIR/crops/CLASS/", 0},
+    {"save-conf", OPTION_FLAG, FIELD(saves_confidence), 0, 0, NULL,
+     "--format yolo: the confidence as sixth column", 0},
+    {"annotations", OPTION_STRING, FIELD(annotations), 0, 0, "FILE",
+     "--format coco: the annotation file that image and category ids come from", 0},
+    {"skip-existing", OPTION_FLAG, FIELD(skips_existing), 0, 0, NULL,
+     "leave out inputs whose annotated picture exists: nothing is printed for them", 0},
+    {"fail-empty", OPTION_FLAG, FIELD(fails_empty), 0, 0, NULL,
+     "exit with 1 if nothing was detected in all inputs together", 0},
+    {"dont-show|ext-output", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; no window is ever shown, coordinates are always printed", 0},
+    {0},
+};
+
+static const char about[] =
+    "Finds objects in pictures. INPUT is a picture, a folder (searched to the bottom), a glob\n"
+    "pattern, a .txt list of paths, or - for paths on stdin. Results come in the order of the\n"
+    "inputs; one that cannot be read costs only itself.\n"
+    "\n"
+    "Formats on stdout:\n"
+    "  text   a line a picture, then an indented line a box: name confidence x1 y1 x2 y2 (pixels)\n"
+    "  jsonl  an object a line and picture; json: an array of them, valid also when interrupted\n"
+    "  csv    a row a box: image,class_id,class,confidence,x1,y1,x2,y2\n"
+    "  coco   COCO results, an array; needs --annotations, files are matched by file_name\n"
+    "Formats in files, nothing on stdout:\n"
+    "  yolo   DIR/labels/NAME.txt, a line a box: class cx cy w h as fractions of the picture\n"
+    "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included\n"
+    "\n"
+    "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what they\n"
+    "are, others become .jpg. Where two inputs have one name, the later gets _2, _3... An input\n"
+    "is never overwritten. Ctrl-C: the batch at hand is finished and written; a second one kills.\n";
+
+static const char exit_codes[] =
+    "0 done (also when nothing was detected), 1 failed or --fail-empty, 2 wrong usage or a wrong\n"
+    "cfg or weights file, 3 done but some inputs failed, 130 interrupted (what is printed is whole).\n";
+
+static bool writes_labels(const struct detect_args *args)
+{
+    return args->format == RESULT_YOLO || args->format == RESULT_VOC;
+}
+
+static bool writes_files(const struct detect_args *args)
+{
+    return !args->no_save || args->crops || writes_labels(args);
+}
+
+/* Options that would have no effect beside the others. */
+static enum result check_args(const struct detect_args *args, struct error *err)
+{
+    if (args->format == RESULT_COCO && !args->annotations) {
+        return error_set(err, ERR_ARG,
+                         "--format coco needs --annotations FILE: image and category ids are read "
+                         "from it, never guessed (--format json needs none)");
+    }
+    if (args->format != RESULT_COCO && args->annotations) {
+        return error_set(err, ERR_ARG, "--annotations acts only with --format coco");
+    }
+    if (args->format != RESULT_YOLO && args->saves_confidence) {
+        return error_set(err, ERR_ARG, "--save-conf acts only with --format yolo");
+    }
+    if (args->skips_existing && args->no_save) {
+        return error_set(err, ERR_ARG,
+                         "--skip-existing looks for annotated pictures, --no-save writes none");
+    }
+    if (args->out && !writes_files(args)) {
+        return error_set(err, ERR_ARG, "--out has nothing to hold with --no-save");
+    }
+    return OK;
+}
+
+static void print_files(const char *what, size_t count, const char *folder, const char *below)
+{
+    if (count > 0) {
+        log_info("%zu %s in %s%s", count, what, folder, below);
+    }
+}
+
+static void print_summary(const struct detect_job *job, const struct detect_totals *t)
+{
+    double images = t->images > 0 ? (double)t->images : 1;
+    char skipped[48] = "";
+    if (t->skipped > 0) {
+        snprintf(skipped, sizeof skipped, ", %zu skipped", t->skipped);
+    }
+    log_info("%zu image%s, %zu detection%s, %zu failed%s", t->images, t->images == 1 ? "" : "s",
+             t->objects, t->objects == 1 ? "" : "s", t->failures, skipped);
+    if (t->images > 0) {
+        log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s",
+                 t->load_ms / images, t->infer_ms / images, t->post_ms / images,
+                 images * 1e3 / t->wall_ms);
+    }
+    if (t->images + t->failures + t->skipped == 0) {
+        log_warn("the inputs hold no pictures");
+    }
+    print_files("annotated pictures", t->pictures, job->out, "");
+    print_files("label files", t->labels, job->out, job->format == RESULT_YOLO ? "/labels" : "");
+    print_files("crops", t->crops, job->out, "/crops");
+}
+
+static enum result run_job(const struct detect_job *job, const struct detect_args *args, int *status,
+                           struct error *err)
+{
+    struct detect_totals totals = {0};
+    enum result result = detect_run(job, &totals, err);
+    print_summary(job, &totals);
+    if (totals.is_reader_gone) { /* it has what it wanted: no reason to complain */
+        *status = STATUS_FAILED;
+        return OK;
+    }
+    TRY(result);
+    if (args->fails_empty && totals.objects == 0) {
+        log_error("nothing was detected (--fail-empty)");
+        *status = STATUS_FAILED;
+    } else if (totals.failures > 0) {
+        *status = STATUS_SOME_INPUTS_FAILED;
+    }
+    return OK;
+}
+
+static enum result prepare_output(const struct detect_args *args, const struct string_list *paths,
+                                  struct detect_job *job, struct error *err)
+{
+    job->out = args->out ? args->out : "runs/detect";
+    job->saves_pictures = !args->no_save;
+    job->saves_crops = args->crops;
+    job->saves_confidence = args->saves_confidence;
+    job->skips_existing = args->skips_existing;
+    job->format = (enum result_format)args->format;
+    if (!writes_files(args)) {
+        return OK;
+    }
+    TRY(dir_make(job->out, err));
+    for (size_t i = 0; i < paths->count; i++) {
+        bool is_above = is_inside(job->out, paths->items[i]) && !is_inside(paths->items[i], job->out);
+        job->is_out_in_inputs = job->is_out_in_inputs || is_above;
+    }
+    return OK;
+}
+
+/* What the run borrows from here; freed by release. */
+struct resources {
+    struct model model;
+    struct plan *plan;
+    struct inputs *inputs;
+    struct coco_ids ids;
+    bool *wanted;
+};
+
+static void release(struct resources *r)
+{
+    plan_free(r->plan);
+    inputs_close(r->inputs);
+    coco_ids_free(&r->ids);
+    mem_free(r->wanted);
+    model_close(&r->model);
+}
+
+static enum result prepare_model(const struct detect_args *args, struct resources *r,
+                                 struct detect_job *job, struct error *err)
+{
+    TRY(model_open(&args->model, MODEL_WHOLE, &r->model, err));
+    const struct model *model = &r->model;
+    if (!model->head) {
+        return error_at(err, ERR_CFG, model->cfg_path, 0,
+                        "the network has no [yolo] or [region] layer, so it detects nothing");
+    }
+    if (args->classes) {
+        TRY(class_filter_parse(args->classes, model->names, model->name_count, &r->wanted, err));
+    }
+    if (args->annotations) {
+        TRY(coco_ids_read(args->annotations, model->names, model->name_count, &r->ids, err));
+        job->ids = &r->ids;
+    }
+    TRY(model_plan(&r->model, args->batch, false, true, &r->plan, err));
+    int helpers = parallel_threads() / 2;
+    job->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
+    job->model = model;
+    job->plan = r->plan;
+    job->batch = args->batch;
+    job->letterbox = args->fit == FIT_AS_CFG ? model->net.options.letter_box
+                                             : args->fit == FIT_LETTERBOX;
+    job->options = (struct detect_options){
+        .threshold = args->confidence,
+        .iou_threshold = args->iou,
+        .agnostic = args->agnostic,
+        .max_detections = args->max_detections,
+        .classes = r->wanted,
+        .nms_kind = model->head->nms_kind,
+        .beta_nms = model->head->beta_nms,
+    };
+    return OK;
+}
+
+static enum result detect(const struct detect_args *args, const struct string_list *paths,
+                          int *status, struct error *err)
+{
+    if (paths->count == 0) {
+        return error_set(err, ERR_ARG, "no input (try: yolo detect picture.jpg)");
+    }
+    TRY(check_args(args, err));
+    struct resources resources = {0};
+    struct detect_job job = {0};
+    enum result result = prepare_model(args, &resources, &job, err);
+    if (result == OK) {
+        result = prepare_output(args, paths, &job, err);
+    }
+    if (result == OK) {
+        result = inputs_open(paths->items, paths->count, &resources.inputs, err);
+    }
+    if (result == OK) {
+        job.inputs = resources.inputs;
+        result = run_job(&job, args, status, err);
+    }
+    release(&resources);
+    return result;
+}
+
+static enum result run(int argc, char **argv, int *status, struct error *err)
+{
+    struct detect_args args = {
+        .confidence = 0.25f, .iou = 0.45f, .max_detections = 300, .batch = 1};
+    const struct usage usage = {
+        .command = "detect",
+        .arguments = "INPUT...",
+        .about = about,
+        .example = "yolo detect --model yolov4-tiny --conf 0.4 --format json photos/ > found.json",
+        .exit_codes = exit_codes,
+        .groups = {{"Detection", detection_options, &args},
+                   {"Output", output_options, &args},
+                   {"Model", model_options, &args.model},
+                   {"Machine", machine_options, &args.model}},
+    };
+    struct string_list paths = {0};
+    bool done = false;
+    enum result result = options_parse(&usage, argc, argv, &paths, &done, err);
+    if (result == OK && !done) {
+        result = detect(&args, &paths, status, err);
+    }
+    string_list_free(&paths);
+    return result;
+}
+
+const struct command cmd_detect = {
+    .name = "detect",
+    .aliases = "predict|test",
+    .summary = "boxes for images: files, folders, globs, lists, stdin",
+    .run = run,
+};

@@ -1,0 +1,483 @@
+#include "cli/detect_run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/annotate.h"
+#include "cli/interrupt.h"
+#include "cli/pipeline.h"
+#include "cli/results_coco.h"
+#include "cli/results_paths.h"
+
+enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };
+
+/* One picture on its way. */
+struct item {
+    struct input_item input;
+    bool has_failed;
+    struct error err; /* why */
+
+    struct image picture; /* kept for saving only */
+    struct image_fit fit;
+    float *pixels; /* the network's input, allocated at first use */
+    struct detection_list list;
+    struct result_object *objects;
+    size_t object_capacity;
+    struct result_record record;
+
+    char picture_path[PATH_BYTES]; /* "" = not saved */
+    char stem[PATH_BYTES];         /* of labels and crops, below their folders */
+};
+
+struct run {
+    const struct detect_job *job;
+    struct detect_totals *totals;
+    struct result_stream stream;
+    struct name_set picture_names, stem_names;
+    double start_ms, progress_ms;
+    bool is_stream_broken;
+    struct error stream_err;
+    pthread_mutex_t totals_lock; /* savers count too */
+};
+
+static double now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static bool saves_stems(const struct detect_job *job)
+{
+    return job->saves_crops || job->format == RESULT_YOLO || job->format == RESULT_VOC;
+}
+
+static bool saves_anything(const struct detect_job *job)
+{
+    return job->saves_pictures || saves_stems(job);
+}
+
+/* ---- next: one item of the inputs ---- */
+
+/* Where the item's results go. */
+static enum result name_outputs(struct run *run, struct item *item, struct error *err)
+{
+    const struct detect_job *job = run->job;
+    char name[PATH_BYTES], unique[PATH_BYTES];
+    if (job->saves_pictures) {
+        TRY(picture_name(item->input.relative, name, sizeof name, err));
+        TRY(name_set_add(&run->picture_names, name, unique, sizeof unique, err));
+        if (!path_join(item->picture_path, sizeof item->picture_path, job->out, unique)) {
+            return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
+        }
+        if (is_same_file(item->picture_path, item->input.path)) {
+            return error_at(err, ERR_IO, item->input.path, 0,
+                            "the annotated picture would overwrite it (choose another --out)");
+        }
+    }
+    if (saves_stems(job)) {
+        size_t length = stem_length(item->input.relative);
+        snprintf(name, sizeof name, "%.*s", (int)length, item->input.relative);
+        TRY(name_set_add(&run->stem_names, name, item->stem, sizeof item->stem, err));
+    }
+    return OK;
+}
+
+static void start_item(struct item *item)
+{
+    item->has_failed = false;
+    item->picture_path[0] = 0;
+    item->stem[0] = 0;
+    item->list.count = 0;
+    item->record = (struct result_record){.image = item->input.path};
+    memset(&item->input, 0, sizeof item->input);
+}
+
+static bool is_own_output(const struct detect_job *job, const struct input_item *input)
+{
+    return job->is_out_in_inputs && !input->origin[0] && is_inside(input->path, job->out);
+}
+
+static bool next_item(void *ctx, void *slot)
+{
+    struct run *run = ctx;
+    struct item *item = slot;
+    while (!interrupt_pending()) {
+        start_item(item);
+        int status = inputs_next(run->job->inputs, &item->input, &item->err);
+        if (status == 0 || interrupt_pending()) {
+            return false;
+        }
+        if (!item->input.path[0]) { /* an unusable line: its place must do for a name */
+            item->record.image = item->input.origin;
+        }
+        if (status > 0 && is_own_output(run->job, &item->input)) {
+            log_debug("%s: left out, it lies in the output folder", item->input.path);
+            continue;
+        }
+        item->has_failed = status < 0 || name_outputs(run, item, &item->err) != OK;
+        if (!item->has_failed && run->job->skips_existing && path_exists(item->picture_path)) {
+            pthread_mutex_lock(&run->totals_lock);
+            run->totals->skipped++;
+            pthread_mutex_unlock(&run->totals_lock);
+            continue;
+        }
+        return true;
+    }
+    return false;
+}
+
+/* ---- load: decode and fit ---- */
+
+static enum result load(const struct detect_job *job, struct item *item, struct error *err)
+{
+    if (job->ids && !coco_ids_find(job->ids, item->input.path, &item->record.image_id)) {
+        return error_at(err, ERR_FORMAT, item->input.path, 0,
+                        "no image of that file_name in the annotations");
+    }
+    struct tensor fitted = *plan_input(job->plan);
+    fitted.n = 1;
+    fitted.stride = (size_t)fitted.c;
+    if (!item->pixels) {
+        item->pixels = mem_alloc_raw(tensor_pixels(&fitted) * fitted.stride, sizeof(float));
+        if (!item->pixels) {
+            return mem_error(err, item->input.path);
+        }
+    }
+    fitted.data = item->pixels;
+    TRY(image_read(item->input.path, &item->picture, err));
+    item->record.width = item->picture.w;
+    item->record.height = item->picture.h;
+    return image_to_input(&item->picture, job->letterbox, &fitted, 0, &item->fit, err);
+}
+
+static void drop_picture(struct item *item)
+{
+    image_free(&item->picture);
+    item->picture = (struct image){0};
+}
+
+static void load_item(void *ctx, void *slot)
+{
+    const struct run *run = ctx;
+    struct item *item = slot;
+    if (item->has_failed) {
+        return;
+    }
+    double start = now_ms();
+    item->has_failed = load(run->job, item, &item->err) != OK;
+    item->record.load_ms = now_ms() - start;
+    bool is_needed = run->job->saves_pictures || run->job->saves_crops;
+    if (item->has_failed || !is_needed) {
+        drop_picture(item);
+    }
+}
+
+/* ---- compute: the network, and what it found ---- */
+
+static void copy_input(const struct item *item, const struct tensor *input, int n)
+{
+    size_t pixels = (size_t)input->h * (size_t)input->w, channels = (size_t)input->c;
+    float *to = tensor_at(input, n, 0, 0);
+    if (input->stride == channels) {
+        memcpy(to, item->pixels, pixels * channels * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < pixels; i++) {
+        memcpy(to + i * input->stride, item->pixels + i * channels, channels * sizeof(float));
+    }
+}
+
+static enum result find_objects(const struct detect_job *job, struct item *item, int n,
+                                struct error *err)
+{
+    item->list.count = 0;
+    TRY(plan_detect(job->plan, n, job->options.threshold, &item->list, err));
+    detect_to_image(&item->list, &item->fit);
+    TRY(detect_suppress(&item->list, &job->options, err));
+    size_t count = item->list.count;
+    if (count > item->object_capacity) {
+        mem_free(item->objects);
+        item->object_capacity = 0;
+        item->objects = mem_alloc(count, sizeof item->objects[0]);
+        if (!item->objects) {
+            return mem_error(err, item->input.path);
+        }
+        item->object_capacity = count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct detection *d = &item->list.items[i];
+        item->objects[i] = (struct result_object){
+            .class_id = d->class_id,
+            .confidence = d->confidence,
+            .box = detect_box_px(&d->box, item->record.width, item->record.height),
+        };
+    }
+    item->record.objects = item->objects;
+    item->record.count = count;
+    return OK;
+}
+
+static void compute_items(void *ctx, void *const *slots, int count)
+{
+    struct run *run = ctx;
+    const struct detect_job *job = run->job;
+    double start = now_ms();
+    int images = 0;
+    for (int i = 0; i < count; i++) {
+        const struct item *item = slots[i];
+        if (!item->has_failed) {
+            copy_input(item, plan_input(job->plan), images++);
+        }
+    }
+    if (images == 0) {
+        return;
+    }
+    plan_forward(job->plan, images);
+    double forward_ms = (now_ms() - start) / images;
+    for (int i = 0, n = 0; i < count; i++) {
+        struct item *item = slots[i];
+        if (item->has_failed) {
+            continue;
+        }
+        start = now_ms();
+        item->has_failed = find_objects(job, item, n++, &item->err) != OK;
+        item->record.infer_ms = forward_ms;
+        item->record.post_ms = now_ms() - start;
+    }
+}
+
+/* ---- deliver: to stdout, in order ---- */
+
+static void count_failure(struct run *run, const struct item *item, const struct error *err)
+{
+    if (item->input.origin[0]) {
+        log_error("%s: %s", item->input.origin, err->text);
+    } else {
+        log_error("%s", err->text);
+    }
+    pthread_mutex_lock(&run->totals_lock);
+    run->totals->failures++;
+    pthread_mutex_unlock(&run->totals_lock);
+}
+
+static void count_image(struct run *run, const struct result_record *record)
+{
+    pthread_mutex_lock(&run->totals_lock);
+    struct detect_totals *totals = run->totals;
+    totals->images++;
+    totals->objects += record->count;
+    totals->load_ms += record->load_ms;
+    totals->infer_ms += record->infer_ms;
+    totals->post_ms += record->post_ms;
+    size_t images = totals->images, failures = totals->failures;
+    pthread_mutex_unlock(&run->totals_lock);
+    log_debug("%s: load %.1f ms, infer %.1f ms, post %.1f ms", record->image, record->load_ms,
+              record->infer_ms, record->post_ms);
+    double now = now_ms();
+    if (now - run->progress_ms >= PROGRESS_MS) {
+        run->progress_ms = now;
+        log_progress("%zu images, %zu failed, %.1f images/s", images, failures,
+                     (double)images * 1e3 / (now - run->start_ms));
+    }
+}
+
+static void deliver_item(void *ctx, void *slot)
+{
+    struct run *run = ctx;
+    struct item *item = slot;
+    if (item->has_failed) {
+        drop_picture(item);
+        item->record.error = item->err.text;
+        count_failure(run, item, &item->err);
+    } else {
+        count_image(run, &item->record);
+    }
+    if (run->is_stream_broken) {
+        return;
+    }
+    struct error err;
+    errno = 0;
+    enum result result = results_add(&run->stream, &item->record, &err);
+    if (result == ERR_IO) {
+        run->is_stream_broken = true;
+        run->totals->is_reader_gone = errno == EPIPE;
+        run->stream_err = err;
+    } else if (result != OK) {
+        count_failure(run, item, &err);
+    }
+}
+
+static bool is_stopped(void *ctx)
+{
+    const struct run *run = ctx;
+    return run->is_stream_broken || interrupt_pending();
+}
+
+/* ---- save: pictures, crops, label files ---- */
+
+/* folder/stem + extension, its folder made. */
+static enum result stem_path(const char *folder, const struct item *item, const char *extension,
+                             char path[PATH_BYTES], struct error *err)
+{
+    int length = snprintf(path, PATH_BYTES, "%s/%s%s", folder, item->stem, extension);
+    if (length < 0 || length >= PATH_BYTES) {
+        return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
+    }
+    return parent_make(path, err);
+}
+
+static enum result save_label(const struct detect_job *job, const struct item *item,
+                              struct error *err)
+{
+    char path[PATH_BYTES], folder[PATH_BYTES];
+    if (job->format == RESULT_VOC) {
+        TRY(stem_path(job->out, item, ".xml", path, err));
+        return results_write_voc(path, &item->record, job->model->names, err);
+    }
+    if (!path_join(folder, sizeof folder, job->out, "labels")) {
+        return error_at(err, ERR_IO, job->out, 0, "path too long");
+    }
+    TRY(stem_path(folder, item, ".txt", path, err));
+    return results_write_yolo(path, &item->record, job->saves_confidence, err);
+}
+
+static enum result save_crops(const struct detect_job *job, const struct item *item, size_t *saved,
+                              struct error *err)
+{
+    char folder[PATH_BYTES];
+    if (!path_join(folder, sizeof folder, job->out, "crops")) {
+        return error_at(err, ERR_IO, job->out, 0, "path too long");
+    }
+    return annotate_save_crops(&item->picture, &item->record, job->model->names, folder, item->stem,
+                               saved, err);
+}
+
+/* The annotated picture comes last: --skip-existing takes it as the sign that an input is done. */
+static enum result save(const struct detect_job *job, struct item *item,
+                        struct detect_totals *saved, struct error *err)
+{
+    if (job->format == RESULT_YOLO || job->format == RESULT_VOC) {
+        TRY(save_label(job, item, err));
+        saved->labels++;
+    }
+    if (job->saves_crops) {
+        TRY(save_crops(job, item, &saved->crops, err));
+    }
+    if (job->saves_pictures) {
+        annotate_draw(&item->picture, &item->record, job->model->names);
+        TRY(parent_make(item->picture_path, err));
+        TRY(image_write(item->picture_path, &item->picture, err));
+        saved->pictures++;
+    }
+    return OK;
+}
+
+static void save_item(void *ctx, void *slot)
+{
+    struct run *run = ctx;
+    struct item *item = slot;
+    if (item->has_failed) {
+        return;
+    }
+    struct detect_totals saved = {0};
+    struct error err;
+    enum result result = save(run->job, item, &saved, &err);
+    drop_picture(item);
+    if (result != OK) {
+        count_failure(run, item, &err);
+    }
+    pthread_mutex_lock(&run->totals_lock);
+    run->totals->pictures += saved.pictures;
+    run->totals->crops += saved.crops;
+    run->totals->labels += saved.labels;
+    pthread_mutex_unlock(&run->totals_lock);
+}
+
+/* ---- all together ---- */
+
+static void destroy_item(void *ctx, void *slot)
+{
+    (void)ctx;
+    struct item *item = slot;
+    image_free(&item->picture);
+    mem_free(item->pixels);
+    detection_list_free(&item->list);
+    mem_free(item->objects);
+}
+
+static enum result run_pipeline(struct run *run, struct error *err)
+{
+    const struct detect_job *job = run->job;
+    const struct pipeline_hooks hooks = {
+        .ctx = run,
+        .next = next_item,
+        .load = load_item,
+        .compute = compute_items,
+        .deliver = deliver_item,
+        .save = saves_anything(job) ? save_item : NULL,
+        .destroy = destroy_item,
+        .is_stopped = is_stopped,
+    };
+    const struct pipeline_options options = {
+        .slot_bytes = sizeof(struct item),
+        .batch = job->batch,
+        .loaders = job->helpers,
+        .savers = job->helpers,
+    };
+    errno = 0;
+    enum result result = results_begin(&run->stream, err);
+    if (result != OK) {
+        run->totals->is_reader_gone = errno == EPIPE;
+        return result;
+    }
+    result = pipeline_run(&hooks, &options, err);
+    if (run->is_stream_broken) {
+        *err = run->stream_err;
+        return ERR_IO;
+    }
+    struct error end_err;
+    if (results_end(&run->stream, &end_err) != OK && result == OK) {
+        run->totals->is_reader_gone = errno == EPIPE;
+        *err = end_err;
+        result = ERR_IO;
+    }
+    return result;
+}
+
+enum result detect_run(const struct detect_job *job, struct detect_totals *totals,
+                       struct error *err)
+{
+    double start = now_ms();
+    struct run run = {
+        .job = job,
+        .totals = totals,
+        .stream = {.out = stdout, .format = job->format, .names = job->model->names},
+        .start_ms = start,
+        .progress_ms = start,
+    };
+    if (job->ids) {
+        run.stream.categories = job->ids->categories;
+    }
+    pthread_mutex_init(&run.totals_lock, NULL);
+    interrupt_catch();
+    /* A reader that leaves (`| head`) must not kill us with pictures half written. */
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGPIPE, &ignore, &old);
+    enum result result = run_pipeline(&run, err);
+    sigaction(SIGPIPE, &old, NULL);
+    log_progress("%s", "");
+    totals->wall_ms = now_ms() - start;
+    pthread_mutex_destroy(&run.totals_lock);
+    name_set_free(&run.picture_names);
+    name_set_free(&run.stem_names);
+    return result;
+}

@@ -1,0 +1,47 @@
+/* The run of `yolo detect`: pictures through a plan, results to stdout and files. */
+#ifndef CLI_DETECT_RUN_H
+#define CLI_DETECT_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "cli/model.h"
+#include "cli/results.h"
+#include "data/inputs.h"
+#include "detect/detect.h"
+
+/* What the options came to. Borrows everything; must outlive the run. */
+struct detect_job {
+    const struct model *model;
+    struct plan *plan;
+    struct inputs *inputs;
+    struct detect_options options;
+    bool letterbox;
+    int batch;
+    int helpers; /* loader threads, and as many savers */
+
+    enum result_format format;
+    const struct coco_ids *ids; /* RESULT_COCO, else NULL */
+    const char *out;            /* output folder */
+    bool saves_pictures, saves_crops, saves_confidence;
+    bool skips_existing;   /* inputs whose annotated picture exists */
+    bool is_out_in_inputs; /* a folder argument holds the output folder: leave that out */
+};
+
+struct detect_totals {
+    size_t images;   /* read and delivered */
+    size_t objects;  /* in them */
+    size_t failures; /* inputs that could not be read, or results that could not be saved */
+    size_t skipped;  /* --skip-existing */
+    size_t pictures, crops, labels; /* files written */
+    double load_ms, infer_ms, post_ms, wall_ms; /* sums over images; wall: of the whole run */
+    bool is_reader_gone; /* stdout was closed: the run stopped early */
+};
+
+/* Run to the end. OK also if some inputs failed: totals say. ERR_INTERRUPTED: everything delivered has been
+ * written. ERR_IO: stdout takes no more. In every case what stands on stdout is valid in its format. */
+NODISCARD enum result detect_run(const struct detect_job *job, struct detect_totals *totals,
+                                 struct error *err);
+
+#endif

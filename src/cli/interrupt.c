@@ -1,0 +1,36 @@
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+static atomic_bool is_pending;
+
+static void remember(int number)
+{
+    (void)number;
+    atomic_store(&is_pending, true);
+}
+
+static void catch_one(int number)
+{
+    struct sigaction old;
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN) {
+        return;
+    }
+    struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void interrupt_catch(void)
+{
+    atomic_store(&is_pending, false);
+    catch_one(SIGINT);
+    catch_one(SIGTERM);
+}
+
+bool interrupt_pending(void)
+{
+    return atomic_load(&is_pending);
+}

@@ -1,0 +1,75 @@
+/* What `yolo detect` found in one picture, and the formats it is told in. */
+#ifndef CLI_RESULTS_H
+#define CLI_RESULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "layers/box.h"
+
+/* In this order; an OPTION_CHOICE of RESULT_FORMAT_NAMES gives the number. */
+enum result_format {
+    RESULT_TEXT,
+    RESULT_JSON,
+    RESULT_JSONL,
+    RESULT_CSV,
+    RESULT_YOLO, /* files, nothing on the stream */
+    RESULT_VOC,  /* files, nothing on the stream */
+    RESULT_COCO,
+};
+#define RESULT_FORMAT_NAMES "text|json|jsonl|csv|yolo|voc|coco"
+
+struct result_object {
+    int class_id;
+    float confidence;
+    struct box_xyxy_px box; /* clipped to the picture */
+};
+
+/* One picture. Borrows everything. */
+struct result_record {
+    const char *image; /* its path, any bytes */
+    const char *error; /* NULL, or why it could not be read: then only image counts */
+    int width, height;
+    const struct result_object *objects; /* [count], strongest first */
+    size_t count;
+    double load_ms, infer_ms, post_ms;
+    double image_id; /* RESULT_COCO: from the annotation file */
+};
+
+/* Results on their way to a stream, each flushed as it is added. */
+struct result_stream {
+    FILE *out;
+    enum result_format format;
+    char *const *names;       /* by class_id */
+    const double *categories; /* RESULT_COCO: category id by class_id */
+    size_t written;           /* array elements or lines so far; zero before results_begin */
+};
+
+/* The opening of the format: '[' or the csv header. ERR_IO if the stream takes no more, here and below. */
+NODISCARD enum result results_begin(struct result_stream *stream, struct error *err);
+
+/* One record. text and csv pass over errors (they belong on stderr); so does coco. ERR_MEMORY: nothing
+ * of this record was written, the output stays valid. */
+NODISCARD enum result results_add(struct result_stream *stream, const struct result_record *record,
+                                  struct error *err);
+
+/* The closing. To be called once whatever happened between: only then is an array valid. */
+NODISCARD enum result results_end(struct result_stream *stream, struct error *err);
+
+/* One line an object, "class cx cy w h" (centre and size as fractions of the picture), with_confidence
+ * adds a sixth column; strongest first; an empty file for a picture without objects. */
+NODISCARD enum result results_write_yolo(const char *path, const struct result_record *record,
+                                         bool with_confidence, struct error *err);
+
+/* A Pascal VOC annotation. Pixels are whole, counted from 1, both ends included, as VOC does; each object
+ * also carries a <confidence>. */
+NODISCARD enum result results_write_voc(const char *path, const struct result_record *record,
+                                        char *const *names, struct error *err);
+
+/* text as valid UTF-8 in out[size]: each byte that belongs to no well-formed character becomes U+FFFD.
+ * size >= 3 * strlen(text) + 1 always suffices; cut at a character if it does not. Returns out. */
+char *utf8_clean(const char *text, char *out, size_t size);
+
+#endif

@@ -1,0 +1,33 @@
+/* The ids that COCO results need, from an annotation file: never guessed. */
+#ifndef CLI_RESULTS_COCO_H
+#define CLI_RESULTS_COCO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct coco_image {
+    char *file_name; /* owned */
+    double id;
+};
+
+struct coco_ids {
+    struct coco_image *images; /* [count], sorted by file name */
+    size_t count, capacity;
+    double *categories; /* category id by class number */
+};
+
+/* Read "images" (id, file_name) and "categories" (id, name) of a COCO annotation file. Each class is
+ * matched to the category of its name, letter case apart; the six VOC spellings in Darknet's coco.names
+ * (aeroplane, motorbike, sofa, tvmonitor, diningtable, pottedplant) count as COCO's. ERR_FORMAT for a file
+ * of another kind, for two ids of one file name, and for a class without a category. *ids must be
+ * zeroed; free with coco_ids_free, also after an error. */
+NODISCARD enum result coco_ids_read(const char *path, char *const *names, size_t name_count,
+                                    struct coco_ids *ids, struct error *err);
+void coco_ids_free(struct coco_ids *ids);
+
+/* The id of the image whose file_name is the path, or its end at a '/'; the longest such name wins. */
+bool coco_ids_find(const struct coco_ids *ids, const char *path, double *id);
+
+#endif

@@ -1,0 +1,141 @@
+#include "cli/results_paths.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+
+enum { MAX_NAMESAKES = 1000000 };
+
+void name_set_free(struct name_set *set)
+{
+    mem_free(set->hashes);
+    *set = (struct name_set){0};
+}
+
+/* FNV-1a; never 0. A collision costs a needless suffix, nothing else. */
+static uint64_t hash_name(const char *name)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (; *name; name++) {
+        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
+    }
+    return hash ? hash : 1;
+}
+
+/* The place of hash, or the empty place where it belongs. */
+static uint64_t *find_place(uint64_t *hashes, size_t capacity, uint64_t hash)
+{
+    size_t i = (size_t)(hash % capacity);
+    while (hashes[i] != 0 && hashes[i] != hash) {
+        i = (i + 1) % capacity;
+    }
+    return &hashes[i];
+}
+
+static enum result grow(struct name_set *set, struct error *err)
+{
+    if (set->count * 2 < set->capacity) {
+        return OK;
+    }
+    size_t capacity = set->capacity ? set->capacity * 2 : 256;
+    uint64_t *hashes = mem_alloc(capacity, sizeof hashes[0]);
+    if (!hashes) {
+        return mem_error(err, "names of output files");
+    }
+    for (size_t i = 0; i < set->capacity; i++) {
+        if (set->hashes[i] != 0) {
+            *find_place(hashes, capacity, set->hashes[i]) = set->hashes[i];
+        }
+    }
+    mem_free(set->hashes);
+    set->hashes = hashes;
+    set->capacity = capacity;
+    return OK;
+}
+
+size_t stem_length(const char *path)
+{
+    const char *base = path_base(path);
+    const char *dot = strrchr(base, '.');
+    return dot && dot != base ? (size_t)(dot - path) : strlen(path);
+}
+
+enum result name_set_add(struct name_set *set, const char *relative, char *name, size_t size,
+                         struct error *err)
+{
+    TRY(grow(set, err));
+    size_t stem = stem_length(relative);
+    for (int number = 1; number < MAX_NAMESAKES; number++) {
+        int length = number == 1 ? snprintf(name, size, "%s", relative)
+                                 : snprintf(name, size, "%.*s_%d%s", (int)stem, relative, number,
+                                            relative + stem);
+        if (length < 0 || (size_t)length >= size) {
+            break;
+        }
+        uint64_t hash = hash_name(name);
+        uint64_t *place = find_place(set->hashes, set->capacity, hash);
+        if (*place == 0) {
+            *place = hash;
+            set->count++;
+            return OK;
+        }
+    }
+    return error_at(err, ERR_IO, relative, 0, "no name for its results");
+}
+
+enum result picture_name(const char *relative, char *name, size_t size, struct error *err)
+{
+    static const char *const writable[] = {".jpg", ".jpeg", ".png", ".bmp"};
+    size_t stem = stem_length(relative);
+    const char *extension = ".jpg";
+    for (size_t i = 0; i < sizeof writable / sizeof writable[0]; i++) {
+        if (strcasecmp(relative + stem, writable[i]) == 0) {
+            extension = relative + stem;
+        }
+    }
+    int length = snprintf(name, size, "%.*s%s", (int)stem, relative, extension);
+    if (length < 0 || (size_t)length >= size) {
+        return error_at(err, ERR_IO, relative, 0, "name too long for its results");
+    }
+    return OK;
+}
+
+enum result parent_make(const char *path, struct error *err)
+{
+    char folder[4096];
+    size_t length = (size_t)(path_base(path) - path);
+    if (length == 0) {
+        return OK;
+    }
+    if (length >= sizeof folder) {
+        return error_at(err, ERR_IO, path, 0, "path too long");
+    }
+    memcpy(folder, path, length);
+    folder[length] = 0;
+    return dir_make(folder, err);
+}
+
+bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+bool is_inside(const char *inner, const char *outer)
+{
+    char real_inner[PATH_MAX], real_outer[PATH_MAX];
+    if (!realpath(inner, real_inner) || !realpath(outer, real_outer)) {
+        return false;
+    }
+    size_t length = strlen(real_outer);
+    length -= length == 1; /* the root is its own '/' */
+    return strncmp(real_inner, real_outer, length) == 0 &&
+           (real_inner[length] == '/' || real_inner[length] == 0);
+}
