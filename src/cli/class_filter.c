@@ -1,13 +1,12 @@
 #include "cli/class_filter.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/memory.h"
-#include "cli/options.h"
+#include "base/suggest.h"
 
 /* Digits only, and not longer than any class count. */
 static bool read_number(const char *text, char **end, size_t *number)
@@ -23,13 +22,7 @@ static bool read_number(const char *text, char **end, size_t *number)
 static enum result unknown_name(const char *item, char *const *names, size_t name_count,
                                 struct error *err)
 {
-    int best = INT_MAX;
-    const char *nearest = NULL;
-    for (size_t i = 0; i < name_count; i++) {
-        if (suggestion_improves(item, names[i], &best)) {
-            nearest = names[i];
-        }
-    }
+    const char *nearest = suggest(item, (const char *const *)names, name_count);
     error_set(err, ERR_ARG, "--classes: the model knows no class '%s'", item);
     if (nearest) {
         return error_hint(err, "did you mean '%s'?", nearest);
