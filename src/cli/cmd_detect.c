@@ -1,4 +1,5 @@
 /* yolo detect: boxes for pictures. Options and their meaning; the work is in detect_run.c. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/fileio.h"
@@ -35,7 +36,7 @@ struct detect_args {
 #define FIELD(name) offsetof(struct detect_args, name)
 
 static const struct option detection_options[] = {
-    {"conf|thresh|confidence", OPTION_FLOAT, FIELD(confidence), 0, 1, "X",
+    {"conf|thresh|threshold", OPTION_FLOAT, FIELD(confidence), 0, 1, "X",
      "report boxes whose confidence exceeds X", 0},
     {"iou|nms", OPTION_FLOAT, FIELD(iou), 0, 1, "X",
      "of two boxes of a class that overlap more, drop the weaker", 0},
@@ -92,8 +93,9 @@ static const char about[] =
     "is never overwritten. Ctrl-C: the batch at hand is finished and written; a second one kills.\n";
 
 static const char exit_codes[] =
-    "0 done (also when nothing was detected), 1 failed or --fail-empty, 2 wrong usage or a wrong\n"
-    "cfg or weights file, 3 done but some inputs failed, 130 interrupted (what is printed is whole).\n";
+    "0 done (also when nothing was detected), 1 failed or --fail-empty,\n"
+    "2 wrong usage or a wrong cfg or weights file, 3 done but some inputs failed,\n"
+    "130 interrupted (what is printed is whole).\n";
 
 static bool writes_labels(const struct detect_args *args)
 {
@@ -132,7 +134,7 @@ static enum result check_args(const struct detect_args *args, struct error *err)
 static void print_files(const char *what, size_t count, const char *folder, const char *below)
 {
     if (count > 0) {
-        log_info("%zu %s in %s%s", count, what, folder, below);
+        log_info("%zu %s%s in %s%s", count, what, count == 1 ? "" : "s", folder, below);
     }
 }
 
@@ -153,9 +155,9 @@ static void print_summary(const struct detect_job *job, const struct detect_tota
     if (t->images + t->failures + t->skipped == 0) {
         log_warn("the inputs hold no pictures");
     }
-    print_files("annotated pictures", t->pictures, job->out, "");
-    print_files("label files", t->labels, job->out, job->format == RESULT_YOLO ? "/labels" : "");
-    print_files("crops", t->crops, job->out, "/crops");
+    print_files("annotated picture", t->pictures, job->out, "");
+    print_files("label file", t->labels, job->out, job->format == RESULT_YOLO ? "/labels" : "");
+    print_files("crop", t->crops, job->out, "/crops");
 }
 
 static enum result run_job(const struct detect_job *job, const struct detect_args *args, int *status,
@@ -164,7 +166,8 @@ static enum result run_job(const struct detect_job *job, const struct detect_arg
     struct detect_totals totals = {0};
     enum result result = detect_run(job, &totals, err);
     print_summary(job, &totals);
-    if (totals.is_reader_gone) { /* it has what it wanted: no reason to complain */
+    if (totals.is_reader_gone) {
+        raise(SIGPIPE); /* all is written: end as any filter does whose reader has left, quietly */
         *status = STATUS_FAILED;
         return OK;
     }
