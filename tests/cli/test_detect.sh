@@ -236,6 +236,7 @@ printf '%s\n' "$dog" "$work/in put/sub/a b, c.jpg" >"$work/list.txt"
 try "list" "$YOLO" detect "$work/list.txt" "${model[@]}" --no-save --format jsonl
 status 0
 holds [ "$(wc -l <"$work/out")" -eq 2 ]
+# shellcheck disable=SC2016
 try "stdin" bash -c '"$@" <"$0"' "$work/list.txt" "$YOLO" detect - "${model[@]}" --no-save
 status 0
 out 'dog.jpg: '
@@ -243,6 +244,7 @@ out 'a b, c.jpg: '
 try "glob" "$YOLO" detect "$work/in put/0[1-3].jpg" "${model[@]}" --no-save --format jsonl
 status 0
 holds [ "$(wc -l <"$work/out")" -eq 3 ]
+# shellcheck disable=SC2016
 try "list line named in the message" bash -c 'printf "\n%s/no.jpg\n" "$0" >"$0/l.txt"; "$@"' "$work" \
     "$YOLO" detect "$work/l.txt" "${model[@]}" --no-save
 status 3
@@ -313,6 +315,7 @@ holds [ "$(cd "$work/e" && echo *)" = "one.jpg one.png" ]
 
 for _ in $(seq 400); do echo "$dog"; done >"$work/long.txt"
 interrupted() { # STDOUT SIGNAL: the status of a run that a signal meets on its way
+    : >"$1"
     "$YOLO" detect "$work/long.txt" "${model[@]}" --out "$work/i" --format json >"$1" 2>"$work/e2" &
     local pid=$!
     while [ "$(wc -l <"$1")" -lt 4 ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
