@@ -23,6 +23,7 @@ enum {
     CHUNK_BLOCKS = 16,    /* pixel blocks an item passes over a panel slice */
     MERGE_MAX_FLOATS = 64, /* row of taps x channels up to which taps of a row are merged */
     ITEMS_WANTED = 32,
+    LARGE_INPUT_FLOATS = 1 << 21,
 };
 
 /* How the inner dimension is cut: by geometry alone. */
@@ -152,7 +153,7 @@ size_t igemm_scratch_bytes(const struct conv_slots *slots, const struct conv_geo
 struct job {
     const struct conv_run *run;
     struct inner inner;
-    bool merged;
+    bool merged, large;
     size_t pixels, blocks, chunks;
     size_t panel_ranges;
     const float *zeros;
@@ -164,7 +165,7 @@ struct job {
 struct piece {
     const struct job *job;
     size_t group;
-    size_t first_block, block_count;
+    size_t first_block, block_count, first_panel;
     const float **table; /* [block][tap][mr] */
     float *acc;          /* [block][mr][nr] */
     float *patch;        /* [pixel of the chunk][kernel_h][kernel_w * in_c] */
@@ -353,6 +354,8 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
     }
     bool only = in->tap_ranges * in->channel_ranges == 1;
     bool last = tap_range + 1 == in->tap_ranges && channel_range + 1 == in->channel_ranges;
+    /* A 1x1 convolution of a large image waits for its input; the first panel asks one block ahead. */
+    bool fresh = in->taps == 1 && panel == p->first_panel && p->job->large;
     for (size_t b = 0; b < p->block_count; b++) {
         size_t block = p->first_block + b;
         t.in = p->table + b * in->block_taps * mr;
@@ -363,6 +366,11 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
             const struct tensor *out = p->job->run->out;
             conv_prefetch_rows(out->data + first * out->stride + p->group * in->filters + panel * nr,
                                out->stride, (size_t)t.pixels, (size_t)t.filters);
+        }
+        if (fresh && b + 1 < p->block_count) {
+            for (size_t i = 0; i < (size_t)t.pixels; i++) {
+                conv_prefetch_read(t.in[in->block_taps * mr + i] + first_c, t.channels);
+            }
         }
         slots->tile(&t);
         if (last) {
@@ -385,12 +393,12 @@ static void run_item(void *ctx, size_t item, int thread)
                       .acc = (float *)(void *)(mine + job->size.table),
                       .patch = (float *)(void *)(mine + job->size.table + job->size.acc)};
     p.block_count = conv_cut(job->blocks, job->chunks, chunk + 1) - p.first_block;
+    p.first_panel = conv_cut(in->panels, job->panel_ranges, panel_range);
     if (in->tap_ranges == 1) {
         build_tables(&p, 0);
     }
     size_t panel_end = conv_cut(in->panels, job->panel_ranges, panel_range + 1);
-    for (size_t panel = conv_cut(in->panels, job->panel_ranges, panel_range); panel < panel_end;
-         panel++) {
+    for (size_t panel = p.first_panel; panel < panel_end; panel++) {
         for (size_t tr = 0; tr < in->tap_ranges; tr++) {
             if (in->tap_ranges > 1) {
                 build_tables(&p, tr);
@@ -424,6 +432,7 @@ void igemm_forward(const struct conv_run *run)
     struct job job = {.run = run,
                       .inner = inner_of(run->slots, run->g),
                       .merged = rows_merge(run->g) && run->in->stride == (size_t)run->in->c,
+                      .large = tensor_pixels(run->in) * run->in->stride >= LARGE_INPUT_FLOATS,
                       .pixels = tensor_pixels(run->out),
                       .size = workspace_size(run->slots, run->g)};
     memset(run->scratch, 0, job.size.zeros);
