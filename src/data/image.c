@@ -45,32 +45,35 @@ struct kind {
     const char *name;
     int at, length;
     const char *magic;
-    bool readable;
+    int density; /* most pixels a byte of the file can stand for; 0 = cannot be read */
 };
 
+/* Densities: a JPEG spends at least a bit on a block of 8 x 8 pixels, 16 of them with the strangest
+ * subsampling; deflate reaches 1032 : 1, with 8 pixels a byte; run lengths of TGA and PSD 128 pixels
+ * in two bytes. A GIF's screen may be any size around a small frame. */
 static const struct kind kinds[] = {
-    {"JPEG", 0, 3, "\xff\xd8\xff", true},
-    {"PNG", 0, 4, "\x89PNG", true},
-    {"GIF", 0, 4, "GIF8", true},
-    {"PSD", 0, 4, "8BPS", true},
-    {"BMP", 0, 2, "BM", true},
-    {"PNM", 0, 2, "P5", true},
-    {"PNM", 0, 2, "P6", true},
-    {"WebP", 8, 4, "WEBP", false},
-    {"TIFF", 0, 4, "II*\0", false},
-    {"TIFF", 0, 4, "MM\0*", false},
-    {"AVIF", 4, 8, "ftypavif", false},
-    {"HEIF, AVIF or video", 4, 4, "ftyp", false},
-    {"JPEG 2000", 0, 6, "\0\0\0\x0cjP", false},
-    {"JPEG XL", 0, 7, "\0\0\0\x0cJXL", false},
-    {"JPEG XL", 0, 2, "\xff\x0a", false},
-    {"OpenEXR", 0, 4, "\x76\x2f\x31\x01", false},
-    {"Radiance HDR", 0, 2, "#?", false},
-    {"PDF", 0, 4, "%PDF", false},
+    {"JPEG", 0, 3, "\xff\xd8\xff", 8192},
+    {"PNG", 0, 4, "\x89PNG", 8256},
+    {"GIF", 0, 4, "GIF8", INT_MAX},
+    {"PSD", 0, 4, "8BPS", 64},
+    {"BMP", 0, 2, "BM", 8},
+    {"PNM", 0, 2, "P5", 1},
+    {"PNM", 0, 2, "P6", 1},
+    {"WebP", 8, 4, "WEBP", 0},
+    {"TIFF", 0, 4, "II*\0", 0},
+    {"TIFF", 0, 4, "MM\0*", 0},
+    {"AVIF", 4, 8, "ftypavif", 0},
+    {"HEIF, AVIF or video", 4, 4, "ftyp", 0},
+    {"JPEG 2000", 0, 6, "\0\0\0\x0cjP", 0},
+    {"JPEG XL", 0, 7, "\0\0\0\x0cJXL", 0},
+    {"JPEG XL", 0, 2, "\xff\x0a", 0},
+    {"OpenEXR", 0, 4, "\x76\x2f\x31\x01", 0},
+    {"Radiance HDR", 0, 2, "#?", 0},
+    {"PDF", 0, 4, "%PDF", 0},
 };
 
 /* TGA has no mark of its own: what is none of the above may be one. */
-static const struct kind tga = {"TGA", 0, 0, "", true};
+static const struct kind tga = {"TGA", 0, 0, "", 64};
 
 static const struct kind *find_kind(const unsigned char *bytes, size_t size)
 {
@@ -253,6 +256,10 @@ static enum result decode_stb(const char *path, const unsigned char *bytes, size
     int channels = 0;
     if (stbi_info_from_memory(bytes, (int)size, &w, &h, &channels)) {
         TRY(check_pixels(path, w, h, err));
+        /* before memory and time go into it */
+        if ((int64_t)w * h / kind->density > (int64_t)size) {
+            return broken(path, kind, "the file ends too early (truncated?)", err);
+        }
     } else if (kind == &tga) {
         return error_at(err, ERR_FORMAT, path, 0, "not a picture (" READABLE ")");
     } /* else loading fails in the same place, but says why */
@@ -285,7 +292,7 @@ enum result image_decode(const char *path, const unsigned char *bytes, size_t si
         return error_at(err, ERR_FORMAT, path, 0, "over %d bytes", FILE_MAX_BYTES);
     }
     const struct kind *kind = find_kind(bytes, size);
-    if (!kind->readable) {
+    if (kind->density == 0) {
         return error_at(err, ERR_FORMAT, path, 0, "%s is not supported (" READABLE "; convert it)",
                         kind->name);
     }

@@ -261,6 +261,7 @@ static void broken_files(void)
         {"deep.ppm", "P5 1 1 65536 abc", 16, "broken PNM"},
         {"bomb.ppm", "P6 999999 999999 255 abc", 24, "megapixels"},
         {"huge.ppm", "P6 99999999999999999999 1 255 abc", 33, "broken PNM"},
+        {"wide.tga", "\0\0\x0a\0\0\0\0\0\0\0\0\0\xff\x3f\xff\x3f\x18\0", 18, "ends too early"},
         {"photo.webp", "RIFF\x10\0\0\0WEBPVP8 ", 16, "WebP is not supported"},
         {"scan.tif", "II*\0\x08\0\0\0", 8, "TIFF is not supported"},
         {"phone.heic",
