@@ -27,7 +27,9 @@ LIMITS = {'': 1e-3, ' direct': 1e-4}
 
 
 def randomise(net, seed):
-    """Magnitudes near 1 through any depth: He-like filters, statistics off their neutral values."""
+    """He-like filters, statistics off their neutral values. The heads' convolutions are scaled to outputs of
+    magnitude 1: deep networks grow large values, and a logistic of a large value magnifies any rounding
+    error, PyTorch's as well as ours."""
     g = torch.Generator().manual_seed(seed)
     uniform = lambda t, low, high: t.copy_(torch.rand(t.shape, generator=g) * (high - low) + low)
     with torch.no_grad():
@@ -41,6 +43,14 @@ def randomise(net, seed):
                 uniform(m.bn.running_var, .5, 1.)
             else:
                 uniform(m.conv.bias, -.2, .2)
+                m.register_forward_pre_hook(scale_by_input)
+        net(torch.rand(1, int(net.options['channels']), 128, 128, generator=g))
+        for m in net.modules_by_layer.values():
+            m._forward_pre_hooks.clear()
+
+
+def scale_by_input(conv, inputs):
+    conv.conv.weight /= inputs[0].square().mean().sqrt()
 
 
 def relative_error(got, want):
