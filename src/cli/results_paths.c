@@ -14,7 +14,7 @@ enum { MAX_NAMESAKES = 1000000 };
 
 void name_set_free(struct name_set *set)
 {
-    mem_free(set->hashes);
+    mem_free(set->entries);
     *set = (struct name_set){0};
 }
 
@@ -29,13 +29,13 @@ static uint64_t hash_name(const char *name)
 }
 
 /* The place of hash, or the empty place where it belongs. */
-static uint64_t *find_place(uint64_t *hashes, size_t capacity, uint64_t hash)
+static struct name_entry *find_place(struct name_entry *entries, size_t capacity, uint64_t hash)
 {
     size_t i = (size_t)(hash % capacity);
-    while (hashes[i] != 0 && hashes[i] != hash) {
+    while (entries[i].hash != 0 && entries[i].hash != hash) {
         i = (i + 1) % capacity;
     }
-    return &hashes[i];
+    return &entries[i];
 }
 
 static enum result grow(struct name_set *set, struct error *err)
@@ -44,17 +44,17 @@ static enum result grow(struct name_set *set, struct error *err)
         return OK;
     }
     size_t capacity = set->capacity ? set->capacity * 2 : 256;
-    uint64_t *hashes = mem_alloc(capacity, sizeof hashes[0]);
-    if (!hashes) {
+    struct name_entry *entries = mem_alloc(capacity, sizeof entries[0]);
+    if (!entries) {
         return mem_error(err, "names of output files");
     }
     for (size_t i = 0; i < set->capacity; i++) {
-        if (set->hashes[i] != 0) {
-            *find_place(hashes, capacity, set->hashes[i]) = set->hashes[i];
+        if (set->entries[i].hash != 0) {
+            *find_place(entries, capacity, set->entries[i].hash) = set->entries[i];
         }
     }
-    mem_free(set->hashes);
-    set->hashes = hashes;
+    mem_free(set->entries);
+    set->entries = entries;
     set->capacity = capacity;
     return OK;
 }
@@ -70,18 +70,20 @@ enum result name_set_add(struct name_set *set, const char *relative, char *name,
                          struct error *err)
 {
     TRY(grow(set, err));
+    struct name_entry *first = find_place(set->entries, set->capacity, hash_name(relative));
+    int number = first->hash ? first->last_number + 1 : 1;
     size_t stem = stem_length(relative);
-    for (int number = 1; number < MAX_NAMESAKES; number++) {
+    for (; number < MAX_NAMESAKES; number++) {
         int length = number == 1 ? snprintf(name, size, "%s", relative)
                                  : snprintf(name, size, "%.*s_%d%s", (int)stem, relative, number,
                                             relative + stem);
         if (length < 0 || (size_t)length >= size) {
             break;
         }
-        uint64_t hash = hash_name(name);
-        uint64_t *place = find_place(set->hashes, set->capacity, hash);
-        if (*place == 0) {
-            *place = hash;
+        struct name_entry *place = find_place(set->entries, set->capacity, hash_name(name));
+        if (place->hash == 0) {
+            first->last_number = number;
+            *place = (struct name_entry){hash_name(name), 1};
             set->count++;
             return OK;
         }

@@ -9,9 +9,15 @@
 
 #include "base/error.h"
 
-/* The names given out so far, as 64-bit hashes: 16 bytes a name. Zeroed = empty; not thread-safe. */
+/* A name given out, and where to begin the search for its next namesake's number. */
+struct name_entry {
+    uint64_t hash; /* 0 = empty place */
+    int last_number;
+};
+
+/* The names given out so far, as hashes: some 32 bytes a name. Zeroed = empty; not thread-safe. */
 struct name_set {
-    uint64_t *hashes; /* open addressing, 0 = empty */
+    struct name_entry *entries; /* open addressing */
     size_t count, capacity;
 };
 
