@@ -13,21 +13,35 @@
 struct sample {
     char *image_path;
     char *label_path;      /* NULL: no label file (a background picture) or COCO */
-    struct truth *truths;  /* fractions of the picture, clipped to it */
+    struct truth *truths;  /* [truth_count], fractions of the picture, clipped to it */
     bool *is_crowd;        /* [truth_count], NULL if there is none */
     size_t truth_count;
     int64_t coco_id;       /* image id of a COCO file; -1 otherwise */
+    int image_w, image_h;  /* as a COCO file says; 0 otherwise */
+    double *areas;         /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
 };
 
 enum label_fault {
-    FAULT_NOT_NUMBERS, FAULT_CLASS_RANGE, FAULT_OUTSIDE, FAULT_CLIPPED, FAULT_ZERO_SIZE, FAULT_DUPLICATE,
-    FAULT_NO_LABEL, FAULT_EMPTY_LABEL, FAULT_NO_IMAGE, FAULT_COUNT
+    FAULT_NOT_NUMBERS,  /* a line that is not "class x y w h", or a file that is no text: skipped */
+    FAULT_CLASS_RANGE,  /* skipped */
+    FAULT_OUTSIDE,      /* a box wholly outside the picture: skipped */
+    FAULT_CLIPPED,      /* a box partly outside: kept, clipped */
+    FAULT_ZERO_SIZE,    /* a box without area: skipped */
+    FAULT_DUPLICATE,    /* the very same line again: skipped */
+    FAULT_NO_LABEL,     /* no label file: a background picture */
+    FAULT_EMPTY_LABEL,  /* a label file without a line: a background picture */
+    FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
+    FAULT_COUNT
 };
+
+/* Short English words for a kind of fault, plural: "boxes without area". */
+const char *label_fault_name(enum label_fault fault);
 
 struct dataset {
     struct sample *samples;
     size_t sample_count, sample_capacity;
     size_t class_count;
+    int64_t *category_ids;        /* COCO: [class_count], ids by class; NULL otherwise */
     size_t faults[FAULT_COUNT];   /* how many of each; the first few of each were logged with path:line */
 };
 
@@ -38,26 +52,38 @@ typedef void (*fault_sink)(void *ctx, enum label_fault fault, const char *path, 
 struct dataset_source {
     const char *path;      /* a list of images, a folder, or a COCO .json */
     const char *images;    /* COCO: the folder of the pictures; NULL: beside the json */
-    size_t class_count;
+    size_t class_count;    /* 0: not known; then the largest class + 1 (COCO: all categories) */
     fault_sink sink;
     void *sink_ctx;
 };
 
-/* Label path rules: the .txt beside the image; else /images/ -> /labels/ (last occurrence), then Darknet's
- * own replacements. Lines may end in CR LF; blank lines are skipped. A bad line costs only itself: it is
- * counted in faults and skipped; boxes are clipped to the picture. ERR_* only if the set as a whole is unusable
- * (no list, no pictures). Free with dataset_free. */
+/* Label path rules: label_path.h. Lines may end in CR LF; blank lines are skipped. A bad line costs only
+ * itself: it is counted in faults and skipped; boxes are clipped to the picture. Relative paths of a list
+ * count from the working directory, else from the list's folder.
+ * COCO: classes are the categories sorted by id, and there must be class_count of them; wrong types and
+ * missing keys are ERR_FORMAT with their place ("x.json: annotations[12].bbox: ...").
+ * Otherwise ERR_* only if the set as a whole is unusable (no list, no pictures). Free with dataset_free, also
+ * after an error; *set need not be initialised. */
 NODISCARD enum result dataset_open(const struct dataset_source *source, struct dataset *set,
                                    struct error *err);
 void dataset_free(struct dataset *set);
 
-/* Darknet's .data file. Paths resolve against the file's folder, then the working directory; an error lists
- * what was tried. Strings belong to the struct; free with data_file_free. */
+enum data_key { DATA_TRAIN, DATA_VALID, DATA_NAMES, DATA_BACKUP, DATA_KEY_COUNT };
+
+/* Darknet's .data file. Paths resolve against the file's folder, then the working directory; one that is found
+ * in neither stays as written: data_file_need says so when it is asked for. Strings belong to the struct;
+ * free with data_file_free, also after an error. Unlike Darknet's, values may contain blanks. */
 struct data_file {
-    char *train, *valid, *names, *backup;
+    char *train, *valid, *names, *backup; /* NULL: not given */
     int classes; /* 0: not given */
+    char *path;  /* of the .data file itself */
+    int lines[DATA_KEY_COUNT]; /* where each was given */
 };
 NODISCARD enum result data_file_read(const char *path, struct data_file *file, struct error *err);
+/* OK if the key was given and names something that exists; ERR_FORMAT or ERR_IO with path:line and what was
+ * tried otherwise. */
+NODISCARD enum result data_file_need(const struct data_file *file, enum data_key key,
+                                     struct error *err);
 void data_file_free(struct data_file *file);
 
 #endif

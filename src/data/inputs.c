@@ -462,6 +462,19 @@ enum result inputs_open(const char *const *args, size_t count, struct inputs **i
     return OK;
 }
 
+enum result inputs_open_list(const char *path, struct inputs **inputs, struct error *err)
+{
+    TRY(inputs_open(&path, 1, inputs, err));
+    struct inputs *in = *inputs;
+    in->next = in->count;
+    if (open_list(in, path, NULL, err) != 0) {
+        inputs_close(in);
+        *inputs = NULL;
+        return ERR_IO;
+    }
+    return OK;
+}
+
 int inputs_next(struct inputs *in, struct input_item *item, struct error *err)
 {
     int result = 0;

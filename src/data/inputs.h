@@ -15,6 +15,8 @@ struct inputs;
  * that does not exist is an item too: reading it will fail and cost only itself. ERR_ARG if count is 0. */
 NODISCARD enum result inputs_open(const char *const *args, size_t count, struct inputs **inputs,
                                   struct error *err);
+/* The same for one file that is a list, whatever its name ends in. */
+NODISCARD enum result inputs_open_list(const char *path, struct inputs **inputs, struct error *err);
 
 struct input_item {
     char path[4096];     /* to open */

@@ -1,0 +1,207 @@
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/suggest.h"
+#include "data/dataset.h"
+
+enum { DATA_MAX_BYTES = 1024 * 1024, PATH_SIZE = 4096 };
+
+#define BLANKS " \t\r"
+
+static const char *const path_keys[DATA_KEY_COUNT] = {"train", "valid", "names", "backup"};
+
+/* Known to Darknet, too; they do nothing here, but are no mistakes. */
+static const char *const all_keys[] = {
+    "train", "valid", "names",     "backup", "classes", "labels",      "top",      "results",
+    "eval",  "map",   "difficult", "leaves", "test",    "saveweights", "savelast",
+};
+
+static char **path_field(struct data_file *file, enum data_key key)
+{
+    char **const fields[] = {&file->train, &file->valid, &file->names, &file->backup};
+    return fields[key];
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, BLANKS);
+    size_t length = strlen(text);
+    while (length > 0 && strchr(BLANKS, text[length - 1])) {
+        text[--length] = 0;
+    }
+    return text;
+}
+
+/* The value beside the .data file; false if that is no other place than the value itself. */
+static bool beside(const struct data_file *file, const char *value, char *out)
+{
+    char folder[PATH_SIZE];
+    int length = (int)(path_base(file->path) - file->path);
+    snprintf(folder, sizeof folder, "%.*s", length, file->path);
+    return length > 0 && value[0] != '/' && path_join(out, PATH_SIZE, folder, value);
+}
+
+static enum result set_path(struct data_file *file, enum data_key key, const char *value, int line,
+                            struct error *err)
+{
+    char joined[PATH_SIZE];
+    const char *path = value;
+    /* backup is a folder to be made: beside the file, unless it exists in the working directory. */
+    if (beside(file, value, joined) &&
+        (path_exists(joined) || (key == DATA_BACKUP && !path_exists(value)))) {
+        path = joined;
+    }
+    char *copy = mem_strdup(path);
+    if (!copy) {
+        return mem_error(err, file->path);
+    }
+    mem_free(*path_field(file, key));
+    *path_field(file, key) = copy;
+    file->lines[key] = line;
+    return OK;
+}
+
+static enum result set_classes(struct data_file *file, const char *value, int line,
+                               struct error *err)
+{
+    char *end;
+    long number = strtol(value, &end, 10);
+    if (*end || number < 1 || number > INT_MAX) {
+        return error_at(err, ERR_FORMAT, file->path, line,
+                        "classes: \"%.40s\" is no number of "
+                        "classes",
+                        value);
+    }
+    file->classes = (int)number;
+    return OK;
+}
+
+static void warn_unknown(const struct data_file *file, const char *key, int line)
+{
+    size_t count = sizeof all_keys / sizeof all_keys[0];
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all_keys[i], key) == 0) {
+            return;
+        }
+    }
+    const char *near = suggest(key, all_keys, count);
+    log_warn("%s:%d: unknown key %.60s%s%s%s", file->path, line, key, near ? " (did you mean " : "",
+             near ? near : "", near ? "?)" : "");
+}
+
+/* As in Darknet the first of two equal keys wins; `labels` stands in for `names`. */
+static enum result set_key(struct data_file *file, const char *key, const char *value, int line,
+                           struct error *err)
+{
+    bool is_labels = strcmp(key, "labels") == 0;
+    for (int i = 0; i < DATA_KEY_COUNT; i++) {
+        if (strcmp(key, path_keys[i]) != 0 && !(is_labels && i == DATA_NAMES)) {
+            continue;
+        }
+        if (file->lines[i] > 0) {
+            if (!is_labels) {
+                log_warn("%s:%d: %s is given again; line %d counts", file->path, line, key,
+                         file->lines[i]);
+            }
+            return OK;
+        }
+        TRY(set_path(file, (enum data_key)i, value, line, err));
+        if (is_labels) {
+            file->lines[i] = -line; /* a later `names` wins */
+        }
+        return OK;
+    }
+    if (strcmp(key, "classes") == 0) {
+        return file->classes ? OK : set_classes(file, value, line, err);
+    }
+    warn_unknown(file, key, line);
+    return OK;
+}
+
+static enum result read_line(struct data_file *file, char *text, int line, struct error *err)
+{
+    text = trim(text);
+    if (!text[0] || text[0] == '#' || text[0] == ';') {
+        return OK;
+    }
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text) {
+        return error_at(err, ERR_FORMAT, file->path, line,
+                        "\"%.40s\": key = value is expected (is this a .data file?)", text);
+    }
+    *equals = 0;
+    char *key = trim(text);
+    char *value = trim(equals + 1);
+    if (!value[0]) {
+        return error_at(err, ERR_FORMAT, file->path, line, "%.60s has no value", key);
+    }
+    return set_key(file, key, value, line, err);
+}
+
+static enum result read_text(struct data_file *file, char *text, size_t size, struct error *err)
+{
+    if (memchr(text, 0, size)) {
+        return error_at(err, ERR_FORMAT, file->path, 0, "not a text file");
+    }
+    int number = 0;
+    for (char *line = text; line;) {
+        char *end = strchr(line, '\n');
+        if (end) {
+            *end = 0;
+        }
+        TRY(read_line(file, line, ++number, err));
+        line = end ? end + 1 : NULL;
+    }
+    for (int i = 0; i < DATA_KEY_COUNT; i++) {
+        file->lines[i] = abs(file->lines[i]);
+    }
+    return OK;
+}
+
+enum result data_file_read(const char *path, struct data_file *file, struct error *err)
+{
+    *file = (struct data_file){0};
+    char *text;
+    size_t size;
+    if (strlen(path) >= PATH_SIZE) {
+        return error_at(err, ERR_IO, path, 0, "path too long");
+    }
+    TRY(file_read(path, DATA_MAX_BYTES, &text, &size, err));
+    file->path = mem_strdup(path);
+    size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    enum result result =
+        file->path ? read_text(file, text + skip, size - skip, err) : mem_error(err, path);
+    mem_free(text);
+    return result;
+}
+
+enum result data_file_need(const struct data_file *file, enum data_key key, struct error *err)
+{
+    struct data_file copy = *file;
+    const char *value = *path_field(&copy, key);
+    if (!value) {
+        return error_at(err, ERR_FORMAT, file->path, 0, "no line \"%s = ...\"", path_keys[key]);
+    }
+    if (path_exists(value)) {
+        return OK;
+    }
+    char joined[PATH_SIZE];
+    bool two = beside(file, value, joined);
+    return error_at(err, ERR_IO, file->path, file->lines[key], "%s: no such file (tried %s%s%s)",
+                    path_keys[key], two ? joined : value, two ? ", " : "", two ? value : "");
+}
+
+void data_file_free(struct data_file *file)
+{
+    mem_free(file->train);
+    mem_free(file->valid);
+    mem_free(file->names);
+    mem_free(file->backup);
+    mem_free(file->path);
+    *file = (struct data_file){0};
+}

@@ -1,0 +1,256 @@
+#include "data/dataset.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/dataset_build.h"
+#include "data/inputs.h"
+#include "data/label_path.h"
+
+enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000 };
+
+/* What rounding to four digits may move an edge over the border of the picture. */
+static const double edge_slack = 1e-4;
+
+/* ---- faults ---- */
+
+const char *label_fault_name(enum label_fault fault)
+{
+    static const char *const names[FAULT_COUNT] = {
+        [FAULT_NOT_NUMBERS] = "lines that are not \"class x y w h\"",
+        [FAULT_CLASS_RANGE] = "classes out of range",
+        [FAULT_OUTSIDE] = "boxes outside the picture",
+        [FAULT_CLIPPED] = "boxes partly outside the picture",
+        [FAULT_ZERO_SIZE] = "boxes without area",
+        [FAULT_DUPLICATE] = "boxes given twice",
+        [FAULT_NO_LABEL] = "pictures without a label file",
+        [FAULT_EMPTY_LABEL] = "empty label files",
+        [FAULT_NO_IMAGE] = "pictures that do not exist",
+    };
+    return names[fault];
+}
+
+void dataset_fault(struct dataset_build *build, enum label_fault fault, const char *path, int line,
+                   const char *fmt, ...)
+{
+    struct error text; /* one printable line, whatever the file contained */
+    char raw[sizeof text.text];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(raw, sizeof raw, fmt, args);
+    va_end(args);
+    size_t before = build->set->faults[fault]++;
+    if (build->source->sink) {
+        error_set(&text, ERR_FORMAT, "%s", raw);
+        build->source->sink(build->source->sink_ctx, fault, path, line, text.text);
+    } else if (before < FAULTS_LOGGED) {
+        error_at(&text, ERR_FORMAT, path, line, "%s", raw);
+        log_warn("%s", text.text);
+    }
+}
+
+static void log_rest(const struct dataset_build *build)
+{
+    for (int i = 0; i < FAULT_COUNT && !build->source->sink; i++) {
+        size_t count = build->set->faults[i];
+        if (count > FAULTS_LOGGED) {
+            log_warn("%s: %zu %s in all", build->source->path, count,
+                     label_fault_name((enum label_fault)i));
+        }
+    }
+}
+
+/* ---- boxes ---- */
+
+static double clip_unit(double v)
+{
+    return v < 0 ? 0 : v > 1 ? 1 : v;
+}
+
+bool dataset_take_box(struct dataset_build *build, const struct edges *edges, const char *path,
+                      int line, const char *prefix, struct box_cxcywh_norm *box)
+{
+    double x1 = clip_unit(edges->x1);
+    double y1 = clip_unit(edges->y1);
+    double x2 = clip_unit(edges->x2);
+    double y2 = clip_unit(edges->y2);
+    double w = edges->x2 - edges->x1;
+    double h = edges->y2 - edges->y1;
+    if (!((float)w > 0) || !((float)h > 0)) {
+        dataset_fault(build, FAULT_ZERO_SIZE, path, line, "%sa box of %g x %g", prefix, w, h);
+        return false;
+    }
+    const char *pixels = w > 2 || h > 2 || fabs(edges->x1) > 2 || fabs(edges->y1) > 2
+                             ? " (pixels? fractions of the picture are expected)"
+                             : "";
+    *box = (struct box_cxcywh_norm){(float)((x1 + x2) / 2), (float)((y1 + y2) / 2),
+                                    (float)(x2 - x1), (float)(y2 - y1)};
+    if (!(box->w > 0) || !(box->h > 0)) {
+        dataset_fault(build, FAULT_OUTSIDE, path, line,
+                      "%sthe box from %g %g to %g %g is outside the picture%s", prefix, edges->x1,
+                      edges->y1, edges->x2, edges->y2, pixels);
+        return false;
+    }
+    double over = fmax(fmax(x1 - edges->x1, edges->x2 - x2), fmax(y1 - edges->y1, edges->y2 - y2));
+    if (over > edge_slack) {
+        dataset_fault(build, FAULT_CLIPPED, path, line,
+                      "%sthe box from %g %g to %g %g is cut at the picture's border%s", prefix,
+                      edges->x1, edges->y1, edges->x2, edges->y2, pixels);
+    }
+    return true;
+}
+
+/* ---- samples ---- */
+
+struct sample *dataset_add(struct dataset_build *build, const char *image_path, struct error *err)
+{
+    struct dataset *set = build->set;
+    if (mem_grow((void **)&set->samples, set->sample_count, &set->sample_capacity,
+                 sizeof *set->samples, err) != OK) {
+        return NULL;
+    }
+    struct sample *sample = &set->samples[set->sample_count];
+    *sample = (struct sample){.coco_id = -1};
+    sample->image_path = mem_strdup(image_path);
+    if (!sample->image_path) {
+        mem_error(err, "data set");
+        return NULL;
+    }
+    set->sample_count++;
+    return sample;
+}
+
+static enum result add_picture(struct dataset_build *build, const struct input_item *item,
+                               struct error *err)
+{
+    if (!path_exists(item->path)) {
+        const char *colon = strrchr(item->origin, ':');
+        dataset_fault(build, FAULT_NO_IMAGE, build->source->path, colon ? atoi(colon + 1) : 0,
+                      "%s does not exist", item->path);
+        return OK;
+    }
+    struct sample *sample = dataset_add(build, item->path, err);
+    if (!sample) {
+        return ERR_MEMORY;
+    }
+    char label[4096];
+    if (!label_path_find(item->path, label, sizeof label)) {
+        dataset_fault(build, FAULT_NO_LABEL, item->path, 0,
+                      "no label file, taken as background (%s was looked for)",
+                      label_path_candidate(item->path, 1, label, sizeof label) ||
+                              label_path_candidate(item->path, 0, label, sizeof label)
+                          ? label
+                          : "a .txt");
+        return OK;
+    }
+    sample->label_path = mem_strdup(label);
+    if (!sample->label_path) {
+        return mem_error(err, "data set");
+    }
+    return label_file_read(build, label, sample, err);
+}
+
+/* A line of the list that is no path: "list.txt:12: what". */
+static void report_line(struct dataset_build *build, const struct error *why)
+{
+    const char *path = build->source->path;
+    const char *text = why->text;
+    int line = 0;
+    if (strncmp(text, path, strlen(path)) == 0 && text[strlen(path)] == ':') {
+        char *end;
+        text += strlen(path) + 1;
+        line = (int)strtol(text, &end, 10);
+        text = end + strspn(end, ": ");
+    }
+    dataset_fault(build, FAULT_NO_IMAGE, path, line, "%s", text);
+}
+
+static enum result read_pictures(struct dataset_build *build, struct error *err)
+{
+    const char *path = build->source->path;
+    struct inputs *inputs;
+    if (path_is_dir(path)) {
+        TRY(inputs_open(&path, 1, &inputs, err));
+    } else {
+        TRY(inputs_open_list(path, &inputs, err));
+    }
+    enum result result = OK;
+    struct input_item item;
+    int got;
+    while (result == OK && (got = inputs_next(inputs, &item, err)) != 0) {
+        if (got > 0) {
+            result = add_picture(build, &item, err);
+        } else if (err->code == ERR_MEMORY) {
+            result = ERR_MEMORY;
+        } else {
+            report_line(build, err);
+        }
+        if (build->set->sample_count % PROGRESS_EVERY == PROGRESS_EVERY - 1) {
+            log_progress("%s: %zu pictures", path, build->set->sample_count + 1);
+        }
+    }
+    log_progress("%s", "");
+    inputs_close(inputs);
+    return result;
+}
+
+static void count_classes(struct dataset *set)
+{
+    for (size_t i = 0; i < set->sample_count; i++) {
+        for (size_t k = 0; k < set->samples[i].truth_count; k++) {
+            size_t class_id = (size_t)set->samples[i].truths[k].class_id;
+            set->class_count = class_id >= set->class_count ? class_id + 1 : set->class_count;
+        }
+    }
+}
+
+enum result dataset_open(const struct dataset_source *source, struct dataset *set,
+                         struct error *err)
+{
+    *set = (struct dataset){.class_count = source->class_count};
+    struct dataset_build build = {.source = source, .set = set};
+    struct error local;
+    err = err ? err : &local;
+    if (!path_exists(source->path)) {
+        return error_at(err, ERR_IO, source->path, 0,
+                        "no such file (a list of pictures, a folder or a COCO .json is expected)");
+    }
+    const char *dot = strrchr(path_base(source->path), '.');
+    bool is_json = dot && strcasecmp(dot, ".json") == 0 && !path_is_dir(source->path);
+    TRY(is_json ? coco_json_read(&build, err) : read_pictures(&build, err));
+    log_rest(&build);
+    if (set->sample_count == 0) {
+        size_t missing = set->faults[FAULT_NO_IMAGE];
+        return missing ? error_at(err, ERR_IO, source->path, 0,
+                                  "none of the %zu pictures exists (relative paths count from the "
+                                  "working directory, else from the list's folder)",
+                                  missing)
+                       : error_at(err, ERR_FORMAT, source->path, 0, "no pictures");
+    }
+    if (source->class_count == 0 && !set->category_ids) {
+        count_classes(set);
+    }
+    return OK;
+}
+
+void dataset_free(struct dataset *set)
+{
+    for (size_t i = 0; i < set->sample_count; i++) {
+        struct sample *sample = &set->samples[i];
+        mem_free(sample->image_path);
+        mem_free(sample->label_path);
+        mem_free(sample->truths);
+        mem_free(sample->is_crowd);
+        mem_free(sample->areas);
+    }
+    mem_free(set->samples);
+    mem_free(set->category_ids);
+    *set = (struct dataset){0};
+}

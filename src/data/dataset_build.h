@@ -1,0 +1,34 @@
+/* Inside dataset_open: what the readers of label files and of COCO JSON share. */
+#ifndef DATA_DATASET_BUILD_H
+#define DATA_DATASET_BUILD_H
+
+#include "data/dataset.h"
+
+struct dataset_build {
+    const struct dataset_source *source;
+    struct dataset *set;
+};
+
+/* Count a fault and hand it to the sink or the log. */
+void dataset_fault(struct dataset_build *build, enum label_fault fault, const char *path, int line,
+                   const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+/* A new sample at the end of the set, with a copy of the path; NULL without memory (err filled). */
+struct sample *dataset_add(struct dataset_build *build, const char *image_path, struct error *err);
+
+/* Edges as fractions of the picture -> a truth's box, clipped. Reports FAULT_OUTSIDE, FAULT_CLIPPED and
+ * FAULT_ZERO_SIZE at path:line, behind `prefix`; false if the box is to be skipped. */
+struct edges {
+    double x1, y1, x2, y2;
+};
+bool dataset_take_box(struct dataset_build *build, const struct edges *edges, const char *path,
+                      int line, const char *prefix, struct box_cxcywh_norm *box);
+
+/* Read one label file into the sample. Faults are reported; ERR_MEMORY only. */
+NODISCARD enum result label_file_read(struct dataset_build *build, const char *path,
+                                      struct sample *sample, struct error *err);
+
+/* Read a COCO JSON of source->path into the set. */
+NODISCARD enum result coco_json_read(struct dataset_build *build, struct error *err);
+
+#endif

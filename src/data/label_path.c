@@ -1,0 +1,97 @@
+#include "data/label_path.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fileio.h"
+
+enum { PATH_SIZE = 4096 };
+
+static char *find(char *path, const char *part, bool last)
+{
+    char *found = strstr(path, part);
+    while (found && last) {
+        char *next = strstr(found + 1, part);
+        if (!next) {
+            break;
+        }
+        found = next;
+    }
+    return found;
+}
+
+/* Replace the first or last `from` in the path; as it is if there is none or no room. */
+static void replace(char *path, const char *from, const char *to, bool last)
+{
+    char *found = find(path, from, last);
+    size_t old_length = strlen(from);
+    size_t new_length = strlen(to);
+    if (!found || strlen(path) - old_length + new_length >= PATH_SIZE) {
+        return;
+    }
+    memmove(found + new_length, found + old_length, strlen(found + old_length) + 1);
+    memcpy(found, to, new_length);
+}
+
+static bool set_extension(char *path, const char *extension)
+{
+    char *dot = strrchr(path, '.');
+    char *slash = strrchr(path, '/');
+    if (dot && dot > slash + 1) { /* a name that only begins with a dot has no extension */
+        *dot = 0;
+    }
+    if (strlen(path) + strlen(extension) >= PATH_SIZE) {
+        return false;
+    }
+    strcat(path, extension);
+    return true;
+}
+
+static bool make_candidate(const char *image, int which, char *path)
+{
+    static const char *const darknet[][2] = {
+        {"/images/train2017/", "/labels/train2017/"},
+        {"/images/val2017/", "/labels/val2017/"},
+        {"/JPEGImages/", "/labels/"},
+        {"/images/train2014/", "/labels/train2014/"},
+        {"/images/val2014/", "/labels/val2014/"},
+    };
+    /* A slash in front, so that a leading images/ is a folder like any other. */
+    int length = snprintf(path, PATH_SIZE, "/%s", image);
+    if (length < 0 || length >= PATH_SIZE) {
+        return false;
+    }
+    if (which == 1) {
+        replace(path, "/images/", "/labels/", true);
+    }
+    for (size_t i = 0; which == 2 && i < sizeof darknet / sizeof darknet[0]; i++) {
+        replace(path, darknet[i][0], darknet[i][1], false);
+    }
+    return set_extension(path, ".txt");
+}
+
+bool label_path_candidate(const char *image, int which, char *out, size_t size)
+{
+    char path[PATH_SIZE];
+    char previous[PATH_SIZE];
+    if (!make_candidate(image, which, path)) {
+        return false;
+    }
+    for (int i = 0; i < which; i++) {
+        if (make_candidate(image, i, previous) && strcmp(previous, path) == 0) {
+            return false;
+        }
+    }
+    int length = snprintf(out, size, "%s", path + 1);
+    return length >= 0 && (size_t)length < size;
+}
+
+bool label_path_find(const char *image, char *out, size_t size)
+{
+    for (int i = 0; i < LABEL_PATHS; i++) {
+        if (label_path_candidate(image, i, out, size) && path_exists(out)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,22 @@
+/* Where the labels of a picture are looked for. */
+#ifndef DATA_LABEL_PATH_H
+#define DATA_LABEL_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { LABEL_PATHS = 3 };
+
+/* Candidate number `which`, best first:
+ *   0  the .txt beside the picture
+ *   1  the last folder named images becomes labels
+ *   2  AlexeyAB's Darknet: the first images/train2017, val2017, train2014, val2014 becomes labels/...,
+ *      the first JPEGImages becomes labels
+ * The extension, whatever it is, becomes .txt. False if the candidate is the same as an earlier one or
+ * does not fit. */
+bool label_path_candidate(const char *image, int which, char *out, size_t size);
+
+/* The first candidate that exists. */
+bool label_path_find(const char *image, char *out, size_t size);
+
+#endif
