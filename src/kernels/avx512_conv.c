@@ -35,7 +35,11 @@ static inline void vec_store(float *p, vec v)
 
 static inline void vec_store_part(float *p, vec v, size_t count)
 {
-    _mm512_mask_storeu_ps(p, part_mask(count), v);
+    if (count == VEC_WIDTH) {
+        _mm512_storeu_ps(p, v);
+    } else {
+        _mm512_mask_storeu_ps(p, part_mask(count), v);
+    }
 }
 
 static inline vec vec_add(vec a, vec b)

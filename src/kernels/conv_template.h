@@ -112,6 +112,7 @@ static void winograd_input_slot(const struct winograd_input *w)
     for (size_t c = 0; c < w->channels; c += VEC_WIDTH) {
         size_t part = part_of(w->channels, c);
         vec columns[6][6];
+        UNROLLED
         for (int x = 0; x < 6; x++) {
             vec d[6], v[6];
             UNROLLED
@@ -126,6 +127,7 @@ static void winograd_input_slot(const struct winograd_input *w)
             }
         }
         float *to = w->v + c;
+        UNROLLED
         for (int y = 0; y < 6; y++) {
             vec v[6];
             input_line(columns[y], v);
