@@ -1,4 +1,5 @@
-/* Register tile and channel-wise slots for AVX2 + FMA: 6 pixels x 16 filters in 12 of the 16 registers. */
+/* Register tile and channel-wise slots for AVX2 + FMA: 6 pixels x 16 filters in 12 of the 16
+ * registers. */
 #include <immintrin.h>
 
 #include "kernels/avx2_math.h"

@@ -1,5 +1,5 @@
-/* Register tile and channel-wise slots for AVX-512: 12 pixels x 32 filters in 24 accumulators, leaving
- * two registers for the panel's row and some for the broadcast pixels. */
+/* Register tile and channel-wise slots for AVX-512: 12 pixels x 32 filters in 24 accumulators,
+ * leaving two registers for the panel's row and some for the broadcast pixels. */
 #include <immintrin.h>
 
 #include "kernels/avx512_math.h"

@@ -1,4 +1,5 @@
-/* The algorithms behind conv.h; private to kernels/. Each has the four functions that conv.c hands on to. */
+/* The algorithms behind conv.h; private to kernels/. Each has the four functions that conv.c hands
+ * on to. */
 #ifndef KERNELS_CONV_PRIVATE_H
 #define KERNELS_CONV_PRIVATE_H
 
@@ -26,8 +27,8 @@ bool winograd_possible(const struct conv_geometry *g);
 /* Measured: see the table in winograd.c. */
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
-void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
-                   float *packed);
+void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
+                   const float *weights, float *packed);
 size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
 void winograd_forward(const struct conv_run *run);
 

@@ -99,8 +99,8 @@ static inline void output_line(const vec m[6], vec y[4])
                    vec_fma(vec_set(2.0f * ROOT_TWO), difference_b, m[5]));
 }
 
-/* The transforms store to 36 far-apart lines a step, which would wait for one another on their way from
- * L2: each store asks for its successor, `ahead` floats on. */
+/* The transforms store to 36 far-apart lines a step, which would wait for one another on their way
+ * from L2: each store asks for its successor, `ahead` floats on. */
 static inline void store_and_prefetch(float *to, vec v, size_t ahead)
 {
     vec_store(to, v);
@@ -208,38 +208,49 @@ static void winograd_output_slot(const struct winograd_output *w)
     }
 }
 
-/* Channels k .. k + part of an input pixel, each `multiplier` times. */
-static inline vec depthwise_load(const float *in, size_t k, size_t part, size_t multiplier)
+/* The input channels behind filters k .. k + part, each `multiplier` times. */
+static inline vec depthwise_spread(const float *pixel, size_t k, size_t part, size_t multiplier)
 {
-    if (multiplier == 1) {
-        return part == VEC_WIDTH ? vec_load(in + k) : vec_load_part(in + k, part);
-    }
     float spread[VEC_WIDTH];
     for (size_t i = 0; i < part; i++) {
-        spread[i] = in[(k + i) / multiplier];
+        spread[i] = pixel[(k + i) / multiplier];
     }
     return vec_load_part(spread, part);
 }
 
-/* `count` neighbouring pixels (at most 4, a constant) of one vector of filters from k on. */
-static inline __attribute__((always_inline)) void
-depthwise_pixels(const struct conv_depthwise *d, size_t first, const int count, size_t k, size_t part)
+enum { DEPTHWISE_PIXELS = 8 };
+
+/* What a vector of filters reads: a whole vector of channels, a part of one, or repeated channels.
+ */
+enum depthwise_kind { DEPTHWISE_WHOLE, DEPTHWISE_PART, DEPTHWISE_SPREAD };
+
+/* `count` neighbouring pixels of one vector of filters from k on. count and kind are constants
+ * where this is inlined. */
+static inline __attribute__((always_inline)) void depthwise_pixels(const struct conv_depthwise *d,
+                                                                   size_t first, const int count,
+                                                                   size_t k,
+                                                                   const enum depthwise_kind kind)
 {
-    vec acc[4];
+    bool whole = kind == DEPTHWISE_WHOLE, spread = kind == DEPTHWISE_SPREAD;
+    size_t part = whole ? VEC_WIDTH : part_of((size_t)d->filters, k), step = d->in_step;
+    size_t filters = (size_t)d->filters, multiplier = (size_t)d->multiplier;
+    vec acc[DEPTHWISE_PIXELS];
     UNROLLED
     for (int i = 0; i < count; i++) {
         acc[i] = vec_set(0.0f);
     }
-    const float *in = d->in + first * d->in_step;
-    for (int r = 0; r < d->rows; r++) {
-        const float *weights = d->weights + (size_t)r * d->weight_row + k;
-        for (int s = 0; s < d->columns; s++) {
-            vec weight = vec_load_part(weights + (size_t)s * (size_t)d->filters, part);
-            const float *pixel = in + (size_t)r * d->in_row + (size_t)s * d->in_tap;
+    const float *row = d->in + first * step + (spread ? 0 : k), *weights = d->weights + k;
+    for (int r = 0; r < d->rows; r++, row += d->in_row, weights += d->weight_row) {
+        const float *pixel = row, *weight = weights;
+        for (int s = 0; s < d->columns; s++, pixel += d->in_tap, weight += filters) {
+            vec w = whole ? vec_load(weight) : vec_load_part(weight, part);
+            const float *at = pixel;
             UNROLLED
-            for (int i = 0; i < count; i++) {
-                vec x = depthwise_load(pixel + (size_t)i * d->in_step, k, part, (size_t)d->multiplier);
-                acc[i] = vec_fma(x, weight, acc[i]);
+            for (int i = 0; i < count; i++, at += step) {
+                vec x = whole    ? vec_load(at)
+                        : spread ? depthwise_spread(at, k, part, multiplier)
+                                 : vec_load_part(at, part);
+                acc[i] = vec_fma(x, w, acc[i]);
             }
         }
     }
@@ -251,15 +262,28 @@ depthwise_pixels(const struct conv_depthwise *d, size_t first, const int count, 
     }
 }
 
+static inline __attribute__((always_inline)) void
+depthwise_row(const struct conv_depthwise *d, size_t k, const enum depthwise_kind kind)
+{
+    size_t pixels = (size_t)d->pixels, i = 0;
+    for (; i + DEPTHWISE_PIXELS <= pixels; i += DEPTHWISE_PIXELS) {
+        depthwise_pixels(d, i, DEPTHWISE_PIXELS, k, kind);
+    }
+    for (; i < pixels; i++) {
+        depthwise_pixels(d, i, 1, k, kind);
+    }
+}
+
 static void depthwise_slot(const struct conv_depthwise *d)
 {
-    for (size_t k = 0; k < (size_t)d->filters; k += VEC_WIDTH) {
-        size_t part = part_of((size_t)d->filters, k), i = 0;
-        for (; i + 4 <= (size_t)d->pixels; i += 4) {
-            depthwise_pixels(d, i, 4, k, part);
-        }
-        for (; i < (size_t)d->pixels; i++) {
-            depthwise_pixels(d, i, 1, k, part);
+    size_t filters = (size_t)d->filters;
+    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+        if (d->multiplier > 1) {
+            depthwise_row(d, k, DEPTHWISE_SPREAD);
+        } else if (k + VEC_WIDTH <= filters) {
+            depthwise_row(d, k, DEPTHWISE_WHOLE);
+        } else {
+            depthwise_row(d, k, DEPTHWISE_PART);
         }
     }
 }

@@ -1,6 +1,6 @@
 /* Depthwise convolution: every filter sees one input channel, so vectors run along the channels and
- * there is nothing to pack but the order of the weights: [kernel_h][kernel_w][filters]. Taps outside the image
- * are left out, not multiplied by zero. */
+ * there is nothing to pack but the order of the weights: [kernel_h][kernel_w][filters]. Taps
+ * outside the image are left out, not multiplied by zero. */
 #include "base/parallel.h"
 #include "kernels/conv_private.h"
 
@@ -24,7 +24,8 @@ void depthwise_pack(const struct conv_geometry *g, const float *weights, float *
     }
 }
 
-/* The taps first <= t < end of a kernel side that lie in [0, limit) when the window starts at `start`. */
+/* The taps first <= t < end of a kernel side that lie in [0, limit) when the window starts at
+ * `start`. */
 struct taps {
     int first, end;
 };
@@ -87,8 +88,7 @@ static void run_row(void *ctx, size_t item, int thread)
         d.columns = columns.end - columns.first;
         d.pixels = end - x;
         d.out = tensor_at(run->out, n, y, x);
-        d.weights = run->packed +
-                    (size_t)(rows.first * g->kernel_w + columns.first) * filters;
+        d.weights = run->packed + (size_t)(rows.first * g->kernel_w + columns.first) * filters;
         d.in = tensor_at(run->in, n, 0, 0);
         if (d.rows > 0 && d.columns > 0) {
             int in_x = x * g->stride_x - g->pad_x + columns.first * g->dilation;

@@ -1,13 +1,14 @@
 /* Direct convolution as an indirect matrix product.
  *
- * Rows are output pixels, columns filters, and the inner dimension runs over (tap, channel). No row is ever copied:
- * a block of mr pixels has a table of pointers, one per tap and pixel, to input pixels (to a row of
- * zeros outside the image), and the register tile walks the channels behind each pointer.
+ * Rows are output pixels, columns filters, and the inner dimension runs over (tap, channel). No row
+ * is ever copied: a block of mr pixels has a table of pointers, one per tap and pixel, to input
+ * pixels (to a row of zeros outside the image), and the register tile walks the channels behind
+ * each pointer.
  *
  * Packed weights: per group and panel of nr filters, inner blocks one after the other, each
  * [tap][channel][nr]. An inner block is a range of taps by a range of channels, small enough that a
- * panel's slice stays in L2 while all pixel blocks of an item pass over it. The blocks depend on the
- * geometry alone, so every output element is summed in one order.
+ * panel's slice stays in L2 while all pixel blocks of an item pass over it. The blocks depend on
+ * the geometry alone, so every output element is summed in one order.
  *
  * Work items are (group, chunk of pixel blocks, range of panels). */
 #include "kernels/conv_private.h"
@@ -18,9 +19,9 @@
 #include "base/parallel.h"
 
 enum {
-    INNER_TARGET = 1536,  /* taps x channels of an inner block */
-    INNER_MAX_TAPS = 81,  /* bounds the pointer table */
-    CHUNK_BLOCKS = 16,    /* pixel blocks an item passes over a panel slice */
+    INNER_TARGET = 1536,   /* taps x channels of an inner block */
+    INNER_MAX_TAPS = 81,   /* bounds the pointer table */
+    CHUNK_BLOCKS = 16,     /* pixel blocks an item passes over a panel slice */
     MERGE_MAX_FLOATS = 64, /* row of taps x channels up to which taps of a row are merged */
     ITEMS_WANTED = 32,
     LARGE_INPUT_FLOATS = 1 << 21,
@@ -42,7 +43,8 @@ static struct inner inner_of(const struct conv_slots *slots, const struct conv_g
     in.panels = conv_ceil_div(in.filters, (size_t)slots->nr);
     size_t max_taps = INNER_MAX_TAPS;
     if (g->out_h == 1 && g->out_w == 1) {
-        /* No pixel is read twice, so long runs of channels matter and sharing of pixels does not. */
+        /* No pixel is read twice, so long runs of channels matter and sharing of pixels does not.
+         */
         max_taps = conv_ceil_div(INNER_TARGET, in.channels);
         max_taps = max_taps > INNER_MAX_TAPS ? INNER_MAX_TAPS : max_taps;
     }
@@ -90,7 +92,8 @@ static void pack_panel(void *ctx, size_t item, int thread)
     for (size_t tr = 0; tr < in->tap_ranges; tr++) {
         size_t tap_end = tr * in->block_taps + range_size(in->taps, in->block_taps, tr);
         for (size_t cr = 0; cr < in->channel_ranges; cr++) {
-            size_t c_end = cr * in->block_channels + range_size(in->channels, in->block_channels, cr);
+            size_t c_end =
+                cr * in->block_channels + range_size(in->channels, in->block_channels, cr);
             for (size_t t = tr * in->block_taps; t < tap_end; t++) {
                 for (size_t c = cr * in->block_channels; c < c_end; c++) {
                     for (size_t k = 0; k < filters; k++) {
@@ -107,10 +110,8 @@ static void pack_panel(void *ctx, size_t item, int thread)
 void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
                 float *packed)
 {
-    struct pack_job job = {.inner = inner_of(slots, g),
-                           .nr = (size_t)slots->nr,
-                           .weights = weights,
-                           .packed = packed};
+    struct pack_job job = {
+        .inner = inner_of(slots, g), .nr = (size_t)slots->nr, .weights = weights, .packed = packed};
     parallel_for((size_t)g->groups * job.inner.panels, pack_panel, &job);
 }
 
@@ -122,7 +123,8 @@ static bool rows_merge(const struct conv_geometry *g)
            g->kernel_h * row <= INNER_TARGET && g->kernel_h * g->kernel_w <= INNER_MAX_TAPS;
 }
 
-/* Per thread: pointer table, accumulators, and where rows merge the padded copies of border rows. */
+/* Per thread: pointer table, accumulators, and where rows merge the padded copies of border rows.
+ */
 struct workspace_size {
     size_t zeros, table, acc, patch;
 };
@@ -256,8 +258,9 @@ static void table_block(const struct piece *p, size_t block, size_t first_tap, s
         for (size_t i = 0; i < count; i++) {
             ptrdiff_t y = windows[i].y + r, x = windows[i].x + s;
             bool in_image = inside(y, 1, in->h) && inside(x, 1, in->w);
-            table[t * mr + i] =
-                in_image ? windows[i].image + (y * in->w + x) * (ptrdiff_t)in->stride : p->job->zeros;
+            table[t * mr + i] = in_image
+                                    ? windows[i].image + (y * in->w + x) * (ptrdiff_t)in->stride
+                                    : p->job->zeros;
         }
     }
 }
@@ -279,7 +282,8 @@ static void table_merged(const struct piece *p, size_t block, const float **tabl
         bool whole = inside(x, g->kernel_w, in->w);
         ptrdiff_t from = x < 0 ? -x : 0;
         ptrdiff_t to = x + g->kernel_w > in->w ? in->w - x : g->kernel_w;
-        float *patch = p->patch + (first - block_start(p->job, p->first_block) + i) * kernel_h * run;
+        float *patch =
+            p->patch + (first - block_start(p->job, p->first_block) + i) * kernel_h * run;
         for (size_t r = 0; r < kernel_h; r++, patch += run) {
             ptrdiff_t y = windows[i].y + (ptrdiff_t)r;
             const float *row = windows[i].image + (y * in->w + x) * channels;
@@ -354,7 +358,8 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
     }
     bool only = in->tap_ranges * in->channel_ranges == 1;
     bool last = tap_range + 1 == in->tap_ranges && channel_range + 1 == in->channel_ranges;
-    /* A 1x1 convolution of a large image waits for its input; the first panel asks one block ahead. */
+    /* A 1x1 convolution of a large image waits for its input; the first panel asks one block ahead.
+     */
     bool fresh = in->taps == 1 && panel == p->first_panel && p->job->large;
     for (size_t b = 0; b < p->block_count; b++) {
         size_t block = p->first_block + b;
@@ -364,7 +369,8 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
         t.pixels = (int)(block_start(p->job, block + 1) - first);
         if (last) {
             const struct tensor *out = p->job->run->out;
-            conv_prefetch_rows(out->data + first * out->stride + p->group * in->filters + panel * nr,
+            conv_prefetch_rows(out->data + first * out->stride + p->group * in->filters +
+                                   panel * nr,
                                out->stride, (size_t)t.pixels, (size_t)t.filters);
         }
         if (fresh && b + 1 < p->block_count) {
@@ -385,7 +391,8 @@ static void run_item(void *ctx, size_t item, int thread)
     const struct inner *in = &job->inner;
     size_t chunk = item / job->panel_ranges % job->chunks;
     size_t panel_range = item % job->panel_ranges;
-    char *mine = job->threads + (size_t)thread * (job->size.table + job->size.acc + job->size.patch);
+    char *mine =
+        job->threads + (size_t)thread * (job->size.table + job->size.acc + job->size.patch);
     struct piece p = {.job = job,
                       .group = item / job->panel_ranges / job->chunks,
                       .first_block = conv_cut(job->blocks, job->chunks, chunk),
@@ -410,8 +417,8 @@ static void run_item(void *ctx, size_t item, int thread)
     }
 }
 
-/* Large images are cut into chunks of pixels that see all panels (pointer tables are built once); small
- * ones with many filters into ranges of panels as well, so that every thread finds work. */
+/* Large images are cut into chunks of pixels that see all panels (pointer tables are built once);
+ * small ones with many filters into ranges of panels as well, so that every thread finds work. */
 static void cut_work(struct job *job)
 {
     size_t groups = (size_t)job->run->g->groups;
@@ -422,7 +429,8 @@ static void cut_work(struct job *job)
     if (job->panel_ranges > job->inner.panels) {
         job->panel_ranges = job->inner.panels;
     }
-    while (job->chunks * groups * job->panel_ranges < ITEMS_WANTED / 2 && job->chunks * 2 <= job->blocks) {
+    while (job->chunks * groups * job->panel_ranges < ITEMS_WANTED / 2 &&
+           job->chunks * 2 <= job->blocks) {
         job->chunks *= 2;
     }
 }

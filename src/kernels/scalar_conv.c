@@ -1,5 +1,6 @@
 /* The convolution slots for any machine: vectors of four floats as GCC and Clang spell them, which
- * become SSE2, NEON or plain scalar code. No fused multiply-add, so every machine gives the same bits. */
+ * become SSE2, NEON or plain scalar code. No fused multiply-add, so every machine gives the same
+ * bits. */
 #include <string.h>
 
 #include "kernels/slots.h"

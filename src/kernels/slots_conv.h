@@ -1,5 +1,6 @@
-/* What the convolution engine needs from an instruction set. The tile is a plain matrix product over a table
- * of row pointers, so it serves the direct convolution, Winograd's 36 products and gradients alike.
+/* What the convolution engine needs from an instruction set. The tile is a plain matrix product
+ * over a table of row pointers, so it serves the direct convolution, Winograd's 36 products and
+ * gradients alike.
  *
  * Bits: an element's operations and their order depend on its own row and column only, never on
  * how many neighbours share the tile. Nothing is read or written beyond the counts given; packed
@@ -13,14 +14,14 @@
 #include "kernels/activation.h"
 
 /* acc[i][k] (+)= sum over t, c of in[t * mr + i][offset + c] * panel[t][c][k]
- * for i in [0, pixels), pixels <= mr, and k in [0, filters), filters <= nr; columns of acc from filters up to
- * the next multiple of the vector width (at most nr) are overwritten with padding. */
+ * for i in [0, pixels), pixels <= mr, and k in [0, filters), filters <= nr; columns of acc from
+ * filters up to the next multiple of the vector width (at most nr) are overwritten with padding. */
 struct conv_tile {
     const float *const *in; /* [taps][mr] */
     size_t taps, channels;
     size_t offset;
     const float *panel; /* [taps][channels][nr], 64-byte aligned */
-    float *acc;         /* rows of acc_stride floats, 64-byte aligned; acc_stride a multiple of 16 */
+    float *acc; /* rows of acc_stride floats, 64-byte aligned; acc_stride a multiple of 16 */
     size_t acc_stride;
     int pixels, filters;
     bool accumulate; /* start from acc instead of zero */
@@ -38,7 +39,8 @@ struct conv_finish {
 };
 
 /* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
- * v[xi * xi_stride + c] = (B^T d B)[xi] with d[i] = in[i][offset + c]. Columns up to the next multiple of 16 are overwritten. */
+ * v[xi * xi_stride + c] = (B^T d B)[xi] with d[i] = in[i][offset + c]. Columns up to the next
+ * multiple of 16 are overwritten. */
 struct winograd_input {
     const float *const *in;
     size_t offset, channels;
@@ -55,8 +57,8 @@ struct winograd_filter {
     size_t xi_stride;
 };
 
-/* A^T m A and the epilogue: m[xi * xi_stride + k] to the `rows` x `columns` pixels of a 4x4 tile that
- * lie inside the image. out points at its first pixel. */
+/* A^T m A and the epilogue: m[xi * xi_stride + k] to the `rows` x `columns` pixels of a 4x4 tile
+ * that lie inside the image. out points at its first pixel. */
 struct winograd_output {
     const float *m;
     size_t xi_stride;

@@ -1,18 +1,19 @@
 /* Winograd convolution F(4x4, 3x3): Lavin & Gray 2015, arXiv:1509.09308.
  *
- * An output tile of 4x4 pixels costs 36 multiplications a channel instead of 144. Every 6x6 input tile becomes
- * 36 rows V[xi][tile][c] (B^T d B), the weights 36 matrices U[xi][c][k] (G g G^T), M[xi] = V[xi] U[xi]
- * are 36 matrix products on the register tile, and A^T M A is the output tile. The matrices stand in
- * conv_template.h.
+ * An output tile of 4x4 pixels costs 36 multiplications a channel instead of 144. Every 6x6 input
+ * tile becomes 36 rows V[xi][tile][c] (B^T d B), the weights 36 matrices U[xi][c][k] (G g G^T),
+ * M[xi] = V[xi] U[xi] are 36 matrix products on the register tile, and A^T M A is the output tile.
+ * The matrices stand in conv_template.h.
  *
  * Two ways through memory:
  *
  * Fused, for large images with few channels. U is made when packing and small enough to stay in
  * cache. A thread takes a chunk of tiles through all steps; its V and one panel of M stay in L2.
  *
- * Streamed, for small images with many channels. U would be four times the weights, and reading it would
- * take longer than making it: so the packed weights stay 3x3, a thread takes one panel of filters and makes
- * U for a range of channels at a time, in its L2, for a whole block of tiles. V is shared. */
+ * Streamed, for small images with many channels. U would be four times the weights, and reading it
+ * would take longer than making it: so the packed weights stay 3x3, a thread takes one panel of
+ * filters and makes U for a range of channels at a time, in its L2, for a whole block of tiles. V
+ * is shared. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -49,8 +50,8 @@ bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g
     return winograd_possible(g) && g->in_c >= 16 && g->filters >= 16 && tiles_of_image(g) >= 9;
 }
 
-/* Sizes by geometry alone. Distances in floats: between the 36 matrices (_xi), between tiles (_row);
- * V lies in slices of `slice` channels. */
+/* Sizes by geometry alone. Distances in floats: between the 36 matrices (_xi), between tiles
+ * (_row); V lies in slices of `slice` channels. */
 struct layout {
     bool fused;
     size_t image_tiles, chunk_tiles;
@@ -135,8 +136,8 @@ static void pack_panel(void *ctx, size_t panel, int thread)
     }
 }
 
-void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
-                   float *packed)
+void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
+                   const float *weights, float *packed)
 {
     struct pack_job job = {.slots = slots,
                            .g = g,
@@ -317,13 +318,12 @@ static void streamed_panel(void *ctx, size_t panel, int thread)
     size_t nr = (size_t)job->run->slots->nr;
     char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
     float *m = (float *)(void *)mine, *u = (float *)(void *)(mine + l->m_bytes);
-    struct product p = {
-        .u = u, .m = m, .count = job->count, .filters = panel_filters(job, panel)};
+    struct product p = {.u = u, .m = m, .count = job->count, .filters = panel_filters(job, panel)};
     for (size_t slice = 0; slice < l->slices; slice++) {
         size_t first = slice * l->slice;
         p.channels = l->channels - first < l->slice ? l->channels - first : l->slice;
-        struct winograd_filter w = {.weights =
-                                        job->run->packed + (panel * l->channels + first) * TAPS * nr,
+        struct winograd_filter w = {.weights = job->run->packed +
+                                               (panel * l->channels + first) * TAPS * nr,
                                     .channels = p.channels,
                                     .nr = nr,
                                     .u = u,

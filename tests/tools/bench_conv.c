@@ -2,8 +2,9 @@
  *
  *   bench_conv [isa] [threads] [part of a shape's name]
  *
- * Prints the fastest of several runs in effective GFLOP/s: 2 x multiplications of the direct convolution, whatever the
- * algorithm spends. Weights and inputs are evicted between runs as far as a network would. */
+ * Prints the fastest of several runs in effective GFLOP/s: 2 x multiplications of the direct
+ * convolution, whatever the algorithm spends. Weights and inputs are evicted between runs as far as
+ * a network would. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,8 +134,8 @@ static struct conv_geometry geometry_of(const struct bench_shape *s)
                                   .out_w = out};
 }
 
-/* Sweep through more memory than L2 holds (and, for the weights, a good part of L3): layers of a network find
- * their input in L3 and their weights in memory. */
+/* Sweep through more memory than L2 holds (and, for the weights, a good part of L3): layers of a
+ * network find their input in L3 and their weights in memory. */
 static float evict(float *sweep, size_t count)
 {
     float sum = 0.0f;
@@ -151,8 +152,8 @@ static double time_conv(const struct kernels *kern, const struct bench_shape *s,
                         enum conv_algorithm algorithm, float *sweep)
 {
     struct conv_geometry g = geometry_of(s);
-    size_t weight_count = (size_t)g.filters * (size_t)(g.in_c / g.groups) *
-                          (size_t)(g.kernel_h * g.kernel_w);
+    size_t weight_count =
+        (size_t)g.filters * (size_t)(g.in_c / g.groups) * (size_t)(g.kernel_h * g.kernel_w);
     float *weights = block(weight_count), *shift = block((size_t)g.filters);
     float *packed = mem_alloc(conv_packed_floats(kern, &g, algorithm), sizeof *packed);
     void *scratch = mem_alloc(conv_scratch_bytes(kern, &g, algorithm), 1);
@@ -214,7 +215,8 @@ int main(int argc, char **argv)
             continue;
         }
         struct conv_geometry g = geometry_of(s);
-        double flops = 2.0 * g.out_h * g.out_w * g.filters * (g.in_c / g.groups) * s->kernel * s->kernel;
+        double flops =
+            2.0 * g.out_h * g.out_w * g.filters * (g.in_c / g.groups) * s->kernel * s->kernel;
         for (int a = CONV_INDIRECT; a <= CONV_DEPTHWISE; a++) {
             if (!possible(s, (enum conv_algorithm)a)) {
                 continue;

@@ -1,5 +1,5 @@
-/* Every algorithm on every instruction set against an obvious convolution in double. Inputs have NaN
- * between their pixels and in front and behind; outputs have canaries there. */
+/* Every algorithm on every instruction set against an obvious convolution in double. Inputs have
+ * NaN between their pixels and in front and behind; outputs have canaries there. */
 #include "kernels/conv.h"
 
 #include <math.h>
@@ -64,8 +64,8 @@ static bool padded_intact(const struct padded *p)
 static bool same_bits(const struct tensor *a, const struct tensor *b)
 {
     for (size_t i = 0; i < tensor_pixels(a); i++) {
-        if (memcmp(a->data + i * a->stride, b->data + i * b->stride, (size_t)a->c * sizeof(float)) !=
-            0) {
+        if (memcmp(a->data + i * a->stride, b->data + i * b->stride,
+                   (size_t)a->c * sizeof(float)) != 0) {
             return false;
         }
     }
@@ -172,8 +172,8 @@ static void problem_free(struct problem *p)
     mem_free(p->want);
 }
 
-/* The convolution of `in` into a fresh output with gaps; scratch and packed weights have exactly the
- * promised sizes and start as noise. */
+/* The convolution of `in` into a fresh output with gaps; scratch and packed weights have exactly
+ * the promised sizes and start as noise. */
 static struct padded convolve(const struct kernels *kern, const struct problem *p,
                               enum conv_algorithm algorithm, const struct tensor *in,
                               int extra_stride)
@@ -215,12 +215,13 @@ static void describe(char *text, size_t size, const struct problem *p, const cha
                      enum conv_algorithm algorithm)
 {
     const struct conv_geometry *g = &p->g;
-    snprintf(text, size,
-             "%s algorithm %d: %d x %dx%dx%d -> %d, kernel %dx%d stride %dx%d pad %d,%d dilation %d "
-             "groups %d act %d",
-             isa, (int)algorithm, p->in.t.n, g->in_h, g->in_w, g->in_c, g->filters, g->kernel_h,
-             g->kernel_w, g->stride_y, g->stride_x, g->pad_y, g->pad_x, g->dilation, g->groups,
-             (int)p->e.act);
+    snprintf(
+        text, size,
+        "%s algorithm %d: %d x %dx%dx%d -> %d, kernel %dx%d stride %dx%d pad %d,%d dilation %d "
+        "groups %d act %d",
+        isa, (int)algorithm, p->in.t.n, g->in_h, g->in_w, g->in_c, g->filters, g->kernel_h,
+        g->kernel_w, g->stride_y, g->stride_x, g->pad_y, g->pad_x, g->dilation, g->groups,
+        (int)p->e.act);
 }
 
 static void check_problem(struct problem *p, enum conv_algorithm algorithm, double limit)
@@ -277,7 +278,8 @@ static void check_invariance(const struct problem *p, enum conv_algorithm algori
 
 static const double direct_limit = 1e-5, winograd_limit = 1e-5;
 
-static struct conv_geometry geometry(int size, int in_c, int filters, int kernel, int stride, int pad)
+static struct conv_geometry geometry(int size, int in_c, int filters, int kernel, int stride,
+                                     int pad)
 {
     return (struct conv_geometry){.in_h = size,
                                   .in_w = size,
