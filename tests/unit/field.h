@@ -70,6 +70,15 @@ static inline void field_noise(struct field *f, unsigned seed, float range)
     }
 }
 
+static inline void field_fill(struct field *f, float value)
+{
+    for (size_t p = 0; p < tensor_pixels(&f->t); p++) {
+        for (int c = 0; c < f->t.c; c++) {
+            *at(f, p, c) = value;
+        }
+    }
+}
+
 /* Nothing but the tensor's own elements was written. */
 static inline bool field_guarded(const struct field *f)
 {
