@@ -14,7 +14,7 @@ WARN   := -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-pro
 DEFS   := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DFONT_FILE='"$(FONT)"'
 CFLAGS ?= -O3 -g
 # No fused multiply-add behind our back: the scalar kernels are the reference for all others.
-ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno -fopenmp $(WARN) $(DEFS) -Isrc
+ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno $(WARN) $(DEFS) -Isrc
 LDLIBS := -lcjson -lm -lpthread
 
 ifeq ($(VARIANT),asan)

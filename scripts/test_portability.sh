@@ -80,7 +80,7 @@ want() { # COMMAND PACKAGE...: present, or installed now if allowed
 }
 
 test_clang() {
-    if ! want clang clang libomp-dev; then
+    if ! want clang clang; then
         skip "clang: not installed"
     elif build clang CC=clang VARIANT=clang tests build/clang/yolo; then
         run_tests clang build/clang/tests

@@ -47,6 +47,7 @@ enum result file_read(const char *path, size_t max_bytes, char **data, size_t *s
 enum result atomic_open(struct atomic_file *file, const char *path, struct error *err)
 {
     file->stream = NULL;
+    file->skips_sync = false;
     file->temporary[0] = 0;
     if (strlen(path) >= sizeof file->path) {
         return error_at(err, ERR_IO, path, 0, "path too long");
@@ -65,7 +66,8 @@ enum result atomic_commit(struct atomic_file *file, struct error *err)
 {
     bool failed = ferror(file->stream) != 0;
     errno = failed ? EIO : 0;
-    failed = failed || fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0;
+    failed = failed || fflush(file->stream) != 0 ||
+             (!file->skips_sync && fsync(fileno(file->stream)) != 0);
     int saved_errno = errno;
     failed = fclose(file->stream) != 0 || failed;
     file->stream = NULL;

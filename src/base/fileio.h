@@ -18,6 +18,8 @@ NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data,
  * either the old file or the whole new one. */
 struct atomic_file {
     FILE *stream; /* write here */
+    bool skips_sync; /* set after open for what can be made again (pictures): commit is then far cheaper,
+                        and a power cut may lose the file */
     char path[4096];
     char temporary[4096 + 16];
 };

@@ -53,6 +53,7 @@ enum result npy_write(const char *path, const struct tensor *t, struct error *er
     }
     struct atomic_file file;
     enum result result = atomic_open(&file, path, err);
+    file.skips_sync = true;
     if (result != OK) {
         mem_free(planar);
         return result;

@@ -11,6 +11,7 @@ enum result results_write_yolo(const char *path, const struct result_record *rec
 {
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
+    file.skips_sync = true;
     double w = record->width, h = record->height;
     for (size_t i = 0; i < record->count; i++) {
         const struct result_object *o = &record->objects[i];
@@ -102,6 +103,7 @@ enum result results_write_voc(const char *path, const struct result_record *reco
 {
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
+    file.skips_sync = true;
     enum result result = put_voc(file.stream, record, names, err);
     if (result != OK) {
         atomic_abandon(&file);

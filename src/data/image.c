@@ -400,6 +400,7 @@ enum result image_write(const char *path, const struct image *image, struct erro
     }
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
+    file.skips_sync = true;
     struct sink sink = {.stream = file.stream};
     if (!encode(writer, &sink, image)) {
         atomic_abandon(&file);

@@ -1,0 +1,99 @@
+#include "base/parallel.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "test.h"
+
+enum { ITEMS = 1000 };
+
+struct tally {
+    atomic_int visits[ITEMS];
+    atomic_int worst_thread;
+};
+
+static void visit(void *ctx, size_t item, int thread)
+{
+    struct tally *tally = ctx;
+    atomic_fetch_add(&tally->visits[item], 1);
+    int worst = atomic_load(&tally->worst_thread);
+    while (thread > worst && !atomic_compare_exchange_weak(&tally->worst_thread, &worst, thread)) {
+    }
+}
+
+static bool all_visited(const struct tally *tally, size_t items, int times)
+{
+    for (size_t i = 0; i < ITEMS; i++) {
+        if (atomic_load(&tally->visits[i]) != (i < items ? times : 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void every_item_once(void)
+{
+    for (int threads = 1; threads <= 5; threads++) {
+        parallel_set_threads(threads);
+        for (size_t items = 0; items <= ITEMS; items += items < 8 ? 1 : 331) {
+            struct tally tally = {0};
+            parallel_for(items, visit, &tally);
+            CHECK_MSG(all_visited(&tally, items, 1), "%d threads, %zu items", threads, items);
+            CHECK(atomic_load(&tally.worst_thread) < threads);
+        }
+    }
+}
+
+static void many_short_loops(void)
+{
+    struct tally tally = {0};
+    parallel_set_threads(3);
+    for (int i = 0; i < 20000; i++) {
+        parallel_for(3, visit, &tally);
+    }
+    CHECK(all_visited(&tally, 3, 20000));
+}
+
+static void nest(void *ctx, size_t item, int thread)
+{
+    (void)item;
+    (void)thread;
+    parallel_for(10, visit, ctx);
+}
+
+static void nested_calls_are_serial(void)
+{
+    struct tally tally = {0};
+    parallel_set_threads(3);
+    parallel_for(7, nest, &tally);
+    CHECK(all_visited(&tally, 10, 7));
+    CHECK(atomic_load(&tally.worst_thread) == 0);
+}
+
+static void *call_many(void *ctx)
+{
+    for (int i = 0; i < 2000; i++) {
+        parallel_for(5, visit, ctx);
+    }
+    return NULL;
+}
+
+static void two_callers_at_once(void)
+{
+    static struct tally tallies[2];
+    pthread_t other;
+    parallel_set_threads(2);
+    CHECK(pthread_create(&other, NULL, call_many, &tallies[1]) == 0);
+    call_many(&tallies[0]);
+    pthread_join(other, NULL);
+    CHECK(all_visited(&tallies[0], 5, 2000));
+    CHECK(all_visited(&tallies[1], 5, 2000));
+}
+
+static const struct test_case cases[] = {
+    {"every_item_once", every_item_once},
+    {"many_short_loops", many_short_loops},
+    {"nested_calls_are_serial", nested_calls_are_serial},
+    {"two_callers_at_once", two_callers_at_once},
+};
+TEST_MAIN(cases)
