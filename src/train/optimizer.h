@@ -1,47 +1,78 @@
-/* Optimisers over a flat list of trainable tensors. Layers know nothing of them; a frozen parameter is simply
- * not in the list, so neither decay nor momentum can reach it. */
+/* Optimisers over a flat list of trainable tensors. Layers know nothing of them; a frozen parameter
+ * is simply not in the list, so neither decay nor momentum can reach it.
+ *
+ * g is the mean gradient, sum / images; d the decay, 0 for parameters that do not decay (biases,
+ * gamma, beta); lr the rate times the layer's learning_rate; t counts the updates since this tensor
+ * began to move. SGD    v = momentum v + g + d w;  w -= lr v. Darknet's update (darknet-spec 6.2)
+ * with its buffer divided by -batch, and torch.optim.SGD's. Adam   g' = g + d w;  m = b1 m + (1 -
+ * b1) g';  v = b2 v + (1 - b2) g'^2; w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps):
+ * torch.optim.Adam. Darknet's GPU Adam (6.3) takes the gradient's sum in place of the mean, which
+ * only shifts the meaning of eps, and decays biases too. AdamW  the same without d in g', and w *=
+ * 1 - lr d before it: torch.optim.AdamW.
+ *
+ * Moving averages (ema_decay > 0) follow everything that moves: the parameters and, where a layer
+ * normalises by batch, its running statistics, which belong to the averaged weights. Darknet
+ * averages the weights only and keeps the live statistics (6.6). Each starts as a copy; after
+ * update n of the run: a += (1 - min(ema_decay, (1 + n) / (10 + n))) (w - a), so that the first
+ * steps of a short run leave the start behind. */
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
 
-#include <stdio.h>
-
 #include "net/plan.h"
+#include "train/stateio.h"
 
-enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_KIND_COUNT };
 
 struct optimizer_options {
     enum optimizer_kind kind;
-    float momentum;            /* SGD */
-    float decay;               /* L2 on weights (SGD, Adam); decoupled for AdamW */
-    float beta1, beta2, eps;   /* Adam, AdamW */
-    float clip_norm;           /* largest global gradient norm; 0 = none */
-    float ema_decay;           /* 0 = none */
+    float momentum; /* SGD */
+    float decay;
+    float beta1, beta2, eps; /* Adam, AdamW */
+    float clip_norm;         /* largest norm of the mean gradient over all that moves; 0 = none */
+    float ema_decay;         /* 0 = none */
 };
 
 struct optimizer;
 
-/* Slots for every parameter that moves in `plan`; state starts at zero, except what `previous` (may be NULL; its
- * state is moved over for parameters that moved before too and keep_state is true) already has. */
+/* False if the name is none of sgd, adam, adamw. */
+bool optimizer_kind(const char *name, enum optimizer_kind *kind);
+const char *optimizer_kind_name(enum optimizer_kind kind);
+
+/* Slots for everything that moves in `plan` (its modes are read now, the plan is not kept; the
+ * network must outlive the optimiser and keep its parameters). State starts at zero, averages at
+ * the parameters' values; except what `previous` (may be NULL; of the same network, not exchanged)
+ * already has for tensors that moved in it too: their averages, and their momentum and t if the
+ * kind is the same. So a stage that unfreezes gives the new tensors a fresh start and the others
+ * their old state. Averages of tensors that no longer move are dropped: the network keeps its own
+ * values. */
 NODISCARD enum result optimizer_new(const struct optimizer_options *options, struct network *net,
-                                    const struct plan *plan, struct optimizer **optimizer,
-                                    struct error *err);
+                                    const struct plan *plan, const struct optimizer *previous,
+                                    struct optimizer **optimizer, struct error *err);
 void optimizer_free(struct optimizer *optimizer);
 
-/* One update from the plan's accumulated gradients of `images` images (they are sums), with `rate` times each
- * layer's own learning_rate scale. SGD as Darknet scales it: v = momentum v - (grad / images + decay w); w += rate v
- * (darknet-spec 6.2 in the classic form: equal as long as the rate does not change between steps; Darknet keeps v in
- * gradient units: v' = momentum v + g + decay w; w -= rate v', and so do we). Returns the gradient's global norm
- * before clipping (NaN or infinity if any gradient is: then nothing is updated). */
-double optimizer_step(struct optimizer *optimizer, struct plan *plan, float rate, size_t images);
+/* For people: values that an update may change, and bytes of state kept. */
+size_t optimizer_values(const struct optimizer *optimizer);
+size_t optimizer_bytes(const struct optimizer *optimizer);
 
-/* Exchange the network's moving parameters with their exponential moving averages (validation, saving). Twice =
- * as before. Nothing without EMA. */
+/* One update from the plan's accumulated gradients of `images` images (they are sums), with `rate`
+ * times each layer's own learning_rate. `plan` must move what the one given to optimizer_new moved
+ * (another input size is fine). Returns the norm of the mean gradient before clipping; if that is
+ * NaN or infinite nothing at all was updated. Clipping as torch's clip_grad_norm_: times clip_norm
+ * / (norm + 1e-6) if that is below 1. The same bits on any number of threads. Not while exchanged.
+ * Afterwards the plan must be packed again. */
+double optimizer_step(struct optimizer *optimizer, const struct plan *plan, float rate,
+                      size_t images);
+
+bool optimizer_has_ema(const struct optimizer *optimizer);
+/* Exchange the network's values with their moving averages (validation, saving). Twice = as before,
+ * bit for bit. Nothing without EMA. Plans that are to see it must be packed again. */
 void optimizer_swap_ema(struct optimizer *optimizer);
+bool optimizer_is_swapped(const struct optimizer *optimizer);
 
-/* State for the checkpoint: a self-describing block; reading checks kinds, counts and layers. */
-NODISCARD enum result optimizer_write(const struct optimizer *optimizer, FILE *out,
-                                      struct error *err);
-NODISCARD enum result optimizer_read(struct optimizer *optimizer, FILE *in, const char *path,
+/* State for the checkpoint: a self-describing block. Reading checks kind, averages, and the list of
+ * tensors before it changes anything: ERR_FORMAT if they differ. */
+void optimizer_write(const struct optimizer *optimizer, struct state_writer *out);
+NODISCARD enum result optimizer_read(struct optimizer *optimizer, struct state_reader *in,
                                      struct error *err);
 
 #endif

@@ -2,34 +2,55 @@
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "net/network.h"
 
 enum rate_policy {
-    RATE_CONSTANT, RATE_STEP, RATE_STEPS, RATE_EXP, RATE_POLY, RATE_SIGMOID, RATE_RANDOM, RATE_SGDR, RATE_COSINE
+    RATE_CONSTANT, /* rate */
+    RATE_STEP,     /* rate scale^(n div step) */
+    RATE_STEPS,    /* rate times scales[i] for every steps[i] <= n; steps ascend */
+    RATE_EXP,      /* rate gamma^n */
+    RATE_POLY,     /* rate (1 - n / length)^power; 0 from length on */
+    RATE_SIGMOID,  /* rate / (1 + e^(gamma (n - step))) */
+    RATE_RANDOM,   /* rate U^power, U in [0, 1) drawn from (seed, n) */
+    RATE_SGDR,     /* from rate down to rate_min along half a cosine, again and again: the first
+                      cycle takes sgdr_cycle updates, each further one sgdr_mult times the one
+                      before, cut to whole numbers */
+    RATE_COSINE,   /* half a cosine from rate at the end of warm-up to rate_min at length, and
+                      rate_min after it; not Darknet's */
+    RATE_POLICY_COUNT
 };
 
 struct schedule {
     enum rate_policy policy;
     float rate, rate_min;
-    long warmup;           /* updates of burn-in: rate * (n / warmup) ^ power */
+    long warmup; /* Darknet's burn_in: below this update, rate (n / warmup)^power whatever the
+                    policy, which then takes over at n: nothing is re-based but the cosine */
     float power;
-    long length;           /* updates in all (poly, cosine, sgdr's default cycle) */
-    const int *steps;      /* RATE_STEPS */
+    long length;      /* updates in all: poly, cosine; sgdr's cycle where sgdr_cycle is 0 */
+    const int *steps; /* [step_count], RATE_STEPS; not owned */
     const float *scales;
     size_t step_count;
-    int step;              /* RATE_STEP, RATE_SIGMOID */
+    int step; /* RATE_STEP, RATE_SIGMOID */
     float scale, gamma;
     int sgdr_cycle;
     float sgdr_mult;
-    unsigned long long seed; /* RATE_RANDOM */
+    uint64_t seed; /* RATE_RANDOM */
 };
 
 /* False if the name is none of Darknet's or "cosine". */
-int schedule_policy(const char *name, enum rate_policy *policy);
+bool schedule_policy(const char *name, enum rate_policy *policy);
+const char *schedule_policy_name(enum rate_policy policy);
 
-/* The rate of update number n, counted from 1 as Darknet does. */
+/* What the cfg's [net] section asks for; steps and scales point into options. */
+struct schedule schedule_of_net(const struct net_options *options, uint64_t seed);
+
+/* The rate of update number n >= 1, counted as Darknet does. What the formula gives, which for a
+ * wild gamma or scale is no sensible rate: the caller checks that it is finite and not negative. */
 float schedule_rate(const struct schedule *schedule, long n);
 
 #endif

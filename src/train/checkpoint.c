@@ -1,0 +1,436 @@
+#include "train/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/weights.h"
+
+enum { STATE_VERSION = 1, MAX_OPTIONS = 65536, COMPARE_FLOATS = 16384 };
+
+static const char state_name[] = "last.state";
+static const char last_name[] = "last.weights";
+static const char best_name[] = "best.weights";
+
+/* ---- the fixed part ---- */
+
+enum field_kind { FIELD_U32, FIELD_U64, FIELD_F64 };
+
+/* In file order; another list is another STATE_VERSION. */
+#define FIELD(kind, name)                                                                          \
+    {                                                                                              \
+        kind, offsetof(struct train_progress, name)                                                \
+    }
+static const struct {
+    enum field_kind kind;
+    size_t offset;
+} progress_fields[] = {
+    FIELD(FIELD_U64, seed),
+    FIELD(FIELD_U64, iteration),
+    FIELD(FIELD_U64, images_seen),
+    FIELD(FIELD_U64, samples),
+    FIELD(FIELD_U64, mini_batches),
+    FIELD(FIELD_U32, stage),
+    FIELD(FIELD_U64, stage_iteration),
+    FIELD(FIELD_F64, best_map),
+    FIELD(FIELD_U64, best_iteration),
+    FIELD(FIELD_F64, stage_best_map),
+    FIELD(FIELD_U64, validations_without_gain),
+    FIELD(FIELD_F64, average_loss),
+    FIELD(FIELD_F64, seconds),
+};
+#undef FIELD
+
+enum { FIELD_COUNT = sizeof progress_fields / sizeof progress_fields[0] };
+
+static void put_progress(struct state_writer *out, const struct train_progress *progress)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        const void *field = (const char *)progress + progress_fields[i].offset;
+        switch (progress_fields[i].kind) {
+        case FIELD_U32:
+            state_put_u32(out, *(const uint32_t *)field);
+            break;
+        case FIELD_U64:
+            state_put_u64(out, *(const uint64_t *)field);
+            break;
+        case FIELD_F64:
+            state_put_f64(out, *(const double *)field);
+            break;
+        }
+    }
+}
+
+static enum result get_progress(struct state_reader *in, struct train_progress *progress,
+                                struct error *err)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        void *field = (char *)progress + progress_fields[i].offset;
+        switch (progress_fields[i].kind) {
+        case FIELD_U32:
+            TRY(state_get_u32(in, field, err));
+            break;
+        case FIELD_U64:
+            TRY(state_get_u64(in, field, err));
+            break;
+        case FIELD_F64:
+            TRY(state_get_f64(in, field, err));
+            break;
+        }
+    }
+    return OK;
+}
+
+/* ---- the network ---- */
+
+static void put_network(struct state_writer *out, const struct network *net)
+{
+    state_put_u32(out, (uint32_t)net->layer_count);
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        state_put_u32(out, (uint32_t)l->param_count);
+        for (int k = 0; k < l->param_count; k++) {
+            state_put_u64(out, l->params[k].count);
+        }
+    }
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            state_put_floats(out, l->params[k].data, l->params[k].count);
+        }
+    }
+}
+
+static enum result check_layer(struct state_reader *in, const struct layer *l, struct error *err)
+{
+    uint32_t params;
+    TRY(state_get_u32(in, &params, err));
+    if (params != (uint32_t)l->param_count) {
+        return error_at(err, ERR_FORMAT, in->path, 0,
+                        "is of another network: layer %d [%s] has %" PRIu32
+                        " tensors in it, %d in the cfg",
+                        l->index, l->ops->name, params, l->param_count);
+    }
+    for (int k = 0; k < l->param_count; k++) {
+        uint64_t count;
+        TRY(state_get_u64(in, &count, err));
+        if (count != l->params[k].count) {
+            return error_at(err, ERR_FORMAT, in->path, 0,
+                            "is of another network: layer %d [%s] has %" PRIu64
+                            " %s in it, %zu in the cfg",
+                            l->index, l->ops->name, count, l->params[k].role, l->params[k].count);
+        }
+    }
+    return OK;
+}
+
+static enum result check_memory(const char *path, const struct network *net, struct error *err)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        if (l->param_count > 0 && !l->params[0].data) {
+            return error_at(err, ERR_ARG, path, 0,
+                            "the parameters of layer %d [%s] are not in memory", i, l->ops->name);
+        }
+    }
+    return OK;
+}
+
+enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct network *net,
+                                       struct error *err)
+{
+    struct state_reader *in = &checkpoint->reader;
+    uint32_t layers;
+    TRY(check_memory(in->path, net, err));
+    TRY(state_get_u32(in, &layers, err));
+    if (layers != (uint32_t)net->layer_count) {
+        return error_at(err, ERR_FORMAT, in->path, 0,
+                        "is of another network: %" PRIu32 " layers, the cfg has %d", layers,
+                        net->layer_count);
+    }
+    for (int i = 0; i < net->layer_count; i++) {
+        TRY(check_layer(in, &net->layers[i], err));
+    }
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            TRY(state_get_floats(in, l->params[k].data, l->params[k].count, err));
+        }
+    }
+    net->seen = checkpoint->progress.images_seen;
+    net->loaded_layers = net->layer_count;
+    return OK;
+}
+
+/* ---- saving ---- */
+
+static enum result join(char *path, size_t size, const char *folder, const char *name,
+                        struct error *err)
+{
+    return path_join(path, size, folder, name) ? OK
+                                               : error_at(err, ERR_IO, folder, 0, "path too long");
+}
+
+/* What the network is to detect with. */
+static enum result save_weights(const char *folder, const char *name, struct network *net,
+                                struct optimizer *optimizer, uint64_t seen, struct error *err)
+{
+    char path[4096];
+    TRY(join(path, sizeof path, folder, name, err));
+    optimizer_swap_ema(optimizer);
+    enum result result = weights_save(path, net, net->layer_count, seen, err);
+    optimizer_swap_ema(optimizer);
+    return result;
+}
+
+static enum result save_state(const char *folder, const struct checkpoint_content *content,
+                              struct error *err)
+{
+    char path[4096];
+    struct state_writer out;
+    TRY(join(path, sizeof path, folder, state_name, err));
+    TRY(state_create(&out, path, STATE_VERSION, err));
+    put_progress(&out, content->progress);
+    state_put_u64(&out, content->fingerprint->cfg);
+    state_put_u64(&out, content->fingerprint->dataset);
+    state_put_text(&out, content->fingerprint->options);
+    put_network(&out, content->net);
+    optimizer_write(content->optimizer, &out);
+    return state_commit(&out, err);
+}
+
+enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
+                            bool is_best, struct error *err)
+{
+    uint64_t seen = content->progress->images_seen;
+    if (optimizer_is_swapped(content->optimizer)) {
+        return error_at(err, ERR_ARG, folder, 0,
+                        "no checkpoint while the averages stand in for the weights");
+    }
+    if (strlen(content->fingerprint->options) > MAX_OPTIONS) {
+        return error_at(err, ERR_ARG, folder, 0, "the options take more than %d bytes",
+                        MAX_OPTIONS);
+    }
+    TRY(check_memory(folder, content->net, err));
+    if (is_best) {
+        TRY(save_weights(folder, best_name, content->net, content->optimizer, seen, err));
+    }
+    TRY(save_state(folder, content, err));
+    return save_weights(folder, last_name, content->net, content->optimizer, seen, err);
+}
+
+/* ---- opening ---- */
+
+enum result checkpoint_open(const char *folder, struct checkpoint *checkpoint, struct error *err)
+{
+    char path[4096];
+    struct checkpoint *c = checkpoint;
+    *c = (struct checkpoint){0};
+    if (strlen(folder) >= sizeof c->folder) {
+        return error_at(err, ERR_IO, folder, 0, "path too long");
+    }
+    strcpy(c->folder, folder);
+    TRY(join(path, sizeof path, folder, state_name, err));
+    TRY(state_open(&c->reader, path, STATE_VERSION, err));
+    TRY(get_progress(&c->reader, &c->progress, err));
+    TRY(state_get_u64(&c->reader, &c->fingerprint.cfg, err));
+    TRY(state_get_u64(&c->reader, &c->fingerprint.dataset, err));
+    char *options = NULL;
+    TRY(state_get_text(&c->reader, MAX_OPTIONS, &options, err));
+    c->fingerprint.options = options;
+    return OK;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint)
+{
+    state_close(&checkpoint->reader);
+    mem_free((void *)(uintptr_t)checkpoint->fingerprint.options);
+    checkpoint->fingerprint.options = NULL;
+}
+
+static size_t line_length(const char *line)
+{
+    return strcspn(line, "\n");
+}
+
+static const char *next_line(const char *line)
+{
+    line += line_length(line);
+    return *line ? line + 1 : line;
+}
+
+/* The line of `text` with the key of `line`, or NULL. */
+static const char *find_key(const char *text, const char *line)
+{
+    size_t key = strcspn(line, "=\n");
+    for (; *text; text = next_line(text)) {
+        if (strcspn(text, "=\n") == key && memcmp(text, line, key) == 0) {
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static const char *value_of(const char *line, int *length)
+{
+    if (!line) {
+        *length = 7;
+        return "not set";
+    }
+    size_t start = strcspn(line, "=\n"), whole = line_length(line);
+    start += start < whole;
+    *length = whole - start < 100 ? (int)(whole - start) : 100;
+    return line + start;
+}
+
+static enum result option_error(const struct checkpoint *c, const char *then, const char *now,
+                                struct error *err)
+{
+    const char *any = then ? then : now;
+    size_t key = strcspn(any, "=\n");
+    int then_length, now_length;
+    const char *was = value_of(then, &then_length), *is = value_of(now, &now_length);
+    return error_at(err, ERR_ARG, c->reader.path, 0,
+                    "cannot be resumed with other options: %.*s was %.*s, is %.*s",
+                    key < 100 ? (int)key : 100, any, then_length, was, now_length, is);
+}
+
+enum result checkpoint_check(const struct checkpoint *checkpoint,
+                             const struct train_fingerprint *now, struct error *err)
+{
+    const struct train_fingerprint *then = &checkpoint->fingerprint;
+    const char *path = checkpoint->reader.path;
+    if (then->cfg != now->cfg) {
+        error_at(err, ERR_ARG, path, 0,
+                 "cannot be resumed: the cfg has changed since it was written");
+        return error_hint(err, "the run's folder keeps a copy of the one it was started with");
+    }
+    if (then->dataset != now->dataset) {
+        error_at(
+            err, ERR_ARG, path, 0,
+            "cannot be resumed: the list of training pictures has changed since it was written");
+        return error_hint(err, "start a new run from last.weights to train on them");
+    }
+    for (const char *line = then->options; *line; line = next_line(line)) {
+        const char *other = find_key(now->options, line);
+        if (!other || line_length(other) != line_length(line) ||
+            memcmp(other, line, line_length(line)) != 0) {
+            return option_error(checkpoint, line, other, err);
+        }
+    }
+    for (const char *line = now->options; *line; line = next_line(line)) {
+        if (!find_key(then->options, line)) {
+            return option_error(checkpoint, NULL, line, err);
+        }
+    }
+    return OK;
+}
+
+/* ---- putting the folder in order ---- */
+
+static bool param_matches(FILE *stream, const struct param *p)
+{
+    float chunk[COMPARE_FLOATS];
+    for (size_t at = 0; at < p->count; at += COMPARE_FLOATS) {
+        size_t part = p->count - at < COMPARE_FLOATS ? p->count - at : COMPARE_FLOATS;
+        if (fread(chunk, sizeof *chunk, part, stream) != part) {
+            return false;
+        }
+        le32_to_host(chunk, part);
+        if (memcmp(chunk, p->data + at, part * sizeof *chunk) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool payload_matches(FILE *stream, const struct network *net)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        for (int k = 0; k < net->layers[i].param_count; k++) {
+            if (!param_matches(stream, &net->layers[i].params[k])) {
+                return false;
+            }
+        }
+    }
+    return fgetc(stream) == EOF;
+}
+
+static bool weights_match(const char *path, const struct network *net, uint64_t seen)
+{
+    struct weights_header header;
+    if (weights_peek(path, &header, NULL) != OK || header.seen != seen) {
+        return false;
+    }
+    FILE *stream = fopen(path, "rb");
+    if (!stream) {
+        return false;
+    }
+    bool matches =
+        fseek(stream, (long)header.header_bytes, SEEK_SET) == 0 && payload_matches(stream, net);
+    fclose(stream);
+    return matches;
+}
+
+static enum result mend_weights(const struct checkpoint *c, struct network *net,
+                                struct optimizer *optimizer, struct error *err)
+{
+    char path[4096];
+    uint64_t seen = c->progress.images_seen;
+    TRY(join(path, sizeof path, c->folder, last_name, err));
+    optimizer_swap_ema(optimizer);
+    bool matches = weights_match(path, net, seen);
+    optimizer_swap_ema(optimizer);
+    if (matches) {
+        return OK;
+    }
+    log_warn("%s: is not what %s holds (killed while saving?); written anew", path, state_name);
+    return save_weights(c->folder, last_name, net, optimizer, seen, err);
+}
+
+/* NAME.PID.tmp of one of our names: base/fileio's temporary files. */
+static bool is_leftover(const char *name)
+{
+    const char *const names[] = {state_name, last_name, best_name};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t length = strlen(names[i]);
+        if (strncmp(name, names[i], length) == 0 && name[length] == '.') {
+            const char *digits = name + length + 1;
+            size_t count = strspn(digits, "0123456789");
+            return count > 0 && strcmp(digits + count, ".tmp") == 0;
+        }
+    }
+    return false;
+}
+
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) {
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char path[4096];
+        if (is_leftover(entry->d_name) && path_join(path, sizeof path, folder, entry->d_name) &&
+            unlink(path) != 0) {
+            log_warn("%s: left by a killed run; cannot remove it: %s", path, strerror(errno));
+        }
+    }
+    closedir(dir);
+}
+
+enum result checkpoint_restore_optimizer(struct checkpoint *checkpoint, struct network *net,
+                                         struct optimizer *optimizer, struct error *err)
+{
+    TRY(optimizer_read(optimizer, &checkpoint->reader, err));
+    TRY(state_check_end(&checkpoint->reader, err));
+    sweep(checkpoint->folder);
+    return mend_weights(checkpoint, net, optimizer, err);
+}

@@ -1,0 +1,93 @@
+/* What a training run leaves in its folder so that it can be continued bit for bit, whenever it was
+ * killed:
+ *
+ *   last.state    everything a resumed run needs: progress, all parameters and running statistics
+ * of the network, the optimiser's state, the moving averages. One file, replaced by one rename:
+ * there is nothing it could disagree with. last.weights  what to detect with at that moment: the
+ * averages if there are any, else the parameters. best.weights  the same of the best validation so
+ * far.
+ *
+ * Order of writing: best.weights, last.state, last.weights. A run killed in between has either a
+ * best.weights its state does not know yet (the resumed run comes to it again), or a last.weights
+ * one checkpoint older than its state (resuming writes it anew from the state). Each single file is
+ * always an old or a new whole one. */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "net/network.h"
+#include "train/optimizer.h"
+#include "train/stateio.h"
+
+struct train_progress {
+    uint64_t seed;            /* of the run */
+    uint64_t iteration;       /* updates made */
+    uint64_t images_seen;     /* for the .weights header: with what the start weights had seen */
+    uint64_t samples;         /* drawn from the loader by this run: its first_sample when resumed */
+    uint64_t mini_batches;    /* run */
+    uint32_t stage;           /* from 0 */
+    uint64_t stage_iteration; /* updates made in it */
+    double best_map;          /* NaN: not validated yet */
+    uint64_t best_iteration;
+    double stage_best_map;             /* what patience compares with; NaN as above */
+    uint64_t validations_without_gain; /* in this stage, since stage_best_map */
+    double average_loss;               /* running; NaN before the first update */
+    double seconds;                    /* of training, over all sessions */
+};
+
+/* What must be the same when a run is resumed. */
+struct train_fingerprint {
+    uint64_t cfg;     /* state_hash_of the file's bytes */
+    uint64_t dataset; /* of the list of pictures, in order */
+    const char
+        *options; /* lines "key=value": everything that changes the numbers; at most 64 KiB */
+};
+
+struct checkpoint_content {
+    const struct train_progress *progress;
+    const struct train_fingerprint *fingerprint;
+    struct network *net; /* its values are exchanged with the averages while .weights are written */
+    struct optimizer *optimizer; /* not exchanged */
+};
+
+/* Write a checkpoint into the folder, with best.weights if is_best. After ERR_IO (disk full) the
+ * files not yet replaced are the old ones, no temporary file is left, and the network is as before.
+ */
+NODISCARD enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
+                                      bool is_best, struct error *err);
+
+/* A checkpoint being read. In order: open; check; restore_network; then plan and optimizer_new for
+ * the stage that progress names; restore_optimizer; close. */
+struct checkpoint {
+    struct train_progress progress;
+    struct train_fingerprint fingerprint; /* options belong to the checkpoint */
+    struct state_reader reader;
+    char folder[4096];
+};
+
+/* Opens folder/last.state and verifies it whole. ERR_FORMAT in words if it is cut off, damaged, of
+ * another version or something else. *checkpoint needs no preparation; close it also after an
+ * error. */
+NODISCARD enum result checkpoint_open(const char *folder, struct checkpoint *checkpoint,
+                                      struct error *err);
+void checkpoint_close(struct checkpoint *checkpoint);
+
+/* ERR_ARG that says what differs: the cfg, the pictures, or the first option with both values. */
+NODISCARD enum result checkpoint_check(const struct checkpoint *checkpoint,
+                                       const struct train_fingerprint *now, struct error *err);
+
+/* Parameters and statistics into an allocated network, seen and loaded_layers too. ERR_FORMAT
+ * before anything is changed if the network is another one. */
+NODISCARD enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct network *net,
+                                                 struct error *err);
+/* The optimiser's state. Then last.weights is compared with it and written anew, with a warning, if
+ * they disagree, and temporary files that a killed run left in the folder are removed. `net` is the
+ * restored one. */
+NODISCARD enum result checkpoint_restore_optimizer(struct checkpoint *checkpoint,
+                                                   struct network *net, struct optimizer *optimizer,
+                                                   struct error *err);
+
+#endif

@@ -1,0 +1,521 @@
+#include "train/optimizer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+
+enum {
+    PIECE = 65536,   /* floats a work item takes */
+    SLOT_ALIGN = 16, /* floats */
+    LANES = 8,
+};
+
+/* One tensor that moves, or running statistics that are averaged. */
+struct slot {
+    int layer, param;
+    size_t count;
+    bool is_statistic;
+    float *first;   /* velocity or first moment; NULL for statistics */
+    float *second;  /* Adam's second moment, else NULL */
+    float *average; /* NULL without EMA */
+    uint64_t steps; /* made */
+    /* Of the step under way: */
+    float *values;
+    const float *gradient;
+    float rate, decay;
+    float bias1, root_bias2; /* 1 - b1^t, sqrt(1 - b2^t) */
+};
+
+struct piece {
+    struct slot *slot;
+    size_t first, count;
+    double squares; /* of its gradient */
+};
+
+struct optimizer {
+    struct optimizer_options options;
+    struct network *net;
+    struct slot *slots;
+    size_t slot_count;
+    struct piece *pieces;
+    size_t piece_count;
+    float *block; /* all state */
+    size_t block_floats;
+    uint64_t ema_updates;
+    bool is_swapped;
+    /* Of the step under way: */
+    float scale, ema_weight;
+};
+
+static const char *const kind_names[OPTIMIZER_KIND_COUNT] = {"sgd", "adam", "adamw"};
+
+bool optimizer_kind(const char *name, enum optimizer_kind *kind)
+{
+    for (int i = 0; i < OPTIMIZER_KIND_COUNT; i++) {
+        if (strcmp(name, kind_names[i]) == 0) {
+            *kind = (enum optimizer_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *optimizer_kind_name(enum optimizer_kind kind)
+{
+    return kind_names[kind];
+}
+
+/* ---- slots ---- */
+
+static struct param *slot_param(const struct optimizer *o, const struct slot *s)
+{
+    return &o->net->layers[s->layer].params[s->param];
+}
+
+/* Fills slots (may be NULL) and returns how many there are. */
+static size_t list_slots(const struct optimizer *o, const struct plan *plan, struct slot *slots)
+{
+    size_t count = 0;
+    for (int i = 0; i < o->net->layer_count; i++) {
+        const struct layer *l = &o->net->layers[i];
+        enum layer_mode mode = plan_mode(plan, i);
+        for (int k = 0; k < l->param_count; k++) {
+            bool is_averaged = l->params[k].is_statistic && mode_rules[mode].uses_batch &&
+                               o->options.ema_decay > 0;
+            if (!is_averaged && !mode_moves(mode, &l->params[k])) {
+                continue;
+            }
+            if (slots) {
+                slots[count] = (struct slot){.layer = i,
+                                             .param = k,
+                                             .count = l->params[k].count,
+                                             .is_statistic = is_averaged};
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+static int arrays_of(const struct optimizer *o, const struct slot *s)
+{
+    int moments = o->options.kind == OPTIMIZER_SGD ? 1 : 2;
+    return (s->is_statistic ? 0 : moments) + (o->options.ema_decay > 0 ? 1 : 0);
+}
+
+static size_t padded(size_t count)
+{
+    return (count + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+}
+
+static enum result allocate(struct optimizer *o, struct error *err)
+{
+    for (size_t i = 0; i < o->slot_count; i++) {
+        const struct slot *s = &o->slots[i];
+        o->block_floats += (size_t)arrays_of(o, s) * padded(s->count);
+        o->piece_count += (s->count + PIECE - 1) / PIECE;
+    }
+    o->block = mem_alloc(o->block_floats, sizeof *o->block);
+    o->pieces = mem_alloc(o->piece_count, sizeof *o->pieces);
+    return o->block && o->pieces ? OK : mem_error(err, "the optimiser's state");
+}
+
+static void take(float **array, float **from, size_t count)
+{
+    *array = *from;
+    *from += padded(count);
+}
+
+static void lay_out(struct optimizer *o)
+{
+    float *next = o->block;
+    struct piece *piece = o->pieces;
+    for (size_t i = 0; i < o->slot_count; i++) {
+        struct slot *s = &o->slots[i];
+        if (!s->is_statistic) {
+            take(&s->first, &next, s->count);
+        }
+        if (!s->is_statistic && o->options.kind != OPTIMIZER_SGD) {
+            take(&s->second, &next, s->count);
+        }
+        if (o->options.ema_decay > 0) {
+            take(&s->average, &next, s->count);
+            memcpy(s->average, slot_param(o, s)->data, s->count * sizeof(float));
+        }
+        for (size_t at = 0; at < s->count; at += PIECE) {
+            size_t part = s->count - at < PIECE ? s->count - at : PIECE;
+            *piece++ = (struct piece){.slot = s, .first = at, .count = part};
+        }
+    }
+}
+
+static void copy_state(float *into, const float *from, size_t count)
+{
+    if (into && from) {
+        memcpy(into, from, count * sizeof *into);
+    }
+}
+
+/* Both lists ascend by layer and parameter. */
+static void inherit(struct optimizer *o, const struct optimizer *previous)
+{
+    bool is_same_kind = o->options.kind == previous->options.kind;
+    size_t at = 0;
+    o->ema_updates = previous->ema_updates;
+    for (size_t i = 0; i < o->slot_count; i++) {
+        struct slot *s = &o->slots[i];
+        while (at < previous->slot_count &&
+               (previous->slots[at].layer < s->layer ||
+                (previous->slots[at].layer == s->layer && previous->slots[at].param < s->param))) {
+            at++;
+        }
+        if (at == previous->slot_count) {
+            return;
+        }
+        const struct slot *old = &previous->slots[at];
+        if (old->layer != s->layer || old->param != s->param) {
+            continue;
+        }
+        copy_state(s->average, old->average, s->count);
+        if (is_same_kind) {
+            copy_state(s->first, old->first, s->count);
+            copy_state(s->second, old->second, s->count);
+            s->steps = old->steps;
+        }
+    }
+}
+
+enum result optimizer_new(const struct optimizer_options *options, struct network *net,
+                          const struct plan *plan, const struct optimizer *previous,
+                          struct optimizer **optimizer, struct error *err)
+{
+    struct optimizer *o = mem_alloc(1, sizeof *o);
+    if (!o) {
+        return mem_error(err, "the optimiser");
+    }
+    o->options = *options;
+    o->net = net;
+    o->slot_count = list_slots(o, plan, NULL);
+    o->slots = mem_alloc(o->slot_count, sizeof *o->slots);
+    enum result result = o->slots ? OK : mem_error(err, "the optimiser");
+    if (result == OK) {
+        list_slots(o, plan, o->slots);
+        result = allocate(o, err);
+    }
+    if (result != OK) {
+        optimizer_free(o);
+        return result;
+    }
+    lay_out(o);
+    if (previous) {
+        inherit(o, previous);
+    }
+    *optimizer = o;
+    return OK;
+}
+
+void optimizer_free(struct optimizer *optimizer)
+{
+    if (optimizer) {
+        mem_free(optimizer->slots);
+        mem_free(optimizer->pieces);
+        mem_free(optimizer->block);
+        mem_free(optimizer);
+    }
+}
+
+size_t optimizer_values(const struct optimizer *optimizer)
+{
+    size_t values = 0;
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        values += optimizer->slots[i].is_statistic ? 0 : optimizer->slots[i].count;
+    }
+    return values;
+}
+
+size_t optimizer_bytes(const struct optimizer *optimizer)
+{
+    return optimizer->block_floats * sizeof *optimizer->block;
+}
+
+/* ---- the arithmetic of one piece ---- */
+
+static double sum_squares(const float *x, size_t count)
+{
+    double sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) {
+            sums[k] += (double)x[i + k] * (double)x[i + k];
+        }
+    }
+    for (; i < count; i++) {
+        sums[0] += (double)x[i] * (double)x[i];
+    }
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
+           ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+static void step_sgd(const struct optimizer *o, const struct piece *p)
+{
+    const struct slot *s = p->slot;
+    float *restrict w = s->values + p->first;
+    float *restrict v = s->first + p->first;
+    const float *restrict g = s->gradient + p->first;
+    float momentum = o->options.momentum, scale = o->scale, rate = s->rate, decay = s->decay;
+    for (size_t i = 0; i < p->count; i++) {
+        v[i] = momentum * v[i] + (scale * g[i] + decay * w[i]);
+        w[i] -= rate * v[i];
+    }
+}
+
+static void step_adam(const struct optimizer *o, const struct piece *p)
+{
+    const struct slot *s = p->slot;
+    float *restrict w = s->values + p->first;
+    float *restrict m = s->first + p->first;
+    float *restrict v = s->second + p->first;
+    const float *restrict g = s->gradient + p->first;
+    bool is_decoupled = o->options.kind == OPTIMIZER_ADAMW;
+    float shrink = is_decoupled ? 1 - s->rate * s->decay : 1;
+    float coupled = is_decoupled ? 0 : s->decay;
+    float beta1 = o->options.beta1, beta2 = o->options.beta2, eps = o->options.eps;
+    float rate = s->rate / s->bias1, root = s->root_bias2, scale = o->scale;
+    for (size_t i = 0; i < p->count; i++) {
+        float d = scale * g[i] + coupled * w[i];
+        m[i] = beta1 * m[i] + (1 - beta1) * d;
+        v[i] = beta2 * v[i] + (1 - beta2) * d * d;
+        w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) / root + eps);
+    }
+}
+
+static void follow(const struct optimizer *o, const struct piece *p)
+{
+    const float *restrict w = p->slot->values + p->first;
+    float *restrict a = p->slot->average + p->first;
+    for (size_t i = 0; i < p->count; i++) {
+        a[i] += o->ema_weight * (w[i] - a[i]);
+    }
+}
+
+/* ---- a step ---- */
+
+static void measure_piece(void *ctx, size_t item, int thread)
+{
+    struct piece *p = (struct piece *)ctx + item;
+    (void)thread;
+    p->squares = p->slot->gradient ? sum_squares(p->slot->gradient + p->first, p->count) : 0;
+}
+
+static void update_piece(void *ctx, size_t item, int thread)
+{
+    const struct optimizer *o = ctx;
+    const struct piece *p = &o->pieces[item];
+    (void)thread;
+    if (p->slot->gradient && o->options.kind == OPTIMIZER_SGD) {
+        step_sgd(o, p);
+    } else if (p->slot->gradient) {
+        step_adam(o, p);
+    }
+    if (p->slot->average) {
+        follow(o, p);
+    }
+}
+
+static double gradient_norm(struct optimizer *o, const struct plan *plan)
+{
+    double squares = 0;
+    for (size_t i = 0; i < o->slot_count; i++) {
+        struct slot *s = &o->slots[i];
+        s->gradient = s->is_statistic ? NULL : plan_gradient(plan, s->layer, s->param);
+    }
+    parallel_for(o->piece_count, measure_piece, o->pieces);
+    for (size_t i = 0; i < o->piece_count; i++) {
+        squares += o->pieces[i].squares;
+    }
+    return sqrt(squares);
+}
+
+static void prepare_slot(const struct optimizer *o, struct slot *s, float rate)
+{
+    const struct param *param = slot_param(o, s);
+    s->values = param->data;
+    if (!s->gradient) {
+        return;
+    }
+    s->steps++;
+    s->rate = rate * o->net->layers[s->layer].learning_rate;
+    s->decay = param->decays ? o->options.decay : 0;
+    s->bias1 = (float)(1 - pow((double)o->options.beta1, (double)s->steps));
+    s->root_bias2 = (float)sqrt(1 - pow((double)o->options.beta2, (double)s->steps));
+}
+
+double optimizer_step(struct optimizer *optimizer, const struct plan *plan, float rate,
+                      size_t images)
+{
+    struct optimizer *o = optimizer;
+    double norm = gradient_norm(o, plan) / (double)images;
+    if (!isfinite(norm)) {
+        return norm;
+    }
+    double clip = o->options.clip_norm > 0 ? (double)o->options.clip_norm / (norm + 1e-6) : 1;
+    o->scale = (float)(fmin(clip, 1) / (double)images);
+    for (size_t i = 0; i < o->slot_count; i++) {
+        prepare_slot(o, &o->slots[i], rate);
+    }
+    double n = (double)++o->ema_updates;
+    o->ema_weight = (float)(1 - fmin((double)o->options.ema_decay, (1 + n) / (10 + n)));
+    parallel_for(o->piece_count, update_piece, o);
+    return norm;
+}
+
+/* ---- averages ---- */
+
+bool optimizer_has_ema(const struct optimizer *optimizer)
+{
+    return optimizer->options.ema_decay > 0;
+}
+
+bool optimizer_is_swapped(const struct optimizer *optimizer)
+{
+    return optimizer->is_swapped;
+}
+
+static void swap_piece(void *ctx, size_t item, int thread)
+{
+    const struct optimizer *o = ctx;
+    const struct piece *p = &o->pieces[item];
+    (void)thread;
+    float *restrict w = slot_param(o, p->slot)->data + p->first;
+    float *restrict a = p->slot->average + p->first;
+    for (size_t i = 0; i < p->count; i++) {
+        float kept = w[i];
+        w[i] = a[i];
+        a[i] = kept;
+    }
+}
+
+void optimizer_swap_ema(struct optimizer *optimizer)
+{
+    if (optimizer_has_ema(optimizer)) {
+        parallel_for(optimizer->piece_count, swap_piece, optimizer);
+        optimizer->is_swapped = !optimizer->is_swapped;
+    }
+}
+
+/* ---- checkpoint ---- */
+
+void optimizer_write(const struct optimizer *optimizer, struct state_writer *out)
+{
+    const struct optimizer *o = optimizer;
+    state_put_u32(out, o->options.kind);
+    state_put_u32(out, optimizer_has_ema(o));
+    state_put_u64(out, o->ema_updates);
+    state_put_u64(out, o->slot_count);
+    for (size_t i = 0; i < o->slot_count; i++) {
+        const struct slot *s = &o->slots[i];
+        state_put_u32(out, (uint32_t)s->layer);
+        state_put_u32(out, (uint32_t)s->param);
+        state_put_u64(out, s->count);
+        state_put_u64(out, s->steps);
+    }
+    for (size_t i = 0; i < o->slot_count; i++) {
+        const struct slot *s = &o->slots[i];
+        const float *arrays[] = {s->first, s->second, s->average};
+        for (size_t k = 0; k < 3; k++) {
+            if (arrays[k]) {
+                state_put_floats(out, arrays[k], s->count);
+            }
+        }
+    }
+}
+
+static enum result read_head(const struct optimizer *o, struct state_reader *in,
+                             uint64_t *ema_updates, struct error *err)
+{
+    uint32_t kind, has_ema;
+    uint64_t slots;
+    TRY(state_get_u32(in, &kind, err));
+    TRY(state_get_u32(in, &has_ema, err));
+    TRY(state_get_u64(in, ema_updates, err));
+    TRY(state_get_u64(in, &slots, err));
+    if (kind != (uint32_t)o->options.kind) {
+        return error_at(err, ERR_FORMAT, in->path, 0, "was made with the optimiser %s, not %s",
+                        kind < OPTIMIZER_KIND_COUNT ? kind_names[kind] : "of another program",
+                        kind_names[o->options.kind]);
+    }
+    if ((has_ema != 0) != optimizer_has_ema(o)) {
+        return error_at(err, ERR_FORMAT, in->path, 0,
+                        "was made with%s moving averages of the weights", has_ema ? "" : "out");
+    }
+    if (slots != o->slot_count) {
+        error_at(err, ERR_FORMAT, in->path, 0, "%" PRIu64 " tensors moved in it, %zu do now", slots,
+                 o->slot_count);
+        return error_hint(err, "other layers are frozen, or the cfg is another one");
+    }
+    return OK;
+}
+
+/* Fills steps, one a slot. */
+static enum result read_table(const struct optimizer *o, struct state_reader *in, uint64_t *steps,
+                              struct error *err)
+{
+    for (size_t i = 0; i < o->slot_count; i++) {
+        const struct slot *s = &o->slots[i];
+        uint32_t layer, param;
+        uint64_t count;
+        TRY(state_get_u32(in, &layer, err));
+        TRY(state_get_u32(in, &param, err));
+        TRY(state_get_u64(in, &count, err));
+        TRY(state_get_u64(in, &steps[i], err));
+        if (layer != (uint32_t)s->layer || param != (uint32_t)s->param || count != s->count) {
+            error_at(err, ERR_FORMAT, in->path, 0,
+                     "%" PRIu64 " values of layer %" PRIu32
+                     " moved in it where %zu of layer %d do now",
+                     count, layer, s->count, s->layer);
+            return error_hint(err, "other layers are frozen, or the cfg is another one");
+        }
+    }
+    return OK;
+}
+
+static enum result read_arrays(struct optimizer *o, struct state_reader *in, struct error *err)
+{
+    for (size_t i = 0; i < o->slot_count; i++) {
+        const struct slot *s = &o->slots[i];
+        float *arrays[] = {s->first, s->second, s->average};
+        for (size_t k = 0; k < 3; k++) {
+            if (arrays[k]) {
+                TRY(state_get_floats(in, arrays[k], s->count, err));
+            }
+        }
+    }
+    return OK;
+}
+
+enum result optimizer_read(struct optimizer *optimizer, struct state_reader *in, struct error *err)
+{
+    struct optimizer *o = optimizer;
+    uint64_t ema_updates;
+    TRY(read_head(o, in, &ema_updates, err));
+    uint64_t *steps = mem_alloc(o->slot_count, sizeof *steps);
+    if (!steps) {
+        return mem_error(err, in->path);
+    }
+    enum result result = read_table(o, in, steps, err);
+    if (result == OK) {
+        result = read_arrays(o, in, err);
+    }
+    for (size_t i = 0; i < o->slot_count && result == OK; i++) {
+        o->slots[i].steps = steps[i];
+    }
+    if (result == OK) {
+        o->ema_updates = ema_updates;
+        o->is_swapped = false;
+    }
+    mem_free(steps);
+    return result;
+}

@@ -1,0 +1,363 @@
+#include "train/runlog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_COPY = 1 << 26, MAX_CSV = 1 << 30 };
+
+struct runlog {
+    FILE *csv, *text;
+    char csv_path[MAX_PATH], text_path[MAX_PATH];
+    size_t columns;
+    int text_errno;
+};
+
+static enum result join(char *path, const char *folder, const char *name, struct error *err)
+{
+    return path_join(path, MAX_PATH, folder, name)
+               ? OK
+               : error_at(err, ERR_IO, folder, 0, "path too long");
+}
+
+/* ---- folders ---- */
+
+static bool run_path(char *path, size_t size, const char *base, int number)
+{
+    char name[32];
+    if (number == 1) {
+        strcpy(name, "exp");
+    } else {
+        snprintf(name, sizeof name, "exp%d", number);
+    }
+    return path_join(path, size, base, name);
+}
+
+enum result run_folder_new(const char *base, char *path, size_t size, struct error *err)
+{
+    TRY(dir_make(base, err));
+    for (int number = 1; number <= MAX_RUNS; number++) {
+        if (!run_path(path, size, base, number)) {
+            return error_at(err, ERR_IO, base, 0, "path too long");
+        }
+        if (mkdir(path, 0777) == 0) {
+            return OK;
+        }
+        if (errno != EEXIST) {
+            return error_errno(err, path, "cannot create the folder");
+        }
+    }
+    return error_at(err, ERR_IO, base, 0, "holds %d runs already", MAX_RUNS);
+}
+
+/* exp or expN */
+static bool is_run_name(const char *name)
+{
+    return strncmp(name, "exp", 3) == 0 && name[3 + strspn(name + 3, "0123456789")] == 0;
+}
+
+static bool is_newer(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+enum result run_folder_last(const char *base, char *path, size_t size, struct error *err)
+{
+    struct timespec newest = {0};
+    bool is_found = false;
+    DIR *dir = opendir(base);
+    if (!dir) {
+        return error_errno(err, base, "cannot look for runs");
+    }
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char name[sizeof entry->d_name + 16], state[MAX_PATH];
+        struct stat info;
+        snprintf(name, sizeof name, "%s/last.state", entry->d_name);
+        if (is_run_name(entry->d_name) && path_join(state, sizeof state, base, name) &&
+            stat(state, &info) == 0 && (!is_found || is_newer(&info.st_mtim, &newest))) {
+            is_found = path_join(path, size, base, entry->d_name);
+            newest = info.st_mtim;
+        }
+    }
+    closedir(dir);
+    if (!is_found) {
+        error_at(err, ERR_ARG, base, 0, "no run in it that could be resumed");
+        return error_hint(err, "a run's folder holds last.state; name it: --resume FOLDER");
+    }
+    return OK;
+}
+
+enum result run_copy_file(const char *folder, const char *path, struct error *err)
+{
+    char target[MAX_PATH];
+    char *data;
+    size_t size;
+    struct atomic_file file;
+    TRY(join(target, folder, path_base(path), err));
+    TRY(file_read(path, MAX_COPY, &data, &size, err));
+    enum result result = atomic_open(&file, target, err);
+    if (result == OK) {
+        fwrite(data, 1, size, file.stream); /* atomic_commit reports a failure */
+        result = atomic_commit(&file, err);
+    }
+    mem_free(data);
+    return result;
+}
+
+/* ---- args.json ---- */
+
+enum result run_args_save(const char *folder, const cJSON *args, struct error *err)
+{
+    char path[MAX_PATH];
+    struct atomic_file file;
+    TRY(join(path, folder, "args.json", err));
+    char *text = cJSON_Print(args);
+    if (!text) {
+        return mem_error(err, path);
+    }
+    enum result result = atomic_open(&file, path, err);
+    if (result == OK) {
+        fprintf(file.stream, "%s\n", text);
+        result = atomic_commit(&file, err);
+    }
+    cJSON_free(text);
+    return result;
+}
+
+enum result run_args_load(const char *folder, cJSON **args, struct error *err)
+{
+    char path[MAX_PATH];
+    char *text;
+    size_t size;
+    const char *end = NULL;
+    TRY(join(path, folder, "args.json", err));
+    TRY(file_read(path, MAX_COPY, &text, &size, err));
+    cJSON *parsed = cJSON_ParseWithLengthOpts(text, size + 1, &end, true);
+    if (cJSON_IsObject(parsed)) {
+        mem_free(text);
+        *args = parsed;
+        return OK;
+    }
+    int line = 1;
+    for (const char *at = text; end && at < end; at++) {
+        line += *at == '\n';
+    }
+    error_at(err, ERR_FORMAT, path, parsed ? 0 : line, "%s",
+             parsed ? "is not a JSON object" : "not valid JSON");
+    cJSON_Delete(parsed);
+    mem_free(text);
+    return ERR_FORMAT;
+}
+
+/* ---- results.csv ---- */
+
+static void write_header(FILE *stream, const char *const *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fprintf(stream, "%s%s", i > 0 ? "," : "", columns[i]);
+    }
+    fputc('\n', stream);
+}
+
+static bool header_matches(const char *line, const char *const *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(columns[i]);
+        if (strncmp(line, columns[i], length) != 0) {
+            return false;
+        }
+        line += length;
+        if (*line++ != (i + 1 < count ? ',' : '\n')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t count_commas(const char *from, const char *end)
+{
+    size_t commas = 0;
+    for (; from < end; from++) {
+        commas += *from == ',';
+    }
+    return commas;
+}
+
+/* Copy the rows of the iterations up to `last`. `text` ends with a zero byte. */
+static void keep_rows(FILE *stream, const char *text, uint64_t last, size_t count)
+{
+    for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+        char *number_end;
+        errno = 0;
+        uint64_t iteration = strtoull(text, &number_end, 10);
+        bool is_row = *text >= '0' && *text <= '9' && errno == 0 &&
+                      (*number_end == ',' || number_end == end) &&
+                      count_commas(text, end) + 1 == count;
+        if (is_row && iteration <= last) {
+            fwrite(text, 1, (size_t)(end - text) + 1, stream);
+        }
+    }
+}
+
+/* `old` is what the file held; NULL: nothing to keep. */
+static enum result rewrite_csv(const struct runlog *log, const char *old, uint64_t last,
+                               const char *const *columns, struct error *err)
+{
+    struct atomic_file file;
+    TRY(atomic_open(&file, log->csv_path, err));
+    write_header(file.stream, columns, log->columns);
+    if (old) {
+        keep_rows(file.stream, strchr(old, '\n') + 1, last, log->columns);
+    }
+    return atomic_commit(&file, err);
+}
+
+static enum result resume_csv(const struct runlog *log, uint64_t last, const char *const *columns,
+                              struct error *err)
+{
+    char *old;
+    size_t size;
+    if (!path_exists(log->csv_path)) {
+        return rewrite_csv(log, NULL, 0, columns, err);
+    }
+    TRY(file_read(log->csv_path, MAX_CSV, &old, &size, err));
+    enum result result;
+    if (!strchr(old, '\n')) {
+        result = rewrite_csv(log, NULL, 0, columns, err);
+    } else if (header_matches(old, columns, log->columns)) {
+        result = rewrite_csv(log, old, last, columns, err);
+    } else {
+        error_at(err, ERR_FORMAT, log->csv_path, 1, "has other columns than this program writes");
+        result = error_hint(err, "move it out of the way to go on");
+    }
+    mem_free(old);
+    return result;
+}
+
+/* ---- the log ---- */
+
+/* train.log is the lock: held as long as the process has it open. */
+static enum result open_text(struct runlog *log, bool is_new, struct error *err)
+{
+    log->text = fopen(log->text_path, "a");
+    if (!log->text) {
+        return error_errno(err, log->text_path, "cannot open");
+    }
+    if (flock(fileno(log->text), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        return error_at(err, ERR_ARG, log->text_path, 0,
+                        "another process is training in this folder");
+    }
+    if (is_new && ftruncate(fileno(log->text), 0) != 0) {
+        return error_errno(err, log->text_path, "cannot write");
+    }
+    return OK;
+}
+
+static enum result open_files(struct runlog *log, const char *const *columns, uint64_t resumed_at,
+                              struct error *err)
+{
+    TRY(open_text(log, resumed_at == 0, err));
+    if (resumed_at == 0) {
+        TRY(rewrite_csv(log, NULL, 0, columns, err));
+    } else {
+        TRY(resume_csv(log, resumed_at, columns, err));
+    }
+    log->csv = fopen(log->csv_path, "a");
+    return log->csv ? OK : error_errno(err, log->csv_path, "cannot open");
+}
+
+enum result runlog_open(const char *folder, const char *const *columns, size_t count,
+                        uint64_t resumed_at, struct runlog **log, struct error *err)
+{
+    struct runlog *l = mem_alloc(1, sizeof *l);
+    if (!l) {
+        return mem_error(err, "the run's log");
+    }
+    l->columns = count;
+    enum result result = join(l->csv_path, folder, "results.csv", err);
+    if (result == OK) {
+        result = join(l->text_path, folder, "train.log", err);
+    }
+    if (result == OK) {
+        result = open_files(l, columns, resumed_at, err);
+    }
+    if (result != OK) {
+        runlog_close(l);
+        return result;
+    }
+    *log = l;
+    return OK;
+}
+
+void runlog_close(struct runlog *log)
+{
+    if (!log) {
+        return;
+    }
+    if (log->csv) {
+        fclose(log->csv);
+    }
+    if (log->text) {
+        fclose(log->text);
+    }
+    mem_free(log);
+}
+
+enum result runlog_row(struct runlog *log, uint64_t iteration, const double *values,
+                       struct error *err)
+{
+    if (log->text_errno) {
+        errno = log->text_errno;
+        log->text_errno = 0;
+        return error_errno(err, log->text_path, "cannot write");
+    }
+    errno = 0;
+    fprintf(log->csv, "%" PRIu64, iteration);
+    for (size_t i = 0; i + 1 < log->columns; i++) {
+        if (isfinite(values[i])) {
+            fprintf(log->csv, ",%.9g", values[i]);
+        } else {
+            fputc(',', log->csv);
+        }
+    }
+    fputc('\n', log->csv);
+    if (fflush(log->csv) != 0 || ferror(log->csv)) {
+        errno = errno ? errno : EIO;
+        clearerr(log->csv);
+        return error_errno(err, log->csv_path, "cannot write");
+    }
+    return OK;
+}
+
+void runlog_say(struct runlog *log, const char *fmt, ...)
+{
+    char line[2048], stamp[32];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    log_info("%s", line);
+    if (!log) {
+        return;
+    }
+    time_t now = time(NULL);
+    struct tm local;
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &local));
+    errno = 0;
+    if (fprintf(log->text, "%s %s\n", stamp, line) < 0 || fflush(log->text) != 0) {
+        log->text_errno = errno ? errno : EIO;
+        clearerr(log->text);
+    }
+}

@@ -1,0 +1,48 @@
+/* A training run's folder and what is written there for people: results.csv, train.log, args.json.
+ * The weights and the state are train/checkpoint.h's. */
+#ifndef TRAIN_RUNLOG_H
+#define TRAIN_RUNLOG_H
+
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/error.h"
+
+/* Make the next free folder of base/exp, base/exp2, base/exp3...; its path into path[size]. Two
+ * runs started at once get different ones. */
+NODISCARD enum result run_folder_new(const char *base, char *path, size_t size, struct error *err);
+/* The newest of them that holds last.state: what --resume without a folder means. ERR_ARG if there
+ * is none. */
+NODISCARD enum result run_folder_last(const char *base, char *path, size_t size, struct error *err);
+
+/* A copy of a file in the folder, under its own base name. */
+NODISCARD enum result run_copy_file(const char *folder, const char *path, struct error *err);
+
+/* folder/args.json: what the run was started with. Loading names the line of a syntax error; *args
+ * is an object, freed with cJSON_Delete. */
+NODISCARD enum result run_args_save(const char *folder, const cJSON *args, struct error *err);
+NODISCARD enum result run_args_load(const char *folder, cJSON **args, struct error *err);
+
+struct runlog;
+
+/* Open results.csv and train.log in an existing folder. The first column must be the iteration.
+ * resumed_at 0: a new run, both files start empty, the first with its header. Else rows of later
+ * iterations, and a row that a kill cut short, are removed from results.csv (through a rename), and
+ * both are appended to; ERR_FORMAT if its header names other columns. ERR_ARG if another process
+ * has the run open. columns must outlive the log. */
+NODISCARD enum result runlog_open(const char *folder, const char *const *columns, size_t count,
+                                  uint64_t resumed_at, struct runlog **log, struct error *err);
+/* NULL is accepted. */
+void runlog_close(struct runlog *log);
+
+/* One row: the iteration and a value for each further column (count - 1 of them); NaN and infinity
+ * give an empty cell. On disk when it returns, as far as the process is concerned. */
+NODISCARD enum result runlog_row(struct runlog *log, uint64_t iteration, const double *values,
+                                 struct error *err);
+
+/* A line for train.log, with date and time, and for the terminal (log_info). Failures to write it
+ * are reported by the next runlog_row. log may be NULL: only the terminal. */
+void runlog_say(struct runlog *log, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#endif
