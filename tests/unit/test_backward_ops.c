@@ -244,6 +244,7 @@ enum op {
     OP_AVG_EDGE,
     OP_MAX,
     OP_MAX_STRIDE,
+    OP_MAX_APART,
     OP_GLOBAL,
     OP_SOFTMAX,
     OP_COPY,
@@ -256,7 +257,8 @@ enum op {
 static const struct pool_geometry GEOMETRY[OP_COUNT] = {[OP_AVG] = {2, 2, 1, 0},
                                                         [OP_AVG_EDGE] = {3, 1, 2, 1},
                                                         [OP_MAX] = {5, 1, 1, 2},
-                                                        [OP_MAX_STRIDE] = {3, 2, 1, 3}};
+                                                        [OP_MAX_STRIDE] = {3, 2, 1, 3},
+                                                        [OP_MAX_APART] = {1, 2, 2, 3}};
 enum { HEIGHT = 3, WIDTH = 4, IMAGES = 2 };
 
 static void forward(const struct kernels *kern, enum op op, const struct tensor *a,
@@ -272,6 +274,7 @@ static void forward(const struct kernels *kern, enum op op, const struct tensor 
         break;
     case OP_MAX:
     case OP_MAX_STRIDE:
+    case OP_MAX_APART:
         op_max_pool(kern, &GEOMETRY[op], a, out);
         break;
     case OP_GLOBAL:
@@ -308,6 +311,7 @@ static void backward(const struct kernels *kern, enum op op, const struct pair *
         break;
     case OP_MAX:
     case OP_MAX_STRIDE:
+    case OP_MAX_APART:
         op_max_pool_backward(kern, &GEOMETRY[op], &pool);
         break;
     case OP_GLOBAL:
@@ -335,6 +339,7 @@ static struct field output_of(enum op op, int channels, int gap)
     case OP_AVG_EDGE:
         return field_make(IMAGES, HEIGHT, 2, channels, gap);
     case OP_MAX_STRIDE:
+    case OP_MAX_APART:
         return field_make(IMAGES, 4, 9, channels, gap); /* some windows lie outside */
     case OP_GLOBAL:
         return field_make(IMAGES, 1, 1, channels, gap);
@@ -408,7 +413,7 @@ static void gradient_case(const struct kernels *kern, enum op op, int channels, 
     g.out = output_of(op, channels, gap + 1);
     g.dout = output_of(op, channels, 0);
     g.probe = output_of(op, channels, 0);
-    if (op == OP_MAX || op == OP_MAX_STRIDE) {
+    if (op >= OP_MAX && op <= OP_MAX_APART) {
         field_grid(&g.a);
     } else {
         field_noise(&g.a, 4, 1.0f);
