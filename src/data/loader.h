@@ -1,53 +1,59 @@
 /* Training batches: decoding and augmenting on other threads, beside the computation.
  *
  * Sample number k of a run is a pure function of (seed, k): epoch k / count, the picture by that epoch's
- * permutation, all random draws from (seed, epoch, index). So the bytes do not depend on the number of
+ * permutation, all random draws from (seed, epoch, k % count). So the bytes do not depend on the number of
  * threads, and a run can be resumed at any k. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
+#include "data/image.h"
 #include "kernels/tensor.h"
-
-struct augment_options {
-    bool is_off;             /* only resize: validation, --no-augment */
-    bool letter_box;
-    float jitter, resize;    /* of the last head */
-    bool flip, mosaic, mixup, mosaic_bound; /* cutmix is mosaic for detection, as in Darknet */
-    float hue, saturation, exposure;
-    float blur, gaussian_noise;
-    size_t max_truths;       /* per picture; the last head's `max` */
-};
 
 struct loader_options {
     const struct dataset *set; /* outlives the loader */
     struct augment_options augment;
     int batch;               /* images per mini-batch */
-    int channels;
+    int channels;            /* 3 or 1 */
     uint64_t seed;
     uint64_t first_sample;   /* k of the first image */
     bool in_order;           /* no shuffling, one pass, then end */
     int threads;             /* workers; 0 = 1 */
     size_t cache_bytes;      /* decoded pictures kept in memory, at most */
-    /* Network size of mini-batch number m (counted from sample 0): a pure function. */
+    /* Network size of mini-batch number m (counted from sample 0: m = k / batch of its first image): a
+     * pure function. Called from the workers, one at a time. */
     void (*size_of)(void *ctx, uint64_t mini_batch, int *w, int *h);
     void *size_ctx;
 };
 
 struct batch {
     struct tensor input;             /* [images, h, w, channels], values in [0, 1], dense */
-    const struct truth_set *truths;  /* [images], fractions of the network input */
+    const struct truth_set *truths;  /* [images], fractions of the network input; no crowds */
     const size_t *sample_index;      /* [images], which sample of the set (the first, for a mosaic) */
+    const struct image_fit *fits;    /* [images], only with augment.is_off: the way back to the picture */
     int images;                      /* < batch only at the end of an in_order pass; 0 = the end */
     uint64_t mini_batch;
 };
+
+/* sample_index of a picture that could not be read: its input is grey, it has no truths. Only in_order:
+ * there a replacement would count twice. */
+#define LOADER_NO_SAMPLE SIZE_MAX
 
 struct loader;
 NODISCARD enum result loader_open(const struct loader_options *options, struct loader **loader,
                                   struct error *err);
 /* The next batch, valid until the next call. A picture that cannot be read is replaced by the next one of
- * the permutation and reported once; ERR_IO only if no picture of the set can be read. */
+ * the permutation and reported once; ERR_IO only if no picture of the set can be read. After an error
+ * the loader only can be closed. */
 NODISCARD enum result loader_next(struct loader *loader, struct batch *batch, struct error *err);
-void loader_close(struct loader *loader);
+void loader_close(struct loader *loader); /* NULL is accepted */
+
+/* The order of an epoch: order[i] = which of `count` samples comes i-th. */
+void loader_permutation(uint64_t seed, uint64_t epoch, size_t count, uint32_t *order);
+
+/* Write every image of a batch with its boxes as <prefix>NN.jpg. Classes without a name get their number. */
+NODISCARD enum result batch_draw(const struct batch *batch, const char *const *names,
+                                 size_t name_count, const char *prefix, struct error *err);
 
 #endif

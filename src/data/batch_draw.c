@@ -1,0 +1,59 @@
+#include <stdio.h>
+
+#include "data/draw.h"
+#include "data/loader.h"
+
+static unsigned char to_byte(float v)
+{
+    v = v * 255 + 0.5f;
+    return v >= 255 ? 255 : v > 0 ? (unsigned char)v : 0;
+}
+
+static void draw_pixels(const struct tensor *input, int n, struct image *out)
+{
+    for (int y = 0; y < input->h; y++) {
+        for (int x = 0; x < input->w; x++) {
+            const float *pixel = tensor_at(input, n, y, x);
+            unsigned char *rgb = out->rgb + ((size_t)y * (size_t)out->w + (size_t)x) * 3;
+            for (int k = 0; k < 3; k++) {
+                rgb[k] = to_byte(pixel[input->c == 3 ? k : 0]);
+            }
+        }
+    }
+}
+
+static void draw_truth(struct image *out, const struct truth *truth, const char *const *names,
+                       size_t name_count)
+{
+    const struct box_cxcywh_norm *box = &truth->box;
+    float w = (float)out->w;
+    float h = (float)out->h;
+    char number[16];
+    snprintf(number, sizeof number, "%d", truth->class_id);
+    bool has_name = names && (size_t)truth->class_id < name_count;
+    draw_detection(out, (box->cx - box->w / 2) * w, (box->cy - box->h / 2) * h,
+                   (box->cx + box->w / 2) * w, (box->cy + box->h / 2) * h, truth->class_id,
+                   has_name ? names[truth->class_id] : number);
+}
+
+enum result batch_draw(const struct batch *batch, const char *const *names, size_t name_count,
+                       const char *prefix, struct error *err)
+{
+    for (int i = 0; i < batch->images; i++) {
+        char path[4096];
+        int length = snprintf(path, sizeof path, "%s%02d.jpg", prefix, i);
+        if (length < 0 || (size_t)length >= sizeof path) {
+            return error_set(err, ERR_IO, "%.200s: path too long", prefix);
+        }
+        struct image picture;
+        TRY(image_new(batch->input.w, batch->input.h, &picture, err));
+        draw_pixels(&batch->input, i, &picture);
+        for (size_t k = 0; k < batch->truths[i].count; k++) {
+            draw_truth(&picture, &batch->truths[i].items[k], names, name_count);
+        }
+        enum result result = image_write(path, &picture, err);
+        image_free(&picture);
+        TRY(result);
+    }
+    return OK;
+}
