@@ -10,33 +10,12 @@
 #include <string.h>
 
 #include "layers/kinds.h"
-#include "layers/yolo_options.h"
+#include "layers/yolo_private.h"
 #include "net/cfg.h"
-
-enum {
-    ENTRY_X,
-    ENTRY_SIGMA_X,
-    ENTRY_Y,
-    ENTRY_SIGMA_Y,
-    ENTRY_W,
-    ENTRY_SIGMA_W,
-    ENTRY_H,
-    ENTRY_SIGMA_H,
-    ENTRY_OBJECTNESS,
-    ENTRY_CLASSES
-};
-
-enum predicted_point { POINT_CENTER, POINT_LEFT_TOP, POINT_RIGHT_BOTTOM };
-
-struct gaussian_state {
-    struct yolo_options options;
-    enum predicted_point point;
-    float uc_normalizer; /* the loss's */
-};
 
 static int entries(const struct gaussian_state *s)
 {
-    return ENTRY_CLASSES + s->options.info.classes;
+    return GAUSSIAN_CLASSES + s->options.info.classes;
 }
 
 static enum result parse_point(struct layer *l, struct gaussian_state *s, struct error *err)
@@ -84,9 +63,10 @@ static enum result shape(struct layer *l, struct error *err)
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)l;
-    (void)limits;
     p->place = PLACE_IN_PLACE;
+    if (mode_rules[limits->mode].keeps_backward) {
+        p->scratch_bytes = gaussian_loss_scratch(l, limits->batch);
+    }
 }
 
 static void scale_xy(const struct exec *e, int channel, float scale)
@@ -100,7 +80,7 @@ static void forward(const struct layer *l, const struct exec *e)
 {
     const struct gaussian_state *s = l->state;
     const int squashed[][2] = {
-        {ENTRY_X, 4}, {ENTRY_SIGMA_W, 1}, {ENTRY_SIGMA_H, 2 + s->options.info.classes}};
+        {GAUSSIAN_X, 4}, {GAUSSIAN_SIGMA_W, 1}, {GAUSSIAN_SIGMA_H, 2 + s->options.info.classes}};
     if (e->inputs[0].data != e->out.data) {
         op_copy(e->kernels, &e->inputs[0], &e->out);
     }
@@ -111,8 +91,8 @@ static void forward(const struct layer *l, const struct exec *e)
             op_activate(e->kernels, ACT_LOGISTIC, &part, &part);
         }
         if (s->options.scale_x_y != 1.0f) {
-            scale_xy(e, base + ENTRY_X, s->options.scale_x_y);
-            scale_xy(e, base + ENTRY_Y, s->options.scale_x_y);
+            scale_xy(e, base + GAUSSIAN_X, s->options.scale_x_y);
+            scale_xy(e, base + GAUSSIAN_Y, s->options.scale_x_y);
         }
     }
 }
@@ -122,10 +102,10 @@ static struct box_cxcywh_norm decode(const struct layer *l, const struct tensor 
 {
     const struct gaussian_state *s = l->state;
     struct box_cxcywh_norm box = {
-        .cx = ((float)x + slot[ENTRY_X]) / (float)out->w,
-        .cy = ((float)y + slot[ENTRY_Y]) / (float)out->h,
-        .w = (float)(exp((double)slot[ENTRY_W]) * (double)anchor[0] / l->net->w),
-        .h = (float)(exp((double)slot[ENTRY_H]) * (double)anchor[1] / l->net->h),
+        .cx = ((float)x + slot[GAUSSIAN_X]) / (float)out->w,
+        .cy = ((float)y + slot[GAUSSIAN_Y]) / (float)out->h,
+        .w = (float)(exp((double)slot[GAUSSIAN_W]) * (double)anchor[0] / l->net->w),
+        .h = (float)(exp((double)slot[GAUSSIAN_H]) * (double)anchor[1] / l->net->h),
     };
     float side = s->point == POINT_LEFT_TOP ? 0.5f : s->point == POINT_RIGHT_BOTTOM ? -0.5f : 0.0f;
     if (side != 0.0f) {
@@ -138,11 +118,11 @@ static struct box_cxcywh_norm decode(const struct layer *l, const struct tensor 
 static enum result add_classes(const struct gaussian_state *s, const float *slot, float threshold,
                                struct detection *d, struct detection_list *list, struct error *err)
 {
-    float sigma =
-        (slot[ENTRY_SIGMA_X] + slot[ENTRY_SIGMA_Y] + slot[ENTRY_SIGMA_W] + slot[ENTRY_SIGMA_H]) /
-        4.0f;
+    float sigma = (slot[GAUSSIAN_SIGMA_X] + slot[GAUSSIAN_SIGMA_Y] + slot[GAUSSIAN_SIGMA_W] +
+                   slot[GAUSSIAN_SIGMA_H]) /
+                  4.0f;
     for (int c = 0; c < s->options.info.classes; c++) {
-        d->confidence = d->objectness * slot[ENTRY_CLASSES + c] * (1.0f - sigma);
+        d->confidence = d->objectness * slot[GAUSSIAN_CLASSES + c] * (1.0f - sigma);
         if (d->confidence > threshold) {
             d->class_id = c;
             TRY(detection_list_add(list, d, err));
@@ -160,13 +140,13 @@ static enum result detect(const struct layer *l, const struct tensor *out, int i
         int x = cell % out->w, y = cell / out->w;
         const float *slot = tensor_at(out, image, y, x);
         for (int k = 0; k < s->options.slots; k++, slot += entries(s), candidate++) {
-            if (!(slot[ENTRY_OBJECTNESS] > threshold)) {
+            if (!(slot[GAUSSIAN_OBJECTNESS] > threshold)) {
                 continue;
             }
             const float *anchor = &s->options.anchors[2 * s->options.mask[k]];
             struct detection d = {
                 .box = decode(l, out, x, y, slot, anchor),
-                .objectness = slot[ENTRY_OBJECTNESS],
+                .objectness = slot[GAUSSIAN_OBJECTNESS],
                 .candidate = candidate,
             };
             if (head_box_is_finite(&d.box)) {
@@ -199,4 +179,5 @@ const struct layer_ops gaussian_yolo_ops = {
     .describe = describe,
     .detect = detect,
     .head = head,
+    .loss = gaussian_loss,
 };

@@ -7,19 +7,12 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "layers/kinds.h"
+#include "layers/region_private.h"
 #include "layers/yolo_options.h"
 #include "net/cfg.h"
-
-enum { ENTRY_X, ENTRY_W = 2, ENTRY_H, ENTRY_OBJECTNESS, ENTRY_CLASSES };
-
-struct region_state {
-    struct head_info info;
-    int slots;
-    float *anchors; /* [slots][2], grid cells */
-    bool has_softmax;
-};
 
 static enum result refuse_hierarchies(struct layer *l, struct error *err)
 {
@@ -36,12 +29,33 @@ static enum result refuse_hierarchies(struct layer *l, struct error *err)
     return OK;
 }
 
+static enum result parse_loss(struct layer *l, struct region_state *s, struct error *err)
+{
+    /* Without effect in Darknet too, or the training loop's. */
+    static const char *const others[] = {"log",        "sqrt",   "classfix", "absolute",
+                                         "mask_scale", "jitter", "resize",   "random"};
+    struct cfg_section *section = l->section;
+    TRY(cfg_int(section, "max", 200, 1, 1 << 20, &s->max_truths, err));
+    TRY(cfg_float(section, "thresh", 0.5f, 0.0f, 1e6f, &s->ignore_thresh, err));
+    TRY(cfg_bool(section, "rescore", false, &s->rescore, err));
+    TRY(cfg_bool(section, "bias_match", false, &s->bias_match, err));
+    TRY(cfg_bool(section, "focal_loss", false, &s->focal_loss, err));
+    TRY(cfg_float(section, "coord_scale", 1.0f, 0.0f, 1e6f, &s->coord_scale, err));
+    TRY(cfg_float(section, "object_scale", 1.0f, 0.0f, 1e6f, &s->object_scale, err));
+    TRY(cfg_float(section, "noobject_scale", 1.0f, 0.0f, 1e6f, &s->noobject_scale, err));
+    TRY(cfg_float(section, "class_scale", 1.0f, 0.0f, 1e6f, &s->class_scale, err));
+    if (s->focal_loss && !s->has_softmax) {
+        log_warn("%s:%d: [%s] focal_loss=1 has no effect without softmax=1", section->path,
+                 cfg_find(section, "focal_loss")->line, section->name);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        cfg_find(section, others[i]);
+    }
+    return OK;
+}
+
 static enum result parse(struct layer *l, struct error *err)
 {
-    static const char *const training[] = {
-        "max",          "log",        "sqrt",        "focal_loss", "jitter",        "resize",
-        "rescore",      "thresh",     "classfix",    "absolute",   "random",        "coord_scale",
-        "object_scale", "mask_scale", "class_scale", "bias_match", "noobject_scale"};
     struct region_state *s = l->state;
     int coords;
     TRY(cfg_int(l->section, "coords", 4, 1, 1 << 10, &coords, err));
@@ -58,9 +72,7 @@ static enum result parse(struct layer *l, struct error *err)
     TRY(head_parse_anchors(l, s->slots, &s->anchors, err));
     s->info.nms_kind = NMS_DEFAULT;
     s->info.beta_nms = 0.6f;
-    for (size_t i = 0; i < sizeof training / sizeof training[0]; i++) {
-        cfg_find(l->section, training[i]);
-    }
+    TRY(parse_loss(l, s, err));
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 
@@ -72,7 +84,7 @@ static void destroy(struct layer *l)
 
 static int entries(const struct region_state *s)
 {
-    return ENTRY_CLASSES + s->info.classes;
+    return REGION_CLASSES + s->info.classes;
 }
 
 static enum result shape(struct layer *l, struct error *err)
@@ -87,15 +99,16 @@ static enum result shape(struct layer *l, struct error *err)
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)l;
-    (void)limits;
     p->place = PLACE_IN_PLACE;
+    if (mode_rules[limits->mode].keeps_backward) {
+        p->scratch_bytes = region_loss_scratch(l, limits->batch);
+    }
 }
 
 static void forward(const struct layer *l, const struct exec *e)
 {
     const struct region_state *s = l->state;
-    static const int squashed[][2] = {{ENTRY_X, 2}, {ENTRY_OBJECTNESS, 1}};
+    static const int squashed[][2] = {{REGION_X, 2}, {REGION_OBJECTNESS, 1}};
     if (e->inputs[0].data != e->out.data) {
         op_copy(e->kernels, &e->inputs[0], &e->out);
     }
@@ -106,7 +119,8 @@ static void forward(const struct layer *l, const struct exec *e)
             op_activate(e->kernels, ACT_LOGISTIC, &part, &part);
         }
         if (s->has_softmax) {
-            struct tensor classes = tensor_channels(&e->out, base + ENTRY_CLASSES, s->info.classes);
+            struct tensor classes =
+                tensor_channels(&e->out, base + REGION_CLASSES, s->info.classes);
             op_softmax(e->kernels, s->info.classes, 1.0f, &classes, &classes);
         }
     }
@@ -116,7 +130,7 @@ static enum result add_classes(const struct region_state *s, const float *slot, 
                                struct detection *d, struct detection_list *list, struct error *err)
 {
     for (int c = 0; c < s->info.classes; c++) {
-        d->confidence = slot[ENTRY_OBJECTNESS] * slot[ENTRY_CLASSES + c];
+        d->confidence = slot[REGION_OBJECTNESS] * slot[REGION_CLASSES + c];
         if (d->confidence > threshold) {
             d->class_id = c;
             TRY(detection_list_add(list, d, err));
@@ -135,15 +149,15 @@ static enum result detect(const struct layer *l, const struct tensor *out, int i
         const float *slot = tensor_at(out, image, y, x);
         for (int k = 0; k < s->slots; k++, slot += entries(s), candidate++) {
             /* Probabilities are at most 1; raw class values may lift any objectness. */
-            if (s->has_softmax && !(slot[ENTRY_OBJECTNESS] > threshold)) {
+            if (s->has_softmax && !(slot[REGION_OBJECTNESS] > threshold)) {
                 continue;
             }
             const float *anchor = &s->anchors[2 * k];
             struct detection d = {
                 .box = {.cx = ((float)x + slot[0]) / (float)out->w,
                         .cy = ((float)y + slot[1]) / (float)out->h,
-                        .w = (float)(exp((double)slot[ENTRY_W]) * (double)anchor[0] / out->w),
-                        .h = (float)(exp((double)slot[ENTRY_H]) * (double)anchor[1] / out->h)},
+                        .w = (float)(exp((double)slot[REGION_W]) * (double)anchor[0] / out->w),
+                        .h = (float)(exp((double)slot[REGION_H]) * (double)anchor[1] / out->h)},
                 .objectness = 1.0f,
                 .candidate = candidate,
             };
@@ -177,4 +191,5 @@ const struct layer_ops region_ops = {
     .describe = describe,
     .detect = detect,
     .head = head,
+    .loss = region_loss,
 };

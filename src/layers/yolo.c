@@ -14,14 +14,12 @@
 #include <stdio.h>
 
 #include "layers/kinds.h"
-#include "layers/yolo_options.h"
+#include "layers/yolo_private.h"
 #include "net/cfg.h"
-
-enum { ENTRY_X, ENTRY_W = 2, ENTRY_H, ENTRY_OBJECTNESS, ENTRY_CLASSES };
 
 static int entries(const struct yolo_options *o)
 {
-    return ENTRY_CLASSES + o->info.classes;
+    return YOLO_CLASSES + o->info.classes;
 }
 
 static enum result parse(struct layer *l, struct error *err)
@@ -52,9 +50,10 @@ static enum result shape(struct layer *l, struct error *err)
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)l;
-    (void)limits;
     p->place = PLACE_IN_PLACE;
+    if (mode_rules[limits->mode].keeps_backward) {
+        p->scratch_bytes = yolo_loss_scratch(l, limits->batch);
+    }
 }
 
 static void activate(const struct exec *e, int channel, int count)
@@ -74,10 +73,10 @@ static void forward(const struct layer *l, const struct exec *e)
     for (int slot = 0; slot < o->slots; slot++) {
         int base = slot * entries(o);
         if (!o->new_coords) {
-            activate(e, base + ENTRY_X, 2);
-            activate(e, base + ENTRY_OBJECTNESS, 1 + o->info.classes);
-            struct tensor in = tensor_channels(&e->inputs[0], base + ENTRY_W, 2);
-            struct tensor out = tensor_channels(&e->out, base + ENTRY_W, 2);
+            activate(e, base + YOLO_X, 2);
+            activate(e, base + YOLO_OBJECTNESS, 1 + o->info.classes);
+            struct tensor in = tensor_channels(&e->inputs[0], base + YOLO_W, 2);
+            struct tensor out = tensor_channels(&e->out, base + YOLO_W, 2);
             if (!is_over_input) {
                 op_copy(e->kernels, &in, &out);
             }
@@ -86,7 +85,7 @@ static void forward(const struct layer *l, const struct exec *e)
             float shift = -0.5f * (o->scale_x_y - 1.0f);
             const float scales[2] = {o->scale_x_y, o->scale_x_y};
             const float shifts[2] = {shift, shift};
-            struct tensor xy = tensor_channels(&e->out, base + ENTRY_X, 2);
+            struct tensor xy = tensor_channels(&e->out, base + YOLO_X, 2);
             op_scale_shift(e->kernels, scales, shifts, &xy, &xy);
         }
     }
@@ -103,7 +102,7 @@ static enum result add_classes(const struct yolo_options *o, const float *slot, 
                                struct detection *d, struct detection_list *list, struct error *err)
 {
     for (int c = 0; c < o->info.classes; c++) {
-        d->confidence = d->objectness * slot[ENTRY_CLASSES + c];
+        d->confidence = d->objectness * slot[YOLO_CLASSES + c];
         if (d->confidence > threshold) {
             d->class_id = c;
             TRY(detection_list_add(list, d, err));
@@ -121,16 +120,16 @@ static enum result detect(const struct layer *l, const struct tensor *out, int i
         int x = cell % out->w, y = cell / out->w;
         const float *slot = tensor_at(out, image, y, x);
         for (int k = 0; k < o->slots; k++, slot += entries(o), candidate++) {
-            if (!(slot[ENTRY_OBJECTNESS] > threshold)) {
+            if (!(slot[YOLO_OBJECTNESS] > threshold)) {
                 continue;
             }
             const float *anchor = &o->anchors[2 * o->mask[k]];
             struct detection d = {
                 .box = {.cx = ((float)x + slot[0]) / (float)out->w,
                         .cy = ((float)y + slot[1]) / (float)out->h,
-                        .w = decoded_size(o, slot[ENTRY_W], anchor[0], l->net->w),
-                        .h = decoded_size(o, slot[ENTRY_H], anchor[1], l->net->h)},
-                .objectness = slot[ENTRY_OBJECTNESS],
+                        .w = decoded_size(o, slot[YOLO_W], anchor[0], l->net->w),
+                        .h = decoded_size(o, slot[YOLO_H], anchor[1], l->net->h)},
+                .objectness = slot[YOLO_OBJECTNESS],
                 .candidate = candidate,
             };
             if (head_box_is_finite(&d.box)) {
@@ -163,4 +162,5 @@ const struct layer_ops yolo_ops = {
     .describe = describe,
     .detect = detect,
     .head = head,
+    .loss = yolo_loss,
 };

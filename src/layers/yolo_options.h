@@ -2,9 +2,8 @@
 #ifndef LAYERS_YOLO_OPTIONS_H
 #define LAYERS_YOLO_OPTIONS_H
 
+#include "layers/box_loss.h"
 #include "layers/layer.h"
-
-enum box_loss { LOSS_MSE, LOSS_IOU, LOSS_GIOU, LOSS_DIOU, LOSS_CIOU };
 
 struct yolo_options {
     struct head_info info;

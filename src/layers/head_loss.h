@@ -1,0 +1,66 @@
+/* What the losses of all detection heads share. Losses are computed in double from the head's float
+ * output, image by image; images run in parallel and their sums are added in order, so no result
+ * depends on the number of threads. */
+#ifndef LAYERS_HEAD_LOSS_H
+#define LAYERS_HEAD_LOSS_H
+
+#include "layers/layer.h"
+
+/* A term of the loss: its value and its derivative with respect to one number. */
+struct term {
+    double value, slope;
+};
+
+/* Binary cross-entropy -t ln p - (1 - t) ln(1 - p); slope with respect to p's logit: p - t. */
+struct term term_cross_entropy(double p, double t);
+/* (p - t)^2 / 2; slope with respect to p. */
+struct term term_half_square(double p, double t);
+/* Half the focal loss of Lin et al. 2017 (arXiv:1708.02002) with gamma 2: -(1 - q)^2 ln(q) / 2, where
+ * q = p if is_positive, else 1 - p. Slope with respect to p's logit, or to p itself. */
+struct term term_focal(double p, bool is_positive, bool by_logit);
+
+/* p (1 - p): the derivative of the logistic where it gave p. */
+double logistic_slope(double p);
+/* p within [1e-8, 1 - 1e-8], for logarithms: floats near 1 are about that far apart. NaN stays. */
+double probability(double p);
+/* e^v with |v| <= 100, so that areas and their squares stay finite. NaN stays. */
+double bounded_exp(double v);
+
+/* True if a head with these classes learns from the label: known class, centre within [0, 1], both sizes
+ * positive and finite. */
+bool truth_is_usable(const struct truth *truth, int classes);
+/* The cell of a position in [0, 1] on a grid: the last one for 1. */
+int truth_cell(double position, int cells);
+
+/* The work on one image. */
+struct head_image {
+    const struct layer *l;
+    const struct exec *e;
+    int image;
+    const struct truth *truths;
+    int truth_count; /* at most max_truths */
+    void *work;      /* work_bytes, 64-byte aligned, undefined; no other image's meanwhile */
+    struct loss_parts parts;
+};
+
+/* What a head gives to the driver. */
+struct head_job {
+    void (*image_loss)(const void *head, struct head_image *image);
+    const void *head;
+    int max_truths; /* further ones of an image are ignored */
+    size_t work_bytes;
+};
+
+/* Bytes of exec.scratch for head_loss_run. SIZE_MAX on overflow. */
+size_t head_loss_scratch(int batch, size_t work_bytes);
+
+/* ops->loss: writes zeros to the gradient where it is not added to, runs the images, adds up their parts.
+ * Only in modes that keep for backward; elsewhere (no layer below the head moves, so its loss is of no
+ * use) it does nothing. */
+void head_loss_run(const struct head_job *job, const struct layer *l, const struct exec *e,
+                   const struct truth_set *truths, struct loss_parts *parts);
+
+/* The gradient's values at a pixel of image->image; NULL if no gradient is wanted. */
+float *head_gradient_at(const struct head_image *image, int y, int x);
+
+#endif
