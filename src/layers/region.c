@@ -31,7 +31,7 @@ static enum result refuse_hierarchies(struct layer *l, struct error *err)
 
 static enum result parse_loss(struct layer *l, struct region_state *s, struct error *err)
 {
-    /* Without effect in Darknet too, or the training loop's. */
+    /* Nothing to the boxes and classes built here, or the training loop's. */
     static const char *const others[] = {"log",        "sqrt",   "classfix", "absolute",
                                          "mask_scale", "jitter", "resize",   "random"};
     struct cfg_section *section = l->section;
