@@ -6,11 +6,11 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "kernels/backward.h"
 
 enum {
-    PIECE = 65536,   /* floats a work item takes */
+    PIECE = 16384,   /* floats a work item takes: its arrays share a cache */
     SLOT_ALIGN = 16, /* floats */
-    LANES = 8,
 };
 
 /* One tensor that moves, or running statistics that are averaged. */
@@ -26,7 +26,6 @@ struct slot {
     float *values;
     const float *gradient;
     float rate, decay;
-    float bias1, root_bias2; /* 1 - b1^t, sqrt(1 - b2^t) */
 };
 
 struct piece {
@@ -47,7 +46,8 @@ struct optimizer {
     uint64_t ema_updates;
     bool is_swapped;
     /* Of the step under way: */
-    float scale, ema_weight;
+    double scale;
+    float ema_weight;
 };
 
 static const char *const kind_names[OPTIMIZER_KIND_COUNT] = {"sgd", "adam", "adamw"};
@@ -241,87 +241,61 @@ size_t optimizer_bytes(const struct optimizer *optimizer)
     return optimizer->block_floats * sizeof *optimizer->block;
 }
 
-/* ---- the arithmetic of one piece ---- */
-
-static double sum_squares(const float *x, size_t count)
-{
-    double sums[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        for (size_t k = 0; k < LANES; k++) {
-            sums[k] += (double)x[i + k] * (double)x[i + k];
-        }
-    }
-    for (; i < count; i++) {
-        sums[0] += (double)x[i] * (double)x[i];
-    }
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
-           ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
+/* ---- a step ---- */
 
 static void step_sgd(const struct optimizer *o, const struct piece *p)
 {
     const struct slot *s = p->slot;
-    float *restrict w = s->values + p->first;
-    float *restrict v = s->first + p->first;
-    const float *restrict g = s->gradient + p->first;
-    float momentum = o->options.momentum, scale = o->scale, rate = s->rate, decay = s->decay;
-    for (size_t i = 0; i < p->count; i++) {
-        v[i] = momentum * v[i] + (scale * g[i] + decay * w[i]);
-        w[i] -= rate * v[i];
-    }
+    struct sgd_step step = {.rate = s->rate,
+                            .momentum = o->options.momentum,
+                            .decay = s->decay,
+                            .scale = (float)o->scale};
+    struct sgd_arrays arrays = {s->values + p->first, s->first + p->first, s->gradient + p->first};
+    vec_sgd_step(o->options.kernels, p->count, &step, &arrays);
 }
 
 static void step_adam(const struct optimizer *o, const struct piece *p)
 {
     const struct slot *s = p->slot;
-    float *restrict w = s->values + p->first;
-    float *restrict m = s->first + p->first;
-    float *restrict v = s->second + p->first;
-    const float *restrict g = s->gradient + p->first;
-    bool is_decoupled = o->options.kind == OPTIMIZER_ADAMW;
-    float shrink = is_decoupled ? 1 - s->rate * s->decay : 1;
-    float coupled = is_decoupled ? 0 : s->decay;
-    float beta1 = o->options.beta1, beta2 = o->options.beta2, eps = o->options.eps;
-    float rate = s->rate / s->bias1, root = s->root_bias2, scale = o->scale;
-    for (size_t i = 0; i < p->count; i++) {
-        float d = scale * g[i] + coupled * w[i];
-        m[i] = beta1 * m[i] + (1 - beta1) * d;
-        v[i] = beta2 * v[i] + (1 - beta2) * d * d;
-        w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) / root + eps);
-    }
+    double beta1 = (double)o->options.beta1, beta2 = (double)o->options.beta2;
+    struct adam_step step = {.rate = (double)s->rate,
+                             .beta1 = beta1,
+                             .beta2 = beta2,
+                             .epsilon = (double)o->options.eps,
+                             .decay = (double)s->decay,
+                             .scale = o->scale,
+                             .correction1 = 1 - pow(beta1, (double)s->steps),
+                             .correction2 = 1 - pow(beta2, (double)s->steps),
+                             .decoupled = o->options.kind == OPTIMIZER_ADAMW};
+    struct adam_arrays arrays = {s->values + p->first, s->first + p->first, s->second + p->first,
+                                 s->gradient + p->first};
+    vec_adam_step(o->options.kernels, p->count, &step, &arrays);
 }
-
-static void follow(const struct optimizer *o, const struct piece *p)
-{
-    const float *restrict w = p->slot->values + p->first;
-    float *restrict a = p->slot->average + p->first;
-    for (size_t i = 0; i < p->count; i++) {
-        a[i] += o->ema_weight * (w[i] - a[i]);
-    }
-}
-
-/* ---- a step ---- */
 
 static void measure_piece(void *ctx, size_t item, int thread)
 {
-    struct piece *p = (struct piece *)ctx + item;
+    struct optimizer *o = ctx;
+    struct piece *p = &o->pieces[item];
     (void)thread;
-    p->squares = p->slot->gradient ? sum_squares(p->slot->gradient + p->first, p->count) : 0;
+    const float *gradient = p->slot->gradient;
+    p->squares = gradient ? vec_sum_squares(o->options.kernels, p->count, gradient + p->first) : 0;
 }
 
+/* The average follows while the piece is in the cache. */
 static void update_piece(void *ctx, size_t item, int thread)
 {
     const struct optimizer *o = ctx;
     const struct piece *p = &o->pieces[item];
+    const struct slot *s = p->slot;
     (void)thread;
-    if (p->slot->gradient && o->options.kind == OPTIMIZER_SGD) {
+    if (s->gradient && o->options.kind == OPTIMIZER_SGD) {
         step_sgd(o, p);
-    } else if (p->slot->gradient) {
+    } else if (s->gradient) {
         step_adam(o, p);
     }
-    if (p->slot->average) {
-        follow(o, p);
+    if (s->average) {
+        vec_lerp(o->options.kernels, p->count, o->ema_weight, s->values + p->first,
+                 s->average + p->first);
     }
 }
 
@@ -332,7 +306,7 @@ static double gradient_norm(struct optimizer *o, const struct plan *plan)
         struct slot *s = &o->slots[i];
         s->gradient = s->is_statistic ? NULL : plan_gradient(plan, s->layer, s->param);
     }
-    parallel_for(o->piece_count, measure_piece, o->pieces);
+    parallel_for(o->piece_count, measure_piece, o);
     for (size_t i = 0; i < o->piece_count; i++) {
         squares += o->pieces[i].squares;
     }
@@ -349,8 +323,6 @@ static void prepare_slot(const struct optimizer *o, struct slot *s, float rate)
     s->steps++;
     s->rate = rate * o->net->layers[s->layer].learning_rate;
     s->decay = param->decays ? o->options.decay : 0;
-    s->bias1 = (float)(1 - pow((double)o->options.beta1, (double)s->steps));
-    s->root_bias2 = (float)sqrt(1 - pow((double)o->options.beta2, (double)s->steps));
 }
 
 double optimizer_step(struct optimizer *optimizer, const struct plan *plan, float rate,
@@ -362,7 +334,7 @@ double optimizer_step(struct optimizer *optimizer, const struct plan *plan, floa
         return norm;
     }
     double clip = o->options.clip_norm > 0 ? (double)o->options.clip_norm / (norm + 1e-6) : 1;
-    o->scale = (float)(fmin(clip, 1) / (double)images);
+    o->scale = fmin(clip, 1) / (double)images;
     for (size_t i = 0; i < o->slot_count; i++) {
         prepare_slot(o, &o->slots[i], rate);
     }

@@ -24,6 +24,7 @@
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_KIND_COUNT };
 
 struct optimizer_options {
+    const struct kernels *kernels; /* whose arithmetic is used */
     enum optimizer_kind kind;
     float momentum; /* SGD */
     float decay;

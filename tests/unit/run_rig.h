@@ -80,8 +80,7 @@ static inline bool run_start(struct run *run, const struct optimizer_options *op
     }
     rig_fill(&run->rig, 1);
     return rig_set_modes(&run->rig, MODE_INFER, MODE_TRAIN, MODE_TRAIN) &&
-           optimizer_new(options, &run->rig.f.net, &run->rig.plan, NULL, &run->optimizer, &err) ==
-               OK;
+           rig_optimizer(options, &run->rig, NULL, &run->optimizer, &err) == OK;
 }
 
 static inline void run_end(struct run *run)
@@ -134,8 +133,7 @@ static inline enum result run_resume(struct run *run, const struct optimizer_opt
     if (result == OK) {
         run->progress = c.progress;
         (void)rig_set_modes(&run->rig, MODE_INFER, MODE_TRAIN, MODE_TRAIN);
-        result =
-            optimizer_new(options, &run->rig.f.net, &run->rig.plan, NULL, &run->optimizer, &err);
+        result = rig_optimizer(options, &run->rig, NULL, &run->optimizer, &err);
     }
     if (result == OK) {
         result = checkpoint_restore_optimizer(&c, &run->rig.f.net, run->optimizer, &err);

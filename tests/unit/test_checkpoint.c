@@ -131,12 +131,18 @@ static void test_between_renames(void)
     early.progress.best_iteration = 2;
     CHECK(run_equal(&early, &late));
 
-    /* After last.state: last.weights is one behind, missing, cut short, or someone else's. */
-    for (int k = 0; k < 4; k++) {
+    /* After last.state: last.weights is one behind, missing, cut short, too long, or not one. */
+    for (int k = 0; k < 5; k++) {
         CHECK(rename(in_folder("late.state"), in_folder("last.state")) == 0 || k > 0);
         CHECK(spill("last.weights", weights, k == 2 ? weights_size / 2 : weights_size));
         CHECK(k != 1 || unlink(in_folder("last.weights")) == 0);
         CHECK(k != 3 || spill("last.weights", "hello", 5));
+        if (k == 4) { /* right as far as it should go */
+            char *longer = calloc(late_size + 1, 1);
+            CHECK(longer && memcpy(longer, late_weights, late_size));
+            CHECK(spill("last.weights", longer, late_size + 1));
+            free(longer);
+        }
         capture_begin();
         result = run_resume(&resumed, &options_of[0]);
         capture_end();

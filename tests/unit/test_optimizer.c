@@ -30,8 +30,8 @@ static float *golden_gradient(struct rig *r, int i)
                    : r->execs[1].param_grads[1] + i - 8;
 }
 
-static void compare(const struct optimizer_options *options,
-                    const double golden[GOLDEN_STEPS][GOLDEN_VALUES])
+static void compare_isa(const struct optimizer_options *options,
+                        const double golden[GOLDEN_STEPS][GOLDEN_VALUES])
 {
     struct rig r;
     struct optimizer *o;
@@ -41,7 +41,7 @@ static void compare(const struct optimizer_options *options,
     for (int i = 0; i < GOLDEN_VALUES; i++) {
         *golden_value(&r, i) = test_noise(&noise);
     }
-    CHECK_OK(optimizer_new(options, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(options, &r, NULL, &o, &err));
     CHECK(optimizer_values(o) == 11);
     for (int step = 0; step < GOLDEN_STEPS; step++) {
         double squares = 0;
@@ -61,6 +61,20 @@ static void compare(const struct optimizer_options *options,
     }
     optimizer_free(o);
     rig_close(&r);
+}
+
+/* On every instruction set this machine has. */
+static void compare(const struct optimizer_options *options,
+                    const double golden[GOLDEN_STEPS][GOLDEN_VALUES])
+{
+    for (size_t i = 0; i < sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0]; i++) {
+        const struct kernels *kern;
+        rig_isa = FIXTURE_ISAS[i];
+        if (kernels_select(rig_isa, &kern, &err) == OK) {
+            compare_isa(options, golden);
+        }
+    }
+    rig_isa = NULL;
 }
 
 static void test_torch_sgd(void)
@@ -110,7 +124,7 @@ static void test_darknet_sgd(void)
     for (int i = 0; i < N; i++) {
         w[i] = (double)rig_values(&r, 2, 4)[i];
     }
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
     for (unsigned step = 0; step < 20; step++) {
         rig_backward(&r, step);
         for (int i = 0; i < N;
@@ -149,7 +163,7 @@ static void test_frozen(void)
         CHECK(rig_set_modes(&r, MODE_FROZEN, MODE_TRAIN, MODE_AFFINE_FROZEN));
         rig_fill(&r, 4);
         float *before = rig_snapshot(&r, &count);
-        CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+        CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
         for (unsigned n = 0; n < 5; n++) {
             rig_backward(&r, n);
             optimizer_step(o, &r.plan, 0.1f, 1);
@@ -182,7 +196,7 @@ static void test_not_finite(void)
     options.clip_norm = 1;
     CHECK(rig_open(&r, 70000));
     rig_fill(&r, 5);
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
     float *before = rig_snapshot(&r, &count);
     for (size_t k = 0; k < 3; k++) {
         rig_backward(&r, 1);
@@ -210,7 +224,7 @@ static void test_clip(void)
     struct optimizer *o;
     CHECK(rig_open(&r, 1));
     CHECK(rig_set_modes(&r, MODE_TRAIN, MODE_INFER, MODE_INFER));
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
     r.execs[0].param_grads[1][0] = 30;
     r.execs[0].param_grads[0][1] = -40; /* norm 50 of the sum, 5 of the mean */
     CHECK_NEAR(optimizer_step(o, &r.plan, 1, 10), 5, 1e-9);
@@ -219,6 +233,14 @@ static void test_clip(void)
     optimizer_step(o, &r.plan, 1, 100); /* norm 0.5: as it is */
     CHECK_NEAR(rig_values(&r, 0, 1)[0], -1.5, 1e-5);
     CHECK_NEAR(rig_values(&r, 0, 0)[1], 2.0, 1e-5);
+    optimizer_free(o);
+    options.clip_norm = 1e-6f; /* as small as torch's constant */
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
+    r.execs[0].param_grads[1][0] = r.execs[0].param_grads[0][1] = 0;
+    r.execs[0].param_grads[1][3] = 1e-6f;
+    rig_values(&r, 0, 1)[3] = 0;
+    optimizer_step(o, &r.plan, 1, 1);
+    CHECK_NEAR(rig_values(&r, 0, 1)[3], -5e-7, 1e-12);
     optimizer_free(o);
     rig_close(&r);
 }
@@ -233,7 +255,7 @@ static void test_ema(void)
     size_t count, same;
     CHECK(rig_open(&r, 9));
     rig_fill(&r, 6);
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
     float *start = rig_snapshot(&r, &count);
     double *average = malloc(count * sizeof *average);
     for (size_t i = 0; i < count; i++) {
@@ -273,7 +295,7 @@ static void test_no_ema(void)
     size_t count;
     CHECK(rig_open(&r, 3));
     rig_fill(&r, 6);
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
     CHECK(!optimizer_has_ema(o));
     float *before = rig_snapshot(&r, &count);
     optimizer_swap_ema(o);
@@ -305,13 +327,13 @@ static void check_stages(enum optimizer_kind kind)
     CHECK(rig_set_modes(&r, MODE_INFER, MODE_TRAIN, MODE_INFER));
     CHECK(rig_set_modes(&alone, MODE_INFER, MODE_TRAIN, MODE_INFER));
     CHECK(rig_set_modes(&fresh, MODE_TRAIN, MODE_INFER, MODE_INFER));
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &first, &err));
-    CHECK_OK(optimizer_new(&options, &alone.f.net, &alone.plan, NULL, &o_alone, &err));
-    CHECK_OK(optimizer_new(&options, &fresh.f.net, &fresh.plan, NULL, &o_fresh, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &first, &err));
+    CHECK_OK(rig_optimizer(&options, &alone, NULL, &o_alone, &err));
+    CHECK_OK(rig_optimizer(&options, &fresh, NULL, &o_fresh, &err));
     for (int n = 0; n < 6; n++) {
         if (n == 3) {
             CHECK(rig_set_modes(&r, MODE_TRAIN, MODE_TRAIN, MODE_INFER));
-            CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, first, &second, &err));
+            CHECK_OK(rig_optimizer(&options, &r, first, &second, &err));
             optimizer_free(first);
         }
         unsigned noise = (unsigned)n + 50;
@@ -356,17 +378,17 @@ static void test_other_kind_starts_fresh(void)
     size_t count;
     CHECK(rig_open(&r, 1) && rig_open(&fresh, 1));
     rig_fill(&r, 9);
-    CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &sgd, &err));
+    CHECK_OK(rig_optimizer(&options, &r, NULL, &sgd, &err));
     rig_backward(&r, 1);
     optimizer_step(sgd, &r.plan, 0.1f, 1);
-    CHECK_OK(optimizer_new(&adam, &r.f.net, &r.plan, sgd, &second, &err));
+    CHECK_OK(rig_optimizer(&adam, &r, sgd, &second, &err));
     for (int i = 0; i < RIG_LAYERS; i++) {
         for (int k = 0; k < r.f.net.layers[i].param_count; k++) {
             memcpy(rig_values(&fresh, i, k), rig_values(&r, i, k),
                    r.f.net.layers[i].params[k].count * sizeof(float));
         }
     }
-    CHECK_OK(optimizer_new(&adam, &fresh.f.net, &fresh.plan, NULL, &o_fresh, &err));
+    CHECK_OK(rig_optimizer(&adam, &fresh, NULL, &o_fresh, &err));
     rig_backward(&r, 2);
     rig_backward(&fresh, 2);
     optimizer_step(second, &r.plan, 0.1f, 1);
@@ -401,7 +423,7 @@ static void test_threads(void)
             parallel_set_threads(threads);
             CHECK(rig_open(&r, 200003));
             rig_fill(&r, 10);
-            CHECK_OK(optimizer_new(&options, &r.f.net, &r.plan, NULL, &o, &err));
+            CHECK_OK(rig_optimizer(&options, &r, NULL, &o, &err));
             for (unsigned n = 0; n < 3; n++) {
                 rig_backward(&r, n);
                 norm = optimizer_step(o, &r.plan, 0.1f, 3);
@@ -429,7 +451,7 @@ static void test_memory(void)
     CHECK(rig_open(&r, 3));
     for (;; failures++) {
         mem_fail_after(failures);
-        enum result result = optimizer_new(&adam, &r.f.net, &r.plan, NULL, &o, &err);
+        enum result result = rig_optimizer(&adam, &r, NULL, &o, &err);
         mem_fail_after(-1);
         if (result == OK) {
             break;
@@ -442,7 +464,7 @@ static void test_memory(void)
     optimizer_free(NULL);
     CHECK(rig_set_modes(&r, MODE_INFER, MODE_INFER,
                         MODE_INFER)); /* nothing moves: not its business */
-    CHECK_OK(optimizer_new(&adam, &r.f.net, &r.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&adam, &r, NULL, &o, &err));
     CHECK(optimizer_values(o) == 0 && optimizer_step(o, &r.plan, 1, 1) == 0);
     optimizer_free(o);
     rig_close(&r);

@@ -208,7 +208,7 @@ static void test_other_network(void)
     CHECK_OK(checkpoint_open(folder, &c, &err));
     CHECK_OK(checkpoint_restore_network(&c, &run.rig.f.net, &err));
     CHECK(rig_set_modes(&run.rig, MODE_TRAIN, MODE_TRAIN, MODE_TRAIN));
-    CHECK_OK(optimizer_new(&options_of[0], &run.rig.f.net, &run.rig.plan, NULL, &o, &err));
+    CHECK_OK(rig_optimizer(&options_of[0], &run.rig, NULL, &o, &err));
     CHECK(checkpoint_restore_optimizer(&c, &run.rig.f.net, o, &err) == ERR_FORMAT);
     CHECK_MSG(strstr(err.text, "frozen"), "%s", err.text);
     checkpoint_close(&c);

@@ -63,6 +63,19 @@ static inline void rig_close(struct rig *r)
     fixture_close(&r->f);
 }
 
+static const char *rig_isa; /* NULL: the best */
+
+/* optimizer_new on the kernels of rig_isa. */
+static inline enum result rig_optimizer(const struct optimizer_options *options, struct rig *r,
+                                        const struct optimizer *previous,
+                                        struct optimizer **optimizer, struct error *err)
+{
+    struct optimizer_options filled = *options;
+    enum result result = kernels_select(rig_isa, &filled.kernels, err);
+    return result != OK ? result
+                        : optimizer_new(&filled, &r->f.net, &r->plan, previous, optimizer, err);
+}
+
 static inline float *rig_values(struct rig *r, int layer, int param)
 {
     return r->f.net.layers[layer].params[param].data;
