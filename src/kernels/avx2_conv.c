@@ -73,6 +73,9 @@ static inline vec vec_activate(vec v, enum activation act)
 
 enum { TILE_PIXELS = 6, TILE_FILTERS = 16 };
 
+#define OUTER_MAX_ROWS 6
+#include "kernels/wgrad_template.h"
+
 /* pixels and vectors are constants where this is inlined, so that acc lives in registers. */
 static inline __attribute__((always_inline)) void tile(const struct conv_tile *t, const int pixels,
                                                        const int vectors)
@@ -146,5 +149,7 @@ void conv_install_avx2(struct conv_slots *slots)
                                  .winograd_input = winograd_input_slot,
                                  .winograd_filter = winograd_filter_slot,
                                  .winograd_output = winograd_output_slot,
-                                 .depthwise = depthwise_slot};
+                                 .depthwise = depthwise_slot,
+                                 .outer = outer_slot,
+                                 .depthwise_weights = depthwise_weights_slot};
 }

@@ -27,20 +27,39 @@ size_t conv_packed_floats(const struct kernels *kern, const struct conv_geometry
     }
 }
 
-void conv_pack(const struct kernels *kern, const struct conv_geometry *g,
-               enum conv_algorithm algorithm, const float *weights, float *packed)
+struct conv_weights conv_weights_plain(const struct conv_geometry *g, const float *weights)
+{
+    size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w;
+    size_t filter = (size_t)(g->in_c / g->groups) * taps;
+    return (struct conv_weights){.at = weights,
+                                 .group = (size_t)(g->filters / g->groups) * filter,
+                                 .filter = filter,
+                                 .channel = taps,
+                                 .row = g->kernel_w,
+                                 .column = 1};
+}
+
+void conv_pack_view(const struct kernels *kern, const struct conv_geometry *g,
+                    enum conv_algorithm algorithm, const struct conv_weights *w, float *packed)
 {
     switch (algorithm) {
     case CONV_WINOGRAD:
-        winograd_pack(&kern->conv, g, weights, packed);
+        winograd_pack(&kern->conv, g, w, packed);
         break;
     case CONV_DEPTHWISE:
-        depthwise_pack(g, weights, packed);
+        depthwise_pack(g, w, packed);
         break;
     default:
-        igemm_pack(&kern->conv, g, weights, packed);
+        igemm_pack(&kern->conv, g, w, packed);
         break;
     }
+}
+
+void conv_pack(const struct kernels *kern, const struct conv_geometry *g,
+               enum conv_algorithm algorithm, const float *weights, float *packed)
+{
+    struct conv_weights w = conv_weights_plain(g, weights);
+    conv_pack_view(kern, g, algorithm, &w, packed);
 }
 
 size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
@@ -56,6 +75,21 @@ size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry
     }
 }
 
+void conv_run_algorithm(const struct conv_run *run, enum conv_algorithm algorithm)
+{
+    switch (algorithm) {
+    case CONV_WINOGRAD:
+        winograd_forward(run);
+        break;
+    case CONV_DEPTHWISE:
+        depthwise_forward(run);
+        break;
+    default:
+        igemm_forward(run);
+        break;
+    }
+}
+
 void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                   enum conv_algorithm algorithm, const float *packed,
                   const struct conv_epilogue *epilogue, const struct tensor *in,
@@ -67,16 +101,9 @@ void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                            .epilogue = epilogue,
                            .in = in,
                            .out = out,
-                           .scratch = scratch};
-    switch (algorithm) {
-    case CONV_WINOGRAD:
-        winograd_forward(&run);
-        break;
-    case CONV_DEPTHWISE:
-        depthwise_forward(&run);
-        break;
-    default:
-        igemm_forward(&run);
-        break;
-    }
+                           .scratch = scratch,
+                           .out_image = (size_t)out->h * (size_t)out->w * out->stride,
+                           .out_row = (size_t)out->w * out->stride,
+                           .out_pixel = out->stride};
+    conv_run_algorithm(&run, algorithm);
 }

@@ -62,4 +62,33 @@ void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                   const struct conv_epilogue *epilogue, const struct tensor *in,
                   const struct tensor *out, void *scratch);
 
+/* Gradients. z is the plain convolution (no scale, shift, activation) of g; dz = dL/dz is
+ * [n, out_h, out_w, filters]. Both passes have n <= batch images and share one scratch of
+ * conv_backward_scratch_bytes(kern, g, batch), 64-byte aligned, for parallel_threads() threads.
+ * Neither allocates, fails, or depends on the number of threads. */
+size_t conv_backward_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                                   int batch);
+
+/* dL/dinput is a convolution of dz with the weights rotated by 180 degrees, filters and channels
+ * exchanged. With a stride, the input's pixels fall into stride_y * stride_x classes by their
+ * remainders, each with its own subset of taps: every class is a convolution of stride 1.
+ *
+ * Floats that conv_pack_backward writes; weights and packed as in conv_pack. */
+size_t conv_backward_packed_floats(const struct kernels *kern, const struct conv_geometry *g);
+void conv_pack_backward(const struct kernels *kern, const struct conv_geometry *g,
+                        const float *weights, float *packed);
+/* dx[n, in_h, in_w, in_c] = dL/dinput, or += if adds; dx does not overlap dz. */
+void conv_backward_data(const struct kernels *kern, const struct conv_geometry *g,
+                        const float *packed, const struct tensor *dz, const struct tensor *dx,
+                        bool adds, void *scratch);
+
+/* dw[k, c, r, s] += sum over n, oy, ox of dz[n, oy, ox, k]
+ *                   * x[n, oy*stride_y - pad_y + r*dilation, ox*stride_x - pad_x + s*dilation, c]
+ * in the order of conv_pack's weights, any 4-byte alignment. x: the convolution's input. Partial
+ * sums of a few hundred pixels are summed separately, so rounding stays near 1e-7 of the sum of
+ * magnitudes. */
+void conv_backward_weights(const struct kernels *kern, const struct conv_geometry *g,
+                           const struct tensor *x, const struct tensor *dz, float *dw,
+                           void *scratch);
+
 #endif

@@ -7,7 +7,15 @@
 #include "kernels/conv.h"
 #include "kernels/slots.h"
 
-/* One call of conv_forward. */
+/* Weights as any of their views: filter k of group i, channel c, row r and column s of the kernel
+ * stand at at[i * group + k * filter + c * channel + r * row + s * column]. */
+struct conv_weights {
+    const float *at;
+    size_t group, filter, channel;
+    ptrdiff_t row, column;
+};
+
+/* One call of conv_forward, or one part of conv_backward_data. */
 struct conv_run {
     const struct conv_slots *slots;
     const struct conv_geometry *g;
@@ -15,11 +23,27 @@ struct conv_run {
     const struct conv_epilogue *epilogue;
     const struct tensor *in, *out;
     void *scratch;
+    bool adds; /* out += */
+    /* CONV_INDIRECT and CONV_DEPTHWISE: out's pixels are these distances apart, in floats. */
+    size_t out_image, out_row, out_pixel;
 };
 
+static inline float *conv_run_out(const struct conv_run *run, size_t n, size_t y, size_t x)
+{
+    return run->out->data + n * run->out_image + y * run->out_row + x * run->out_pixel;
+}
+
+/* Any part of the weights in a file's order. */
+struct conv_weights conv_weights_plain(const struct conv_geometry *g, const float *weights);
+
+/* As their public namesakes. */
+void conv_pack_view(const struct kernels *kern, const struct conv_geometry *g,
+                    enum conv_algorithm algorithm, const struct conv_weights *w, float *packed);
+void conv_run_algorithm(const struct conv_run *run, enum conv_algorithm algorithm);
+
 size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
-void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
-                float *packed);
+void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g,
+                const struct conv_weights *w, float *packed);
 size_t igemm_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
 void igemm_forward(const struct conv_run *run);
 
@@ -28,14 +52,19 @@ bool winograd_possible(const struct conv_geometry *g);
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
-                   const float *weights, float *packed);
+                   const struct conv_weights *w, float *packed);
 size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
 void winograd_forward(const struct conv_run *run);
 
 bool depthwise_possible(const struct conv_geometry *g);
 size_t depthwise_packed_floats(const struct conv_geometry *g);
-void depthwise_pack(const struct conv_geometry *g, const float *weights, float *packed);
+void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed);
 void depthwise_forward(const struct conv_run *run);
+size_t depthwise_weights_scratch_bytes(const struct conv_geometry *g, int batch);
+/* conv_backward_weights. */
+void depthwise_backward_weights(const struct conv_slots *slots, const struct conv_geometry *g,
+                                const struct tensor *x, const struct tensor *dz, float *dw,
+                                void *scratch);
 
 static inline size_t conv_ceil_div(size_t a, size_t b)
 {

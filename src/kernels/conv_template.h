@@ -33,6 +33,9 @@ static void finish_slot(const struct conv_finish *f)
         for (int i = 0; i < f->pixels; i++) {
             vec y = vec_fma(vec_load(acc), scale, shift);
             y = vec_activate(y, f->act);
+            if (f->adds) {
+                y = vec_add(y, vec_load_part(out, part));
+            }
             if (part == VEC_WIDTH) {
                 vec_store(out, y);
             } else {
@@ -202,7 +205,8 @@ static void winograd_output_slot(const struct winograd_output *w)
             }
             float *out = w->out + (size_t)r * w->row_stride + k;
             for (int s = 0; s < w->columns; s++) {
-                vec_store_part(out + (size_t)s * w->pixel_stride, y[s], part);
+                float *to = out + (size_t)s * w->pixel_stride;
+                vec_store_part(to, w->adds ? vec_add(y[s], vec_load_part(to, part)) : y[s], part);
             }
         }
     }
@@ -257,8 +261,9 @@ static inline __attribute__((always_inline)) void depthwise_pixels(const struct 
     vec scale = load_or(d->scale, k, part, 1.0f), shift = load_or(d->shift, k, part, 0.0f);
     UNROLLED
     for (int i = 0; i < count; i++) {
+        float *out = d->out + (first + (size_t)i) * d->out_stride + k;
         vec y = vec_activate(vec_fma(acc[i], scale, shift), d->act);
-        vec_store_part(d->out + (first + (size_t)i) * d->out_stride + k, y, part);
+        vec_store_part(out, d->adds ? vec_add(y, vec_load_part(out, part)) : y, part);
     }
 }
 

@@ -74,7 +74,8 @@ size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geo
 struct pack_job {
     struct inner inner;
     size_t nr;
-    const float *weights;
+    size_t kernel_w;
+    const struct conv_weights *weights;
     float *packed;
 };
 
@@ -87,17 +88,19 @@ static void pack_panel(void *ctx, size_t item, int thread)
     size_t first = item % in->panels * job->nr;
     size_t filters = range_size(in->filters, job->nr, item % in->panels);
     float *to = job->packed + item * in->taps * in->channels * job->nr;
-    const float *from = job->weights + (group * in->filters + first) * in->channels * in->taps;
-    size_t filter_stride = in->channels * in->taps;
+    const struct conv_weights *w = job->weights;
+    const float *panel = w->at + group * w->group + first * w->filter;
     for (size_t tr = 0; tr < in->tap_ranges; tr++) {
         size_t tap_end = tr * in->block_taps + range_size(in->taps, in->block_taps, tr);
         for (size_t cr = 0; cr < in->channel_ranges; cr++) {
             size_t c_end =
                 cr * in->block_channels + range_size(in->channels, in->block_channels, cr);
             for (size_t t = tr * in->block_taps; t < tap_end; t++) {
+                const float *tap = panel + (ptrdiff_t)(t / job->kernel_w) * w->row +
+                                   (ptrdiff_t)(t % job->kernel_w) * w->column;
                 for (size_t c = cr * in->block_channels; c < c_end; c++) {
                     for (size_t k = 0; k < filters; k++) {
-                        to[k] = from[k * filter_stride + c * in->taps + t];
+                        to[k] = tap[k * w->filter + c * w->channel];
                     }
                     memset(to + filters, 0, (job->nr - filters) * sizeof *to);
                     to += job->nr;
@@ -107,11 +110,14 @@ static void pack_panel(void *ctx, size_t item, int thread)
     }
 }
 
-void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g, const float *weights,
-                float *packed)
+void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g,
+                const struct conv_weights *w, float *packed)
 {
-    struct pack_job job = {
-        .inner = inner_of(slots, g), .nr = (size_t)slots->nr, .weights = weights, .packed = packed};
+    struct pack_job job = {.inner = inner_of(slots, g),
+                           .nr = (size_t)slots->nr,
+                           .kernel_w = (size_t)g->kernel_w,
+                           .weights = w,
+                           .packed = packed};
     parallel_for((size_t)g->groups * job.inner.panels, pack_panel, &job);
 }
 
@@ -156,6 +162,7 @@ struct job {
     const struct conv_run *run;
     struct inner inner;
     bool merged, large;
+    bool dense; /* output rows follow one another without gaps */
     size_t pixels, blocks, chunks;
     size_t panel_ranges;
     const float *zeros;
@@ -316,6 +323,20 @@ static void build_tables(const struct piece *p, size_t tap_range)
     }
 }
 
+/* Where an output pixel lies, and how many of it and its `left - 1` successors follow at even
+ * distances. */
+static float *output_run(const struct job *job, size_t pixel, size_t left, size_t *count)
+{
+    const struct conv_run *run = job->run;
+    *count = left;
+    if (job->dense) {
+        return run->out->data + pixel * run->out_pixel;
+    }
+    size_t out_w = (size_t)run->out->w, out_h = (size_t)run->out->h, x = pixel % out_w;
+    *count = out_w - x < left ? out_w - x : left;
+    return conv_run_out(run, pixel / out_w / out_h, pixel / out_w % out_h, x);
+}
+
 static void finish_block(const struct piece *p, size_t block, size_t panel, const float *acc)
 {
     const struct conv_run *run = p->job->run;
@@ -325,14 +346,20 @@ static void finish_block(const struct piece *p, size_t block, size_t panel, cons
     const struct conv_epilogue *e = run->epilogue;
     struct conv_finish f = {.acc = acc,
                             .acc_stride = nr,
-                            .out = run->out->data + first * run->out->stride + k,
-                            .out_stride = run->out->stride,
-                            .pixels = (int)(block_start(p->job, block + 1) - first),
+                            .out_stride = run->out_pixel,
                             .filters = (int)range_size(in->filters, nr, panel),
                             .scale = e->scale ? e->scale + k : NULL,
                             .shift = e->shift ? e->shift + k : NULL,
-                            .act = e->act};
-    run->slots->finish(&f);
+                            .act = e->act,
+                            .adds = run->adds};
+    for (size_t left = block_start(p->job, block + 1) - first; left > 0; left -= (size_t)f.pixels) {
+        size_t pixels;
+        f.out = output_run(p->job, first, left, &pixels) + k;
+        f.pixels = (int)pixels;
+        run->slots->finish(&f);
+        f.acc += pixels * nr;
+        first += pixels;
+    }
 }
 
 /* All pixel blocks of the piece against one inner block of one panel. */
@@ -368,10 +395,10 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
         size_t first = block_start(p->job, block);
         t.pixels = (int)(block_start(p->job, block + 1) - first);
         if (last) {
-            const struct tensor *out = p->job->run->out;
-            conv_prefetch_rows(out->data + first * out->stride + p->group * in->filters +
-                                   panel * nr,
-                               out->stride, (size_t)t.pixels, (size_t)t.filters);
+            size_t count;
+            float *out = output_run(p->job, first, (size_t)t.pixels, &count);
+            conv_prefetch_rows(out + p->group * in->filters + panel * nr, p->job->run->out_pixel,
+                               count, (size_t)t.filters);
         }
         if (fresh && b + 1 < p->block_count) {
             for (size_t i = 0; i < (size_t)t.pixels; i++) {
@@ -444,6 +471,8 @@ void igemm_forward(const struct conv_run *run)
                       .pixels = tensor_pixels(run->out),
                       .size = workspace_size(run->slots, run->g)};
     memset(run->scratch, 0, job.size.zeros);
+    job.dense = run->out_row == (size_t)run->out->w * run->out_pixel &&
+                run->out_image == (size_t)run->out->h * run->out_row;
     job.zeros = run->scratch;
     job.threads = (char *)run->scratch + job.size.zeros;
     cut_work(&job);

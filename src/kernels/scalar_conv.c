@@ -76,6 +76,9 @@ static inline vec vec_activate(vec v, enum activation act)
 
 enum { TILE_PIXELS = 4, TILE_FILTERS = 8 };
 
+#define OUTER_MAX_ROWS 4
+#include "kernels/wgrad_template.h"
+
 /* pixels is a constant where this is inlined, so that acc lives in registers. */
 static inline __attribute__((always_inline)) void tile(const struct conv_tile *t, const int pixels)
 {
@@ -139,5 +142,7 @@ void conv_install_scalar(struct conv_slots *slots)
                                  .winograd_input = winograd_input_slot,
                                  .winograd_filter = winograd_filter_slot,
                                  .winograd_output = winograd_output_slot,
-                                 .depthwise = depthwise_slot};
+                                 .depthwise = depthwise_slot,
+                                 .outer = outer_slot,
+                                 .depthwise_weights = depthwise_weights_slot};
 }

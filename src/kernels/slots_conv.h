@@ -27,7 +27,7 @@ struct conv_tile {
     bool accumulate; /* start from acc instead of zero */
 };
 
-/* out[i][k] = act(acc[i][k] * scale[k] + shift[k]); scale NULL = 1, shift NULL = 0. */
+/* out[i][k] = act(acc[i][k] * scale[k] + shift[k]), or += ; scale NULL = 1, shift NULL = 0. */
 struct conv_finish {
     const float *acc;
     size_t acc_stride;
@@ -36,6 +36,7 @@ struct conv_finish {
     int pixels, filters;
     const float *scale, *shift;
     enum activation act;
+    bool adds;
 };
 
 /* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
@@ -67,6 +68,7 @@ struct winograd_output {
     size_t row_stride, pixel_stride; /* floats */
     const float *scale, *shift;
     enum activation act;
+    bool adds; /* += */
 };
 
 /* `pixels` neighbouring output pixels of one row, all of whose taps count (the caller cuts off what
@@ -84,6 +86,34 @@ struct conv_depthwise {
     size_t out_stride;
     const float *scale, *shift;
     enum activation act;
+    bool adds; /* += */
+};
+
+/* sum[i][k] (+)= sum over p < pixels of in[p][offset + i] * panel[p][k] for i in [0, rows), rows <=
+ * mr, and k in [0, filters), filters <= nr; as in conv_tile the columns up to the next multiple of
+ * the vector width are padding. The pixels are summed from zero, in order, before sum is added. */
+struct conv_outer {
+    const float *const *in; /* [pixels] */
+    size_t offset;
+    const float *panel; /* [pixels][nr], 64-byte aligned */
+    float *sum;         /* [rows][nr], 64-byte aligned */
+    size_t pixels;
+    int rows, filters;
+    bool accumulate;
+};
+
+/* The weights' gradient of conv_depthwise for the same pixels: dw[r * weight_row + s * filters + k]
+ * += sum over i < pixels of in[r * in_row + s * in_tap + i * in_step + k / multiplier]
+ * * dz[i * dz_stride + k]. The pixels are summed from zero, in order, before dw is added. */
+struct conv_depthwise_weights {
+    const float *in;
+    size_t in_row, in_tap, in_step; /* floats */
+    const float *dz;
+    size_t dz_stride;
+    float *dw; /* [kernel_h][kernel_w][filters] */
+    size_t weight_row;
+    int rows, columns;
+    int pixels, filters, multiplier;
 };
 
 struct conv_slots {
@@ -94,6 +124,8 @@ struct conv_slots {
     void (*winograd_filter)(const struct winograd_filter *w);
     void (*winograd_output)(const struct winograd_output *w);
     void (*depthwise)(const struct conv_depthwise *d);
+    void (*outer)(const struct conv_outer *o);
+    void (*depthwise_weights)(const struct conv_depthwise_weights *d);
 };
 
 enum { CONV_MAX_MR = 16, CONV_MAX_NR = 32 };

@@ -103,7 +103,7 @@ struct pack_job {
     const struct conv_slots *slots;
     const struct conv_geometry *g;
     struct layout layout;
-    const float *weights;
+    const struct conv_weights *weights;
     float *packed;
 };
 
@@ -119,31 +119,30 @@ static void pack_panel(void *ctx, size_t panel, int thread)
     float gathered[TAPS * CONV_MAX_NR] = {0};
     for (size_t c = 0; c < l->channels; c++) {
         float *taps = l->fused ? gathered : packed + c * TAPS * nr;
-        for (size_t t = 0; t < TAPS; t++) {
+        const struct conv_weights *w = job->weights;
+        for (ptrdiff_t t = 0; t < TAPS; t++) {
+            const float *tap =
+                w->at + first * w->filter + c * w->channel + t / 3 * w->row + t % 3 * w->column;
             for (size_t k = 0; k < nr; k++) {
-                taps[t * nr + k] =
-                    k < filters ? job->weights[((first + k) * l->channels + c) * TAPS + t] : 0.0f;
+                taps[(size_t)t * nr + k] = k < filters ? tap[k * w->filter] : 0.0f;
             }
         }
         if (l->fused) {
-            struct winograd_filter w = {.weights = gathered,
+            struct winograd_filter f = {.weights = gathered,
                                         .channels = 1,
                                         .nr = nr,
                                         .u = packed + c * nr,
                                         .xi_stride = l->u_xi};
-            job->slots->winograd_filter(&w);
+            job->slots->winograd_filter(&f);
         }
     }
 }
 
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
-                   const float *weights, float *packed)
+                   const struct conv_weights *w, float *packed)
 {
-    struct pack_job job = {.slots = slots,
-                           .g = g,
-                           .layout = layout_of(slots, g),
-                           .weights = weights,
-                           .packed = packed};
+    struct pack_job job = {
+        .slots = slots, .g = g, .layout = layout_of(slots, g), .weights = w, .packed = packed};
     parallel_for(job.layout.panels, pack_panel, &job);
 }
 
@@ -263,7 +262,8 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
                                 .pixel_stride = run->out->stride,
                                 .scale = e->scale ? e->scale + k : NULL,
                                 .shift = e->shift ? e->shift + k : NULL,
-                                .act = e->act};
+                                .act = e->act,
+                                .adds = run->adds};
     prefetch_output(job, first_tile, k, (size_t)w.filters);
     for (size_t i = 0; i < count; i++) {
         struct place place = tile_place(job, first_tile + i);

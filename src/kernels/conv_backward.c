@@ -1,0 +1,229 @@
+/* Gradient with respect to a convolution's input: convolutions of stride 1 over dz.
+ *
+ * Along one axis, output o and tap t meet input i = o * stride - pad + t * dilation. The inputs
+ * i = phase + stride * j of one class meet the taps with (phase + pad - t * dilation) divisible by
+ * the stride: every (stride / gcd)-th tap, at outputs j + (phase + pad - t * dilation) / stride.
+ * Walked from the last tap to the first these are a plain window over dz of dilation (dilation /
+ * gcd). */
+#include "kernels/conv_private.h"
+
+#include <string.h>
+
+#include "base/parallel.h"
+#include "kernels/wgrad.h"
+
+/* The convolution along one axis that gives the inputs of one class. */
+struct axis {
+    int taps;           /* 0: no output sees these inputs */
+    int last_tap, step; /* its taps: last_tap, last_tap - step, ... */
+    int pad, dilation;
+    int inputs; /* of this class */
+};
+
+static struct axis axis_of(int phase, int stride, int pad, int dilation, int kernel, int in)
+{
+    struct axis a = {.inputs = (in - phase + stride - 1) / stride, .step = 1, .dilation = 1};
+    int first_output = 0;
+    for (int t = 0; t < kernel; t++) {
+        int reach = phase + pad - t * dilation;
+        if (reach % stride != 0) {
+            continue;
+        }
+        if (a.taps > 0) {
+            a.step = t - a.last_tap;
+            a.dilation = first_output - reach / stride;
+        }
+        first_output = reach / stride;
+        a.last_tap = t;
+        a.taps++;
+    }
+    a.pad = -first_output;
+    return a;
+}
+
+/* One convolution of the sum: a class of inputs, or one row of its taps where the two axes do not
+ * share a dilation. */
+struct part {
+    struct conv_geometry g; /* from dz to the class's inputs */
+    enum conv_algorithm algorithm;
+    int phase_y, phase_x, stride_y, stride_x;
+    struct conv_weights weights; /* at: an offset from the first weight */
+    size_t offset;
+    bool adds; /* to an earlier part of the same class */
+    bool empty;
+};
+
+/* Walks the parts in a fixed order. */
+struct parts {
+    const struct kernels *kern;
+    const struct conv_geometry *g;
+    int stride_y, stride_x;
+    int phase_y, phase_x, row;
+};
+
+/* With one output along an axis, every input of it meets at most one tap: as if the stride were
+ * large. */
+static int class_stride(int stride, int out, int in)
+{
+    int large = stride < in ? in : stride;
+    return out == 1 ? large : stride;
+}
+
+static struct parts parts_begin(const struct kernels *kern, const struct conv_geometry *g)
+{
+    return (struct parts){.kern = kern,
+                          .g = g,
+                          .stride_y = class_stride(g->stride_y, g->out_h, g->in_h),
+                          .stride_x = class_stride(g->stride_x, g->out_w, g->in_w)};
+}
+
+static void part_weights(struct part *part, const struct conv_geometry *g, const struct axis *y,
+                         const struct axis *x)
+{
+    struct conv_weights plain = conv_weights_plain(g, NULL);
+    part->offset = (size_t)y->last_tap * (size_t)g->kernel_w + (size_t)x->last_tap;
+    part->weights = (struct conv_weights){.group = plain.group,
+                                          .filter = plain.channel,
+                                          .channel = plain.filter,
+                                          .row = -(ptrdiff_t)y->step * plain.row,
+                                          .column = -(ptrdiff_t)x->step};
+}
+
+static bool parts_next(struct parts *p, struct part *part)
+{
+    const struct conv_geometry *g = p->g;
+    if (p->phase_y == p->stride_y || p->phase_y == g->in_h) {
+        return false;
+    }
+    struct axis y = axis_of(p->phase_y, p->stride_y, g->pad_y, g->dilation, g->kernel_h, g->in_h);
+    struct axis x = axis_of(p->phase_x, p->stride_x, g->pad_x, g->dilation, g->kernel_w, g->in_w);
+    bool by_rows = y.taps > 1 && x.taps > 1 && y.dilation != x.dilation;
+    int rows = by_rows ? y.taps : 1;
+    *part = (struct part){.phase_y = p->phase_y,
+                          .phase_x = p->phase_x,
+                          .stride_y = p->stride_y,
+                          .stride_x = p->stride_x,
+                          .adds = p->row > 0,
+                          .empty = y.taps == 0 || x.taps == 0};
+    if (by_rows) {
+        y.last_tap -= p->row * y.step;
+        y.pad -= p->row * y.dilation;
+        y.taps = 1;
+    }
+    part->g = (struct conv_geometry){.in_h = g->out_h,
+                                     .in_w = g->out_w,
+                                     .in_c = g->filters,
+                                     .filters = g->in_c,
+                                     .groups = g->groups,
+                                     .kernel_h = y.taps,
+                                     .kernel_w = x.taps,
+                                     .stride_y = 1,
+                                     .stride_x = 1,
+                                     .pad_y = y.pad,
+                                     .pad_x = x.pad,
+                                     .dilation = x.taps > 1 ? x.dilation : y.dilation,
+                                     .out_h = y.inputs,
+                                     .out_w = x.inputs};
+    part_weights(part, g, &y, &x);
+    bool whole = p->stride_y == 1 && p->stride_x == 1;
+    part->algorithm = part->empty ? CONV_INDIRECT : conv_choose(p->kern, &part->g, whole);
+    if (++p->row == rows) {
+        p->row = 0;
+        if (++p->phase_x == p->stride_x || p->phase_x == g->in_w) {
+            p->phase_x = 0;
+            p->phase_y++;
+        }
+    }
+    return true;
+}
+
+static size_t part_floats(const struct kernels *kern, const struct part *part)
+{
+    if (part->empty) {
+        return 0;
+    }
+    return conv_round_up(conv_packed_floats(kern, &part->g, part->algorithm), 16);
+}
+
+size_t conv_backward_packed_floats(const struct kernels *kern, const struct conv_geometry *g)
+{
+    struct parts parts = parts_begin(kern, g);
+    struct part part;
+    size_t floats = 0;
+    while (parts_next(&parts, &part)) {
+        floats += part_floats(kern, &part);
+    }
+    return floats;
+}
+
+void conv_pack_backward(const struct kernels *kern, const struct conv_geometry *g,
+                        const float *weights, float *packed)
+{
+    struct parts parts = parts_begin(kern, g);
+    struct part part;
+    while (parts_next(&parts, &part)) {
+        if (!part.empty) {
+            part.weights.at = weights + part.offset;
+            conv_pack_view(kern, &part.g, part.algorithm, &part.weights, packed);
+        }
+        packed += part_floats(kern, &part);
+    }
+}
+
+size_t conv_backward_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                                   int batch)
+{
+    struct parts parts = parts_begin(kern, g);
+    struct part part;
+    size_t bytes = wgrad_scratch_bytes(&kern->conv, g, batch);
+    while (parts_next(&parts, &part)) {
+        size_t needed = part.empty ? 0 : conv_scratch_bytes(kern, &part.g, part.algorithm);
+        bytes = needed > bytes ? needed : bytes;
+    }
+    return bytes;
+}
+
+static void clear_part(const struct conv_run *run)
+{
+    size_t bytes = (size_t)run->out->c * sizeof(float);
+    for (size_t n = 0; n < (size_t)run->out->n; n++) {
+        for (size_t y = 0; y < (size_t)run->out->h; y++) {
+            for (size_t x = 0; x < (size_t)run->out->w; x++) {
+                memset(conv_run_out(run, n, y, x), 0, bytes);
+            }
+        }
+    }
+}
+
+void conv_backward_data(const struct kernels *kern, const struct conv_geometry *g,
+                        const float *packed, const struct tensor *dz, const struct tensor *dx,
+                        bool adds, void *scratch)
+{
+    static const struct conv_epilogue plain = {.act = ACT_LINEAR};
+    struct parts parts = parts_begin(kern, g);
+    struct part part;
+    while (parts_next(&parts, &part)) {
+        struct tensor out = *dx;
+        out.data = tensor_at(dx, 0, part.phase_y, part.phase_x);
+        out.h = part.g.out_h;
+        out.w = part.g.out_w;
+        size_t row = (size_t)dx->w * dx->stride;
+        struct conv_run run = {.slots = &kern->conv,
+                               .g = &part.g,
+                               .packed = packed,
+                               .epilogue = &plain,
+                               .in = dz,
+                               .out = &out,
+                               .scratch = scratch,
+                               .adds = adds || part.adds,
+                               .out_image = (size_t)dx->h * row,
+                               .out_row = (size_t)part.stride_y * row,
+                               .out_pixel = (size_t)part.stride_x * dx->stride};
+        if (!part.empty) {
+            conv_run_algorithm(&run, part.algorithm);
+        } else if (!adds) {
+            clear_part(&run);
+        }
+        packed += part_floats(kern, &part);
+    }
+}

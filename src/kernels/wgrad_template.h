@@ -1,0 +1,147 @@
+/* The weights' gradient slots of slots_conv.h, written once over a vector type: included by the
+ * three *_conv.c after conv_template.h and the enum of TILE_PIXELS and TILE_FILTERS, two vectors.
+ */
+#ifndef KERNELS_WGRAD_TEMPLATE_H
+#define KERNELS_WGRAD_TEMPLATE_H
+
+#include "kernels/slots_conv.h"
+
+/* rows and vectors are constants where this is inlined, so that sum lives in registers. */
+static inline __attribute__((always_inline)) void outer(const struct conv_outer *o, const int rows,
+                                                        const int vectors)
+{
+    vec sum[TILE_PIXELS][2];
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < vectors; j++) {
+            sum[i][j] = vec_set(0.0f);
+        }
+    }
+    const float *panel = o->panel;
+    for (size_t p = 0; p < o->pixels; p++) {
+        const float *in = o->in[p] + o->offset;
+        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+        UNROLLED
+        for (int i = 0; i < rows; i++) {
+            vec x = vec_set(in[i]);
+            sum[i][0] = vec_fma(x, first, sum[i][0]);
+            if (vectors > 1) {
+                sum[i][1] = vec_fma(x, second, sum[i][1]);
+            }
+        }
+        panel += TILE_FILTERS;
+    }
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < vectors; j++) {
+            float *to = o->sum + i * TILE_FILTERS + j * VEC_WIDTH;
+            vec_store(to, o->accumulate ? vec_add(vec_load(to), sum[i][j]) : sum[i][j]);
+        }
+    }
+}
+
+#define OUTER_CASE(rows)                                                                           \
+    case rows:                                                                                     \
+        if (o->filters > VEC_WIDTH) {                                                              \
+            outer(o, rows, 2);                                                                     \
+        } else {                                                                                   \
+            outer(o, rows, 1);                                                                     \
+        }                                                                                          \
+        break;
+
+static void outer_slot(const struct conv_outer *o)
+{
+    switch (o->rows) {
+        OUTER_CASE(1)
+        OUTER_CASE(2)
+        OUTER_CASE(3)
+        OUTER_CASE(4)
+#if OUTER_MAX_ROWS >= 6
+        OUTER_CASE(5)
+        OUTER_CASE(6)
+#endif
+#if OUTER_MAX_ROWS >= 12
+        OUTER_CASE(7)
+        OUTER_CASE(8)
+        OUTER_CASE(9)
+        OUTER_CASE(10)
+        OUTER_CASE(11)
+        OUTER_CASE(12)
+#endif
+    default:
+        break;
+    }
+}
+
+/* One vector of filters from k on and `columns` (at most 4) neighbouring taps of a row; columns and
+ * kind are constants where this is inlined. */
+static inline __attribute__((always_inline)) void
+depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t at, size_t k, float *dw,
+                       const int columns, const enum depthwise_kind kind)
+{
+    bool whole = kind == DEPTHWISE_WHOLE, spread = kind == DEPTHWISE_SPREAD;
+    size_t part = whole ? VEC_WIDTH : part_of((size_t)d->filters, k);
+    vec sum[4];
+    UNROLLED
+    for (int s = 0; s < columns; s++) {
+        sum[s] = vec_set(0.0f);
+    }
+    const float *in = d->in + at + (spread ? 0 : k), *dz = d->dz + k;
+    for (int i = 0; i < d->pixels; i++) {
+        vec z = whole ? vec_load(dz) : vec_load_part(dz, part);
+        UNROLLED
+        for (int s = 0; s < columns; s++) {
+            const float *pixel = in + (size_t)s * d->in_tap;
+            vec x = whole    ? vec_load(pixel)
+                    : spread ? depthwise_spread(pixel, k, part, (size_t)d->multiplier)
+                             : vec_load_part(pixel, part);
+            sum[s] = vec_fma(x, z, sum[s]);
+        }
+        in += d->in_step;
+        dz += d->dz_stride;
+    }
+    UNROLLED
+    for (int s = 0; s < columns; s++) {
+        float *to = dw + (size_t)s * (size_t)d->filters + k;
+        vec_store_part(to, vec_add(vec_load_part(to, part), sum[s]), part);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+depthwise_weights_row(const struct conv_depthwise_weights *d, size_t r, size_t k,
+                      const enum depthwise_kind kind)
+{
+    for (size_t s = 0; s < (size_t)d->columns;) {
+        size_t left = (size_t)d->columns - s;
+        size_t at = r * d->in_row + s * d->in_tap;
+        float *dw = d->dw + r * d->weight_row + s * (size_t)d->filters;
+        if (left == 3) {
+            depthwise_weights_taps(d, at, k, dw, 3, kind);
+            s += 3;
+        } else if (left >= 4) {
+            depthwise_weights_taps(d, at, k, dw, 4, kind);
+            s += 4;
+        } else {
+            depthwise_weights_taps(d, at, k, dw, 1, kind);
+            s++;
+        }
+    }
+}
+
+static void depthwise_weights_slot(const struct conv_depthwise_weights *d)
+{
+    size_t filters = (size_t)d->filters;
+    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+        for (size_t r = 0; r < (size_t)d->rows; r++) {
+            if (d->multiplier > 1) {
+                depthwise_weights_row(d, r, k, DEPTHWISE_SPREAD);
+            } else if (k + VEC_WIDTH <= filters) {
+                depthwise_weights_row(d, r, k, DEPTHWISE_WHOLE);
+            } else {
+                depthwise_weights_row(d, r, k, DEPTHWISE_PART);
+            }
+        }
+    }
+}
+
+#endif
