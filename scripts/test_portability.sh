@@ -88,12 +88,14 @@ test_clang() {
 }
 
 test_isa() {
-    local cpu
+    local cpu guarded
     build isa tests build/release/yolo || return
     if want qemu-x86_64 qemu-user; then
-        for cpu in Nehalem Haswell; do
-            run_tests "isa $cpu" build/release/tests qemu-x86_64 -cpu "$cpu"
-        done
+        run_tests "isa Nehalem" build/release/tests qemu-x86_64 -cpu Nehalem
+        # qemu 7.2 reads whole vectors for AVX masked loads and so faults at protected pages, which a
+        # processor does not: tests with guard pages run natively only.
+        guarded=$(grep -lE 'field\.h|PROT_NONE' tests/unit/*.c | sed 's|.*/||; s|\.c$||' | tr '\n' ' ')
+        TEST_EXCLUDE=$guarded run_tests "isa Haswell" build/release/tests qemu-x86_64 -cpu Haswell
     else
         skip "isa: no qemu-x86_64 (apt-get install qemu-user)"
     fi
