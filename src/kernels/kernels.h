@@ -39,6 +39,10 @@ void op_add(const struct kernels *kern, enum activation act, const struct tensor
 /* out[.., c] = in[.., c] * scale[c] + shift[c]; NULL = 1 / 0; in-place. */
 void op_scale_shift(const struct kernels *kern, const float *scale, const float *shift,
                     const struct tensor *in, const struct tensor *out);
+struct conv_epilogue;
+/* out = act(scale[c] * in + shift[c]) with the bits of a convolution's epilogue; in-place. */
+void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, const struct tensor *in,
+                 const struct tensor *out);
 /* out = a * b element by element; b may be [n, 1, 1, c] (one gate per channel) or [n, h, w, 1] (one per
  * pixel); in-place on a. */
 void op_multiply(const struct kernels *kern, const struct tensor *a, const struct tensor *b,

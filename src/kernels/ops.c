@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/parallel.h"
+#include "kernels/conv.h"
 #include "kernels/kernels.h"
 #include "kernels/slots.h"
 
@@ -214,6 +215,33 @@ void op_scale_shift(const struct kernels *kern, const float *scale, const float 
                             .scale = scale,
                             .shift = shift,
                             .run = run_scale_shift};
+    pixel_job_run(&job);
+}
+
+static void run_epilogue(const struct pixel_job *job, struct op_block *block)
+{
+    struct op_block scaled = *block;
+    if (job->scale || job->shift) {
+        scaled.a = block->out;
+        scaled.a_stride = block->out_stride;
+        run_scale_shift(job, block);
+        if (job->act == ACT_LINEAR) {
+            return;
+        }
+    }
+    activate_block(job->kern, job->act, &scaled);
+}
+
+void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, const struct tensor *in,
+                 const struct tensor *out)
+{
+    struct pixel_job job = {.kern = kern,
+                            .act = f->act,
+                            .a = *in,
+                            .out = *out,
+                            .scale = f->scale,
+                            .shift = f->shift,
+                            .run = run_epilogue};
     pixel_job_run(&job);
 }
 

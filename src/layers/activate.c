@@ -1,6 +1,7 @@
 /* [activation]: an activation alone. */
 #include <stdio.h>
 
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 
 struct activation_state {
@@ -24,14 +25,24 @@ static enum result shape(struct layer *l, struct error *err)
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     (void)l;
-    (void)limits;
-    p->place = PLACE_IN_PLACE;
+    p->backward_needs_input = mode_rules[limits->mode].keeps_backward;
+    p->place = p->backward_needs_input ? PLACE_OWN : PLACE_IN_PLACE;
 }
 
 static void forward(const struct layer *l, const struct exec *e)
 {
     const struct activation_state *s = l->state;
     op_activate(e->kernels, s->act, &e->inputs[0], &e->out);
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct activation_state *s = l->state;
+    struct conv_epilogue f = {.act = s->act};
+    if (e->input_grads[0].data) {
+        op_activate_backward(e->kernels, &f, &e->inputs[0], &e->out_grad, &e->out_grad);
+        op_accumulate(e->kernels, 1.0f, &e->out_grad, &e->input_grads[0], e->grad_adds[0]);
+    }
 }
 
 static void describe(const struct layer *l, char *text, size_t size)
@@ -47,5 +58,6 @@ const struct layer_ops activation_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
     .describe = describe,
 };

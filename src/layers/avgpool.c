@@ -1,4 +1,5 @@
 /* [avgpool]: the mean of every channel over the whole image. */
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 
 static enum result parse(struct layer *l, struct error *err)
@@ -26,6 +27,14 @@ static void forward(const struct layer *l, const struct exec *e)
     op_global_avg(e->kernels, &e->inputs[0], &e->out);
 }
 
+static void backward(const struct layer *l, const struct exec *e)
+{
+    (void)l;
+    if (e->input_grads[0].data) {
+        op_global_avg_backward(e->kernels, &e->out_grad, &e->input_grads[0], e->grad_adds[0]);
+    }
+}
+
 static const char *const aliases[] = {"avg", NULL};
 
 const struct layer_ops avgpool_ops = {
@@ -35,4 +44,5 @@ const struct layer_ops avgpool_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
 };

@@ -1,11 +1,26 @@
-/* [batchnorm]: the normalisation alone, shape preserved. */
+/* [batchnorm]: the normalisation alone, shape preserved; and batch normalisation for the kinds that
+ * carry it inside. Which statistics normalise is decided by the layer's mode and by nothing else. */
 #include "layers/batchnorm.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 
 static const double BN_EPS = 1e-5;
+
+enum { PART_ALIGN = 16 /* floats */ };
+
+static size_t part_floats(int channels)
+{
+    return ((size_t)channels + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+}
+
+static double inverse_deviation(float variance)
+{
+    return 1.0 / sqrt((variance < 0.0f ? 0.0 : (double)variance) + BN_EPS);
+}
 
 void batchnorm_fold(const struct layer *l, float *scale, float *shift)
 {
@@ -14,10 +29,134 @@ void batchnorm_fold(const struct layer *l, float *scale, float *shift)
     const float *means = layer_param(l, "rolling_mean")->data;
     const float *variances = layer_param(l, "rolling_variance")->data;
     for (size_t i = 0; i < biases->count; i++) {
-        double variance = variances[i] < 0.0f ? 0.0 : (double)variances[i];
-        double factor = (double)scales[i] / sqrt(variance + BN_EPS);
+        double factor = (double)scales[i] * inverse_deviation(variances[i]);
         scale[i] = (float)factor;
         shift[i] = (float)((double)biases->data[i] - (double)means[i] * factor);
+    }
+}
+
+size_t batchnorm_used_floats(int channels)
+{
+    return 4 * part_floats(channels);
+}
+
+struct batchnorm_used batchnorm_used_at(float *memory, int channels)
+{
+    size_t part = part_floats(channels);
+    return (struct batchnorm_used){memory, memory + part, memory + 2 * part, memory + 3 * part};
+}
+
+size_t batchnorm_scratch_bytes(size_t pixels, int channels)
+{
+    return op_channel_scratch_bytes(pixels, (size_t)channels)  +
+           4 * part_floats(channels) * sizeof(float);
+}
+
+static int param_index(const struct layer *l, const char *role)
+{
+    return (int)(layer_param(l, role) - l->params);
+}
+
+/* The stored statistics: read only. */
+static void settle_stored(const struct layer *l, const struct batchnorm_used *used)
+{
+    const struct param *means = layer_param(l, "rolling_mean");
+    const float *variances = layer_param(l, "rolling_variance")->data;
+    batchnorm_fold(l, used->scale, used->shift);
+    memcpy(used->mean, means->data, means->count * sizeof(float));
+    for (size_t i = 0; i < means->count; i++) {
+        used->inv_std[i] = (float)inverse_deviation(variances[i]);
+    }
+}
+
+/* The batch's statistics; running_* are the only way by which statistics move. */
+static void settle_batch(const struct layer *l, const struct exec *e, const struct tensor *z,
+                         const struct batchnorm_used *used)
+{
+    const float *betas = layer_param(l, "biases")->data;
+    const float *gammas = layer_param(l, "scales")->data;
+    float *running_mean = e->stats[param_index(l, "rolling_mean")];
+    float *running_variance = e->stats[param_index(l, "rolling_variance")];
+    double pixels = (double)tensor_pixels(z);
+    double unbias = pixels > 1.0 ? pixels / (pixels - 1.0) : 1.0;
+    float *variance = used->inv_std;
+    op_channel_moments(e->kernels, z, used->mean, variance, e->scratch);
+    for (int c = 0; c < z->c; c++) {
+        double biased = (double)variance[c];
+        double m = (double)e->bn_momentum;
+        running_mean[c] = (float)((1.0 - m) * (double)running_mean[c] + m * (double)used->mean[c]);
+        running_variance[c] =
+            (float)((1.0 - m) * (double)running_variance[c] + m * biased * unbias);
+        double inv_std = inverse_deviation(variance[c]);
+        double factor = (double)gammas[c] * inv_std;
+        used->inv_std[c] = (float)inv_std;
+        used->scale[c] = (float)factor;
+        used->shift[c] = (float)((double)betas[c] - (double)used->mean[c] * factor);
+    }
+}
+
+void batchnorm_settle(const struct layer *l, const struct exec *e, const struct tensor *z,
+                      const struct batchnorm_used *used)
+{
+    if (mode_rules[e->mode].uses_batch) {
+        settle_batch(l, e, z, used);
+    } else {
+        settle_stored(l, used);
+    }
+}
+
+static void add_vector(float *into, const float *from, int count)
+{
+    for (int i = 0; into && i < count; i++) {
+        into[i] += from[i];
+    }
+}
+
+/* dz = a du + b z + d: Ioffe & Szegedy 2015, section 3, with the sums over the mini-batch. */
+static void backward_batch(const struct exec *e, const struct tensor *z,
+                           const struct batchnorm_used *used, const struct channel_reduction *r,
+                           float *coefficients)
+{
+    const float *a = used->scale;
+    float *b = coefficients;
+    float *d = coefficients + part_floats(z->c);
+    double pixels = (double)tensor_pixels(z);
+    for (int c = 0; c < z->c; c++) {
+        double slope =
+            -(double)a[c] * (double)used->inv_std[c] * (double)r->sum_du_xhat[c] / pixels;
+        b[c] = (float)slope;
+        d[c] = (float)(-(double)a[c] * (double)r->sum_du[c] / pixels - slope * (double)used->mean[c]);
+    }
+    struct channel_affine3 k = {a, b, d};
+    op_channel_affine3(e->kernels, &k, &e->out_grad, z, &e->out_grad);
+}
+
+void batchnorm_backward(const struct layer *l, const struct exec *e, enum activation act,
+                        const struct tensor *z, const struct batchnorm_used *used)
+{
+    struct conv_epilogue f = {used->scale, used->shift, act};
+    float *gamma_grad = e->param_grads[param_index(l, "scales")];
+    float *beta_grad = e->param_grads[param_index(l, "biases")];
+    bool uses_batch = mode_rules[e->mode].uses_batch;
+    if (!uses_batch && !gamma_grad && !beta_grad) {
+        op_activate_backward(e->kernels, &f, z, &e->out_grad, &e->out_grad);
+        op_scale_shift(e->kernels, used->scale, NULL, &e->out_grad, &e->out_grad);
+        return;
+    }
+    size_t part = part_floats(z->c);
+    float *sums = e->scratch;
+    struct channel_reduction r = {.mean = used->mean,
+                                  .inv_std = used->inv_std,
+                                  .sum_du = sums,
+                                  .sum_du_xhat = sums + part,
+                                  .scratch = sums + 4 * part};
+    op_activate_reduce(e->kernels, &f, z, &e->out_grad, &e->out_grad, &r);
+    add_vector(gamma_grad, r.sum_du_xhat, z->c);
+    add_vector(beta_grad, r.sum_du, z->c);
+    if (uses_batch) {
+        backward_batch(e, z, used, &r, sums + 2 * part);
+    } else {
+        op_scale_shift(e->kernels, used->scale, NULL, &e->out_grad, &e->out_grad);
     }
 }
 
@@ -42,21 +181,61 @@ static enum result params(struct layer *l, struct error *err)
     return layer_add_param(l, "rolling_variance", c, err);
 }
 
+/* Saved: z, dense, then what the pass used. */
+static struct tensor saved_z(const struct exec *e)
+{
+    struct tensor z = e->out;
+    z.data = e->saved;
+    z.stride = (size_t)z.c;
+    return z;
+}
+
+static struct batchnorm_used saved_used(const struct exec *e)
+{
+    size_t z_floats = part_floats(1) + tensor_pixels(&e->out) * (size_t)e->out.c;
+    return batchnorm_used_at(e->saved + z_floats / PART_ALIGN * PART_ALIGN, e->out.c);
+}
+
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)limits;
+    size_t pixels = (size_t)limits->batch * (size_t)l->out.h * (size_t)l->out.w;
+    p->prepared_floats = 2 * part_floats(l->out.c);
     p->place = PLACE_IN_PLACE;
-    p->prepared_floats = 2 * (size_t)l->out.c;
+    if (mode_rules[limits->mode].keeps_backward) {
+        p->place = PLACE_OWN;
+        p->saved_floats =
+            pixels * (size_t)l->out.c + PART_ALIGN + batchnorm_used_floats(l->out.c);
+        p->scratch_bytes = batchnorm_scratch_bytes(pixels, l->out.c);
+    }
 }
 
 static void prepare(const struct layer *l, const struct exec *e)
 {
-    batchnorm_fold(l, e->prepared, e->prepared + l->out.c);
+    batchnorm_fold(l, e->prepared, e->prepared + part_floats(l->out.c));
 }
 
 static void forward(const struct layer *l, const struct exec *e)
 {
-    op_scale_shift(e->kernels, e->prepared, e->prepared + l->out.c, &e->inputs[0], &e->out);
+    if (!mode_rules[e->mode].keeps_backward) {
+        op_scale_shift(e->kernels, e->prepared, e->prepared + part_floats(l->out.c), &e->inputs[0],
+                       &e->out);
+        return;
+    }
+    struct tensor z = saved_z(e);
+    struct batchnorm_used used = saved_used(e);
+    op_copy(e->kernels, &e->inputs[0], &z);
+    batchnorm_settle(l, e, &z, &used);
+    op_scale_shift(e->kernels, used.scale, used.shift, &z, &e->out);
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    struct tensor z = saved_z(e);
+    struct batchnorm_used used = saved_used(e);
+    batchnorm_backward(l, e, ACT_LINEAR, &z, &used);
+    if (e->input_grads[0].data) {
+        op_accumulate(e->kernels, 1.0f, &e->out_grad, &e->input_grads[0], e->grad_adds[0]);
+    }
 }
 
 const struct layer_ops batchnorm_ops = {
@@ -67,4 +246,5 @@ const struct layer_ops batchnorm_ops = {
     .plan = plan,
     .prepare = prepare,
     .forward = forward,
+    .backward = backward,
 };

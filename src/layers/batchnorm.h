@@ -8,10 +8,34 @@
 #ifndef LAYERS_BATCHNORM_H
 #define LAYERS_BATCHNORM_H
 
+#include "kernels/conv.h"
 #include "layers/layer.h"
 
 /* From the layer's parameters biases, scales, rolling_mean, rolling_variance; [count of biases]
  * each. */
 void batchnorm_fold(const struct layer *l, float *scale, float *shift);
+
+/* What a forward pass that keeps for backward used, [c] each. */
+struct batchnorm_used {
+    float *mean, *inv_std, *scale, *shift;
+};
+
+/* Floats of the above, and their places in memory of that size (64-byte aligned parts). */
+size_t batchnorm_used_floats(int channels);
+struct batchnorm_used batchnorm_used_at(float *memory, int channels);
+
+/* Scratch bytes of the two functions below. */
+size_t batchnorm_scratch_bytes(size_t pixels, int channels);
+
+/* Fill `used` for this pass over z: the batch's statistics, moving the running ones, where the layer's mode
+ * says uses_batch; else the stored statistics, read only. The running variance takes the unbiased estimate,
+ * normalisation the biased one (darknet-spec 2.3, as cuDNN). */
+void batchnorm_settle(const struct layer *l, const struct exec *e, const struct tensor *z,
+                      const struct batchnorm_used *used);
+
+/* y = act(scale z + shift). dout becomes dz in place; gamma's and beta's gradients are added where
+ * wanted. With stored statistics dz = scale du; with the batch's the full backward pass. */
+void batchnorm_backward(const struct layer *l, const struct exec *e, enum activation act,
+                        const struct tensor *z, const struct batchnorm_used *used);
 
 #endif

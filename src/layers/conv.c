@@ -134,7 +134,17 @@ static void prepare(const struct layer *l, const struct exec *e)
 static void forward(const struct layer *l, const struct exec *e)
 {
     const struct conv_state *s = l->state;
-    conv_unit_forward(&s->unit, e, &e->inputs[0], &e->out, e->scratch);
+    if (mode_rules[e->mode].keeps_backward) {
+        conv_unit_forward_kept(&s->unit, l, e);
+    } else {
+        conv_unit_forward(&s->unit, e, &e->inputs[0], &e->out, e->scratch);
+    }
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct conv_state *s = l->state;
+    conv_unit_backward(&s->unit, l, e);
 }
 
 static double flops(const struct layer *l)
@@ -175,6 +185,7 @@ const struct layer_ops convolutional_ops = {
     .plan = plan,
     .prepare = prepare,
     .forward = forward,
+    .backward = backward,
     .choice_names = conv_unit_choices,
     .flops = flops,
     .describe = describe,

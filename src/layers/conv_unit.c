@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernels/backward.h"
 #include "layers/batchnorm.h"
 #include "net/cfg.h"
 
@@ -61,6 +62,37 @@ size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels
     return scale_offset(u, kern, choice) + 2 * part_floats((size_t)u->geometry.filters);
 }
 
+/* A convolution that ends in plain biases is its own z: nothing is saved. */
+static bool keeps_z(const struct conv_unit *u)
+{
+    return u->has_bn || u->act != ACT_LINEAR;
+}
+
+static size_t z_floats(const struct conv_unit *u, int batch)
+{
+    const struct conv_geometry *g = &u->geometry;
+    return part_floats((size_t)batch * (size_t)g->out_h * (size_t)g->out_w * (size_t)g->filters);
+}
+
+static void plan_kept(const struct conv_unit *u, const struct plan_limits *limits,
+                      struct layer_plan *p)
+{
+    const struct conv_geometry *g = &u->geometry;
+    size_t pixels = (size_t)limits->batch * (size_t)g->out_h * (size_t)g->out_w;
+    size_t scratch = batchnorm_scratch_bytes(pixels, g->filters);
+    size_t conv_scratch = conv_backward_scratch_bytes(limits->kernels, g, limits->batch);
+    scratch = conv_scratch > scratch ? conv_scratch : scratch;
+    p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
+    p->backward_needs_input = mode_rules[limits->mode].moves_weights;
+    p->saved_floats = keeps_z(u) ? z_floats(u, limits->batch) : 0;
+    if (u->has_bn) {
+        p->saved_floats += batchnorm_used_floats(g->filters);
+    }
+    if (limits->passes_gradient) {
+        p->prepared_backward_floats = conv_backward_packed_floats(limits->kernels, g);
+    }
+}
+
 void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
                     struct layer_plan *p)
 {
@@ -70,6 +102,9 @@ void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
     p->choice = (int)algorithm;
     p->prepared_floats = conv_unit_prepared_floats(u, limits->kernels, p->choice);
     p->scratch_bytes = conv_scratch_bytes(limits->kernels, g, algorithm);
+    if (mode_rules[limits->mode].keeps_backward) {
+        plan_kept(u, limits, p);
+    }
 }
 
 void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const struct exec *e,
@@ -83,6 +118,9 @@ void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const s
         batchnorm_fold(l, scale, shift);
     } else {
         memcpy(shift, layer_param(l, "biases")->data, filters * sizeof *shift);
+    }
+    if (e->prepared_backward) {
+        conv_pack_backward(e->kernels, &u->geometry, weights, e->prepared_backward);
     }
 }
 
@@ -100,5 +138,74 @@ void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const st
                  in, out, scratch);
     if (!is_fused) {
         op_activate(e->kernels, u->act, out, out);
+    }
+}
+
+static struct tensor kept_z(const struct conv_unit *u, const struct exec *e)
+{
+    struct tensor z = e->out;
+    if (keeps_z(u)) {
+        z.data = e->saved;
+        z.stride = (size_t)z.c;
+    }
+    return z;
+}
+
+static struct batchnorm_used kept_used(const struct conv_unit *u, const struct exec *e)
+{
+    return batchnorm_used_at(e->saved + z_floats(u, e->out.n), u->geometry.filters);
+}
+
+void conv_unit_forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+{
+    const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
+    struct tensor z = kept_z(u, e);
+    struct conv_epilogue plain = {
+        .shift = u->has_bn ? NULL : scale + part_floats((size_t)u->geometry.filters)};
+    conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &plain,
+                 &e->inputs[0], &z, e->scratch);
+    if (!keeps_z(u)) {
+        return;
+    }
+    struct conv_epilogue rest = {.act = u->act};
+    if (u->has_bn) {
+        struct batchnorm_used used = kept_used(u, e);
+        batchnorm_settle(l, e, &z, &used);
+        rest.scale = used.scale;
+        rest.shift = used.shift;
+    }
+    op_epilogue(e->kernels, &rest, &z, &e->out);
+}
+
+/* dL/dout in e->out_grad to dL/dz in the same place. */
+static void backward_to_z(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+{
+    struct tensor z = kept_z(u, e);
+    if (u->has_bn) {
+        struct batchnorm_used used = kept_used(u, e);
+        batchnorm_backward(l, e, u->act, &z, &used);
+        return;
+    }
+    if (keeps_z(u)) {
+        struct conv_epilogue f = {.act = u->act};
+        op_activate_backward(e->kernels, &f, &z, &e->out_grad, &e->out_grad);
+    }
+    float *bias_grad = e->param_grads[layer_param(l, "biases") - l->params];
+    if (bias_grad) {
+        op_channel_sum(e->kernels, &e->out_grad, bias_grad, e->scratch);
+    }
+}
+
+void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+{
+    float *weight_grad = e->param_grads[layer_param(l, "weights") - l->params];
+    backward_to_z(u, l, e);
+    if (weight_grad) {
+        conv_backward_weights(e->kernels, &u->geometry, &e->inputs[0], &e->out_grad, weight_grad,
+                              e->scratch);
+    }
+    if (e->input_grads[0].data) {
+        conv_backward_data(e->kernels, &u->geometry, e->prepared_backward, &e->out_grad,
+                           &e->input_grads[0], e->grad_adds[0], e->scratch);
     }
 }

@@ -27,7 +27,7 @@ NODISCARD enum result conv_unit_add_weights(const struct conv_unit *u, struct la
 NODISCARD enum result conv_unit_add_bn(const struct conv_unit *u, struct layer *l,
                                        struct error *err);
 
-/* Fills choice, prepared_floats, scratch_bytes; the output is OWN. */
+/* Fills choice, prepared and saved floats, scratch_bytes; the output is OWN. */
 void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
                     struct layer_plan *p);
 
@@ -38,7 +38,13 @@ size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels
 void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const struct exec *e,
                        const float *weights);
 
+/* The inference code: everything in the epilogue. */
 void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                        const struct tensor *out, void *scratch);
+
+/* Modes that keep for backward: the plain convolution z is saved, then normalised and activated; with
+ * stored statistics the output has the bits of conv_unit_forward. */
+void conv_unit_forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e);
+void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const struct exec *e);
 
 #endif

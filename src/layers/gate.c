@@ -4,6 +4,7 @@
  * the pixels. [sam] (spatial attention): the previous output times `from`, element by element. */
 #include <stdio.h>
 
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 
@@ -73,18 +74,53 @@ static enum result shape_sam(struct layer *l, struct error *err)
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)l;
-    (void)limits;
-    p->place = PLACE_IN_PLACE;
+    const struct gate_state *s = l->state;
+    p->backward_needs_input = mode_rules[limits->mode].keeps_backward;
+    p->place = p->backward_needs_input ? PLACE_OWN : PLACE_IN_PLACE;
+    if (p->backward_needs_input && s->act != ACT_LINEAR) {
+        p->saved_floats =
+            (size_t)limits->batch * (size_t)l->out.h * (size_t)l->out.w * (size_t)l->out.c;
+    }
+}
+
+/* The product: saved if backward needs it, else in the output's place. */
+static struct tensor product_of(const struct exec *e)
+{
+    struct tensor product = e->out;
+    if (e->saved) {
+        product.data = e->saved;
+        product.stride = (size_t)product.c;
+    }
+    return product;
 }
 
 static void forward(const struct layer *l, const struct exec *e)
 {
     const struct gate_state *s = l->state;
-    op_multiply(e->kernels, &e->inputs[0], &e->inputs[1], &e->out);
+    struct tensor product = product_of(e);
+    op_multiply(e->kernels, &e->inputs[0], &e->inputs[1], &product);
     if (s->act != ACT_LINEAR) {
-        op_activate(e->kernels, s->act, &e->out, &e->out);
+        op_activate(e->kernels, s->act, &product, &e->out);
     }
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct gate_state *s = l->state;
+    const struct tensor *grads = e->input_grads;
+    if (s->act != ACT_LINEAR) {
+        struct tensor product = product_of(e);
+        struct conv_epilogue f = {.act = s->act};
+        op_activate_backward(e->kernels, &f, &product, &e->out_grad, &e->out_grad);
+    }
+    struct multiply_backward m = {.a = &e->inputs[0],
+                                  .b = &e->inputs[1],
+                                  .dout = &e->out_grad,
+                                  .da = grads[0].data ? &grads[0] : NULL,
+                                  .db = grads[1].data ? &grads[1] : NULL,
+                                  .da_adds = e->grad_adds[0],
+                                  .db_adds = e->grad_adds[1]};
+    op_multiply_backward(e->kernels, &m);
 }
 
 static void describe_scale(const struct layer *l, char *text, size_t size)
@@ -104,6 +140,7 @@ const struct layer_ops scale_channels_ops = {
     .shape = shape_scale,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
     .describe = describe_scale,
 };
 
@@ -114,5 +151,6 @@ const struct layer_ops sam_ops = {
     .shape = shape_sam,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
     .describe = describe_sam,
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/parallel.h"
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 
@@ -89,7 +90,15 @@ static enum result shape(struct layer *l, struct error *err)
     return OK;
 }
 
-static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
+static void plan_max(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
+{
+    (void)l;
+    p->place = PLACE_OWN;
+    p->backward_needs_input = mode_rules[limits->mode].keeps_backward;
+    p->backward_needs_output = p->backward_needs_input;
+}
+
+static void plan_avg(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     (void)l;
     (void)limits;
@@ -119,6 +128,60 @@ static void forward_max(const struct layer *l, const struct exec *e)
         parallel_for(tensor_pixels(&e->out), depth_pixel, &own);
     } else {
         op_max_pool(e->kernels, &s->geometry, &e->inputs[0], &e->out);
+    }
+}
+
+/* The first maximum takes it all. */
+static void depth_pixel_backward(void *ctx, size_t pixel, int thread)
+{
+    (void)thread;
+    const struct exec *e = ctx;
+    const float *in = e->inputs[0].data + pixel * e->inputs[0].stride;
+    const float *out = e->out.data + pixel * e->out.stride;
+    const float *out_grad = e->out_grad.data + pixel * e->out_grad.stride;
+    float *in_grad = e->input_grads[0].data + pixel * e->input_grads[0].stride;
+    for (int k = 0; !e->grad_adds[0] && k < e->inputs[0].c; k++) {
+        in_grad[k] = 0.0f;
+    }
+    for (int g = 0; g < e->out.c; g++) {
+        int k = g;
+        while (k < e->inputs[0].c - e->out.c && in[k] != out[g]) {
+            k += e->out.c;
+        }
+        in_grad[k] += out_grad[g];
+    }
+}
+
+static struct pool_backward gradients(const struct exec *e)
+{
+    return (struct pool_backward){.in = &e->inputs[0],
+                                  .out = &e->out,
+                                  .dout = &e->out_grad,
+                                  .din = &e->input_grads[0],
+                                  .adds = e->grad_adds[0]};
+}
+
+static void backward_max(const struct layer *l, const struct exec *e)
+{
+    const struct pool_state *s = l->state;
+    struct pool_backward p = gradients(e);
+    if (!e->input_grads[0].data) {
+        return;
+    }
+    if (s->depth_channels) {
+        struct exec own = *e;
+        parallel_for(tensor_pixels(&e->out), depth_pixel_backward, &own);
+    } else {
+        op_max_pool_backward(e->kernels, &s->geometry, &p);
+    }
+}
+
+static void backward_avg(const struct layer *l, const struct exec *e)
+{
+    const struct pool_state *s = l->state;
+    struct pool_backward p = gradients(e);
+    if (e->input_grads[0].data) {
+        op_avg_pool_backward(e->kernels, &s->geometry, &p);
     }
 }
 
@@ -154,8 +217,9 @@ const struct layer_ops maxpool_ops = {
     .state_bytes = sizeof(struct pool_state),
     .parse = parse_max,
     .shape = shape,
-    .plan = plan,
+    .plan = plan_max,
     .forward = forward_max,
+    .backward = backward_max,
     .flops = flops,
     .describe = describe,
 };
@@ -166,8 +230,9 @@ const struct layer_ops local_avgpool_ops = {
     .state_bytes = sizeof(struct pool_state),
     .parse = parse_avg,
     .shape = shape,
-    .plan = plan,
+    .plan = plan_avg,
     .forward = forward_avg,
+    .backward = backward_avg,
     .flops = flops,
     .describe = describe,
 };

@@ -73,31 +73,33 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
     p->place = PLACE_OWN;
 }
 
+/* Both layouts hold the same elements: a move copies them one way or the other. */
 struct move {
-    const struct exec *e;
+    struct tensor wide, deep; /* reorg3d: the larger and the smaller picture; reorg: input and output */
     int stride;
-    bool is_reverse;
+    bool to_deep, adds;
 };
+
+static void move_one(const struct move *m, float *wide, float *deep)
+{
+    float *to = m->to_deep ? deep : wide;
+    float value = m->to_deep ? *wide : *deep;
+    *to = m->adds ? *to + value : value;
+}
 
 /* One row of the smaller picture and the `stride` rows of the larger one that it corresponds to. */
 static void move_row(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct move *m = ctx;
-    const struct tensor *wide = m->is_reverse ? &m->e->out : &m->e->inputs[0];
-    const struct tensor *deep = m->is_reverse ? &m->e->inputs[0] : &m->e->out;
-    int n = (int)(item / (size_t)deep->h), y = (int)(item % (size_t)deep->h);
-    for (int x = 0; x < deep->w; x++) {
-        float *channels = tensor_at(deep, n, y, x);
+    int n = (int)(item / (size_t)m->deep.h), y = (int)(item % (size_t)m->deep.h);
+    for (int x = 0; x < m->deep.w; x++) {
+        float *channels = tensor_at(&m->deep, n, y, x);
         for (int o = 0; o < m->stride * m->stride; o++) {
             float *pixel =
-                tensor_at(wide, n, y * m->stride + o / m->stride, x * m->stride + o % m->stride);
-            for (int c = 0; c < wide->c; c++) {
-                if (m->is_reverse) {
-                    pixel[c] = channels[o * wide->c + c];
-                } else {
-                    channels[o * wide->c + c] = pixel[c];
-                }
+                tensor_at(&m->wide, n, y * m->stride + o / m->stride, x * m->stride + o % m->stride);
+            for (int c = 0; c < m->wide.c; c++) {
+                move_one(m, pixel + c, channels + o * m->wide.c + c);
             }
         }
     }
@@ -106,9 +108,24 @@ static void move_row(void *ctx, size_t item, int thread)
 static void forward(const struct layer *l, const struct exec *e)
 {
     const struct reorg_state *s = l->state;
-    struct move move = {.e = e, .stride = s->stride, .is_reverse = s->is_reverse};
-    int rows = s->is_reverse ? e->inputs[0].h : e->out.h;
-    parallel_for((size_t)e->out.n * (size_t)rows, move_row, &move);
+    struct move move = {.wide = s->is_reverse ? e->out : e->inputs[0],
+                        .deep = s->is_reverse ? e->inputs[0] : e->out,
+                        .stride = s->stride,
+                        .to_deep = !s->is_reverse};
+    parallel_for((size_t)e->out.n * (size_t)move.deep.h, move_row, &move);
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct reorg_state *s = l->state;
+    struct move move = {.wide = s->is_reverse ? e->out_grad : e->input_grads[0],
+                        .deep = s->is_reverse ? e->input_grads[0] : e->out_grad,
+                        .stride = s->stride,
+                        .to_deep = s->is_reverse,
+                        .adds = e->grad_adds[0]};
+    if (e->input_grads[0].data) {
+        parallel_for((size_t)e->out.n * (size_t)move.deep.h, move_row, &move);
+    }
 }
 
 /* Element `flat` of image n taken as planar. */
@@ -124,16 +141,15 @@ static void move_plane(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct move *m = ctx;
-    const struct tensor *in = &m->e->inputs[0];
-    size_t w = (size_t)in->w, h = (size_t)in->h, s = (size_t)m->stride;
-    size_t planes = (size_t)in->c, inner = planes / (s * s);
+    size_t w = (size_t)m->wide.w, h = (size_t)m->wide.h, s = (size_t)m->stride;
+    size_t planes = (size_t)m->wide.c, inner = planes / (s * s);
     int n = (int)(item / planes);
     size_t k = item % planes, o = k / inner;
     for (size_t j = 0; j < h; j++) {
         size_t from = o % s + w * s * (j * s + o / s + h * s * (k % inner));
         size_t to = w * (j + h * k);
         for (size_t i = 0; i < w; i++) {
-            *planar_at(&m->e->out, n, to + i) = *planar_at(in, n, from + i * s);
+            move_one(m, planar_at(&m->wide, n, from + i * s), planar_at(&m->deep, n, to + i));
         }
     }
 }
@@ -141,8 +157,21 @@ static void move_plane(void *ctx, size_t item, int thread)
 static void forward_old(const struct layer *l, const struct exec *e)
 {
     const struct reorg_state *s = l->state;
-    struct move move = {.e = e, .stride = s->stride};
+    struct move move = {
+        .wide = e->inputs[0], .deep = e->out, .stride = s->stride, .to_deep = true};
     parallel_for((size_t)e->out.n * (size_t)e->inputs[0].c, move_plane, &move);
+}
+
+static void backward_old(const struct layer *l, const struct exec *e)
+{
+    const struct reorg_state *s = l->state;
+    struct move move = {.wide = e->input_grads[0],
+                        .deep = e->out_grad,
+                        .stride = s->stride,
+                        .adds = e->grad_adds[0]};
+    if (e->input_grads[0].data) {
+        parallel_for((size_t)e->out.n * (size_t)e->inputs[0].c, move_plane, &move);
+    }
 }
 
 static void describe(const struct layer *l, char *text, size_t size)
@@ -158,6 +187,7 @@ const struct layer_ops reorg3d_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
     .describe = describe,
 };
 
@@ -168,5 +198,6 @@ const struct layer_ops reorg_ops = {
     .shape = shape_old,
     .plan = plan,
     .forward = forward_old,
+    .backward = backward_old,
     .describe = describe,
 };

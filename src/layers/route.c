@@ -1,8 +1,10 @@
 /* [route]: earlier outputs side by side along channels, or one group of channels of each. */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 
@@ -82,6 +84,37 @@ static void forward(const struct layer *l, const struct exec *e)
     }
 }
 
+static void zero(const struct tensor *t)
+{
+    size_t pixels = tensor_pixels(t);
+    for (size_t i = 0; i < pixels; i++) {
+        memset(t->data + i * t->stride, 0, (size_t)t->c * sizeof(float));
+    }
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct route_state *s = l->state;
+    int at = 0;
+    for (int i = 0; i < l->input_count; i++) {
+        int c = e->inputs[i].c / s->groups;
+        struct tensor from = tensor_channels(&e->out_grad, at, c);
+        at += c;
+        if (!e->input_grads[i].data) {
+            continue;
+        }
+        struct tensor to = tensor_channels(&e->input_grads[i], s->group_id * c, c);
+        bool adds = e->grad_adds[i];
+        if (s->groups > 1 && !adds) { /* the other groups' channels get nothing from here */
+            zero(&e->input_grads[i]);
+            adds = true;
+        }
+        if (from.data != to.data) {
+            op_accumulate(e->kernels, 1.0f, &from, &to, adds);
+        }
+    }
+}
+
 static void describe(const struct layer *l, char *text, size_t size)
 {
     const struct route_state *s = l->state;
@@ -103,5 +136,6 @@ const struct layer_ops route_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
     .describe = describe,
 };

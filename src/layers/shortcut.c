@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 
 static const double WEIGHT_EPS = 1e-4;
 
+enum { SHORTCUT_MAX_SOURCES = 64 };
 enum weighting { WEIGHT_NONE, WEIGHT_PER_FEATURE, WEIGHT_PER_CHANNEL };
 enum normalization { NORMALIZE_NONE, NORMALIZE_RELU, NORMALIZE_SOFTMAX };
 
@@ -110,6 +112,10 @@ static enum result params(struct layer *l, struct error *err)
     if (s->weighting == WEIGHT_PER_CHANNEL && !size_mul(count, (size_t)l->out.c, &count)) {
         return layer_error(l, ERR_CFG, err, "the number of its weights overflows");
     }
+    if (l->input_count > SHORTCUT_MAX_SOURCES) {
+        return layer_error(l, ERR_UNSUPPORTED, err, "%d weighted sources are more than %d",
+                           l->input_count, SHORTCUT_MAX_SOURCES);
+    }
     TRY(layer_add_param(l, "weights", count, err));
     l->params[0].initial = 1.0f;
     return OK;
@@ -117,14 +123,24 @@ static enum result params(struct layer *l, struct error *err)
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)limits;
     const struct shortcut_state *s = l->state;
+    size_t floats = (size_t)l->out.h * (size_t)l->out.w * (size_t)l->out.c;
+    bool keeps = mode_rules[limits->mode].keeps_backward;
     p->place = PLACE_OWN;
     if (s->weighting != WEIGHT_NONE) {
         p->prepared_floats = (size_t)l->input_count * (size_t)l->out.c;
-        p->scratch_bytes = (size_t)l->out.h * (size_t)l->out.w * (size_t)l->out.c * sizeof(float);
+        p->scratch_bytes = floats * sizeof(float);
     } else if (l->input_count == 2) {
         p->place = PLACE_IN_PLACE;
+    }
+    if (keeps && s->act != ACT_LINEAR) {
+        p->saved_floats = (size_t)limits->batch * floats; /* the sum before the activation */
+    }
+    if (keeps && s->weighting != WEIGHT_NONE) {
+        size_t gradients = (size_t)(limits->batch + l->input_count) * (size_t)l->out.c;
+        floats = floats > gradients ? floats : gradients;
+        p->scratch_bytes = floats * sizeof(float);
+        p->backward_needs_input = true;
     }
 }
 
@@ -179,12 +195,22 @@ static struct tensor one_image(const struct tensor *t, int n)
     return image;
 }
 
-static void forward_weighted(const struct layer *l, const struct exec *e)
+/* The sum before the activation: saved if backward needs it, else in the output's place. */
+static struct tensor sum_of(const struct exec *e)
 {
-    const struct shortcut_state *s = l->state;
+    struct tensor sum = e->out;
+    if (e->saved) {
+        sum.data = e->saved;
+        sum.stride = (size_t)sum.c;
+    }
+    return sum;
+}
+
+static void add_weighted(const struct layer *l, const struct exec *e, const struct tensor *sum)
+{
     size_t channels = (size_t)l->out.c;
     for (int n = 0; n < e->out.n; n++) {
-        struct tensor out = one_image(&e->out, n);
+        struct tensor out = one_image(sum, n);
         struct tensor in = one_image(&e->inputs[0], n);
         op_scale_shift(e->kernels, e->prepared, NULL, &in, &out);
         for (int i = 1; i < l->input_count; i++) {
@@ -195,25 +221,138 @@ static void forward_weighted(const struct layer *l, const struct exec *e)
             op_add(e->kernels, ACT_LINEAR, &out, &scaled, &out);
         }
     }
-    op_activate(e->kernels, s->act, &e->out, &e->out);
 }
 
 static void forward(const struct layer *l, const struct exec *e)
 {
     const struct shortcut_state *s = l->state;
+    struct tensor sum = sum_of(e);
+    bool is_fused = s->act < ACT_FUSED_COUNT && s->weighting == WEIGHT_NONE && !e->saved;
     if (s->weighting != WEIGHT_NONE) {
-        forward_weighted(l, e);
-        return;
+        add_weighted(l, e, &sum);
     }
-    bool is_fused = s->act < ACT_FUSED_COUNT;
-    const struct tensor *sum = &e->inputs[0];
-    for (int i = 1; i < l->input_count; i++) {
+    const struct tensor *so_far = &e->inputs[0];
+    for (int i = 1; i < l->input_count && s->weighting == WEIGHT_NONE; i++) {
         bool is_last = i == l->input_count - 1;
-        op_add(e->kernels, is_last && is_fused ? s->act : ACT_LINEAR, sum, &e->inputs[i], &e->out);
-        sum = &e->out;
+        op_add(e->kernels, is_last && is_fused ? s->act : ACT_LINEAR, so_far, &e->inputs[i], &sum);
+        so_far = &sum;
     }
-    if (!is_fused) {
-        op_activate(e->kernels, s->act, &e->out, &e->out);
+    if (!is_fused && (s->act != ACT_LINEAR || e->saved)) {
+        op_activate(e->kernels, s->act, &sum, &e->out);
+    }
+}
+
+/* Hand `from` down to input i, on the channels that were added. */
+static void pass_down(const struct exec *e, int i, const float *factors)
+{
+    struct tensor into = e->input_grads[i];
+    struct tensor from = e->out_grad;
+    if (!into.data || (into.data == from.data && !factors)) {
+        return; /* not wanted, or the same memory: there already */
+    }
+    int common = into.c < from.c ? into.c : from.c;
+    if (into.c > common && !e->grad_adds[i]) { /* channels beyond the sum get nothing from here */
+        struct tensor rest = tensor_channels(&into, common, into.c - common);
+        for (size_t p = 0; p < tensor_pixels(&rest); p++) {
+            memset(rest.data + p * rest.stride, 0, (size_t)rest.c * sizeof(float));
+        }
+    }
+    into.c = common;
+    from.c = common;
+    for (int n = 0; factors && n < from.n; n++) {
+        struct tensor grad = one_image(&from, n), image = one_image(&into, n);
+        struct tensor scaled = {e->scratch, 1, from.h, from.w, common, (size_t)common};
+        op_scale_shift(e->kernels, factors, NULL, &grad, &scaled);
+        op_accumulate(e->kernels, 1.0f, &scaled, &image, e->grad_adds[i]);
+    }
+    if (!factors) {
+        op_accumulate(e->kernels, 1.0f, &from, &into, e->grad_adds[i]);
+    }
+}
+
+/* sums[c] = sum over images and pixels of out_grad * input i: dL/d(factor of source i, channel c). */
+static void factor_gradient(const struct exec *e, int i, float *sums, float *per_image)
+{
+    struct tensor a = e->inputs[i], grad = e->out_grad;
+    a.c = a.c < grad.c ? a.c : grad.c;
+    grad.c = a.c;
+    struct tensor products = {per_image, a.n, 1, 1, a.c, (size_t)a.c};
+    struct multiply_backward m = {.a = &a, .b = &products, .dout = &grad, .db = &products};
+    op_multiply_backward(e->kernels, &m);
+    memset(sums, 0, (size_t)e->out.c * sizeof(float));
+    for (int n = 0; n < a.n; n++) {
+        for (int c = 0; c < a.c; c++) {
+            sums[c] += per_image[(size_t)n * (size_t)a.c + (size_t)c];
+        }
+    }
+}
+
+/* Through the normalisation of one channel: grads[i] = dL/dfactor_i becomes dL/dweight_i. With T = eps +
+ * sum r: relu d factor_i / d w_k = [w_k > 0] (d_ik - factor_i) / T; softmax factor_i (d_ik - factor_k), and
+ * eps / T of everything for the maximum, by which the exponents are shifted. */
+static void through_normalization(const struct layer *l, const struct exec *e, int c, size_t stride,
+                                  double *weight_grads)
+{
+    const struct shortcut_state *s = l->state;
+    const float *weights = l->params[0].data;
+    const float *grads = e->scratch;
+    size_t channels = (size_t)l->out.c;
+    int per_channel = stride > 1 ? (int)stride : 1, top = 0;
+    double total = WEIGHT_EPS, dot = 0.0;
+    for (int i = 0; i < l->input_count; i++) {
+        total += raw_weight(s, weights, l->input_count, i, per_channel, c);
+        dot += (double)grads[(size_t)i * channels + (size_t)c] *
+               (double)e->prepared[(size_t)i * channels + (size_t)c];
+        size_t at = stride > 1 ? (size_t)c : 0;
+        top = weights[(size_t)i * stride + at] > weights[(size_t)top * stride + at] ? i : top;
+    }
+    for (int i = 0; i < l->input_count; i++) {
+        double g = (double)grads[(size_t)i * channels + (size_t)c];
+        double raw = raw_weight(s, weights, l->input_count, i, per_channel, c);
+        double factor = (double)e->prepared[(size_t)i * channels + (size_t)c];
+        double value = g;
+        if (s->normalization == NORMALIZE_RELU) {
+            value = raw > 0.0 ? (g - dot) / total : 0.0;
+        } else if (s->normalization == NORMALIZE_SOFTMAX) {
+            value = factor * (g - dot) - (i == top ? dot * WEIGHT_EPS / total : 0.0);
+        }
+        weight_grads[i] = value;
+    }
+}
+
+static void weight_gradients(const struct layer *l, const struct exec *e)
+{
+    const struct shortcut_state *s = l->state;
+    size_t channels = (size_t)l->out.c;
+    size_t stride = s->weighting == WEIGHT_PER_CHANNEL ? channels : 1;
+    float *sums = e->scratch;
+    for (int i = 0; i < l->input_count; i++) {
+        factor_gradient(e, i, sums + (size_t)i * channels,
+                        sums + (size_t)l->input_count * channels);
+    }
+    for (int c = 0; c < l->out.c; c++) {
+        double grads[SHORTCUT_MAX_SOURCES];
+        through_normalization(l, e, c, stride, grads);
+        for (int i = 0; i < l->input_count; i++) {
+            e->param_grads[0][(size_t)i * stride + (stride > 1 ? (size_t)c : 0)] += (float)grads[i];
+        }
+    }
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct shortcut_state *s = l->state;
+    bool is_weighted = s->weighting != WEIGHT_NONE;
+    if (s->act != ACT_LINEAR) {
+        struct tensor sum = sum_of(e);
+        struct conv_epilogue f = {.act = s->act};
+        op_activate_backward(e->kernels, &f, &sum, &e->out_grad, &e->out_grad);
+    }
+    if (is_weighted && e->param_grads[0]) {
+        weight_gradients(l, e);
+    }
+    for (int i = 0; i < l->input_count; i++) {
+        pass_down(e, i, is_weighted ? e->prepared + (size_t)i * (size_t)l->out.c : NULL);
     }
 }
 
@@ -243,6 +382,7 @@ const struct layer_ops shortcut_ops = {
     .plan = plan,
     .prepare = prepare,
     .forward = forward,
+    .backward = backward,
     .flops = flops,
     .describe = describe,
 };

@@ -2,6 +2,7 @@
  * all pixels of an image together, or with spatial=1 for every pixel on its own. */
 #include <math.h>
 
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 
@@ -42,8 +43,8 @@ static enum result shape(struct layer *l, struct error *err)
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     (void)l;
-    (void)limits;
     p->place = PLACE_IN_PLACE;
+    p->backward_needs_output = mode_rules[limits->mode].keeps_backward;
 }
 
 /* in and out: one image, the channels of one group. */
@@ -97,6 +98,53 @@ static void forward(const struct layer *l, const struct exec *e)
     }
 }
 
+/* out, out_grad and in_grad: one image, the channels of one group. */
+static void whole_softmax_backward(float temperature, const struct tensor *out,
+                                   const struct tensor *out_grad, const struct tensor *in_grad,
+                                   bool adds)
+{
+    size_t pixels = tensor_pixels(out);
+    double dot = 0.0;
+    for (size_t p = 0; p < pixels; p++) {
+        for (size_t c = 0; c < (size_t)out->c; c++) {
+            dot += (double)out->data[p * out->stride + c] *
+                   (double)out_grad->data[p * out_grad->stride + c];
+        }
+    }
+    for (size_t p = 0; p < pixels; p++) {
+        for (size_t c = 0; c < (size_t)out->c; c++) {
+            double y = (double)out->data[p * out->stride + c];
+            double g = (double)out_grad->data[p * out_grad->stride + c];
+            float *into = &in_grad->data[p * in_grad->stride + c];
+            float value = (float)(y * (g - dot) / (double)temperature);
+            *into = adds ? *into + value : value;
+        }
+    }
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct softmax_state *s = l->state;
+    const struct tensor *in_grad = &e->input_grads[0];
+    int channels = l->out.c / s->groups;
+    if (!in_grad->data) {
+        return;
+    }
+    bool adds = e->grad_adds[0] && in_grad->data != e->out_grad.data;
+    if (s->is_per_pixel || (l->out.h == 1 && l->out.w == 1)) {
+        op_softmax_backward(channels, s->temperature, &e->out, &e->out_grad, in_grad, adds);
+        return;
+    }
+    for (int n = 0; n < e->out.n; n++) {
+        for (int group = 0; group < s->groups; group++) {
+            struct tensor out = group_of(&e->out, n, group, channels);
+            struct tensor out_grad = group_of(&e->out_grad, n, group, channels);
+            struct tensor into = group_of(in_grad, n, group, channels);
+            whole_softmax_backward(s->temperature, &out, &out_grad, &into, adds);
+        }
+    }
+}
+
 static const char *const aliases[] = {"soft", NULL};
 
 const struct layer_ops softmax_ops = {
@@ -107,4 +155,5 @@ const struct layer_ops softmax_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
 };

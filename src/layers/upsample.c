@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "kernels/backward.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 
@@ -51,6 +52,15 @@ static void forward(const struct layer *l, const struct exec *e)
     op_upsample(e->kernels, s->stride, s->factor, &e->inputs[0], &e->out);
 }
 
+static void backward(const struct layer *l, const struct exec *e)
+{
+    const struct upsample_state *s = l->state;
+    if (e->input_grads[0].data) {
+        op_upsample_backward(e->kernels, s->stride, s->factor, &e->out_grad, &e->input_grads[0],
+                             e->grad_adds[0]);
+    }
+}
+
 static void describe(const struct layer *l, char *text, size_t size)
 {
     const struct upsample_state *s = l->state;
@@ -64,5 +74,6 @@ const struct layer_ops upsample_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
+    .backward = backward,
     .describe = describe,
 };

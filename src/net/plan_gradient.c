@@ -90,7 +90,16 @@ static int count_written(const struct slot *root, int channel, int count)
     return written;
 }
 
-/* `adds` and `grads` belong to layer i's inputs. */
+/* Whether slot a is b or lies in b's place: then their gradients share memory. */
+static bool lies_inside(const struct plan *p, int a, int b)
+{
+    while (a != b && a != NO_PARENT) {
+        a = p->slots[a].parent;
+    }
+    return a == b;
+}
+
+/* `adds` belong to layer i's inputs. */
 static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *err)
 {
     const struct layer *l = &p->net->layers[i];
@@ -114,8 +123,10 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
         }
         extend_life(&p->slots[input_root].grad, time);
         int count = p->slots[input].shape.c;
-        if (input_root == root) {
+        if (lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input)) {
+            adds[k] = true; /* the same input listed twice: one of them lies elsewhere in the root */
             if (l->ops->loss) { /* a head over its input: the loss writes there */
+                adds[k] = false;
                 memset(p->slots[root].is_written + input_channel, true, (size_t)count);
             }
             continue;
