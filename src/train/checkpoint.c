@@ -44,6 +44,8 @@ static const struct {
     FIELD(FIELD_F64, stage_best_map),
     FIELD(FIELD_U64, validations_without_gain),
     FIELD(FIELD_F64, average_loss),
+    FIELD(FIELD_F64, rate_factor),
+    FIELD(FIELD_U32, rollbacks),
     FIELD(FIELD_F64, seconds),
 };
 #undef FIELD

@@ -1,0 +1,594 @@
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "train/runlog.h"
+
+enum { MAX_ROLLBACKS = 3, RESIZE_EVERY = 10, MAX_HEADS = 16 };
+
+/* A loss this many times the running average is divergence, not noise. */
+static const double DIVERGENCE = 1e4;
+
+const char *const train_columns[] = {
+    "iteration", "epoch", "stage", "rate", "loss", "box", "objectness", "classes",
+    "iou", "gradient_norm", "val_loss", "map50", "images_per_s", "seconds"};
+
+/* Sums since the last row of results.csv. */
+struct tally {
+    struct loss_parts parts;
+    uint64_t images, updates;
+    double gradient_norm;
+    double started;
+};
+
+struct trainer {
+    const struct train_options *o;
+    struct train_progress progress;
+    const struct train_stage *stage;
+    enum layer_mode *modes;
+    struct plan *plan;
+    struct optimizer *optimizer;
+    struct loader *loader;
+    struct runlog *log;
+    int base_w, base_h;      /* the cfg's size */
+    struct tally tally;
+    struct validation found; /* the latest, until it is in a row */
+    double session_start, seconds_before;
+    char trouble[512];       /* what made an update bad */
+};
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static uint64_t images_per_update(const struct train_options *o)
+{
+    return (uint64_t)o->mini_batch * (uint64_t)o->subdivisions;
+}
+
+/* ---- multi-scale ---- */
+
+static int scaled_size(int base, float r, float factor, int step)
+{
+    int size = ((int)(r * (float)base / (float)step) + 1) * step;
+    int most = ((int)(factor * (float)base / (float)step) + 1) * step;
+    if (r < 1.0f && size > base) {
+        size = base;
+    }
+    size = size > most ? most : size;
+    return size < step ? step : size;
+}
+
+/* A new draw every RESIZE_EVERY updates: a pure function of the seed and the update. */
+static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
+{
+    const struct trainer *t = ctx;
+    const struct train_options *o = t->o;
+    *w = t->base_w;
+    *h = t->base_h;
+    if (!(o->random > 0.0f)) {
+        return;
+    }
+    float factor = o->random == 1.0f ? 1.4f : o->random;
+    uint64_t update = mini_batch / (uint64_t)o->subdivisions;
+    struct rng rng = rng_make(o->seed, 0x73697a65 /* "size" */, update / RESIZE_EVERY);
+    float r = factor > 1.0f ? rng_uniform(&rng, 1.0f, factor) : rng_uniform(&rng, factor, 1.0f);
+    r = rng_next(&rng) >> 63 ? r : 1.0f / r;
+    *w = scaled_size(t->base_w, r, factor, o->resize_step);
+    *h = scaled_size(t->base_h, r, factor, o->resize_step);
+}
+
+/* ---- stages ---- */
+
+static enum result build_plan(struct trainer *t, struct error *err)
+{
+    struct plan_options options = {.batch = t->o->mini_batch,
+                                   .no_winograd = t->o->no_winograd,
+                                   .modes = t->modes,
+                                   .bn_momentum = t->o->bn_momentum};
+    plan_free(t->plan);
+    t->plan = NULL;
+    return plan_build(t->o->net, t->o->kern, &options, &t->plan, err);
+}
+
+static enum result open_loader(struct trainer *t, struct error *err)
+{
+    struct loader_options options = {.set = t->o->set,
+                                     .augment = t->o->augment,
+                                     .batch = t->o->mini_batch,
+                                     .channels = t->o->net->size.c,
+                                     .seed = t->o->seed,
+                                     .first_sample = t->progress.samples,
+                                     .threads = t->o->loader_threads,
+                                     .cache_bytes = t->o->cache_bytes,
+                                     .size_of = size_of,
+                                     .size_ctx = t};
+    options.augment.is_off = !t->stage->augments;
+    loader_close(t->loader);
+    t->loader = NULL;
+    return loader_open(&options, &t->loader, err);
+}
+
+/* Modes, plan, optimiser and loader of the stage that progress names. */
+static enum result enter_stage(struct trainer *t, struct error *err)
+{
+    struct optimizer *previous = t->optimizer, *fresh = NULL;
+    t->stage = &t->o->stages[t->progress.stage];
+    modes_resolve(t->o->net, t->stage->frozen, t->stage->bn, t->modes);
+    TRY(build_plan(t, err));
+    TRY(optimizer_new(&t->o->optimizer, t->o->net, t->plan, previous, &fresh, err));
+    optimizer_free(previous);
+    t->optimizer = fresh;
+    return open_loader(t, err);
+}
+
+static void announce_stage(const struct trainer *t)
+{
+    struct plan_memory memory = plan_memory(t->plan);
+    double total = (double)(memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes +
+                            memory.gradient_bytes + optimizer_bytes(t->optimizer));
+    runlog_say(t->log, "stage %u of %zu: %s; %llu updates of %llu images; %zu values move; %.0f MB",
+               t->progress.stage + 1, t->o->stage_count, t->stage->title,
+               (unsigned long long)t->stage->iterations,
+               (unsigned long long)images_per_update(t->o), optimizer_values(t->optimizer),
+               total / 1e6);
+}
+
+/* ---- one update ---- */
+
+static bool tensor_is_finite(const struct tensor *tensor)
+{
+    size_t pixels = tensor_pixels(tensor);
+    for (size_t p = 0; p < pixels; p++) {
+        for (int c = 0; c < tensor->c; c++) {
+            if (!isfinite(tensor->data[p * tensor->stride + (size_t)c])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Name the first layer whose output is not finite, by running the batch again. */
+static void find_trouble(struct trainer *t, const struct batch *batch)
+{
+    int layer = 0;
+    plan_begin(t->plan, batch->images);
+    for (; layer < t->o->net->layer_count; layer++) {
+        plan_forward_layer(t->plan, layer);
+        if (!tensor_is_finite(plan_output(t->plan, layer))) {
+            break;
+        }
+    }
+    size_t used = 0;
+    if (layer < t->o->net->layer_count) {
+        used = (size_t)snprintf(t->trouble, sizeof t->trouble, "layer %d [%s] is not finite", layer,
+                                t->o->net->layers[layer].ops->name);
+    } else {
+        used = (size_t)snprintf(t->trouble, sizeof t->trouble, "the loss left all bounds");
+    }
+    for (int i = 0; i < batch->images && i < 2 && used < sizeof t->trouble; i++) {
+        const char *path = t->o->set->samples[batch->sample_index[i]].image_path;
+        used += (size_t)snprintf(t->trouble + used, sizeof t->trouble - used, "%s%s",
+                                 i ? ", " : "; images ", path);
+    }
+    if (batch->images > 2 && used < sizeof t->trouble) {
+        snprintf(t->trouble + used, sizeof t->trouble - used, " and %d more", batch->images - 2);
+    }
+}
+
+static enum result match_size(struct trainer *t, const struct batch *batch, struct error *err)
+{
+    struct network *net = t->o->net;
+    if (net->size.w == batch->input.w && net->size.h == batch->input.h) {
+        return OK;
+    }
+    TRY(network_resize(net, batch->input.w, batch->input.h, err));
+    return build_plan(t, err);
+}
+
+static void copy_input(const struct tensor *from, const struct tensor *to)
+{
+    for (size_t p = 0; p < tensor_pixels(from); p++) {
+        memcpy(to->data + p * to->stride, from->data + p * from->stride,
+               (size_t)from->c * sizeof(float));
+    }
+}
+
+static void add_parts(struct loss_parts *into, const struct loss_parts *from)
+{
+    into->box += from->box;
+    into->objectness += from->objectness;
+    into->classes += from->classes;
+    into->iou_sum += from->iou_sum;
+    into->assignments += from->assignments;
+    into->truths += from->truths;
+}
+
+static double parts_total(const struct loss_parts *parts)
+{
+    return parts->box + parts->objectness + parts->classes;
+}
+
+/* Forward, loss, backward of one mini-batch. *is_bad: its loss is unusable. */
+static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, bool *is_bad,
+                                  struct error *err)
+{
+    struct batch batch;
+    struct loss_parts heads[MAX_HEADS] = {{0}}, parts = {0};
+    TRY(loader_next(t->loader, &batch, err));
+    TRY(match_size(t, &batch, err));
+    t->progress.samples += (uint64_t)batch.images;
+    t->progress.images_seen += (uint64_t)batch.images;
+    copy_input(&batch.input, plan_input(t->plan));
+    struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
+    plan_set_seed(t->plan, rng_next(&rng));
+    plan_forward(t->plan, batch.images);
+    plan_loss(t->plan, batch.truths, heads);
+    for (int i = 0; i < MAX_HEADS; i++) {
+        add_parts(&parts, &heads[i]);
+    }
+    double loss = parts_total(&parts) / batch.images;
+    double usual = t->progress.average_loss > 1.0 ? t->progress.average_loss : 1.0;
+    if (!(loss <= DIVERGENCE * usual)) {
+        *is_bad = true;
+        find_trouble(t, &batch);
+        return OK;
+    }
+    plan_backward(t->plan);
+    add_parts(sum, &parts);
+    return OK;
+}
+
+static void note_update(struct trainer *t, const struct loss_parts *sum, double norm)
+{
+    double loss = parts_total(sum) / (double)images_per_update(t->o);
+    struct train_progress *p = &t->progress;
+    p->average_loss = isnan(p->average_loss) ? loss : 0.9 * p->average_loss + 0.1 * loss;
+    p->iteration++;
+    p->stage_iteration++;
+    add_parts(&t->tally.parts, sum);
+    t->tally.images += images_per_update(t->o);
+    t->tally.updates++;
+    t->tally.gradient_norm += norm;
+}
+
+static float current_rate(const struct trainer *t)
+{
+    return (float)((double)schedule_rate(&t->stage->schedule, (long)t->progress.stage_iteration + 1) *
+                   t->progress.rate_factor);
+}
+
+static enum result run_update(struct trainer *t, bool *is_bad, struct error *err)
+{
+    struct loss_parts sum = {0};
+    plan_zero_gradients(t->plan);
+    for (int i = 0; i < t->o->subdivisions; i++) {
+        TRY(run_mini_batch(t, &sum, is_bad, err));
+        if (*is_bad) {
+            return OK;
+        }
+    }
+    double norm = optimizer_step(t->optimizer, t->plan, current_rate(t), images_per_update(t->o));
+    if (!isfinite(norm)) {
+        *is_bad = true;
+        snprintf(t->trouble, sizeof t->trouble, "a gradient is not finite");
+        return OK;
+    }
+    plan_repack(t->plan);
+    note_update(t, &sum, norm);
+    return OK;
+}
+
+/* ---- saving, validating, logging ---- */
+
+static double seconds_so_far(const struct trainer *t)
+{
+    return t->seconds_before + now_seconds() - t->session_start;
+}
+
+static enum result save(struct trainer *t, bool is_best, struct error *err)
+{
+    t->progress.seconds = seconds_so_far(t);
+    struct checkpoint_content content = {.progress = &t->progress,
+                                         .fingerprint = &t->o->fingerprint,
+                                         .net = t->o->net,
+                                         .optimizer = t->optimizer};
+    return checkpoint_save(t->o->folder, &content, is_best, err);
+}
+
+/* At the cfg's size, with the averages in place of the live values if there are any. */
+static enum result validate(struct trainer *t, bool *is_best, struct error *err)
+{
+    struct network *net = t->o->net;
+    int w = net->size.w, h = net->size.h;
+    bool is_resized = w != t->base_w || h != t->base_h;
+    if (is_resized) {
+        plan_free(t->plan);
+        t->plan = NULL;
+        TRY(network_resize(net, t->base_w, t->base_h, err));
+    }
+    optimizer_swap_ema(t->optimizer);
+    enum result result = t->o->validate(t->o->ctx, net, &t->found, err);
+    optimizer_swap_ema(t->optimizer);
+    TRY(result);
+    if (is_resized) {
+        TRY(network_resize(net, w, h, err));
+        TRY(build_plan(t, err));
+    }
+    struct train_progress *p = &t->progress;
+    *is_best = isnan(p->best_map) || t->found.map50 >= p->best_map;
+    if (*is_best) {
+        p->best_map = t->found.map50;
+        p->best_iteration = p->iteration;
+    }
+    if (isnan(p->stage_best_map) || t->found.map50 > p->stage_best_map) {
+        p->stage_best_map = t->found.map50;
+        p->validations_without_gain = 0;
+    } else {
+        p->validations_without_gain++;
+    }
+    runlog_say(t->log, "%llu: mAP@.5 %.4f, validation loss %.3f; best %.4f at %llu",
+               (unsigned long long)p->iteration, t->found.map50, t->found.loss, p->best_map,
+               (unsigned long long)p->best_iteration);
+    return OK;
+}
+
+static enum result write_row(struct trainer *t, struct error *err)
+{
+    const struct tally *y = &t->tally;
+    const struct train_progress *p = &t->progress;
+    double images = y->images ? (double)y->images : NAN;
+    double assignments = y->parts.assignments ? (double)y->parts.assignments : NAN;
+    double elapsed = now_seconds() - y->started;
+    double values[TRAIN_COLUMNS - 1] = {
+        (double)p->samples / (double)t->o->set->sample_count,
+        (double)p->stage + 1,
+        (double)current_rate(t),
+        parts_total(&y->parts) / images,
+        y->parts.box / images,
+        y->parts.objectness / images,
+        y->parts.classes / images,
+        y->parts.iou_sum / assignments,
+        y->updates ? y->gradient_norm / (double)y->updates : NAN,
+        t->found.loss,
+        t->found.map50,
+        images / elapsed,
+        seconds_so_far(t),
+    };
+    TRY(runlog_row(t->log, p->iteration, values, err));
+    if (y->updates) {
+        runlog_say(t->log,
+                   "%llu: loss %.3f (box %.3f, objectness %.3f, classes %.3f), IoU %.3f, rate %.3g, "
+                   "%.1f img/s",
+                   (unsigned long long)p->iteration, values[3], values[4], values[5], values[6],
+                   values[7], values[2], values[11]);
+    }
+    t->tally = (struct tally){.started = now_seconds()};
+    t->found = (struct validation){NAN, NAN};
+    if (t->o->redraw) {
+        t->o->redraw(t->o->ctx, t->o->folder);
+    }
+    return OK;
+}
+
+static uint64_t updates_left(const struct trainer *t)
+{
+    uint64_t left = t->stage->iterations - t->progress.stage_iteration;
+    for (size_t s = t->progress.stage + 1; s < t->o->stage_count; s++) {
+        left += t->o->stages[s].iterations;
+    }
+    return left;
+}
+
+static void show_progress(const struct trainer *t)
+{
+    double elapsed = now_seconds() - t->tally.started;
+    double rate = t->tally.updates ? (double)t->tally.updates / elapsed : 0.0;
+    double left = rate > 0.0 ? (double)updates_left(t) / rate : 0.0;
+    log_progress("%llu/%llu  loss %.3f  rate %.3g  %.1f img/s  %d:%02d:%02d left",
+                 (unsigned long long)t->progress.iteration,
+                 (unsigned long long)(t->progress.iteration + updates_left(t)),
+                 t->progress.average_loss, (double)current_rate(t),
+                 rate * (double)images_per_update(t->o), (int)(left / 3600.0),
+                 (int)(left / 60.0) % 60, (int)left % 60);
+}
+
+static bool is_due(uint64_t every, uint64_t iteration)
+{
+    return every > 0 && iteration % every == 0;
+}
+
+/* ---- going back ---- */
+
+/* Parameters, optimiser and progress of folder/last.state; the stage is entered. */
+static enum result restore(struct trainer *t, struct error *err)
+{
+    struct checkpoint c;
+    enum result result = checkpoint_open(t->o->folder, &c, err);
+    if (result == OK) {
+        result = checkpoint_check(&c, &t->o->fingerprint, err);
+    }
+    if (result == OK) {
+        result = checkpoint_restore_network(&c, t->o->net, err);
+    }
+    if (result == OK && c.progress.stage >= t->o->stage_count) {
+        result = error_at(err, ERR_ARG, t->o->folder, 0, "the run was in stage %u of %zu",
+                          c.progress.stage + 1, t->o->stage_count);
+    }
+    if (result == OK) {
+        t->progress = c.progress;
+        optimizer_free(t->optimizer);
+        t->optimizer = NULL;
+        result = enter_stage(t, err);
+    }
+    if (result == OK) {
+        result = checkpoint_restore_optimizer(&c, t->o->net, t->optimizer, err);
+    }
+    checkpoint_close(&c);
+    return result;
+}
+
+/* Back to the last checkpoint at half the rate, past the pictures at which it happened. */
+static enum result roll_back(struct trainer *t, struct error *err)
+{
+    uint64_t update = images_per_update(t->o);
+    uint64_t samples = (t->progress.samples + update - 1) / update * update;
+    uint64_t at = t->progress.iteration + 1;
+    uint32_t rollbacks = t->progress.rollbacks + 1;
+    TRY(restore(t, err));
+    t->progress.rollbacks = rollbacks;
+    t->progress.rate_factor *= 0.5;
+    t->progress.samples = samples;
+    t->progress.mini_batches = samples / (uint64_t)t->o->mini_batch;
+    runlog_say(t->log, "%llu: %s; back to update %llu, rate halved",
+               (unsigned long long)at, t->trouble, (unsigned long long)t->progress.iteration);
+    TRY(open_loader(t, err));
+    t->tally = (struct tally){.started = now_seconds()};
+    return save(t, false, err);
+}
+
+/* ---- the run ---- */
+
+static bool stage_is_over(const struct trainer *t)
+{
+    return t->progress.stage_iteration >= t->stage->iterations ||
+           (t->stage->patience > 0 &&
+            t->progress.validations_without_gain >= (uint64_t)t->stage->patience);
+}
+
+static enum result next_stage(struct trainer *t, struct error *err)
+{
+    t->progress.stage++;
+    t->progress.stage_iteration = 0;
+    t->progress.stage_best_map = NAN;
+    t->progress.validations_without_gain = 0;
+    if (t->progress.stage < t->o->stage_count) {
+        TRY(enter_stage(t, err));
+        announce_stage(t);
+    }
+    return OK;
+}
+
+/* What comes behind an update: validation, rows, checkpoints, the end of the stage. */
+static enum result after_update(struct trainer *t, bool is_last, struct error *err)
+{
+    uint64_t n = t->progress.iteration;
+    bool is_best = false;
+    bool ends_stage = t->progress.stage_iteration >= t->stage->iterations;
+    bool is_validated = t->o->validate && (is_due(t->o->validate_every, n) || ends_stage || is_last);
+    show_progress(t);
+    if (is_validated) {
+        TRY(validate(t, &is_best, err));
+    }
+    if (is_validated || is_due(t->o->log_every, n) || ends_stage || is_last) {
+        TRY(write_row(t, err));
+    }
+    bool is_over = stage_is_over(t);
+    if (is_over) {
+        TRY(next_stage(t, err));
+    }
+    if (is_best || is_over || is_last || is_due(t->o->checkpoint_every, n)) {
+        TRY(save(t, is_best, err));
+    }
+    return OK;
+}
+
+static enum result run_all(struct trainer *t, struct train_outcome *outcome, struct error *err)
+{
+    while (t->progress.stage < t->o->stage_count) {
+        bool is_bad = false;
+        TRY(run_update(t, &is_bad, err));
+        if (is_bad && t->progress.rollbacks + 1 >= MAX_ROLLBACKS) {
+            runlog_say(t->log, "%llu: %s", (unsigned long long)t->progress.iteration + 1, t->trouble);
+            outcome->diverged = true;
+            return restore(t, err);
+        }
+        if (is_bad) {
+            TRY(roll_back(t, err));
+            continue;
+        }
+        outcome->was_interrupted = t->o->should_stop && t->o->should_stop(t->o->ctx);
+        bool is_late = t->o->time_limit_s > 0.0 && seconds_so_far(t) >= t->o->time_limit_s;
+        if (outcome->was_interrupted) { /* no validation now: whoever interrupts wants an end */
+            return save(t, false, err);
+        }
+        TRY(after_update(t, is_late, err));
+        if (is_late) {
+            runlog_say(t->log, "the time is over after %.0f s", seconds_so_far(t));
+            return OK;
+        }
+    }
+    return OK;
+}
+
+static enum result check_heads(const struct network *net, struct error *err)
+{
+    int heads = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        heads += net->layers[i].ops->loss != NULL;
+    }
+    if (heads == 0 || heads > MAX_HEADS) {
+        return error_at(err, ERR_UNSUPPORTED, net->cfg.path, 0,
+                        "%d detection heads: training needs 1 to %d of them", heads, MAX_HEADS);
+    }
+    return OK;
+}
+
+static enum result begin(struct trainer *t, struct error *err)
+{
+    TRY(check_heads(t->o->net, err));
+    t->base_w = t->o->net->size.w;
+    t->base_h = t->o->net->size.h;
+    t->session_start = now_seconds();
+    t->tally.started = t->session_start;
+    t->found = (struct validation){NAN, NAN};
+    t->modes = mem_alloc((size_t)t->o->net->layer_count, sizeof *t->modes);
+    if (!t->modes) {
+        return mem_error(err, "training");
+    }
+    t->progress = (struct train_progress){.seed = t->o->seed,
+                                          .images_seen = t->o->net->seen,
+                                          .best_map = NAN,
+                                          .stage_best_map = NAN,
+                                          .average_loss = NAN,
+                                          .rate_factor = 1.0};
+    if (t->o->resumes) {
+        TRY(restore(t, err));
+        t->seconds_before = t->progress.seconds;
+    } else {
+        TRY(enter_stage(t, err));
+        TRY(save(t, false, err)); /* there is always something to go back to */
+    }
+    TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log, err));
+    announce_stage(t);
+    return OK;
+}
+
+enum result trainer_run(const struct train_options *options, struct train_outcome *outcome,
+                        struct error *err)
+{
+    struct trainer t = {.o = options};
+    *outcome = (struct train_outcome){.best_map = NAN};
+    enum result result = begin(&t, err);
+    if (result == OK) {
+        result = run_all(&t, outcome, err);
+    }
+    outcome->iterations = t.progress.iteration;
+    outcome->best_map = t.progress.best_map;
+    loader_close(t.loader);
+    runlog_close(t.log);
+    optimizer_free(t.optimizer);
+    plan_free(t.plan);
+    mem_free(t.modes);
+    return result;
+}

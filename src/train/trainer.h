@@ -1,0 +1,79 @@
+/* The training loop: batches through a plan, losses, updates, checkpoints, validation, stages. What it knows of
+ * the outside (detection metrics, charts, signals) comes through callbacks. */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "data/loader.h"
+#include "net/modes.h"
+#include "train/checkpoint.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+/* One stage: what is frozen, how batch norm behaves, at which rates, how long. */
+struct train_stage {
+    const char *title;     /* for people: "freeze=0-19 lr=0.001" */
+    const bool *frozen;    /* [layer_count] */
+    enum bn_policy bn;
+    struct schedule schedule;
+    uint64_t iterations;   /* updates */
+    int patience;          /* validations without a better mAP that end the stage early; 0: none */
+    bool augments;
+};
+
+/* What a validation found; NaN: not measured. */
+struct validation {
+    double map50, loss;
+};
+
+struct train_options {
+    const char *folder;            /* exists */
+    struct network *net;           /* parameters allocated and loaded */
+    const struct kernels *kern;
+    bool no_winograd;
+    const struct dataset *set;
+    struct augment_options augment;
+    float random;                  /* multi-scale: 0 = off, 1 = 1.4, else the factor (darknet-spec 8.6) */
+    int resize_step;
+    struct optimizer_options optimizer;
+    const struct train_stage *stages;
+    size_t stage_count;
+    int mini_batch, subdivisions;  /* an update takes mini_batch * subdivisions images */
+    float bn_momentum;
+    uint64_t seed;
+    int loader_threads;
+    size_t cache_bytes;
+    uint64_t validate_every, checkpoint_every, log_every; /* updates; 0 = never */
+    double time_limit_s;           /* 0 = none */
+    bool resumes;                  /* continue from folder/last.state */
+    struct train_fingerprint fingerprint;
+
+    /* All may be NULL. The network has its cfg's size, holds the values to be judged, and is not to be changed. */
+    enum result (*validate)(void *ctx, struct network *net, struct validation *found,
+                            struct error *err);
+    void (*redraw)(void *ctx, const char *folder); /* results.csv has new rows */
+    bool (*should_stop)(void *ctx);                /* a signal came: save and return */
+    void *ctx;
+};
+
+struct train_outcome {
+    uint64_t iterations;
+    double best_map;       /* NaN: never validated */
+    bool was_interrupted;
+    bool diverged;         /* the loss left all bounds three times: rolled back and saved */
+};
+
+/* Columns of results.csv. */
+extern const char *const train_columns[];
+enum { TRAIN_COLUMNS = 14 };
+
+/* Train until all stages are done, the time is over or should_stop says so; everything is then saved. A resumed run
+ * continues with the bits of the uninterrupted one. ERR_* on failures that no later update could mend; what was
+ * saved last then stands. */
+NODISCARD enum result trainer_run(const struct train_options *options,
+                                  struct train_outcome *outcome, struct error *err);
+
+#endif
