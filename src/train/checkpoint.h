@@ -35,6 +35,8 @@ struct train_progress {
     double stage_best_map;             /* what patience compares with; NaN as above */
     uint64_t validations_without_gain; /* in this stage, since stage_best_map */
     double average_loss;               /* running; NaN before the first update */
+    double rate_factor;                /* on every rate: halved by each roll-back */
+    uint32_t rollbacks;
     double seconds;                    /* of training, over all sessions */
 };
 

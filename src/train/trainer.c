@@ -347,8 +347,8 @@ static enum result write_row(struct trainer *t, struct error *err)
 {
     const struct tally *y = &t->tally;
     const struct train_progress *p = &t->progress;
-    double images = y->images ? (double)y->images : NAN;
-    double assignments = y->parts.assignments ? (double)y->parts.assignments : NAN;
+    double images = y->images ? (double)y->images : (double)NAN;
+    double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
     double elapsed = now_seconds() - y->started;
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
@@ -359,7 +359,7 @@ static enum result write_row(struct trainer *t, struct error *err)
         y->parts.objectness / images,
         y->parts.classes / images,
         y->parts.iou_sum / assignments,
-        y->updates ? y->gradient_norm / (double)y->updates : NAN,
+        y->updates ? y->gradient_norm / (double)y->updates : (double)NAN,
         t->found.loss,
         t->found.map50,
         images / elapsed,
@@ -374,7 +374,7 @@ static enum result write_row(struct trainer *t, struct error *err)
                    values[7], values[2], values[11]);
     }
     t->tally = (struct tally){.started = now_seconds()};
-    t->found = (struct validation){NAN, NAN};
+    t->found = (struct validation){(double)NAN, (double)NAN};
     if (t->o->redraw) {
         t->o->redraw(t->o->ctx, t->o->folder);
     }
@@ -470,7 +470,7 @@ static enum result next_stage(struct trainer *t, struct error *err)
 {
     t->progress.stage++;
     t->progress.stage_iteration = 0;
-    t->progress.stage_best_map = NAN;
+    t->progress.stage_best_map = (double)NAN;
     t->progress.validations_without_gain = 0;
     if (t->progress.stage < t->o->stage_count) {
         TRY(enter_stage(t, err));
@@ -551,16 +551,16 @@ static enum result begin(struct trainer *t, struct error *err)
     t->base_h = t->o->net->size.h;
     t->session_start = now_seconds();
     t->tally.started = t->session_start;
-    t->found = (struct validation){NAN, NAN};
+    t->found = (struct validation){(double)NAN, (double)NAN};
     t->modes = mem_alloc((size_t)t->o->net->layer_count, sizeof *t->modes);
     if (!t->modes) {
         return mem_error(err, "training");
     }
     t->progress = (struct train_progress){.seed = t->o->seed,
                                           .images_seen = t->o->net->seen,
-                                          .best_map = NAN,
-                                          .stage_best_map = NAN,
-                                          .average_loss = NAN,
+                                          .best_map = (double)NAN,
+                                          .stage_best_map = (double)NAN,
+                                          .average_loss = (double)NAN,
                                           .rate_factor = 1.0};
     if (t->o->resumes) {
         TRY(restore(t, err));
@@ -578,7 +578,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
                         struct error *err)
 {
     struct trainer t = {.o = options};
-    *outcome = (struct train_outcome){.best_map = NAN};
+    *outcome = (struct train_outcome){.best_map = (double)NAN};
     enum result result = begin(&t, err);
     if (result == OK) {
         result = run_all(&t, outcome, err);
