@@ -1,0 +1,271 @@
+/* Gradients of whole small networks against finite differences, per element and signed: one network for
+ * every layer kind, activation and mode. The loss is a fixed random combination of the last output, summed in
+ * double; every moving parameter is stepped in both directions. Since each network begins with a trained
+ * convolution, whatever stands behind it must hand its gradient down right. */
+#include "fixture.h"
+#include "net/modes.h"
+
+enum { BATCH = 2, SIDE = 6, CHANNELS = 2, MAX_OUT = 4096 };
+
+struct grad_case {
+    const char *name;
+    const char *sections;
+    enum bn_policy bn;
+    int frozen;       /* this layer is frozen; -1: none */
+    double tolerance; /* relative to the largest gradient of the tensor */
+};
+
+#define CONV(filters, size, act) "[convolutional]\nfilters=" #filters "\nsize=" #size "\npad=1\nactivation=" #act "\n"
+#define CONV_BN(filters, size, act) CONV(filters, size, act) "batch_normalize=1\n"
+#define HEAD CONV(3, 3, linear)
+
+/* Float forward passes: differences of about 1e-3 of a loss of order 1 carry noise of some 1e-4. */
+#define USUAL 4e-3
+
+static const struct grad_case grad_cases[] = {
+    {"conv linear", CONV(3, 3, linear), BN_AUTO, -1, USUAL},
+    {"conv stride 2", CONV(4, 3, tanh) "[convolutional]\nfilters=3\nsize=3\nstride=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
+    {"conv groups", CONV(4, 1, tanh) "[convolutional]\nfilters=6\nsize=3\ngroups=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
+    {"conv depthwise", CONV(4, 1, tanh) "[convolutional]\nfilters=4\nsize=3\ngroups=4\nstride=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
+    {"conv dilation", CONV(4, 1, tanh) "[convolutional]\nfilters=3\nsize=3\ndilation=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
+    {"conv winograd", CONV(16, 1, tanh) "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
+    {"bn train", CONV_BN(4, 3, mish) HEAD, BN_AUTO, -1, USUAL},
+    {"bn train, twice", CONV_BN(4, 3, swish) CONV_BN(3, 1, logistic), BN_AUTO, -1, 8e-3},
+    {"bn eval", CONV_BN(4, 3, mish) HEAD, BN_EVAL, -1, USUAL},
+    {"bn frozen", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_FROZEN, -1, USUAL},
+    {"frozen layer between trainable ones", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_AUTO, 1, USUAL},
+    {"frozen statistics move (legacy)", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_TRAIN, 1, USUAL},
+    {"batchnorm layer", CONV(4, 3, linear) "[batchnorm]\n" HEAD, BN_AUTO, -1, USUAL},
+    {"batchnorm layer, eval", CONV(4, 3, linear) "[batchnorm]\n" HEAD, BN_EVAL, -1, USUAL},
+    {"connected", CONV(3, 3, tanh) "[connected]\noutput=5\nactivation=logistic\n", BN_AUTO, -1, USUAL},
+    {"connected bn", CONV(3, 3, tanh) "[connected]\noutput=5\nbatch_normalize=1\nactivation=linear\n", BN_EVAL, -1, USUAL},
+    {"maxpool 2", CONV(3, 3, linear) "[maxpool]\nsize=2\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"maxpool 5 and concat", CONV(3, 3, linear) "[maxpool]\nsize=5\nstride=1\n[route]\nlayers=-2\n[maxpool]\nsize=3\nstride=1\n[route]\nlayers=-1,-3,-4\n" HEAD, BN_AUTO, -1, USUAL},
+    {"maxpool depth", CONV(6, 3, linear) "[maxpool]\nmaxpool_depth=1\nout_channels=3\n" HEAD, BN_AUTO, -1, USUAL},
+    {"local_avgpool", CONV(3, 3, tanh) "[local_avgpool]\nsize=3\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"avgpool", CONV(5, 3, tanh) "[avgpool]\n", BN_AUTO, -1, USUAL},
+    {"upsample", CONV(3, 3, tanh) "[upsample]\nstride=2\nscale=1.5\n" HEAD, BN_AUTO, -1, USUAL},
+    {"route group", CONV(6, 3, tanh) "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" CONV(3, 3, tanh) "[route]\nlayers=-1,0\n" HEAD, BN_AUTO, -1, USUAL},
+    {"route groups of several", CONV(6, 3, tanh) CONV(4, 1, tanh) "[route]\nlayers=-1,-2\ngroups=2\ngroup_id=1\n" HEAD, BN_AUTO, -1, USUAL},
+    {"route twice the same", CONV(3, 3, tanh) "[route]\nlayers=-1,-1\n" HEAD, BN_AUTO, -1, USUAL},
+    {"nested concat", CONV(3, 3, tanh) CONV(2, 1, tanh) "[route]\nlayers=-1,-2\n" CONV(2, 1, tanh) "[route]\nlayers=-1,-2,0\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut mish", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=mish\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut of unequal width", CONV(6, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" CONV(5, 1, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut of three", CONV(4, 3, tanh) CONV(4, 3, tanh) CONV(4, 1, tanh) "[shortcut]\nfrom=-2,-3\nactivation=swish\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut per_feature", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_feature\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut per_channel relu", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=relu\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
+    {"shortcut per_channel softmax", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=softmax\nactivation=mish\n" HEAD, BN_AUTO, -1, USUAL},
+    {"squeeze and excite", CONV(4, 3, tanh) "[avgpool]\n" CONV(4, 1, logistic) "[scale_channels]\nfrom=0\n" HEAD, BN_AUTO, -1, USUAL},
+    {"scale per pixel, activated", CONV(4, 3, tanh) CONV(1, 1, logistic) "[scale_channels]\nfrom=0\nscale_wh=1\nactivation=logistic\n" HEAD, BN_AUTO, -1, USUAL},
+    {"sam", CONV(4, 3, tanh) CONV(4, 1, logistic) "[sam]\nfrom=-2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"activation layer", CONV(4, 3, linear) "[activation]\nactivation=mish\n" HEAD, BN_AUTO, -1, USUAL},
+    {"softmax", CONV(4, 3, linear) "[softmax]\ngroups=2\ntemperature=1.5\n", BN_AUTO, -1, USUAL},
+    {"softmax per pixel", CONV(4, 3, linear) "[softmax]\nspatial=1\n" HEAD, BN_AUTO, -1, USUAL},
+    {"reorg3d", CONV(3, 3, tanh) "[reorg3d]\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"reorg", CONV(4, 3, tanh) "[reorg]\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"dropout", CONV(4, 3, tanh) "[dropout]\nprobability=.4\n" HEAD, BN_AUTO, -1, USUAL},
+    {"dropout and concat", CONV(4, 3, tanh) "[dropout]\nprobability=.4\n" CONV(2, 1, tanh) "[route]\nlayers=-1,-2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"act leaky", CONV(4, 3, leaky) HEAD, BN_AUTO, -1, USUAL},
+    {"act relu", CONV(4, 3, relu) HEAD, BN_AUTO, -1, USUAL},
+    {"act relu6", CONV(4, 3, relu6) HEAD, BN_AUTO, -1, USUAL},
+    {"act logistic", CONV(4, 3, logistic) HEAD, BN_AUTO, -1, USUAL},
+    {"act mish", CONV(4, 3, mish) HEAD, BN_AUTO, -1, USUAL},
+    {"act swish", CONV(4, 3, swish) HEAD, BN_AUTO, -1, USUAL},
+    {"act hard_mish", CONV(4, 3, hard_mish) HEAD, BN_AUTO, -1, USUAL},
+    {"act loggy", CONV(4, 3, loggy) HEAD, BN_AUTO, -1, USUAL},
+    {"act revleaky", CONV(4, 3, revleaky) HEAD, BN_AUTO, -1, USUAL},
+    {"act ramp", CONV(4, 3, ramp) HEAD, BN_AUTO, -1, USUAL},
+    {"act relie", CONV(4, 3, relie) HEAD, BN_AUTO, -1, USUAL},
+    {"act elu", CONV(4, 3, elu) HEAD, BN_AUTO, -1, USUAL},
+    {"act selu", CONV(4, 3, selu) HEAD, BN_AUTO, -1, USUAL},
+    {"act gelu", CONV(4, 3, gelu) HEAD, BN_AUTO, -1, USUAL},
+    {"act hardtan", CONV(4, 3, hardtan) HEAD, BN_AUTO, -1, USUAL},
+    {"act lhtan", CONV(4, 3, lhtan) HEAD, BN_AUTO, -1, USUAL},
+    {"act plse", CONV(4, 3, plse) HEAD, BN_AUTO, -1, USUAL},
+    {"act normalize_channels", CONV(4, 3, normalize_channels) HEAD, BN_AUTO, -1, USUAL},
+    {"act normalize_channels_softmax", CONV(4, 3, normalize_channels_softmax) HEAD, BN_AUTO, -1, USUAL},
+};
+
+struct check {
+    struct fixture f;
+    struct plan *plan;
+    enum layer_mode modes[16];
+    float mix[MAX_OUT]; /* loss = sum mix * last output */
+};
+
+static const struct tensor *last_output(const struct check *c)
+{
+    return plan_output(c->plan, c->f.net.layer_count - 1);
+}
+
+static double run_loss(struct check *c)
+{
+    plan_repack(c->plan);
+    plan_forward(c->plan, BATCH);
+    const struct tensor *out = last_output(c);
+    double loss = 0.0;
+    for (size_t p = 0; p < tensor_pixels(out); p++) {
+        for (int k = 0; k < out->c; k++) {
+            loss += (double)out->data[p * out->stride + (size_t)k] *
+                    (double)c->mix[p * (size_t)out->c + (size_t)k];
+        }
+    }
+    return loss;
+}
+
+static void seed_gradient(const struct check *c)
+{
+    const struct tensor *grad = plan_output_gradient(c->plan, c->f.net.layer_count - 1);
+    for (size_t p = 0; p < tensor_pixels(grad); p++) {
+        for (int k = 0; k < grad->c; k++) {
+            grad->data[p * grad->stride + (size_t)k] = c->mix[p * (size_t)grad->c + (size_t)k];
+        }
+    }
+}
+
+static void randomise(struct check *c, unsigned *state)
+{
+    for (int i = 0; i < c->f.net.layer_count; i++) {
+        struct layer *l = &c->f.net.layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            struct param *p = &l->params[k];
+            bool is_weight = strcmp(p->role, "weights") == 0 && p->fan_in > 0;
+            float scale = is_weight ? 1.5f / sqrtf((float)p->fan_in) : 0.3f;
+            for (size_t j = 0; j < p->count; j++) {
+                p->data[j] = p->initial + scale * test_noise(state);
+            }
+        }
+    }
+}
+
+static bool open_check(struct check *c, const struct grad_case *g, const char *isa)
+{
+    bool frozen[16] = {false};
+    unsigned state = 7;
+    const struct kernels *kern;
+    if (!fixture_open(&c->f, SIDE, SIDE, CHANNELS, g->sections)) {
+        printf("  %s: %s\n", g->name, c->f.err.text);
+        return false;
+    }
+    randomise(c, &state);
+    if (g->frozen >= 0) {
+        frozen[g->frozen] = true;
+    }
+    modes_resolve(&c->f.net, frozen, g->bn, c->modes);
+    struct plan_options options = {.batch = BATCH, .modes = c->modes, .bn_momentum = 0.01f};
+    if (kernels_select(isa, &kern, &c->f.err) != OK ||
+        plan_build(&c->f.net, kern, &options, &c->plan, &c->f.err) != OK) {
+        printf("  %s: %s\n", g->name, c->f.err.text);
+        return false;
+    }
+    const struct tensor *input = plan_input(c->plan);
+    for (size_t i = 0; i < tensor_pixels(input) * input->stride; i++) {
+        input->data[i] = test_noise(&state);
+    }
+    for (int i = 0; i < MAX_OUT; i++) {
+        c->mix[i] = test_noise(&state);
+    }
+    plan_set_seed(c->plan, 99);
+    return true;
+}
+
+/* Statistics that move with the batch would shift the next evaluation where they also normalise. */
+static bool check_param(struct check *c, const struct grad_case *g, int layer, int k)
+{
+    const struct param *p = &c->f.net.layers[layer].params[k];
+    const float *grad = plan_gradient(c->plan, layer, k);
+    double largest = 1e-3;
+    for (size_t j = 0; j < p->count; j++) {
+        largest = fmax(largest, fabs((double)grad[j]));
+    }
+    for (size_t j = 0; j < p->count; j += p->count > 100 ? 7 : 1) {
+        float saved = p->data[j];
+        double best = INFINITY, numeric = 0.0;
+        /* A kink between the two points spoils one step width, hardly three. */
+        for (float h = 4e-3f; h > 4e-4f; h *= 0.4f) {
+            p->data[j] = saved + h;
+            float up = p->data[j];
+            double loss_up = run_loss(c);
+            p->data[j] = saved - h;
+            double width = (double)up - (double)p->data[j];
+            double slope = (loss_up - run_loss(c)) / width;
+            double error = fabs(slope - (double)grad[j]);
+            if (error < best) {
+                best = error;
+                numeric = slope;
+            }
+        }
+        p->data[j] = saved;
+        if (!(best <= g->tolerance * largest)) {
+            printf("  %s: layer %d %s[%zu]: gradient %.6g, difference quotient %.6g (largest %.4g)\n",
+                   g->name, layer, p->role, j, (double)grad[j], numeric, largest);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_case(const struct grad_case *g, const char *isa)
+{
+    struct check c = {.plan = NULL};
+    bool ok = open_check(&c, g, isa);
+    int checked = 0;
+    if (ok) {
+        run_loss(&c);
+        seed_gradient(&c);
+        plan_zero_gradients(c.plan);
+        plan_backward(c.plan);
+    }
+    for (int i = 0; ok && i < c.f.net.layer_count; i++) {
+        for (int k = 0; ok && k < c.f.net.layers[i].param_count; k++) {
+            if (plan_gradient(c.plan, i, k)) {
+                ok = check_param(&c, g, i, k);
+                checked++;
+            }
+        }
+    }
+    if (ok && checked == 0) {
+        printf("  %s: nothing was checked\n", g->name);
+        ok = false;
+    }
+    plan_free(c.plan);
+    fixture_close(&c.f);
+    return ok;
+}
+
+static void check_all(const char *isa)
+{
+    struct error err;
+    const struct kernels *kern;
+    if (kernels_select(isa, &kern, &err) != OK) {
+        SKIP("this machine lacks the instruction set");
+    }
+    int failed = 0;
+    for (size_t i = 0; i < sizeof grad_cases / sizeof grad_cases[0]; i++) {
+        failed += !check_case(&grad_cases[i], isa);
+    }
+    CHECK_MSG(failed == 0, "%d networks", failed);
+}
+
+static void gradients_scalar(void)
+{
+    check_all("scalar");
+}
+
+static void gradients_avx2(void)
+{
+    check_all("avx2");
+}
+
+static void gradients_avx512(void)
+{
+    check_all("avx512");
+}
+
+static const struct test_case cases[] = {
+    {"gradients_scalar", gradients_scalar},
+    {"gradients_avx2", gradients_avx2},
+    {"gradients_avx512", gradients_avx512},
+};
+TEST_MAIN(cases)
