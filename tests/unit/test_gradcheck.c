@@ -175,15 +175,15 @@ static bool check_param(struct check *c, const struct grad_case *g, int layer, i
 {
     const struct param *p = &c->f.net.layers[layer].params[k];
     const float *grad = plan_gradient(c->plan, layer, k);
-    double largest = 1e-3;
+    double largest = 0.05;
     for (size_t j = 0; j < p->count; j++) {
         largest = fmax(largest, fabs((double)grad[j]));
     }
     for (size_t j = 0; j < p->count; j += p->count > 100 ? 7 : 1) {
         float saved = p->data[j];
         double best = INFINITY, numeric = 0.0;
-        /* A kink between the two points spoils one step width, hardly three. */
-        for (float h = 4e-3f; h > 4e-4f; h *= 0.4f) {
+        /* A kink between the two points spoils wide steps, rounding narrow ones. */
+        for (float h = 4e-3f; h > 1e-4f; h *= 0.4f) {
             p->data[j] = saved + h;
             float up = p->data[j];
             double loss_up = run_loss(c);
