@@ -125,7 +125,9 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     t->stage = &t->o->stages[t->progress.stage];
     modes_resolve(t->o->net, t->stage->frozen, t->stage->bn, t->modes);
     TRY(build_plan(t, err));
-    TRY(optimizer_new(&t->o->optimizer, t->o->net, t->plan, previous, &fresh, err));
+    struct optimizer_options options = t->o->optimizer;
+    options.kernels = t->o->kern;
+    TRY(optimizer_new(&options, t->o->net, t->plan, previous, &fresh, err));
     optimizer_free(previous);
     t->optimizer = fresh;
     return open_loader(t, err);
