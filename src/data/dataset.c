@@ -33,6 +33,7 @@ const char *label_fault_name(enum label_fault fault)
         [FAULT_NO_LABEL] = "pictures without a label file",
         [FAULT_EMPTY_LABEL] = "empty label files",
         [FAULT_NO_IMAGE] = "pictures that do not exist",
+        [FAULT_ORPHAN_LABEL] = "label files without a picture",
     };
     return names[fault];
 }
@@ -198,7 +199,7 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     }
     log_progress("%s", "");
     inputs_close(inputs);
-    return result;
+    return result == OK ? dataset_find_orphans(build, err) : result;
 }
 
 static void count_classes(struct dataset *set)

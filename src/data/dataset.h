@@ -31,6 +31,7 @@ enum label_fault {
     FAULT_NO_LABEL,     /* no label file: a background picture */
     FAULT_EMPTY_LABEL,  /* a label file without a line: a background picture */
     FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
+    FAULT_ORPHAN_LABEL, /* a label file without a picture, in a folder of labels: not used */
     FAULT_COUNT
 };
 

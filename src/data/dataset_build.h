@@ -28,6 +28,9 @@ bool dataset_take_box(struct dataset_build *build, const struct edges *edges, co
 NODISCARD enum result label_file_read(struct dataset_build *build, const char *path,
                                       struct sample *sample, struct error *err);
 
+/* Report label files that have no picture, in the folders of the set's label files; ERR_MEMORY only. */
+NODISCARD enum result dataset_find_orphans(struct dataset_build *build, struct error *err);
+
 /* Read a COCO JSON of source->path into the set. */
 NODISCARD enum result coco_json_read(struct dataset_build *build, struct error *err);
 

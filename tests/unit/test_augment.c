@@ -265,6 +265,122 @@ static void test_letterbox_aspect(void)
     free_four(scenes);
 }
 
+/* letter_box alone: the whole picture in the middle. */
+static void test_letterbox_centre(void)
+{
+    const struct augment_options options = {.saturation = 1, .exposure = 1, .letter_box = true};
+    static const int sizes[3][2] = {{200, 50}, {50, 200}, {160, 96}};
+    struct truth_list truths = {0};
+    for (int i = 0; i < 3; i++) {
+        int w = sizes[i][0];
+        int h = sizes[i][1];
+        struct scene scene;
+        paint(&scene, w, h, (const int[]){0, 0, w, h}, 0);
+        struct tensor t = new_tensor(160, 96, 3);
+        CHECK(make(&options, &scene, 1, &t, &truths) == 1 && truths.count == 1);
+        double scale = fmin(160.0 / w, 96.0 / h);
+        CHECK_NEAR(truths.items[0].box.cx, 0.5, 1e-5);
+        CHECK_NEAR(truths.items[0].box.cy, 0.5, 1e-5);
+        CHECK_NEAR(truths.items[0].box.w * 160, w * scale, 1e-3);
+        CHECK_NEAR(truths.items[0].box.h * 96, h * scale, 1e-3);
+        mem_free(t.data);
+        image_free(&scene.image);
+    }
+    mem_free(truths.items);
+}
+
+/* A plain mosaic: each tile shows the opposite corner of its picture. */
+static void test_mosaic_tiles(void)
+{
+    const struct augment_options options = {.saturation = 1, .exposure = 1, .mosaic = true};
+    struct scene scenes[4];
+    for (int i = 0; i < 4; i++) {
+        paint(&scenes[i], 100, 80, (const int[]){0, 0, 100, 80}, i);
+        for (int k = 0; k < 100 * 80; k++) { /* a pixel tells where it is from */
+            scenes[i].image.rgb[3 * k] = (unsigned char)(k % 100);
+            scenes[i].image.rgb[3 * k + 1] = (unsigned char)(k / 100);
+            scenes[i].image.rgb[3 * k + 2] = (unsigned char)i;
+        }
+    }
+    struct truth_list truths = {0};
+    int mosaics = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct tensor t = new_tensor(100, 80, 3);
+        bool is_mosaic = make(&options, scenes, seed, &t, &truths) == 4;
+        int cut_x = 0;
+        int cut_y = 0;
+        while (is_mosaic && cut_x < 100 && tensor_at(&t, 1, 0, cut_x)[2] < 0.5f / 255) {
+            cut_x++;
+        }
+        while (is_mosaic && cut_y < 80 && tensor_at(&t, 1, cut_y, 0)[2] < 0.5f / 255) {
+            cut_y++;
+        }
+        for (int i = 0; is_mosaic && i < 100 * 80; i++) {
+            int x = i % 100;
+            int y = i / 100;
+            const float *p = tensor_at(&t, 1, y, x);
+            CHECK_NEAR(p[0] * 255, x < cut_x ? x + 100 - cut_x : x - cut_x, 1e-2);
+            CHECK_NEAR(p[1] * 255, y < cut_y ? y + 80 - cut_y : y - cut_y, 1e-2);
+            CHECK_NEAR(p[2] * 255, (x >= cut_x) + 2 * (y >= cut_y), 1e-2);
+        }
+        if (is_mosaic) {
+            mosaics++;
+            CHECK(cut_x >= 20 && cut_x < 80 && cut_y >= 16 && cut_y < 64);
+        }
+        mem_free(t.data);
+    }
+    CHECK(mosaics > 4);
+    mem_free(truths.items);
+    for (int i = 0; i < 4; i++) {
+        image_free(&scenes[i].image);
+    }
+}
+
+/* Narrow pictures with letter_box: tiles move inwards over the padding, so that each shows its
+ * picture whole; about half of them stand in the tile's outer corner, mirrored or not. */
+static void test_mosaic_padding(void)
+{
+    const struct augment_options options = {
+        .saturation = 1, .exposure = 1, .mosaic = true, .letter_box = true, .flip = true};
+    struct scene scene;
+    paint(&scene, 32, 128, (const int[]){0, 0, 32, 128}, 0);
+    struct truth labels_of[2] = {scene.truth, {{0.25f, 0.5f, 0.5f, 1}, 1}}; /* whole, left half */
+    const struct augment_labels labels = {labels_of, NULL, 2};
+    struct tensor t = new_tensor(128, 128, 3);
+    struct truth_list truths = {0};
+    struct augment_scratch scratch = {0};
+    int outer[2] = {0, 0};
+    int whole[2] = {0, 0};
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct augment_job job = {.options = &options,
+                                  .output = &t,
+                                  .rng = rng_make(seed, 0, 0),
+                                  .scratch = &scratch,
+                                  .truths = &truths};
+        if (augment_begin(&job) != 4 || job.cut_x < 33 || job.cut_x > 95) {
+            continue;
+        }
+        for (size_t i = 0; i < 4; i++) {
+            CHECK_OK(augment_add(&job, &scene.image, &labels, &err));
+            CHECK(truths.count == 2 * i + 2);
+            const struct box_cxcywh_norm *box = &truths.items[2 * i].box;
+            CHECK_NEAR(box->w * 128, 32, 1e-3);
+            int flipped = truths.items[2 * i + 1].box.cx > box->cx;
+            float edge = (i % 2 ? 1 - box->cx - box->w / 2 : box->cx - box->w / 2) * 128;
+            whole[flipped]++;
+            outer[flipped] += fabsf(edge) < 1e-3f;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_MSG(whole[i] > 50 && 3 * outer[i] > whole[i] && 3 * outer[i] < 2 * whole[i],
+                  "%d of %d", outer[i], whole[i]);
+    }
+    augment_scratch_free(&scratch);
+    mem_free(truths.items);
+    mem_free(t.data);
+    image_free(&scene.image);
+}
+
 /* Without any option a picture of the input's size arrives as it is. */
 static void test_identity(void)
 {
@@ -649,6 +765,9 @@ static void test_blur_follows_objects(void)
 static const struct test_case cases[] = {
     {"boxes_follow", test_boxes_follow},
     {"letterbox_aspect", test_letterbox_aspect},
+    {"letterbox_centre", test_letterbox_centre},
+    {"mosaic_tiles", test_mosaic_tiles},
+    {"mosaic_padding", test_mosaic_padding},
     {"identity", test_identity},
     {"sampling", test_sampling},
     {"small", test_small},

@@ -329,7 +329,8 @@ static void test_lists(void)
                                              "images/\x01.jpg\nimages/a.jpg");
     struct dataset set;
     CHECK_OK(open_set(list, 1, &set));
-    CHECK(set.sample_count == 3 && seen_count == 3);
+    CHECK(set.sample_count == 3 && seen_count == 4);
+    CHECK(was_seen(FAULT_ORPHAN_LABEL, in_root("list/labels/orphan.txt"), 0, "no picture"));
     CHECK(strcmp(set.samples[0].image_path, in_root("list/images/b.JPG")) == 0);
     CHECK(!set.samples[0].label_path && set.samples[0].truth_count == 0);
     CHECK(was_seen(FAULT_NO_LABEL, set.samples[0].image_path, 0, "list/labels/b.txt"));
@@ -543,6 +544,7 @@ static void test_shared_sets(void)
         boxes += set.samples[i].truth_count;
     }
     duplicates += set.faults[FAULT_DUPLICATE];
+    CHECK(set.faults[FAULT_ORPHAN_LABEL] == 2);
     CHECK(set.sample_count == 26 && no_label + set.faults[FAULT_NO_LABEL] == 2);
     CHECK_MSG(boxes + duplicates == 929, "%zu boxes, %zu duplicates", boxes, duplicates);
     dataset_free(&set);

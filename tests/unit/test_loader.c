@@ -254,6 +254,30 @@ static void test_seeking(void)
     dataset_free(&set);
 }
 
+/* The same picture at the same place of its epoch comes out different in every epoch. */
+static void test_epochs_differ(void)
+{
+    struct dataset set = open_set();
+    struct dataset one = set;
+    one.sample_count = 1;
+    struct loader_options options = options_for(&one);
+    options.batch = 6;
+    uint64_t all[6];
+    struct loader *loader;
+    CHECK_OK(loader_open(&options, &loader, &err));
+    struct batch batch;
+    CHECK_OK(loader_next(loader, &batch, &err));
+    for (int i = 0; i < 6; i++) {
+        size_t bytes = tensor_pixels(&batch.input) / 6 * 3 * sizeof(float);
+        all[i] = hash(0, tensor_at(&batch.input, i, 0, 0), bytes);
+        for (int k = 0; k < i; k++) {
+            CHECK(all[k] != all[i]);
+        }
+    }
+    loader_close(loader);
+    dataset_free(&set);
+}
+
 static void test_in_order(void)
 {
     struct dataset set = open_set();
@@ -451,6 +475,7 @@ static const struct test_case cases[] = {
     {"epochs", test_epochs},
     {"bytes_do_not_depend_on_workers", test_bytes_do_not_depend_on_workers},
     {"seeking", test_seeking},
+    {"epochs_differ", test_epochs_differ},
     {"in_order", test_in_order},
     {"grey_input", test_grey_input},
     {"broken_picture", test_broken_picture},
