@@ -342,6 +342,103 @@ static void test_uncertainty(void)
     rig_close();
 }
 
+static void test_hopeless(void)
+{
+    /* w is 40 too large: the density is 0 beside the paper's 1e-9, so there is no slope. */
+    const char *text = "[Gaussian_yolo]\nclasses=1\nnum=1\nanchors=.5,.5\n";
+    CHECK(rig_open(1, 1, 10, 1, text));
+    rig_truth(0, 0, 0.5f, 0.5f, 0.5f, 0.5f);
+    rig.in[4] = 40;
+    rig_run();
+    CHECK_NEAR(rig_gradient(4), 0, 1e-9);
+    CHECK_NEAR(rig_gradient(5), 0, 1e-9);
+    CHECK(rig_gradient(7) > 0.1);
+    /* 6.5 deviations away it is of the order of 1e-9: a share of the slope is left. */
+    rig.in[4] = 6.5f * 0.8f;
+    rig_run();
+    double density = exp(-6.5 * 6.5 / 2) / (0.8 * sqrt(2 * acos(-1.0)));
+    double share = density / (density + 1e-9);
+    CHECK(share > 0.1 && share < 0.9);
+    CHECK_NEAR(rig_gradient(4), 0.75 * 1.75 * share * 6.5 / 0.8 / 2, 1e-4);
+    rig_close();
+}
+
+static void test_ties(void)
+{
+    /* Of equal anchors the first has the truth. */
+    const char *texts[] = {"[yolo]\nclasses=1\nnum=2\nanchors=.5,.5, .5,.5\n",
+                           "[region]\nclasses=1\nnum=2\nanchors=.5,.5, .5,.5\nbias_match=1\n"};
+    for (int i = 0; i < 2; i++) {
+        CHECK(rig_open(1, 1, 12, 1, texts[i]));
+        rig_truth(0, 0, 0.4f, 0.4f, 0.3f, 0.3f);
+        rig_run();
+        CHECK(rig.parts.assignments == 1);
+        CHECK(rig_gradient(4) < 0 && rig_gradient(6 + 4) > 0);
+        rig_close();
+    }
+}
+
+static void test_smooth_takes_best(void)
+{
+    /* A perfect box, and then a worse truth on the same predictor: its objectness still aims at 1.
+     */
+    CHECK(rig_open(1, 1, 6, 1,
+                   "[yolo]\nclasses=1\nnum=1\nanchors=.5,.5\nobjectness_smooth=1\n"
+                   "ignore_thresh=2\n"));
+    rig_truth(0, 0, 0.5f, 0.5f, 0.5f, 0.5f);
+    rig_truth(0, 0, 0.5f, 0.5f, 0.5f, 0.25f);
+    rig_run();
+    CHECK_NEAR(rig_gradient(4), 0.5 - 1, 1e-6);
+    rig.sets[0].items++; /* the worse one alone, though far below ignore_thresh */
+    rig.sets[0].count--;
+    rig_run();
+    CHECK_NEAR(rig_gradient(4), 0.5 - 0.5, 1e-6);
+    rig_close();
+}
+
+/* Going downhill ends at the truths from a bad start; but for iou, which does not pull a box that
+ * touches nothing. */
+static void check_descent(const char *section, int channels, float rate)
+{
+    CHECK(rig_open(4, 3, channels, 1, section));
+    unsigned seed = 21;
+    bool is_new = strstr(section, "new_coords=1");
+    for (size_t i = 0; i < rig_floats(); i++) {
+        rig.in[i] = is_new ? 0.5f + 0.3f * test_noise(&seed) : test_noise(&seed);
+    }
+    rig_truth(0, 1, 0.31f, 0.37f, 0.23f, 0.31f);
+    rig_truth(0, 0, 0.79f, 0.81f, 0.52f, 0.47f);
+    rig_run();
+    double first = rig.parts.iou_sum;
+    const int steps = 3000;
+    for (int step = 0; step < steps; step++) {
+        float now =
+            rate * (float)(steps - step) / (float)steps; /* past the kinks at coinciding edges */
+        for (size_t i = 0; i < rig_floats(); i++) {
+            rig.in[i] -= now * (float)rig_gradient(i);
+        }
+        rig_run();
+    }
+    CHECK_MSG(rig.parts.assignments == 2 && first < 1.6 && rig.parts.iou_sum > 1.98,
+              "IoU sum %g at first, %g in the end in\n%s", first, rig.parts.iou_sum, section);
+    rig_close();
+}
+
+static void test_descent(void)
+{
+    static const char *const kinds[] = {"mse", "giou", "diou", "ciou"};
+    for (size_t i = 0; i < 4 && !test_failed; i++) {
+        for (int is_new = 0; is_new < 2 && !test_failed; is_new++) {
+            char text[512];
+            snprintf(text, sizeof text, YOLO "scale_x_y=%d\niou_loss=%s\nnew_coords=%d\n",
+                     1 + is_new, kinds[i], is_new);
+            check_descent(text, 24, is_new ? 0.003f : 0.02f);
+        }
+    }
+    check_descent(GAUSSIAN "iou_loss=ciou\n", 36, 0.02f);
+    check_descent(REGION "bias_match=1\nsoftmax=1\n", 16, 0.4f);
+}
+
 static void test_region_owners(void)
 {
     /* The last of two truths on one predictor has it; the slot is chosen by predicted shape, or by
@@ -380,6 +477,10 @@ static const struct test_case cases[] = {
     {"batch mates", test_batch_mates},
     {"adding to gradients", test_adding},
     {"uncertainty by hand", test_uncertainty},
+    {"hopeless predictions", test_hopeless},
+    {"ties of anchors", test_ties},
+    {"objectness_smooth", test_smooth_takes_best},
+    {"descent", test_descent},
     {"region: owners", test_region_owners},
 };
 
