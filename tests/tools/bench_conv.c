@@ -1,6 +1,6 @@
 /* Speed of the convolution engine by layer shape and algorithm: `make bench-conv`.
  *
- *   bench_conv [isa] [threads] [part of a shape's name]
+ *   bench_conv [isa] [threads] [part of a shape's name] [batch: the gradients as well]
  *
  * Prints the fastest of several runs in effective GFLOP/s: 2 x multiplications of the direct
  * convolution, whatever the algorithm spends. Weights and inputs are evicted between runs as far as
@@ -147,50 +147,112 @@ static float evict(float *sweep, size_t count)
 
 enum { SWEEP_FLOATS = 1 << 22 };
 
-/* The fastest of several runs, in seconds. */
-static double time_conv(const struct kernels *kern, const struct bench_shape *s,
-                        enum conv_algorithm algorithm, float *sweep)
+/* The forward algorithms in conv.h's order, then what training adds. */
+enum pass { DIRECT, WINOGRAD, DEPTHWISE, PACK, DATA, WEIGHTS, PASS_COUNT };
+static const char *const pass_names[PASS_COUNT] = {"direct",   "winograd", "depthwise",
+                                                   "packback", "data",     "weights"};
+
+/* Everything the passes of one shape read and write. */
+struct setup {
+    const struct kernels *kern;
+    struct conv_geometry g;
+    struct conv_epilogue epilogue;
+    struct tensor in, out;
+    float *weights, *scale, *packed;
+    void *scratch;
+};
+
+static struct tensor tensor_make(int n, int h, int w, int c)
+{
+    struct tensor t = {.n = n, .h = h, .w = w, .c = c, .stride = (size_t)c};
+    t.data = block(tensor_pixels(&t) * t.stride);
+    return t;
+}
+
+static struct setup setup_make(const struct kernels *kern, const struct bench_shape *s,
+                               enum pass pass, int batch)
 {
     struct conv_geometry g = geometry_of(s);
-    size_t weight_count =
-        (size_t)g.filters * (size_t)(g.in_c / g.groups) * (size_t)(g.kernel_h * g.kernel_w);
-    float *weights = block(weight_count), *shift = block((size_t)g.filters);
-    float *packed = mem_alloc(conv_packed_floats(kern, &g, algorithm), sizeof *packed);
-    void *scratch = mem_alloc(conv_scratch_bytes(kern, &g, algorithm), 1);
-    struct tensor in = {.n = 1, .h = g.in_h, .w = g.in_w, .c = g.in_c, .stride = (size_t)g.in_c};
-    struct tensor out = {
-        .n = 1, .h = g.out_h, .w = g.out_w, .c = g.filters, .stride = (size_t)g.filters};
-    in.data = block(tensor_pixels(&in) * in.stride);
-    out.data = block(tensor_pixels(&out) * out.stride);
-    struct conv_epilogue e = {.scale = shift, .shift = shift, .act = s->act};
-    conv_pack(kern, &g, algorithm, weights, packed);
+    bool forward = pass <= DEPTHWISE;
+    enum conv_algorithm algorithm = forward ? (enum conv_algorithm)pass : CONV_INDIRECT;
+    struct setup u = {.kern = kern, .g = g};
+    u.weights =
+        block((size_t)g.filters * (size_t)(g.in_c / g.groups) * (size_t)(g.kernel_h * g.kernel_w));
+    u.scale = block((size_t)g.filters);
+    u.epilogue = (struct conv_epilogue){.scale = u.scale, .shift = u.scale, .act = s->act};
+    u.packed = block(forward ? conv_packed_floats(kern, &g, algorithm)
+                             : conv_backward_packed_floats(kern, &g));
+    size_t scratch = forward ? conv_scratch_bytes(kern, &g, algorithm)
+                             : conv_backward_scratch_bytes(kern, &g, batch);
+    u.scratch = block(scratch / sizeof(float) + 1);
+    u.in = tensor_make(batch, g.in_h, g.in_w, g.in_c);
+    u.out = tensor_make(batch, g.out_h, g.out_w, g.filters);
+    if (forward) {
+        conv_pack(kern, &g, algorithm, u.weights, u.packed);
+    } else {
+        conv_pack_backward(kern, &g, u.weights, u.packed);
+    }
+    return u;
+}
+
+static void setup_free(struct setup *u)
+{
+    mem_free(u->weights);
+    mem_free(u->scale);
+    mem_free(u->packed);
+    mem_free(u->scratch);
+    mem_free(u->in.data);
+    mem_free(u->out.data);
+}
+
+static void run_pass(const struct setup *u, enum pass pass)
+{
+    switch (pass) {
+    case PACK:
+        conv_pack_backward(u->kern, &u->g, u->weights, u->packed);
+        break;
+    case DATA:
+        conv_backward_data(u->kern, &u->g, u->packed, &u->out, &u->in, false, u->scratch);
+        break;
+    case WEIGHTS:
+        conv_backward_weights(u->kern, &u->g, &u->in, &u->out, u->weights, u->scratch);
+        break;
+    default:
+        conv_forward(u->kern, &u->g, (enum conv_algorithm)pass, u->packed, &u->epilogue, &u->in,
+                     &u->out, u->scratch);
+        break;
+    }
+}
+
+/* The fastest of several runs, in seconds. */
+static double time_pass(const struct kernels *kern, const struct bench_shape *s, enum pass pass,
+                        int batch, float *sweep)
+{
+    struct setup u = setup_make(kern, s, pass, batch);
     double best = 1e9, began = seconds();
     for (int run = 0; run < 200 && (run < 5 || seconds() - began < 0.15); run++) {
         volatile float keep = evict(sweep, SWEEP_FLOATS);
         (void)keep;
         double start = seconds();
-        conv_forward(kern, &g, algorithm, packed, &e, &in, &out, scratch);
+        run_pass(&u, pass);
         double took = seconds() - start;
         best = took < best ? took : best;
     }
-    mem_free(weights);
-    mem_free(shift);
-    mem_free(packed);
-    mem_free(scratch);
-    mem_free(in.data);
-    mem_free(out.data);
+    setup_free(&u);
     return best;
 }
 
-static bool possible(const struct bench_shape *s, enum conv_algorithm algorithm)
+static bool possible(const struct bench_shape *s, enum pass pass, bool training)
 {
-    switch (algorithm) {
-    case CONV_WINOGRAD:
+    switch (pass) {
+    case DIRECT:
+        return s->groups == 1;
+    case WINOGRAD:
         return s->kernel == 3 && s->stride == 1 && s->groups == 1;
-    case CONV_DEPTHWISE:
+    case DEPTHWISE:
         return s->groups > 1;
     default:
-        return s->groups == 1;
+        return training;
     }
 }
 
@@ -203,33 +265,37 @@ int main(int argc, char **argv)
         return 2;
     }
     parallel_set_threads(argc > 2 ? atoi(argv[2]) : 0);
-    static const char *const names[] = {"direct", "winograd", "depthwise"};
+    int batch = argc > 4 ? atoi(argv[4]) : 1;
     float *sweep = block(SWEEP_FLOATS);
-    double total = 0.0;
-    printf("# %s, %d threads\n", kernels_isa(kern), parallel_threads());
+    double forward = 0.0, totals[PASS_COUNT] = {0};
+    printf("# %s, %d threads, batch %d\n", kernels_isa(kern), parallel_threads(), batch);
     printf("%-8s %4s %5s %5s %2s %2s  %-9s %9s %9s\n", "network", "size", "c", "k", "s", "st",
-           "algorithm", "us", "GFLOP/s");
+           "pass", "us", "GFLOP/s");
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const struct bench_shape *s = &shapes[i];
         if (argc > 3 && !strstr(s->network, argv[3])) {
             continue;
         }
         struct conv_geometry g = geometry_of(s);
-        double flops =
-            2.0 * g.out_h * g.out_w * g.filters * (g.in_c / g.groups) * s->kernel * s->kernel;
-        for (int a = CONV_INDIRECT; a <= CONV_DEPTHWISE; a++) {
-            if (!possible(s, (enum conv_algorithm)a)) {
+        double flops = 2.0 * batch * g.out_h * g.out_w * g.filters * (g.in_c / g.groups) *
+                       s->kernel * s->kernel;
+        for (enum pass a = DIRECT; a < PASS_COUNT; a++) {
+            if (!possible(s, a, argc > 4)) {
                 continue;
             }
-            bool chosen = conv_choose(kern, &g, true) == (enum conv_algorithm)a;
-            double took = time_conv(kern, s, (enum conv_algorithm)a, sweep);
-            total += chosen ? took * s->count : 0.0;
+            bool chosen = a <= DEPTHWISE && (enum pass)conv_choose(kern, &g, true) == a;
+            double took = time_pass(kern, s, a, batch, sweep);
+            forward += chosen ? took * s->count : 0.0;
+            totals[a] += took * s->count;
             printf("%-8s %4d %5d %5d %2d %2d  %-9s %9.1f %9.1f %s\n", s->network, s->size, s->in_c,
-                   s->filters, s->kernel, s->stride, names[a], took * 1e6, flops / took * 1e-9,
+                   s->filters, s->kernel, s->stride, pass_names[a], took * 1e6, flops / took * 1e-9,
                    chosen ? "*" : "");
         }
     }
-    printf("# chosen algorithms, times the number of such layers: %.2f ms\n", total * 1e3);
+    printf("# chosen algorithms, times the number of such layers: %.2f ms\n", forward * 1e3);
+    for (enum pass a = PACK; a < PASS_COUNT && argc > 4; a++) {
+        printf("# %s: %.2f ms\n", pass_names[a], totals[a] * 1e3);
+    }
     mem_free(sweep);
     return 0;
 }
