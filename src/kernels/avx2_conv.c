@@ -151,5 +151,7 @@ void conv_install_avx2(struct conv_slots *slots)
                                  .winograd_output = winograd_output_slot,
                                  .depthwise = depthwise_slot,
                                  .outer = outer_slot,
+                                 .winograd_output_gradient = winograd_output_gradient_slot,
+                                 .winograd_filter_gradient = winograd_filter_gradient_slot,
                                  .depthwise_weights = depthwise_weights_slot};
 }

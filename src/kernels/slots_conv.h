@@ -71,6 +71,25 @@ struct winograd_output {
     bool adds; /* += */
 };
 
+/* The transpose of winograd_output's transform: w[xi * xi_stride + k] = (A dY A^T)[xi] with
+ * dY[i] = dz[i][offset + k], i < 16, row by row. Columns up to the next multiple of the vector width
+ * are overwritten. */
+struct winograd_output_gradient {
+    const float *const *dz;
+    size_t offset, filters;
+    float *w;
+    size_t xi_stride;
+};
+
+/* The transpose of winograd_filter's transform: G^T dU G for u[xi * xi_stride + c * nr + k] to
+ * sums[tap * tap_stride + c * nr + k]. */
+struct winograd_filter_gradient {
+    const float *u;
+    size_t xi_stride, channels, nr;
+    float *sums;
+    size_t tap_stride;
+};
+
 /* `pixels` neighbouring output pixels of one row, all of whose taps count (the caller cuts off what
  * lies outside the image): out[i][k] = act(scale[k] * sum over r < rows, s < columns of
  * in[r * in_row + s * in_tap + i * in_step + k / multiplier] * weights[r * weight_row + s * filters
@@ -125,6 +144,8 @@ struct conv_slots {
     void (*winograd_output)(const struct winograd_output *w);
     void (*depthwise)(const struct conv_depthwise *d);
     void (*outer)(const struct conv_outer *o);
+    void (*winograd_output_gradient)(const struct winograd_output_gradient *w);
+    void (*winograd_filter_gradient)(const struct winograd_filter_gradient *w);
     void (*depthwise_weights)(const struct conv_depthwise_weights *d);
 };
 

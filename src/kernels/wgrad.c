@@ -115,6 +115,9 @@ size_t wgrad_scratch_bytes(const struct conv_slots *slots, const struct conv_geo
     if (depthwise_possible(g)) {
         return depthwise_weights_scratch_bytes(g, batch);
     }
+    if (winograd_wins(slots, g)) {
+        return winograd_weights_scratch_bytes(slots, g, batch);
+    }
     struct cut cut = cut_of(slots, g, batch);
     struct layout l = layout_of(&cut, g);
     return l.zeros + (size_t)parallel_threads() * thread_bytes(&l) + l.partial;
@@ -288,33 +291,52 @@ static void run_panel(const struct piece *p, size_t panel, bool accumulate)
     }
 }
 
-/* Channels [first, end) of one panel of finished sums to the caller's order. */
-static void scatter(const struct piece *p, size_t panel, size_t first, size_t end)
+/* Channels [first, end) of a panel. */
+static void scatter(const struct conv_geometry *g, const struct wgrad_panel *p, float *dw,
+                    size_t first, size_t end)
 {
-    const struct cut *c = &p->job->cut;
-    size_t k0 = p->group * c->filters + (p->first_panel + panel) * c->nr;
-    size_t filters = panel_filters(c, p->first_panel + panel);
-    size_t tap_step = p->channel_count * c->nr;
-    const float *sums = p->sums + panel * c->taps * tap_step;
-    for (size_t k = 0; k < filters; k++) {
-        float *dw = p->job->dw + ((k0 + k) * c->channels + p->first_channel + first) * c->taps;
-        for (size_t ch = first; ch < end; ch++) {
-            const float *from = sums + ch * c->nr + k;
-            for (size_t t = 0; t < c->taps; t++) {
-                *dw++ += from[t * tap_step];
+    size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w;
+    size_t channels = (size_t)(g->in_c / g->groups), tap_step = p->channels * p->nr;
+    for (size_t k = 0; k < p->filters; k++) {
+        float *to = dw + ((p->first_filter + k) * channels + p->first_channel + first) * taps;
+        for (size_t c = first; c < end; c++) {
+            const float *from = p->sums + c * p->nr + k;
+            for (size_t t = 0; t < taps; t++) {
+                *to++ += from[t * tap_step];
             }
         }
     }
 }
 
-static void scatter_piece(const struct piece *p)
+void wgrad_scatter(const struct conv_geometry *g, const struct wgrad_panel *panel, float *dw)
 {
-    for (size_t panel = 0; panel < p->panel_count; panel++) {
-        for (size_t first = 0; first < p->channel_count; first += SCATTER_CHANNELS) {
-            size_t end = first + SCATTER_CHANNELS;
-            scatter(p, panel, first, end < p->channel_count ? end : p->channel_count);
+    for (size_t first = 0; first < panel->channels; first += SCATTER_CHANNELS) {
+        size_t end = first + SCATTER_CHANNELS;
+        scatter(g, panel, dw, first, end < panel->channels ? end : panel->channels);
+    }
+}
+
+void wgrad_reduce(float *copies, size_t count, size_t distance, size_t floats)
+{
+    for (size_t copy = 1; copy < count; copy++) {
+        const float *more = copies + copy * distance;
+        for (size_t i = 0; i < floats; i++) {
+            copies[i] += more[i];
         }
     }
+}
+
+static void scatter_panel(const struct piece *p, size_t panel)
+{
+    const struct cut *c = &p->job->cut;
+    struct wgrad_panel w = {.sums = p->sums + panel * c->taps * p->channel_count * c->nr,
+                            .nr = c->nr,
+                            .first_filter =
+                                p->group * c->filters + (p->first_panel + panel) * c->nr,
+                            .filters = panel_filters(c, p->first_panel + panel),
+                            .first_channel = p->first_channel,
+                            .channels = p->channel_count};
+    wgrad_scatter(p->job->g, &w, p->job->dw);
 }
 
 static void run_item(void *ctx, size_t item, int thread)
@@ -348,8 +370,8 @@ static void run_item(void *ctx, size_t item, int thread)
             run_panel(&p, panel, b > 0);
         }
     }
-    if (c->chunks == 1) {
-        scatter_piece(&p);
+    for (size_t panel = 0; c->chunks == 1 && panel < p.panel_count; panel++) {
+        scatter_panel(&p, panel);
     }
 }
 
@@ -367,17 +389,8 @@ static void reduce_item(void *ctx, size_t item, int thread)
     }
     size_t floats = c->taps * p.channel_count * c->nr;
     p.sums = job->partial + output * c->item_floats;
-    float *sums = p.sums + panel * floats;
-    for (size_t chunk = 1; chunk < c->chunks; chunk++) {
-        const float *more = sums + chunk * job->outputs * c->item_floats;
-        for (size_t i = 0; i < floats; i++) {
-            sums[i] += more[i];
-        }
-    }
-    for (size_t first = 0; first < p.channel_count; first += SCATTER_CHANNELS) {
-        size_t end = first + SCATTER_CHANNELS;
-        scatter(&p, panel, first, end < p.channel_count ? end : p.channel_count);
-    }
+    wgrad_reduce(p.sums + panel * floats, c->chunks, job->outputs * c->item_floats, floats);
+    scatter_panel(&p, panel);
 }
 
 void conv_backward_weights(const struct kernels *kern, const struct conv_geometry *g,
@@ -386,6 +399,12 @@ void conv_backward_weights(const struct kernels *kern, const struct conv_geometr
 {
     if (depthwise_possible(g)) {
         depthwise_backward_weights(&kern->conv, g, x, dz, dw, scratch);
+        return;
+    }
+    if (winograd_wins(&kern->conv, g)) {
+        struct wgrad_run run = {
+            .slots = &kern->conv, .g = g, .x = x, .dz = dz, .dw = dw, .scratch = scratch};
+        winograd_backward_weights(&run);
         return;
     }
     struct job job = {.slots = &kern->conv,

@@ -73,6 +73,96 @@ static void outer_slot(const struct conv_outer *o)
     }
 }
 
+/* A y and G^T u by the matrices of conv_template.h. */
+static inline void output_gradient_line(const vec y[4], vec m[6])
+{
+    vec even_a = vec_fma(vec_set(0.5f), y[2], y[0]);
+    vec even_b = vec_fma(vec_set(2.0f), y[2], y[0]);
+    vec odd_a = vec_mul(vec_set(ROOT_HALF), vec_fma(vec_set(0.5f), y[3], y[1]));
+    vec odd_b = vec_mul(vec_set(ROOT_TWO), vec_fma(vec_set(2.0f), y[3], y[1]));
+    m[0] = y[0];
+    m[1] = vec_add(even_a, odd_a);
+    m[2] = vec_sub(even_a, odd_a);
+    m[3] = vec_add(even_b, odd_b);
+    m[4] = vec_sub(even_b, odd_b);
+    m[5] = y[3];
+}
+
+static inline void filter_gradient_line(const vec u[6], vec g[3])
+{
+    const float third = 1.0f / 3.0f, sixth = 1.0f / 6.0f;
+    vec sum_a = vec_add(u[1], u[2]), difference_a = vec_sub(u[1], u[2]);
+    vec sum_b = vec_add(u[3], u[4]), difference_b = vec_sub(u[3], u[4]);
+    g[0] = vec_fma(vec_set(-2.0f * third), sum_a, vec_fma(vec_set(sixth), sum_b, u[0]));
+    g[1] = vec_fma(vec_set(-2.0f * third * ROOT_HALF), difference_a,
+                   vec_mul(vec_set(sixth * ROOT_TWO), difference_b));
+    g[2] = vec_fma(vec_set(third), vec_sub(sum_b, sum_a), u[5]);
+}
+
+static void winograd_output_gradient_slot(const struct winograd_output_gradient *w)
+{
+    for (size_t k = 0; k < w->filters; k += VEC_WIDTH) {
+        size_t part = part_of(w->filters, k);
+        vec columns[6][4];
+        for (int x = 0; x < 4; x++) {
+            vec y[4], m[6];
+            UNROLLED
+            for (int r = 0; r < 4; r++) {
+                const float *dz = w->dz[r * 4 + x] + w->offset + k;
+                y[r] = part == VEC_WIDTH ? vec_load(dz) : vec_load_part(dz, part);
+            }
+            output_gradient_line(y, m);
+            UNROLLED
+            for (int r = 0; r < 6; r++) {
+                columns[r][x] = m[r];
+            }
+        }
+        float *to = w->w + k;
+        for (int r = 0; r < 6; r++) {
+            vec m[6];
+            output_gradient_line(columns[r], m);
+            UNROLLED
+            for (int x = 0; x < 6; x++) {
+                store_and_prefetch(to, m[x], VEC_WIDTH);
+                to += w->xi_stride;
+            }
+        }
+    }
+}
+
+static void winograd_filter_gradient_slot(const struct winograd_filter_gradient *w)
+{
+    for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
+        for (size_t c = 0; c < w->channels; c++) {
+            const float *from = w->u + c * w->nr + k;
+            vec columns[3][6];
+            UNROLLED
+            for (size_t x = 0; x < 6; x++) {
+                vec u[6], g[3];
+                UNROLLED
+                for (size_t r = 0; r < 6; r++) {
+                    u[r] = vec_load(from + (r * 6 + x) * w->xi_stride);
+                }
+                filter_gradient_line(u, g);
+                UNROLLED
+                for (size_t r = 0; r < 3; r++) {
+                    columns[r][x] = g[r];
+                }
+            }
+            float *to = w->sums + c * w->nr + k;
+            UNROLLED
+            for (size_t r = 0; r < 3; r++) {
+                vec g[3];
+                filter_gradient_line(columns[r], g);
+                UNROLLED
+                for (size_t s = 0; s < 3; s++) {
+                    vec_store(to + (r * 3 + s) * w->tap_stride, g[s]);
+                }
+            }
+        }
+    }
+}
+
 /* One vector of filters from k on and `columns` (at most 4) neighbouring taps of a row; columns and
  * kind are constants where this is inlined. */
 static inline __attribute__((always_inline)) void
