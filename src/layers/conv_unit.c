@@ -74,6 +74,11 @@ static size_t z_floats(const struct conv_unit *u, int batch)
     return part_floats((size_t)batch * (size_t)g->out_h * (size_t)g->out_w * (size_t)g->filters);
 }
 
+static size_t backward_packed_bytes(const struct kernels *kern, const struct conv_geometry *g)
+{
+    return part_floats(conv_backward_packed_floats(kern, g)) * sizeof(float);
+}
+
 static void plan_kept(const struct conv_unit *u, const struct plan_limits *limits,
                       struct layer_plan *p)
 {
@@ -81,15 +86,15 @@ static void plan_kept(const struct conv_unit *u, const struct plan_limits *limit
     size_t pixels = (size_t)limits->batch * (size_t)g->out_h * (size_t)g->out_w;
     size_t scratch = batchnorm_scratch_bytes(pixels, g->filters);
     size_t conv_scratch = conv_backward_scratch_bytes(limits->kernels, g, limits->batch);
+    if (limits->passes_gradient) {
+        conv_scratch += backward_packed_bytes(limits->kernels, g);
+    }
     scratch = conv_scratch > scratch ? conv_scratch : scratch;
     p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
     p->backward_needs_input = mode_rules[limits->mode].moves_weights;
     p->saved_floats = keeps_z(u) ? z_floats(u, limits->batch) : 0;
     if (u->has_bn) {
         p->saved_floats += batchnorm_used_floats(g->filters);
-    }
-    if (limits->passes_gradient) {
-        p->prepared_backward_floats = conv_backward_packed_floats(limits->kernels, g);
     }
 }
 
@@ -118,9 +123,6 @@ void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const s
         batchnorm_fold(l, scale, shift);
     } else {
         memcpy(shift, layer_param(l, "biases")->data, filters * sizeof *shift);
-    }
-    if (e->prepared_backward) {
-        conv_pack_backward(e->kernels, &u->geometry, weights, e->prepared_backward);
     }
 }
 
@@ -204,8 +206,11 @@ void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const 
         conv_backward_weights(e->kernels, &u->geometry, &e->inputs[0], &e->out_grad, weight_grad,
                               e->scratch);
     }
-    if (e->input_grads[0].data) {
-        conv_backward_data(e->kernels, &u->geometry, e->prepared_backward, &e->out_grad,
-                           &e->input_grads[0], e->grad_adds[0], e->scratch);
+    if (e->input_grads[0].data) { /* packed just before use: as quick as packing ahead, and nothing is kept */
+        float *packed = e->scratch;
+        char *scratch = (char *)e->scratch + backward_packed_bytes(e->kernels, &u->geometry);
+        conv_pack_backward(e->kernels, &u->geometry, layer_param(l, "weights")->data, packed);
+        conv_backward_data(e->kernels, &u->geometry, packed, &e->out_grad, &e->input_grads[0],
+                           e->grad_adds[0], scratch);
     }
 }

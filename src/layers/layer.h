@@ -109,7 +109,6 @@ struct layer_plan {
     size_t scratch_bytes;   /* shared by all layers, free after each forward or backward */
     /* Modes that keep for backward: */
     size_t saved_floats;             /* written by forward, read by backward (whole batch) */
-    size_t prepared_backward_floats; /* weights packed for the data gradient */
     bool backward_needs_input, backward_needs_output;
 };
 
@@ -133,7 +132,6 @@ struct exec {
 
     /* Modes that keep for backward; NULL elsewhere. */
     float *saved;
-    float *prepared_backward;
     struct tensor out_grad;            /* dL/dout; backward may overwrite it */
     const struct tensor *input_grads;  /* [input_count]; data NULL: not wanted */
     const bool *grad_adds;             /* [input_count]; true: add to what is there; false: write.

@@ -23,7 +23,6 @@ static void ask_layers(struct plan *p)
         l->ops->plan(l, &limits, want);
         p->prepared_at[i] = prepared;
         prepared += (want->prepared_floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
-        prepared += (want->prepared_backward_floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
         if (want->scratch_bytes > p->memory.scratch_bytes) {
             p->memory.scratch_bytes = want->scratch_bytes;
         }
@@ -114,10 +113,6 @@ static void wire(struct plan *p)
         first += (size_t)l->input_count;
         if (p->saved[i].floats > 0) {
             e->saved = p->activations + p->saved[i].offset;
-        }
-        if (p->wants[i].prepared_backward_floats > 0) {
-            e->prepared_backward = e->prepared + (p->wants[i].prepared_floats + PLAN_ALIGN - 1) /
-                                                     PLAN_ALIGN * PLAN_ALIGN;
         }
         if (p->slots[plan_slot(i)].flows) {
             e->out_grad = plan_tensor(p, plan_slot(i), true);
