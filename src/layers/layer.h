@@ -193,6 +193,7 @@ enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
 /* What the outside needs to know of a detection head. */
 struct head_info {
     int classes;
+    int slots; /* predictor boxes of a cell, each with a channel per class */
     enum nms_kind nms_kind;
     float beta_nms;
 };

@@ -70,6 +70,7 @@ static enum result parse(struct layer *l, struct error *err)
     TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &s->slots, err));
     TRY(cfg_bool(l->section, "softmax", false, &s->has_softmax, err));
     TRY(head_parse_anchors(l, s->slots, &s->anchors, err));
+    s->info.slots = s->slots;
     s->info.nms_kind = NMS_DEFAULT;
     s->info.beta_nms = 0.6f;
     TRY(parse_loss(l, s, err));

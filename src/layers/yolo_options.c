@@ -143,6 +143,7 @@ enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words
     TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &o->anchor_count, err));
     TRY(head_parse_anchors(l, o->anchor_count, &o->anchors, err));
     TRY(parse_mask(l, o, err));
+    o->info.slots = o->slots;
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
     TRY(parse_nms(l, nms_words, &o->info, err));
     TRY(parse_loss(l, o, err));

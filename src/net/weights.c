@@ -10,6 +10,7 @@
 #include "base/memory.h"
 
 enum {
+    MAX_CLASSES = 100000,
     SHORT_HEADER = 16,
     LONG_HEADER = 20,
     MAX_VERSION = 1000000, /* beyond, the file is something else */
@@ -273,6 +274,102 @@ enum result weights_load(const char *path, struct network *net, struct error *er
     net->seen = r.header.seen;
     net->loaded_layers = layers;
     return OK;
+}
+
+/* ---- another number of classes ---- */
+
+/* The head that a layer feeds alone, or NULL. */
+static const struct head_info *head_above(const struct network *net, int layer)
+{
+    for (int i = layer + 1; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        if (l->ops->head && l->inputs[0] == layer) {
+            return l->ops->head(l);
+        }
+    }
+    return NULL;
+}
+
+/* Bytes of a layer in the file if each head had `extra` more classes: a feeding layer's parameters all come per filter. */
+static size_t bytes_with_classes(const struct network *net, int layer, int extra)
+{
+    const struct layer *l = &net->layers[layer];
+    const struct head_info *head = head_above(net, layer);
+    size_t bytes = file_bytes(l);
+    if (!head || bytes == 0) {
+        return bytes;
+    }
+    long filters = (long)l->out.c + (long)head->slots * extra;
+    return bytes / (size_t)l->out.c * (size_t)filters;
+}
+
+/* Finds the number of classes for which the payload fits; false if none does. */
+static bool find_classes(const struct network *net, size_t payload, int *classes)
+{
+    const struct head_info *own = network_head(net);
+    for (int c = 1; own && c <= MAX_CLASSES; c++) {
+        size_t total = 0;
+        for (int i = 0; i < net->layer_count; i++) {
+            total += bytes_with_classes(net, i, c - own->classes);
+        }
+        if (total == payload) {
+            *classes = c;
+            return true;
+        }
+        if (total > payload) {
+            break;
+        }
+    }
+    return false;
+}
+
+static enum result read_fitting(struct reader *r, struct network *net, int extra, bool *is_loaded,
+                                struct error *err)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        struct layer *l = &net->layers[i];
+        bool fits = extra == 0 || !head_above(net, i);
+        if (fits) {
+            TRY(read_layer(r, l, err));
+        } else if (fseek(r->stream, (long)bytes_with_classes(net, i, extra), SEEK_CUR) != 0) {
+            return error_errno(err, r->path, "cannot read");
+        }
+        is_loaded[i] = fits && l->param_count > 0;
+    }
+    return OK;
+}
+
+enum result weights_load_transfer(const char *path, struct network *net, bool *is_loaded,
+                                  int *classes, struct error *err)
+{
+    struct reader r;
+    const struct head_info *own = network_head(net);
+    enum result result = weights_load(path, net, err);
+    *classes = own ? own->classes : 0;
+    if (result == OK) {
+        for (int i = 0; i < net->layer_count; i++) {
+            is_loaded[i] = i < net->loaded_layers && net->layers[i].param_count > 0;
+        }
+        return OK;
+    }
+    if (result != ERR_FORMAT) {
+        return result;
+    }
+    struct error other;
+    if (open_reader(&r, path, &other) == OK &&
+        find_classes(net, r.bytes - r.header.header_bytes, classes)) {
+        result = read_fitting(&r, net, *classes - own->classes, is_loaded, err);
+        net->seen = 0;
+        net->loaded_layers = 0;
+        while (result == OK && net->loaded_layers < net->layer_count &&
+               (is_loaded[net->loaded_layers] ||
+                net->layers[net->loaded_layers].param_count == 0)) {
+            net->loaded_layers++;
+        }
+        warn_values(&r);
+    }
+    close_reader(&r);
+    return result;
 }
 
 /* ---- saving ---- */

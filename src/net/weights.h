@@ -18,6 +18,14 @@ struct weights_header {
  * (= layer_count for a whole file). Not-a-number values are counted and warned about. */
 NODISCARD enum result weights_load(const char *path, struct network *net, struct error *err);
 
+/* As weights_load, for a file of the same network trained for another number of classes: that number is the one
+ * for which the file fits exactly (the layers that feed the heads have `slots` filters per class). Everything but those
+ * layers is loaded; is_loaded[layer_count] says which layers with parameters got theirs, *classes what the file was
+ * trained for (the network's own number: everything was loaded). A file that ends on a layer's border loads as
+ * weights_load does. ERR_FORMAT if no number of classes fits. */
+NODISCARD enum result weights_load_transfer(const char *path, struct network *net, bool *is_loaded,
+                                            int *classes, struct error *err);
+
 /* Write layers [0, layers) as Darknet 0.2.5 (64-bit seen), through a temporary file and rename. */
 NODISCARD enum result weights_save(const char *path, const struct network *net, int layers,
                                    uint64_t seen, struct error *err);

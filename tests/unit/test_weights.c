@@ -445,7 +445,79 @@ static void test_out_of_memory(void)
     network_free(&net);
 }
 
+/* Two heads of two and one anchors; the second convolution is shared. */
+static enum result open_heads(int classes, struct network *net)
+{
+    char text[1024];
+    int n = snprintf(text, sizeof text,
+                     "[net]\nwidth=4\nheight=4\nchannels=2\n"
+                     "[convolutional]\nfilters=6\nsize=1\nactivation=leaky\n"
+                     "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
+                     "[yolo]\nmask=0,1\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n"
+                     "[route]\nlayers=0\n"
+                     "[convolutional]\nfilters=5\nsize=3\npad=1\nbatch_normalize=1\nactivation=mish\n"
+                     "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
+                     "[yolo]\nmask=2\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n",
+                     2 * (5 + classes), classes, 5 + classes, classes);
+    enum result result = network_parse("heads.cfg", text, (size_t)n, 0, 0, net, &err);
+    return result == OK ? network_allocate(net, &err) : result;
+}
+
+static void fill_ramp(struct network *net)
+{
+    size_t at = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        for (int k = 0; k < net->layers[i].param_count; k++) {
+            for (size_t j = 0; j < net->layers[i].params[k].count; j++) {
+                net->layers[i].params[k].data[j] = ramp(at++);
+            }
+        }
+    }
+}
+
+static bool params_equal(const struct layer *a, const struct layer *b)
+{
+    for (int k = 0; k < a->param_count; k++) {
+        if (memcmp(a->params[k].data, b->params[k].data, a->params[k].count * sizeof(float)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_other_classes(void)
+{
+    static struct network from, to;
+    bool is_loaded[7];
+    int classes = 0;
+    set_path();
+    CHECK_OK(open_heads(4, &from));
+    fill_ramp(&from);
+    CHECK_OK(weights_save(path, &from, from.layer_count, 77, &err));
+    for (int own = 1; own <= 9; own++) {
+        CHECK_OK(open_heads(own, &to));
+        CHECK_OK(weights_load_transfer(path, &to, is_loaded, &classes, &err));
+        CHECK_MSG(classes == 4, "%d classes", classes);
+        CHECK(is_loaded[0] && is_loaded[4] && !is_loaded[2]);
+        CHECK(params_equal(&from.layers[0], &to.layers[0]));
+        CHECK(params_equal(&from.layers[4], &to.layers[4]));
+        CHECK(is_loaded[1] == (own == 4) && is_loaded[5] == (own == 4));
+        CHECK(to.loaded_layers == (own == 4 ? to.layer_count : 1));
+        if (own != 4) { /* heads keep what they had */
+            CHECK(to.layers[1].params[0].data[0] == 0.0f && to.layers[5].params[1].data[0] == 0.0f);
+        }
+        network_free(&to);
+        to = (struct network){0};
+    }
+    CHECK_OK(weights_save(path, &from, 5, 0, &err)); /* up to and with layer 4 */
+    CHECK_OK(open_heads(9, &to));
+    CHECK(weights_load_transfer(path, &to, is_loaded, &classes, &err) == ERR_FORMAT);
+    network_free(&to);
+    network_free(&from);
+}
+
 static const struct test_case cases[] = {
+    {"other_classes", test_other_classes},
     {"order", test_order},
     {"headers", test_headers},
     {"transposed", test_transposed},
