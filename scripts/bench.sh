@@ -61,12 +61,12 @@ for model in "${models[@]}"; do
         echo "bench: SKIP $model: no $model.cfg in cfg/ or $shared/reference/cfg" >&2
         continue
     fi
-    ours=() theirs=() ratios=()
-    gflops='-' rss='-'
+    ours=() theirs=() ratios=() gflops=()
+    rss='-'
     for ((round = 0; round < rounds; round++)); do
         json=$(./yolo bench --cfg "$cfg" --imgsz "$imgsz" --threads "$threads" --runs "$runs" --format json -q)
         ours+=("$(number infer_ms <<<"$json")")
-        gflops=$(number gflops <<<"$json")
+        gflops+=("$(number gflops <<<"$json")")
         rss=$(number peak_rss_mb <<<"$json")
         if [ -n "$torch_python" ]; then
             json=$("$torch_python" tests/tools/torch_reference.py "$cfg" --imgsz "$imgsz" \
@@ -80,8 +80,8 @@ for model in "${models[@]}"; do
         torch_ms=$(printf '%.1f' "$(median "${theirs[@]}")")
         ratio=$(printf '%.2fx' "$(median "${ratios[@]}")")
     fi
-    printf '%-22s %6s %9.1f %9.0f %9.0f %9s %8s\n' "$model" "$imgsz" "$(median "${ours[@]}")" "$gflops" \
-        "$rss" "$torch_ms" "$ratio"
+    printf '%-22s %6s %9.1f %9.0f %9.0f %9s %8s\n' "$model" "$imgsz" "$(median "${ours[@]}")" \
+        "$(median "${gflops[@]}")" "$rss" "$torch_ms" "$ratio"
 done
 if [ -n "$torch_python" ]; then
     echo "torch $("$torch_python" -c 'import torch; print(torch.__version__)'), batch norm folded, same threads" \
