@@ -137,6 +137,13 @@ struct job {
     float *partial;
 };
 
+/* What the next block will read first, brought closer in `parts` steps. */
+struct ahead {
+    const float *x, *dz;
+    size_t x_floats, dz_floats;
+    size_t part, parts;
+};
+
 /* One item: what it computes, and where. */
 struct piece {
     const struct job *job;
@@ -145,6 +152,7 @@ struct piece {
     const float **table;        /* [tap][block_pixels] */
     float *panel, *patch;
     float *sums; /* [panel][tap][channel][nr] */
+    struct ahead ahead;
 };
 
 static void output_of(const struct job *job, size_t output, struct piece *p)
@@ -162,21 +170,37 @@ static void output_of(const struct job *job, size_t output, struct piece *p)
     p->channel_count = p->channel_count < c->block_channels ? p->channel_count : c->block_channels;
 }
 
-/* Where the window of output pixel i of the block starts. */
+/* Where the window of an output pixel starts. */
 struct window {
     const float *image;
     ptrdiff_t y, x;
 };
 
-static struct window window_of(const struct piece *p, size_t i)
+static struct window window_first(const struct piece *p)
 {
     const struct conv_geometry *g = p->job->g;
-    size_t pixel = p->first_pixel + i, out_w = (size_t)g->out_w, out_h = (size_t)g->out_h;
+    size_t pixel = p->first_pixel, out_w = (size_t)g->out_w, out_h = (size_t)g->out_h;
     size_t n = pixel / out_w / out_h;
-    return (struct window){.image =
-                               tensor_at(p->job->x, (int)n, 0, 0) + p->group * p->job->cut.channels,
+    const float *image = tensor_at(p->job->x, (int)n, 0, 0) + p->group * p->job->cut.channels;
+    return (struct window){.image = image,
                            .y = (ptrdiff_t)(pixel / out_w % out_h) * g->stride_y - g->pad_y,
                            .x = (ptrdiff_t)(pixel % out_w) * g->stride_x - g->pad_x};
+}
+
+static void window_next(const struct piece *p, struct window *w)
+{
+    const struct conv_geometry *g = p->job->g;
+    const struct tensor *x = p->job->x;
+    w->x += g->stride_x;
+    if (w->x < (ptrdiff_t)g->out_w * g->stride_x - g->pad_x) {
+        return;
+    }
+    w->x = -(ptrdiff_t)g->pad_x;
+    w->y += g->stride_y;
+    if (w->y == (ptrdiff_t)g->out_h * g->stride_y - g->pad_y) {
+        w->y = -(ptrdiff_t)g->pad_y;
+        w->image += (size_t)x->h * (size_t)x->w * x->stride;
+    }
 }
 
 static bool inside(ptrdiff_t at, ptrdiff_t limit)
@@ -189,8 +213,8 @@ static void build_table(const struct piece *p)
     const struct conv_geometry *g = p->job->g;
     const struct tensor *x = p->job->x;
     size_t step = p->job->cut.block_pixels;
-    for (size_t i = 0; i < p->pixels; i++) {
-        struct window w = window_of(p, i);
+    struct window w = window_first(p);
+    for (size_t i = 0; i < p->pixels; i++, window_next(p, &w)) {
         const float **to = p->table + i;
         for (ptrdiff_t r = 0; r < g->kernel_h; r++) {
             ptrdiff_t at_y = w.y + r * g->dilation;
@@ -213,8 +237,8 @@ static void build_merged(const struct piece *p)
     size_t step = p->job->cut.block_pixels, run = (size_t)(g->kernel_w * g->in_c);
     ptrdiff_t channels = g->in_c;
     float *patch = p->patch;
-    for (size_t i = 0; i < p->pixels; i++) {
-        struct window w = window_of(p, i);
+    struct window w = window_first(p);
+    for (size_t i = 0; i < p->pixels; i++, window_next(p, &w)) {
         ptrdiff_t from = w.x < 0 ? -w.x : 0;
         ptrdiff_t to = w.x + g->kernel_w > x->w ? x->w - w.x : g->kernel_w;
         bool whole = from == 0 && to == g->kernel_w;
@@ -251,8 +275,8 @@ static void pack_panel(const struct piece *p, size_t panel)
     float *to = p->panel;
     for (size_t i = 0; i < p->pixels; i++, from += dz->stride, to += c->nr) {
         size_t k = 0;
-        for (; k + 8 <= filters; k += 8) {
-            memcpy(to + k, from + k, 8 * sizeof *to);
+        for (; k + 16 <= filters; k += 16) {
+            memcpy(to + k, from + k, 16 * sizeof *to);
         }
         for (; k < filters; k++) {
             to[k] = from[k];
@@ -263,8 +287,55 @@ static void pack_panel(const struct piece *p, size_t panel)
     }
 }
 
+/* How many pixels of x lie before the last ones that the outputs before `pixel` read, roughly. */
+static size_t x_frontier(const struct job *job, size_t pixel)
+{
+    const struct conv_geometry *g = job->g;
+    const struct tensor *x = job->x;
+    size_t out_w = (size_t)g->out_w, out_h = (size_t)g->out_h, all = tensor_pixels(x);
+    ptrdiff_t below = (ptrdiff_t)(g->kernel_h - 1) * g->dilation - g->pad_y;
+    size_t row = pixel / out_w % out_h * (size_t)g->stride_y + (size_t)(below > 0 ? below : 0);
+    size_t in_image = row * (size_t)x->w + pixel % out_w * (size_t)g->stride_x;
+    size_t at = pixel / out_w / out_h * (size_t)x->h * (size_t)x->w + in_image;
+    return at < all ? at : all;
+}
+
+/* The block after the piece's, of an item that ends at pixel `end`. Items that see a part of the
+ * channels or filters only compute long on what they read. */
+static void ahead_begin(struct piece *p, size_t end)
+{
+    const struct job *job = p->job;
+    const struct cut *c = &job->cut;
+    size_t first = p->first_pixel + p->pixels;
+    size_t next = first + p->pixels < end ? first + p->pixels : end;
+    p->ahead = (struct ahead){.x = job->x->data, .dz = job->dz->data};
+    if (job->outputs > 1 || next <= first) {
+        return;
+    }
+    size_t from = x_frontier(job, first), to = x_frontier(job, next);
+    size_t row_floats = c->channels * (job->merged ? (size_t)job->g->kernel_w : 1);
+    size_t steps = job->merged ? (size_t)job->g->kernel_h : c->taps;
+    p->ahead.parts = c->panels * steps * conv_ceil_div(row_floats, c->mr);
+    p->ahead.x += from * job->x->stride;
+    p->ahead.x_floats = (to > from ? to - from : 0) * job->x->stride;
+    p->ahead.dz += first * job->dz->stride;
+    p->ahead.dz_floats = (next - first) * job->dz->stride;
+}
+
+static void prefetch_step(struct ahead *a)
+{
+    if (a->part == a->parts) {
+        return;
+    }
+    size_t x = conv_cut(a->x_floats, a->parts, a->part);
+    size_t dz = conv_cut(a->dz_floats, a->parts, a->part);
+    a->part++;
+    conv_prefetch_read(a->x + x, conv_cut(a->x_floats, a->parts, a->part) - x);
+    conv_prefetch_read(a->dz + dz, conv_cut(a->dz_floats, a->parts, a->part) - dz);
+}
+
 /* The block's pixels, one panel: all taps and channels of the piece. */
-static void run_panel(const struct piece *p, size_t panel, bool accumulate)
+static void run_panel(struct piece *p, size_t panel, bool accumulate)
 {
     const struct job *job = p->job;
     const struct cut *c = &job->cut;
@@ -286,6 +357,7 @@ static void run_panel(const struct piece *p, size_t panel, bool accumulate)
             o.rows = (int)(conv_cut(rows, tiles, i + 1) - first);
             o.offset = p->first_channel + first;
             o.sum = sums + (t * rows + first) * c->nr;
+            prefetch_step(&p->ahead);
             job->slots->outer(&o);
         }
     }
@@ -365,6 +437,7 @@ static void run_item(void *ctx, size_t item, int thread)
         } else {
             build_table(&p);
         }
+        ahead_begin(&p, begin + count);
         for (size_t panel = 0; panel < p.panel_count; panel++) {
             pack_panel(&p, p.first_panel + panel);
             run_panel(&p, panel, b > 0);
