@@ -46,7 +46,7 @@ static struct axis axis_of(int phase, int stride, int pad, int dilation, int ker
 struct part {
     struct conv_geometry g; /* from dz to the class's inputs */
     enum conv_algorithm algorithm;
-    int phase_y, phase_x, stride_y, stride_x;
+    int phase_y, phase_x;
     struct conv_weights weights; /* at: an offset from the first weight */
     size_t offset;
     bool adds; /* to an earlier part of the same class */
@@ -101,8 +101,6 @@ static bool parts_next(struct parts *p, struct part *part)
     int rows = by_rows ? y.taps : 1;
     *part = (struct part){.phase_y = p->phase_y,
                           .phase_x = p->phase_x,
-                          .stride_y = p->stride_y,
-                          .stride_x = p->stride_x,
                           .adds = p->row > 0,
                           .empty = y.taps == 0 || x.taps == 0};
     if (by_rows) {
@@ -195,35 +193,63 @@ static void clear_part(const struct conv_run *run)
     }
 }
 
+/* The images of dz and dx from `first` on, `count` of them. */
+static struct tensor images_of(const struct tensor *t, int first, int count)
+{
+    struct tensor images = *t;
+    images.data = tensor_at(t, first, 0, 0);
+    images.n = count;
+    return images;
+}
+
+/* Classes read the same dz: large ones go image by image, so that it is still in the cache. */
+enum { LARGE_IMAGE_FLOATS = 1 << 18 };
+
+static int images_at_once(const struct parts *parts, const struct tensor *dz)
+{
+    size_t floats = (size_t)dz->h * (size_t)dz->w * dz->stride;
+    bool several = parts->stride_y > 1 || parts->stride_x > 1;
+    return several && floats >= LARGE_IMAGE_FLOATS ? 1 : dz->n;
+}
+
+static void run_part(const struct parts *parts, const struct part *part, struct conv_run *run,
+                     const struct tensor *dx)
+{
+    static const struct conv_epilogue plain = {.act = ACT_LINEAR};
+    struct tensor out = *dx;
+    out.data = tensor_at(dx, 0, part->phase_y, part->phase_x);
+    out.h = part->g.out_h;
+    out.w = part->g.out_w;
+    size_t row = (size_t)dx->w * dx->stride;
+    run->g = &part->g;
+    run->epilogue = &plain;
+    run->out = &out;
+    run->out_image = (size_t)dx->h * row;
+    run->out_row = (size_t)parts->stride_y * row;
+    run->out_pixel = (size_t)parts->stride_x * dx->stride;
+    if (!part->empty) {
+        conv_run_algorithm(run, part->algorithm);
+    } else if (!run->adds) {
+        clear_part(run);
+    }
+}
+
 void conv_backward_data(const struct kernels *kern, const struct conv_geometry *g,
                         const float *packed, const struct tensor *dz, const struct tensor *dx,
                         bool adds, void *scratch)
 {
-    static const struct conv_epilogue plain = {.act = ACT_LINEAR};
     struct parts parts = parts_begin(kern, g);
-    struct part part;
-    while (parts_next(&parts, &part)) {
-        struct tensor out = *dx;
-        out.data = tensor_at(dx, 0, part.phase_y, part.phase_x);
-        out.h = part.g.out_h;
-        out.w = part.g.out_w;
-        size_t row = (size_t)dx->w * dx->stride;
-        struct conv_run run = {.slots = &kern->conv,
-                               .g = &part.g,
-                               .packed = packed,
-                               .epilogue = &plain,
-                               .in = dz,
-                               .out = &out,
-                               .scratch = scratch,
-                               .adds = adds || part.adds,
-                               .out_image = (size_t)dx->h * row,
-                               .out_row = (size_t)part.stride_y * row,
-                               .out_pixel = (size_t)part.stride_x * dx->stride};
-        if (!part.empty) {
-            conv_run_algorithm(&run, part.algorithm);
-        } else if (!adds) {
-            clear_part(&run);
+    int step = images_at_once(&parts, dz);
+    for (int n = 0; n < dz->n; n += step) {
+        struct tensor in = images_of(dz, n, step), out = images_of(dx, n, step);
+        struct conv_run run = {
+            .slots = &kern->conv, .packed = packed, .in = &in, .scratch = scratch};
+        struct part part;
+        parts = parts_begin(kern, g);
+        while (parts_next(&parts, &part)) {
+            run.adds = adds || part.adds;
+            run_part(&parts, &part, &run, &out);
+            run.packed += part_floats(kern, &part);
         }
-        packed += part_floats(kern, &part);
     }
 }

@@ -28,6 +28,7 @@ enum {
     FUSED_MIN_TILES = 8,
     STREAMED_VW_FLOATS = 4 << 20,
     STREAMED_MIN_TILES = 64,
+    STREAMED_ITEM = 4,  /* tiles transformed by a thread in a row */
     STREAMED_SIDE = 64, /* channels and filters of an item */
     RUN_TILES = 256,    /* summed at once: a panel of W stays in L1, and rounding small */
     ITEMS_WANTED = 16,
@@ -147,16 +148,49 @@ static void square(const struct job *job, const struct tensor *t, const int at[3
     }
 }
 
+/* Image and first output pixel of a tile of the batch. */
+static void tile_place(const struct job *job, size_t tile, int at[3])
+{
+    const struct layout *l = &job->layout;
+    size_t in_row = conv_ceil_div((size_t)job->run->g->out_w, TILE);
+    size_t in_image = tile % l->image_tiles;
+    at[0] = (int)(tile / l->image_tiles);
+    at[1] = (int)(in_image / in_row) * TILE;
+    at[2] = (int)(in_image % in_row) * TILE;
+}
+
+static void prefetch_row(const struct tensor *t, int n, int y, int x)
+{
+    int end = x + TILE < t->w ? x + TILE : t->w;
+    if (y < 0 || y >= t->h) {
+        return;
+    }
+    for (x = x < 0 ? 0 : x; x < end; x++) {
+        conv_prefetch_read(tensor_at(t, n, y, x), (size_t)t->c);
+    }
+}
+
+/* Row r < 6 of what a tile reads, without the two columns that its left neighbour reads. */
+static void prefetch_tile_row(const struct job *job, size_t tile, int r)
+{
+    const struct conv_geometry *g = job->run->g;
+    int at[3];
+    tile_place(job, tile, at);
+    prefetch_row(job->run->x, at[0], at[1] - g->pad_y + r, at[2] - g->pad_x + 2);
+    if (r < TILE) {
+        prefetch_row(job->run->dz, at[0], at[1] + r, at[2]);
+    }
+}
+
 /* Tile `tile` of the batch to row `row` of all matrices of V and W. */
 static void transform(const struct job *job, size_t tile, size_t row, float *v, float *w)
 {
     const struct conv_geometry *g = job->run->g;
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
-    size_t in_row = conv_ceil_div((size_t)g->out_w, TILE), in_image = tile % l->image_tiles;
     const float *pixels[POINTS];
-    int at[3] = {(int)(tile / l->image_tiles), (int)(in_image / in_row) * TILE,
-                 (int)(in_image % in_row) * TILE};
+    int at[3];
+    tile_place(job, tile, at);
     square(job, job->run->dz, at, TILE, pixels);
     for (size_t panel = 0; panel < l->panels; panel++) {
         struct winograd_output_gradient o = {.dz = pixels,
@@ -185,6 +219,11 @@ struct product {
     float *u;
     size_t tiles, channels, filters;
     bool accumulate;
+    bool v_is_far; /* the first product with this V */
+    /* Brought closer meanwhile: rows of tiles to be transformed next; the place of the result. */
+    size_t next_row, next_rows;
+    const float *dw;
+    size_t dw_row, dw_distance;
 };
 
 static void prefetch_part(const float *p, size_t floats, size_t parts, size_t part)
@@ -215,10 +254,21 @@ static void multiply_run(const struct job *job, const struct product *p, size_t 
         o.rows = (int)(conv_cut(p->channels, parts, i + 1) - c);
         o.sum = p->u + xi * l->u_xi + c * l->nr;
         if (ahead) {
-            prefetch_part(rows[0] + l->v_xi, tiles * l->v_row, parts, i);
+            prefetch_part(rows[0] + l->v_xi, p->v_is_far ? tiles * l->v_row : 0, parts, i);
             prefetch_part(o.panel + l->w_xi, tiles * l->nr, parts, i);
         }
         job->run->slots->outer(&o);
+    }
+}
+
+static void prefetch_step(const struct job *job, const struct product *p, size_t xi)
+{
+    for (size_t i = conv_cut(p->next_rows, POINTS, xi); i < conv_cut(p->next_rows, POINTS, xi + 1);
+         i++) {
+        prefetch_tile_row(job, (p->next_row + i) / 6, (int)((p->next_row + i) % 6));
+    }
+    if (p->dw && xi < p->filters) {
+        conv_prefetch_read(p->dw + xi * p->dw_distance, p->dw_row);
     }
 }
 
@@ -226,6 +276,7 @@ static void multiply(const struct job *job, const struct product *p)
 {
     size_t runs = conv_ceil_div(p->tiles, RUN_TILES);
     for (size_t xi = 0; xi < POINTS; xi++) {
+        prefetch_step(job, p, xi);
         for (size_t run = 0; run < runs; run++) {
             size_t first = conv_cut(p->tiles, runs, run);
             multiply_run(job, p, xi, first, conv_cut(p->tiles, runs, run + 1) - first);
@@ -262,6 +313,7 @@ static void fused_item(void *ctx, size_t chunk, int thread)
     for (size_t b = 0; b < blocks; b++) {
         size_t first = conv_cut(count, blocks, b);
         size_t tiles = conv_cut(count, blocks, b + 1) - first;
+        size_t next = b + 1 < blocks ? 6 * (conv_cut(count, blocks, b + 2) - first - tiles) : 0;
         for (size_t i = 0; i < tiles; i++) {
             transform(job, begin + first + i, i, v, w);
         }
@@ -273,6 +325,9 @@ static void fused_item(void *ctx, size_t chunk, int thread)
                                 .channels = l->channels,
                                 .filters = panel_filters(l, panel),
                                 .accumulate = b > 0};
+            size_t part = conv_cut(next, l->panels, panel);
+            p.next_row = 6 * (begin + first + tiles) + part;
+            p.next_rows = conv_cut(next, l->panels, panel + 1) - part;
             multiply(job, &p);
         }
     }
@@ -298,11 +353,17 @@ static void fused_reduce(void *ctx, size_t panel, int thread)
     wgrad_scatter(job->run->g, &p, job->run->dw);
 }
 
-static void streamed_tile(void *ctx, size_t item, int thread)
+static void streamed_tiles(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    transform(job, job->first_tile + item, item, job->v, job->w);
+    size_t end = least(job->count, (item + 1) * STREAMED_ITEM);
+    for (size_t tile = item * STREAMED_ITEM; tile < end; tile++) {
+        for (int r = 0; r < 6 && tile + 1 < end; r++) {
+            prefetch_tile_row(job, job->first_tile + tile + 1, r);
+        }
+        transform(job, job->first_tile + tile, tile, job->v, job->w);
+    }
 }
 
 static void streamed_item(void *ctx, size_t item, int thread)
@@ -320,7 +381,11 @@ static void streamed_item(void *ctx, size_t item, int thread)
                             .u = u,
                             .tiles = job->count,
                             .channels = channels,
-                            .filters = panel_filters(l, panel)};
+                            .filters = panel_filters(l, panel),
+                            .v_is_far = i == 0,
+                            .dw_row = channels * TAPS,
+                            .dw_distance = l->channels * TAPS};
+        p.dw = job->run->dw + panel * l->nr * p.dw_distance + slice * l->slice * TAPS;
         multiply(job, &p);
         to_filters(job, channels, u, sums);
         struct wgrad_panel done = {.sums = sums,
@@ -355,7 +420,7 @@ void winograd_backward_weights(const struct wgrad_run *run)
     for (size_t chunk = 0; chunk < l->chunks; chunk++) {
         job.first_tile = conv_cut(l->tiles, l->chunks, chunk);
         job.count = conv_cut(l->tiles, l->chunks, chunk + 1) - job.first_tile;
-        parallel_for(job.count, streamed_tile, &job);
+        parallel_for(conv_ceil_div(job.count, STREAMED_ITEM), streamed_tiles, &job);
         parallel_for(l->slices * l->panel_ranges, streamed_item, &job);
     }
 }
