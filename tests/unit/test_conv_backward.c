@@ -417,6 +417,8 @@ static void large_shapes(void)
     run_case(geometry(5, 40, 300, 3, 1, 1), 2, 0);
     run_case(geometry(52, 40, 70, 1, 1, 0), 2, 0);
     run_case(geometry(7, 700, 255, 1, 1, 0), 2, 2);
+    run_case(geometry(145, 3, 52, 3, 2, 1), 2, 0);
+    run_case(geometry(76, 16, 300, 3, 1, 1), 1, 0);
 }
 
 static bool same_pixels(const struct tensor *a, const struct tensor *b)
