@@ -253,7 +253,7 @@ static bool is_3x3(const struct conv_geometry *g)
 
 /* Against the sum of magnitudes. Winograd's terms reach over a whole tile, so an element near the
  * border may be measured by few of them: it gets the magnitude of a typical element as a floor. */
-static const double limit = 1.5e-6, winograd_limit = 5e-6;
+static const double limit = 1e-6, winograd_limit = 1e-6;
 
 static void check_data(const struct problem *p, const struct kernels *kern, const char *isa)
 {
