@@ -2,7 +2,8 @@
 # The rules of docs/architecture.md that a machine can check: scripts/lint.sh [--quick]
 #
 #   floors        an include points to the own floor or a lower one; net/ and data/ do not meet,
-#                 nor do train/ and eval/; layers/ sees nothing of floor 3 but net/cfg.h
+#                 nor do train/ and eval/; layers/ sees nothing of floor 3 but net/cfg.h;
+#                 synth/ sees of data/ only image.h, and data/ nothing of synth/
 #   places        stb only in data/, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
 #                 base/memory.c, exit only in cli/main.c
 #   own header    foo.c includes foo.h before anything else
@@ -24,11 +25,11 @@ awk '
 function fault(text) { printf "%s:%d: %s\n", FILENAME, FNR, text }
 function floor_of(folder) { return folder in floors ? floors[folder] : -1 }
 BEGIN {
-    split("base 0 kernels 1 layers 2 net 3 data 3 detect 4 train 4 eval 4 cli 5", t, " ")
+    split("base 0 kernels 1 layers 2 net 3 data 3 synth 3 detect 4 train 4 eval 4 cli 5", t, " ")
     for (i = 1; i in t; i += 2) {
         floors[t[i]] = t[i + 1]
     }
-    split("net data data net train eval eval train", t, " ")
+    split("net data data net net synth synth net data synth train eval eval train", t, " ")
     for (i = 1; i in t; i += 2) {
         strangers[t[i] " " t[i + 1]] = 1
     }
@@ -89,6 +90,9 @@ code ~ /^[ \t]*#[ \t]*include/ {
     if (code ~ /"/ && target ~ /\//) {
         if (floor_of(part[1]) > floor_of(folder) && !(folder == "layers" && target == "net/cfg.h")) {
             fault(folder "/ includes " target " of a higher floor")
+        }
+        if (folder == "synth" && part[1] == "data" && target != "data/image.h") {
+            fault("synth/ includes of data/ only data/image.h")
         }
         if ((folder " " part[1]) in strangers) {
             fault(folder "/ and " part[1] "/ do not include each other: " target)
