@@ -401,6 +401,7 @@ static void make_lamp(float size, struct rng *rng, struct object *object)
     lathe_finish(foot);
     struct part *shade = part_add(object, PART_LATHE, 1);
     float wide = size * rng_uniform(rng, 0.75f, 1.0f), narrow = wide * rng_uniform(rng, 0.4f, 0.7f);
+    shade->is_open = true;
     lathe_start(shade, wide, low);
     lathe_line(shade, narrow, h, 0);
     lathe_line(shade, narrow * 0.4f, h, 1);

@@ -5,6 +5,8 @@
 
 #define TAU 6.2831853f
 
+enum { ROUNDED = 8 }; /* a box's face, met where its corners' sphere cuts it */
+
 /* A ray in the frame of a part, and the stretch of it that can matter. */
 struct local_ray {
     struct vec3 o, d;
@@ -198,7 +200,10 @@ static bool hit_box(const struct part *part, const struct local_ray *ray, struct
             return false;
         }
         root = sqrtf(root);
-        enter = greater(enter, -b - root);
+        if (-b - root > enter) {
+            enter = -b - root;
+            face |= ROUNDED;
+        }
         leave = lesser(leave, -b + root);
     }
     if (!(enter < leave && enter > ray->near && enter < contact->t)) {
@@ -244,7 +249,9 @@ static bool hit_frustum(const struct segment *s, const struct local_ray *ray,
     }
     root = sqrtf(root);
     float inverse = 1 / a;
-    float low = lesser(s->z0, s->z1), high = greater(s->z0, s->z1);
+    /* A little overlap, so that no ray slips through between two segments. */
+    const float seam = 2e-5f;
+    float low = lesser(s->z0, s->z1) - seam, high = greater(s->z0, s->z1) + seam;
     bool found = false;
     for (int sign = -1; sign <= 1; sign += 2) {
         float t = (-b + (float)sign * root) * inverse;
@@ -357,6 +364,8 @@ bool object_hit(const struct object *object, struct vec3 origin, struct vec3 dir
 
 /* ---- surfaces ---- */
 
+#define GRAZING 0.02f
+
 static float turns(float y, float x)
 {
     return atan2f(y, x) * (1 / TAU);
@@ -390,14 +399,14 @@ static float pip_mark(int number, float a, float b)
     return nearest < radius * radius ? 1 : 0;
 }
 
-static void box_surface(const struct part *part, struct vec3 point, float repeats, int face,
+static void box_surface(const struct part *part, struct vec3 point, float repeats, int detail,
                         struct surface *surface)
 {
     static const int numbers[6] = {2, 5, 3, 4, 6, 1}; /* -x +x -y +y -z +z: opposite ones give 7 */
     const float p[3] = {point.x, point.y, point.z};
     float n[3];
     float inner = part->half - part->bevel;
-    int axis = face / 2;
+    int face = detail & ~ROUNDED, axis = face / 2;
     for (int i = 0; i < 3; i++) {
         float beyond = fabsf(p[i]) - inner;
         n[i] = beyond > 0 ? copysignf(beyond, p[i]) : 0;
@@ -405,7 +414,7 @@ static void box_surface(const struct part *part, struct vec3 point, float repeat
             n[i] = copysignf(greater(part->bevel, 1e-6f), p[i]);
         }
     }
-    if (part->corner > 0 && vec_length(point) > part->corner * 0.999f) {
+    if (detail & ROUNDED) {
         surface->normal = vec_unit(point);
     } else {
         surface->normal = vec_unit((struct vec3){n[0], n[1], n[2]});
@@ -484,7 +493,10 @@ void object_surface(const struct object *object, struct vec3 point, struct vec3 
         break;
     }
     surface->normal = to_world(object, surface->normal);
-    if (vec_dot(surface->normal, direction) > 0) {
+    float away = vec_dot(surface->normal, direction);
+    if (away > 0 && part->is_open) {
         surface->normal = vec_scale(surface->normal, -1);
+    } else if (away > -GRAZING) { /* a rounded normal at the outline: as steep as can be seen */
+        surface->normal = vec_unit(vec_along(surface->normal, direction, -away - GRAZING));
     }
 }

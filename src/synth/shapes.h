@@ -57,6 +57,7 @@ struct part {
     float clip;      /* torus: only x > clip exists */
     struct segment segments[LATHE_MAX_SEGMENTS];
     int segment_count;
+    bool is_open;          /* lathe: a sheet without thickness, seen from both sides */
     bool has_flat_pattern; /* lathe: seen from above rather than wound around */
 };
 
@@ -80,7 +81,7 @@ struct object {
 struct contact {
     float t; /* along the ray; before: the farthest of interest */
     int part;
-    int detail; /* lathe: segment; box: face, axis * 2 + (positive) */
+    int detail; /* lathe: segment; box: face, axis * 2 + (positive), + 8 on a rounded corner */
 };
 
 struct surface {
