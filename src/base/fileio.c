@@ -1,6 +1,7 @@
 #include "base/fileio.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,25 +63,68 @@ enum result atomic_open(struct atomic_file *file, const char *path, struct error
     return OK;
 }
 
+/* stdio remembers that a write failed, not why. What stopped it (a full disk, a quota, a limit on the
+ * size of files) stops the next write just as well, and that one tells. */
+static int write_errno(int fd)
+{
+    static const char probe[4096];
+    for (int i = 0; i < 16; i++) {
+        if (write(fd, probe, sizeof probe) < 0) {
+            return errno;
+        }
+    }
+    return EIO;
+}
+
+/* 0, or the errno of the first step that failed. */
+static int finish_stream(struct atomic_file *file)
+{
+    int code = 0;
+    if (ferror(file->stream)) {
+        code = write_errno(fileno(file->stream));
+    } else if (fflush(file->stream) != 0) {
+        code = errno;
+    } else if (!file->skips_sync && fsync(fileno(file->stream)) != 0) {
+        code = errno;
+    }
+    if (fclose(file->stream) != 0 && code == 0) {
+        code = errno;
+    }
+    file->stream = NULL;
+    return code;
+}
+
+/* The new name lives in the folder: it is safe from a power cut when the folder is. Best effort, as not
+ * every file system lets folders be opened or synced, and the file is already in its place. */
+static void sync_folder_of(const char *path)
+{
+    char folder[sizeof((struct atomic_file *)0)->path];
+    size_t length = (size_t)(path_base(path) - path);
+    snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    int fd = open(length > 0 ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!fsync(fd);
+        close(fd);
+    }
+}
+
 enum result atomic_commit(struct atomic_file *file, struct error *err)
 {
-    bool failed = ferror(file->stream) != 0;
-    errno = failed ? EIO : 0;
-    failed = failed || fflush(file->stream) != 0 ||
-             (!file->skips_sync && fsync(fileno(file->stream)) != 0);
-    int saved_errno = errno;
-    failed = fclose(file->stream) != 0 || failed;
-    file->stream = NULL;
-    if (!failed && rename(file->temporary, file->path) == 0) {
-        file->temporary[0] = 0;
-        return OK;
+    int code = finish_stream(file);
+    if (code == 0 && rename(file->temporary, file->path) != 0) {
+        code = errno;
     }
-    if (failed && saved_errno) {
-        errno = saved_errno;
+    if (code != 0) {
+        errno = code;
+        enum result result = error_errno(err, file->path, "cannot write");
+        atomic_abandon(file);
+        return result;
     }
-    enum result result = error_errno(err, file->path, "cannot write");
-    atomic_abandon(file);
-    return result;
+    file->temporary[0] = 0;
+    if (!file->skips_sync) {
+        sync_folder_of(file->path);
+    }
+    return OK;
 }
 
 void atomic_abandon(struct atomic_file *file)

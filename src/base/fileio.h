@@ -15,7 +15,7 @@ NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data,
                                 struct error *err);
 
 /* A file written beside its target and renamed over it by commit, after fsync: the target is always
- * either the old file or the whole new one. */
+ * either the old file or the whole new one, also after a power cut (the folder is synced, too). */
 struct atomic_file {
     FILE *stream; /* write here */
     bool skips_sync; /* set after open for what can be made again (pictures): commit is then far cheaper,
@@ -25,7 +25,8 @@ struct atomic_file {
 };
 
 NODISCARD enum result atomic_open(struct atomic_file *file, const char *path, struct error *err);
-/* Flush, sync, rename. Any write error since open is reported here; the target is then untouched. */
+/* Flush, sync, rename. Any write error since open is reported here, with its cause; the target is then
+ * untouched. */
 NODISCARD enum result atomic_commit(struct atomic_file *file, struct error *err);
 /* Drop the temporary file; harmless after commit. */
 void atomic_abandon(struct atomic_file *file);

@@ -1,0 +1,136 @@
+/* Files that appear whole or not at all. */
+#include "base/fileio.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "test.h"
+
+static char folder[] = "/tmp/yolo_fileio_XXXXXX";
+
+static int entries_in(const char *path)
+{
+    DIR *dir = opendir(path);
+    int count = 0;
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        count += entry->d_name[0] != '.';
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return count;
+}
+
+static void commit_text(const char *path, const char *text, bool skips_sync)
+{
+    struct error err;
+    struct atomic_file file;
+    CHECK_OK(atomic_open(&file, path, &err));
+    file.skips_sync = skips_sync;
+    fputs(text, file.stream);
+    CHECK_OK(atomic_commit(&file, &err));
+}
+
+static void check_content(const char *path, const char *text)
+{
+    struct error err;
+    char *data = NULL;
+    size_t size = 0;
+    CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
+    CHECK_MSG(size == strlen(text) && memcmp(data, text, size) == 0, "%s", path);
+    mem_free(data);
+}
+
+static void test_replaces(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/replaced", folder);
+    commit_text(path, "old", false);
+    check_content(path, "old");
+    commit_text(path, "new one", true);
+    check_content(path, "new one");
+    CHECK(entries_in(folder) == 1);
+    unlink(path);
+}
+
+static void test_relative_path(void)
+{
+    char before[4096];
+    CHECK(getcwd(before, sizeof before) != NULL);
+    CHECK(chdir(folder) == 0);
+    commit_text("here", "in the working directory", false);
+    check_content("here", "in the working directory");
+    unlink("here");
+    CHECK(chdir(before) == 0);
+}
+
+/* The write fails on the way (large) or only when the rest is flushed (small): the cause is named, the
+ * old file stays, nothing is left behind. */
+static void check_limit(size_t bytes)
+{
+    char path[512];
+    struct error err = {0};
+    struct atomic_file file;
+    struct rlimit old, low;
+    snprintf(path, sizeof path, "%s/limited", folder);
+    commit_text(path, "old", false);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    low = old;
+    low.rlim_cur = 1000;
+    CHECK_OK(atomic_open(&file, path, &err));
+    setrlimit(RLIMIT_FSIZE, &low);
+    for (size_t i = 0; i < bytes; i++) {
+        putc('x', file.stream);
+    }
+    enum result result = atomic_commit(&file, &err);
+    setrlimit(RLIMIT_FSIZE, &old);
+    CHECK(result == ERR_IO);
+    CHECK_MSG(strstr(err.text, "File too large") != NULL, "%s", err.text);
+    CHECK_MSG(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
+    check_content(path, "old");
+    CHECK(entries_in(folder) == 1);
+    unlink(path);
+}
+
+static void test_limit(void)
+{
+    check_limit(1001);
+    check_limit(100000);
+}
+
+static void test_abandon(void)
+{
+    char path[512];
+    struct error err;
+    struct atomic_file file;
+    snprintf(path, sizeof path, "%s/abandoned", folder);
+    CHECK_OK(atomic_open(&file, path, &err));
+    fputs("half", file.stream);
+    atomic_abandon(&file);
+    atomic_abandon(&file);
+    CHECK(entries_in(folder) == 0);
+}
+
+static const struct test_case cases[] = {
+    {"replaces", test_replaces},
+    {"relative_path", test_relative_path},
+    {"limit", test_limit},
+    {"abandon", test_abandon},
+};
+
+int main(int argc, char **argv)
+{
+    if (!mkdtemp(folder)) {
+        perror(folder);
+        return 1;
+    }
+    int status = test_main(cases, sizeof cases / sizeof cases[0], argc, argv);
+    rmdir(folder);
+    return status;
+}
