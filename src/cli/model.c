@@ -338,7 +338,52 @@ static enum result names_of_data(const char *data, char *out, struct error *err)
     return result;
 }
 
-/* STEM.names beside the weights or the cfg, or in the folders where models live. */
+/* How many names a file holds; 0 if it cannot be read. */
+static size_t count_names(const char *path)
+{
+    struct error unread;
+    char **names = NULL;
+    size_t count = 0;
+    if (names_read(path, &names, &count, &unread) != OK) {
+        log_debug("%s", unread.text);
+        return 0;
+    }
+    mem_free(names);
+    return count;
+}
+
+/* A list under another name in the cfg's folder, if exactly one there has as many names as the network
+ * has classes. Lists that carry the name of another cfg are that one's. */
+static bool find_fitting_names(const struct model *model, char *out)
+{
+    char dir[MODEL_PATH], path[MODEL_PATH], stem[256], owner[MODEL_PATH];
+    dir_of(model->cfg_path, dir, sizeof dir);
+    DIR *stream = opendir(dir[0] ? dir : ".");
+    size_t found = 0;
+    for (struct dirent *entry = stream ? readdir(stream) : NULL; entry; entry = readdir(stream)) {
+        stem_of(entry->d_name, stem, sizeof stem);
+        if (has_extension(entry->d_name, "names") &&
+            path_join(path, sizeof path, dir, entry->d_name) &&
+            !find_beside(path, stem, "cfg", owner) &&
+            count_names(path) == (size_t)model->head->classes) {
+            found++;
+            memcpy(out, path, sizeof path);
+        }
+    }
+    if (stream) {
+        closedir(stream);
+    }
+    if (found != 1) {
+        out[0] = '\0';
+        return false;
+    }
+    log_info("names: %s, as it is the one list of %d names beside the cfg", out,
+             model->head->classes);
+    return true;
+}
+
+/* STEM.names beside the weights or the cfg, or in the folders where models live; else the one list beside
+ * the cfg that fits; else COCO's for the published models. */
 static void find_names(struct model *model)
 {
     char stem[256], weights_stem[256];
@@ -354,6 +399,9 @@ static void find_names(struct model *model)
         if (find_bundled(folders[i], stem, "names", out)) {
             return;
         }
+    }
+    if (find_fitting_names(model, out)) {
+        return;
     }
     if (!is_official(stem) || model->head->classes != OFFICIAL_CLASSES) {
         return;

@@ -141,6 +141,20 @@ status 2; one_error 'bad.data:1: names=missing.names'
 try "names that do not fit the classes" "$YOLO" bench --cfg $tiny_cfg --names "$work/more.names" --runs 1
 status 2; one_error 'more.names: [0-9]+ names, but the network of .* has [0-9]+ classes'
 
+mkdir -p "$work/folder"
+cp $tiny_cfg "$work/folder/net.cfg"
+cp $tiny_weights "$work/folder/net.weights"
+cp "$work/more.names" "$work/folder/more.names"
+cp "$golden_names" "$work/folder/things.names"
+try "names under another name beside the cfg" "$YOLO" bench --cfg "$work/folder/net.cfg" --runs 1
+status 0; err "^names: $work/folder/things.names, as it is the one list of ${classes:-0} names"
+cp "$golden_names" "$work/folder/stuff.names"
+try "two lists of names that fit: neither" "$YOLO" bench --cfg "$work/folder/net.cfg" --runs 1
+status 0; err 'names none'
+cp $tiny_cfg "$work/folder/stuff.cfg"
+try "a list of names that is another cfg's" "$YOLO" bench --cfg "$work/folder/net.cfg" --runs 1
+status 0; err 'names .*folder/things.names'
+
 # ---- info ----
 try "info" "$YOLO" info $tiny_cfg
 status 0; out '^layer +kind'; out '^ +0 +convolutional '; out '^parameters +[0-9]+ \('; out '^memory '
