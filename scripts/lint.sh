@@ -25,7 +25,7 @@ awk '
 function fault(text) { printf "%s:%d: %s\n", FILENAME, FNR, text }
 function floor_of(folder) { return folder in floors ? floors[folder] : -1 }
 BEGIN {
-    split("base 0 kernels 1 layers 2 net 3 data 3 synth 3 detect 4 train 4 eval 4 cli 5", t, " ")
+    split("base 0 kernels 1 layers 2 net 3 data 3 synth 3 detect 4 train 4 eval 4 doctor 4 cli 5", t, " ")
     for (i = 1; i in t; i += 2) {
         floors[t[i]] = t[i + 1]
     }

@@ -131,16 +131,18 @@ struct sample *dataset_add(struct dataset_build *build, const char *image_path, 
 static enum result add_picture(struct dataset_build *build, const struct input_item *item,
                                struct error *err)
 {
+    const char *colon = strrchr(item->origin, ':');
+    int line = colon ? atoi(colon + 1) : 0;
     if (!path_exists(item->path)) {
-        const char *colon = strrchr(item->origin, ':');
-        dataset_fault(build, FAULT_NO_IMAGE, build->source->path, colon ? atoi(colon + 1) : 0,
-                      "%s does not exist", item->path);
+        dataset_fault(build, FAULT_NO_IMAGE, build->source->path, line, "%s does not exist",
+                      item->path);
         return OK;
     }
     struct sample *sample = dataset_add(build, item->path, err);
     if (!sample) {
         return ERR_MEMORY;
     }
+    sample->list_line = line;
     char label[4096];
     if (!label_path_find(item->path, label, sizeof label)) {
         dataset_fault(build, FAULT_NO_LABEL, item->path, 0,
@@ -249,6 +251,7 @@ void dataset_free(struct dataset *set)
         mem_free(sample->label_path);
         mem_free(sample->truths);
         mem_free(sample->is_crowd);
+        mem_free(sample->lines);
         mem_free(sample->areas);
     }
     mem_free(set->samples);

@@ -15,7 +15,9 @@ struct sample {
     char *label_path;      /* NULL: no label file (a background picture) or COCO */
     struct truth *truths;  /* [truth_count], fractions of the picture, clipped to it */
     bool *is_crowd;        /* [truth_count], NULL if there is none */
+    int *lines;            /* [truth_count], in the label file; NULL for COCO or without truths */
     size_t truth_count;
+    int list_line;         /* where the list names the picture; 0 for a folder or COCO */
     int64_t coco_id;       /* image id of a COCO file; -1 otherwise */
     int image_w, image_h;  /* as a COCO file says; 0 otherwise */
     double *areas;         /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */

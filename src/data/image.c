@@ -49,8 +49,8 @@ struct kind {
 };
 
 /* Densities: a JPEG spends at least a bit on a block of 8 x 8 pixels, 16 of them with the strangest
- * subsampling; deflate reaches 1032 : 1, with 8 pixels a byte; run lengths of TGA and PSD 128 pixels
- * in two bytes. A GIF's screen may be any size around a small frame. */
+ * subsampling; deflate reaches 1032 : 1, with 8 pixels a byte; run lengths of TGA and PSD 128
+ * pixels in two bytes. A GIF's screen may be any size around a small frame. */
 static const struct kind kinds[] = {
     {"JPEG", 0, 3, "\xff\xd8\xff", 8192},
     {"PNG", 0, 4, "\x89PNG", 8256},
@@ -314,6 +314,33 @@ enum result image_read(const char *path, struct image *image, struct error *err)
     enum result result = image_decode(path, (const unsigned char *)bytes, size, image, err);
     mem_free(bytes);
     return result;
+}
+
+enum result image_read_size(const char *path, int *w, int *h, struct error *err)
+{
+    enum { HEAD = 128 * 1024 }; /* before a JPEG's size there may be a preview of 64 kB */
+    int channels;
+    unsigned char *head = mem_alloc_raw(HEAD, 1);
+    if (!head) {
+        return mem_error(err, path);
+    }
+    FILE *file = path_is_dir(path) ? NULL : fopen(path, "rb");
+    size_t size = file ? fread(head, 1, HEAD, file) : 0;
+    if (file) {
+        fclose(file);
+    }
+    bool known = size > 0 && find_kind(head, size) != &tga &&
+                 stbi_info_from_memory(head, (int)size, w, h, &channels) != 0;
+    mem_free(head);
+    if (known) {
+        return check_pixels(path, *w, *h, err);
+    }
+    struct image image;
+    TRY(image_read(path, &image, err));
+    *w = image.w;
+    *h = image.h;
+    image_free(&image);
+    return OK;
 }
 
 /* ---- writing ---- */

@@ -21,6 +21,8 @@ enum { IMAGE_MAX_PIXELS = 256 * 1024 * 1024 };
  * reason; a file that ends before its picture (a JPEG without its end mark, too) is an error, although stb
  * and so Darknet fill the rest with grey. Thread-safe. */
 NODISCARD enum result image_read(const char *path, struct image *image, struct error *err);
+/* Width and height alone, from the header where that is possible: far cheaper. */
+NODISCARD enum result image_read_size(const char *path, int *w, int *h, struct error *err);
 NODISCARD enum result image_decode(const char *path, const unsigned char *bytes, size_t size,
                                    struct image *image, struct error *err);
 /* By extension: .png .jpg .jpeg .bmp .tga; written to a temporary file and renamed. */

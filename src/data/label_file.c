@@ -21,7 +21,7 @@ struct label_file {
     struct sample *sample;
     const char *path;
     int line;
-    size_t capacity;
+    size_t capacity, line_capacity;
 };
 
 /* The line number of the first byte that no text has; 0 if there is none. */
@@ -114,6 +114,9 @@ static enum result read_line(struct label_file *f, char *line, struct error *err
     }
     TRY(mem_grow((void **)&sample->truths, sample->truth_count, &f->capacity,
                  sizeof *sample->truths, err));
+    TRY(mem_grow((void **)&sample->lines, sample->truth_count, &f->line_capacity,
+                 sizeof *sample->lines, err));
+    sample->lines[sample->truth_count] = f->line;
     sample->truths[sample->truth_count++] = truth;
     return OK;
 }

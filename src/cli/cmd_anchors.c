@@ -1,0 +1,330 @@
+#include "cli/cmd.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/json.h"
+#include "cli/options.h"
+#include "data/dataset.h"
+#include "data/image.h"
+#include "doctor/heads.h"
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+enum { DEFAULT_ANCHORS = 9, DEFAULT_SIZE = 416, RESTARTS = 8, FEW_PER_ANCHOR = 10 };
+
+/* New anchors cost a pretrained head what it knows of box sizes: they must be worth it. */
+static const double worth_iou = 0.04, worth_recall = 0.05;
+
+struct anchors_args {
+    const char *data, *cfg, *write;
+    struct option_size imgsz;
+    int num, seed, generations, format;
+    bool force;
+};
+
+#define FIELD(name) offsetof(struct anchors_args, name)
+
+static const struct option anchors_options[] = {
+    {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
+     "a .data file, a list of pictures, a folder or a COCO .json: the training boxes", 0},
+    {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "the network whose anchors are compared", 0},
+    {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
+     "network input size in place of the cfg's (without a cfg 416)", 0},
+    {"num|num-of-clusters", OPTION_INT, FIELD(num), 1, ANCHORS_MAX, "N",
+     "anchors wanted; default: as many as the cfg uses, without a cfg 9", 'n'},
+    {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of the search; same seed, same anchors", 0},
+    {"generations", OPTION_INT, FIELD(generations), 0, 1000000, "N",
+     "of genetic refinement behind k-means; 0 = k-means only", 0},
+    {"write", OPTION_STRING, FIELD(write), 0, 0, "CFG",
+     "write a copy of the cfg with the new anchors and masks", 0},
+    {"force", OPTION_FLAG, FIELD(force), 0, 0, NULL, "let --write replace a file", 0},
+    {"format", OPTION_CHOICE, FIELD(format), 0, 0, "text|json", "output format", 0},
+    {"json", OPTION_SET, FIELD(format), FORMAT_JSON, 0, NULL, "the same as --format json", 0},
+    {0},
+};
+
+static const char about[] = "Anchors for the boxes of a data set: k-means with 1 - IoU as the "
+                            "distance, refined by mutations,\n"
+                            "against those of the cfg. IoU is that of two rectangles with one "
+                            "centre, at the network's size.\n"
+                            "Printed are the mean IoU of the boxes with their best anchors, the "
+                            "share of boxes above IoU 0.5,\n"
+                            "and the best possible recall: the share with an anchor within a "
+                            "factor of 4 in width and height.\n"
+                            "The old ones are to be kept unless the new ones gain 4 points of mean "
+                            "IoU or 5 of the share above\n"
+                            "0.5: a trained network would have to learn box sizes anew.\n";
+
+struct anchors_job {
+    const struct anchors_args *args;
+    struct network net;
+    struct anchor_heads *heads; /* count == 0 without a cfg */
+    struct dataset set;
+    struct size_list sizes;
+    struct anchor old[ANCHORS_MAX], found[ANCHORS_MAX];
+    int old_count, count;
+    struct anchor_fit old_fit, fit;
+    char advice[256];
+    bool keep;
+};
+
+/* ---- reading ---- */
+
+static enum result open_cfg(struct anchors_job *job, struct error *err)
+{
+    const struct anchors_args *args = job->args;
+    job->heads = mem_alloc(1, sizeof *job->heads);
+    if (!job->heads) {
+        return mem_error(err, "anchors");
+    }
+    job->heads->net_w = args->imgsz.w ? args->imgsz.w : DEFAULT_SIZE;
+    job->heads->net_h = args->imgsz.h ? args->imgsz.h : DEFAULT_SIZE;
+    job->count = args->num ? args->num : DEFAULT_ANCHORS;
+    if (!args->cfg) {
+        return OK;
+    }
+    TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
+    TRY(heads_read(&job->net, job->heads, err));
+    job->old_count = heads_anchors(job->heads, job->old, NULL);
+    job->count = args->num ? args->num : job->old_count;
+    int slots[HEADS_MAX];
+    return heads_share(job->heads, job->count, slots, err);
+}
+
+static bool is_data_file(const char *path)
+{
+    const char *dot = strrchr(path_base(path), '.');
+    return dot && strcmp(dot, ".data") == 0;
+}
+
+static enum result open_set(struct anchors_job *job, struct error *err)
+{
+    struct dataset_source source = {.path = job->args->data};
+    struct data_file file = {0};
+    enum result result = OK;
+    if (is_data_file(source.path)) {
+        result = data_file_read(source.path, &file, err);
+        result = result == OK ? data_file_need(&file, DATA_TRAIN, err) : result;
+        source.path = file.train;
+        source.class_count = (size_t)file.classes;
+    }
+    result = result == OK ? dataset_open(&source, &job->set, err) : result;
+    data_file_free(&file);
+    return result;
+}
+
+static enum result take_sizes(struct anchors_job *job, struct error *err)
+{
+    struct error why;
+    for (size_t i = 0; i < job->set.sample_count; i++) {
+        const struct sample *sample = &job->set.samples[i];
+        int w = sample->image_w;
+        int h = sample->image_h;
+        if (job->heads->letterbox && w == 0 && sample->truth_count > 0 &&
+            image_read_size(sample->image_path, &w, &h, &why) != OK) {
+            log_warn("%s (its boxes are left out)", why.text);
+            continue;
+        }
+        for (size_t k = 0; k < sample->truth_count; k++) {
+            if (!sample->is_crowd || !sample->is_crowd[k]) {
+                struct anchor size = heads_box_size(job->heads, &sample->truths[k].box, w, h);
+                TRY(size_list_add(&job->sizes, size.w, size.h, err));
+            }
+        }
+    }
+    if (job->sizes.count == 0) {
+        return error_at(err, ERR_FORMAT, job->args->data, 0, "no boxes (see: yolo check)");
+    }
+    return OK;
+}
+
+/* ---- searching ---- */
+
+static void advise(struct anchors_job *job)
+{
+    double iou = job->fit.mean_iou - job->old_fit.mean_iou;
+    double recall = job->fit.recall50 - job->old_fit.recall50;
+    size_t per_anchor = job->sizes.count / (size_t)job->count;
+    job->keep = job->old_count > 0 && !(iou >= worth_iou || recall >= worth_recall);
+    if (job->old_count == 0) {
+        snprintf(job->advice, sizeof job->advice, "no --cfg, nothing to compare with");
+    } else if (per_anchor < FEW_PER_ANCHOR) {
+        job->keep = true;
+        snprintf(job->advice, sizeof job->advice,
+                 "keep the old: %zu boxes are too few to judge %d anchors by", job->sizes.count,
+                 job->count);
+    } else if (job->keep) {
+        snprintf(job->advice, sizeof job->advice,
+                 "keep the old: %+.1f points of mean IoU are not worth losing what a trained "
+                 "network knows of them",
+                 100 * iou);
+    } else {
+        snprintf(job->advice, sizeof job->advice,
+                 "take the new: %+.1f points of mean IoU, %+.1f points of boxes above IoU 0.5",
+                 100 * iou, 100 * recall);
+    }
+}
+
+static enum result search(struct anchors_job *job, struct error *err)
+{
+    const struct anchor_search options = {
+        .count = job->count,
+        .seed = (uint64_t)job->args->seed,
+        .restarts = RESTARTS,
+        .generations = job->args->generations,
+    };
+    log_progress("%zu boxes, %d anchors", job->sizes.count, job->count);
+    enum result result = anchors_find(&options, &job->sizes, job->found, err);
+    log_progress("%s", "");
+    TRY(result);
+    heads_round(job->heads, job->found, job->count);
+    job->fit = anchors_measure(job->found, job->count, &job->sizes);
+    if (job->old_count > 0) {
+        job->old_fit = anchors_measure(job->old, job->old_count, &job->sizes);
+    }
+    advise(job);
+    return OK;
+}
+
+/* ---- results ---- */
+
+static void print_line(const char *title, const struct anchor *anchors, int count,
+                       const struct anchor_fit *fit)
+{
+    printf(
+        "%s  mean IoU %.1f %%, above 0.5: %.1f %%, best possible recall %.1f %%\n     anchors = ",
+        title, 100 * fit->mean_iou, 100 * fit->recall50, 100 * fit->recall_factor4);
+    for (int i = 0; i < count; i++) {
+        printf("%g,%g%s", (double)anchors[i].w, (double)anchors[i].h, i + 1 < count ? ", " : "\n");
+    }
+}
+
+static void print_text(const struct anchors_job *job)
+{
+    printf("%zu boxes of %zu pictures at %dx%d%s\n", job->sizes.count, job->set.sample_count,
+           job->heads->net_w, job->heads->net_h, job->heads->letterbox ? ", letterbox" : "");
+    if (job->old_count > 0) {
+        print_line("old", job->old, job->old_count, &job->old_fit);
+    }
+    print_line("new", job->found, job->count, &job->fit);
+    printf("%s\n", job->advice);
+}
+
+static cJSON *anchors_json(const struct anchor *anchors, int count, const struct anchor_fit *fit)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(object, "anchors");
+    for (int i = 0; i < count; i++) {
+        double pair[] = {(double)anchors[i].w, (double)anchors[i].h};
+        cJSON_AddItemToArray(list, cJSON_CreateDoubleArray(pair, 2));
+    }
+    json_add_rounded(object, "mean_iou", fit->mean_iou, 5);
+    json_add_rounded(object, "recall50", fit->recall50, 5);
+    json_add_rounded(object, "best_possible_recall", fit->recall_factor4, 5);
+    return object;
+}
+
+static cJSON *job_json(const struct anchors_job *job)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddNumberToObject(root, "images", (double)job->set.sample_count);
+    cJSON_AddNumberToObject(root, "boxes", (double)job->sizes.count);
+    cJSON_AddNumberToObject(root, "width", job->heads->net_w);
+    cJSON_AddNumberToObject(root, "height", job->heads->net_h);
+    cJSON_AddNumberToObject(root, "seed", job->args->seed);
+    if (job->old_count > 0) {
+        cJSON_AddItemToObject(root, "old", anchors_json(job->old, job->old_count, &job->old_fit));
+        cJSON_AddStringToObject(root, "recommendation", job->keep ? "keep" : "change");
+    }
+    cJSON_AddItemToObject(root, "new", anchors_json(job->found, job->count, &job->fit));
+    cJSON_AddStringToObject(root, "advice", job->advice);
+    return root;
+}
+
+/* ---- the command ---- */
+
+static enum result check_args(const struct anchors_args *args, struct error *err)
+{
+    if (!args->data) {
+        return error_set(err, ERR_ARG, "anchors: --data FILE is missing");
+    }
+    if (!args->write) {
+        return OK;
+    }
+    if (!args->cfg) {
+        return error_set(err, ERR_ARG, "anchors: --write needs --cfg FILE to copy");
+    }
+    if (path_exists(args->write) && !args->force) {
+        return error_at(err, ERR_ARG, args->write, 0, "exists (--force replaces it)");
+    }
+    return OK;
+}
+
+static enum result run_job(struct anchors_job *job, struct error *err)
+{
+    const struct anchors_args *args = job->args;
+    TRY(check_args(args, err));
+    TRY(open_cfg(job, err));
+    if (args->write && (job->heads->net_w != job->net.options.width ||
+                        job->heads->net_h != job->net.options.height)) {
+        return error_set(err, ERR_ARG,
+                         "--write: anchors are pixels of the cfg's own %dx%d, not of --imgsz %dx%d "
+                         "(change width= and height= first)",
+                         job->net.options.width, job->net.options.height, job->heads->net_w,
+                         job->heads->net_h);
+    }
+    TRY(open_set(job, err));
+    TRY(take_sizes(job, err));
+    TRY(search(job, err));
+    if (args->write) {
+        TRY(heads_write(job->heads, &job->net, job->found, job->count, args->write, err));
+        log_info("%s: written with the new anchors", args->write);
+    }
+    if (args->format == FORMAT_JSON) {
+        return json_print(job_json(job), true, err);
+    }
+    print_text(job);
+    return OK;
+}
+
+static enum result run_anchors(int argc, char **argv, int *status, struct error *err)
+{
+    (void)status;
+    struct anchors_args args = {.generations = 1000};
+    const struct usage usage = {
+        .command = "anchors",
+        .arguments = "[DATA]",
+        .about = about,
+        .example = "yolo anchors --data data/my.data --cfg cfg/yolov4.cfg --write my.cfg",
+        .groups = {{"Options", anchors_options, &args}},
+    };
+    struct string_list rest = {0};
+    bool done = false;
+    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
+    if (result == OK && !done && rest.count == 1 && !args.data) {
+        args.data = rest.items[0];
+        rest.count = 0;
+    }
+    if (result == OK && !done && rest.count > 0) {
+        result = error_set(err, ERR_ARG, "anchors: unexpected %s", rest.items[0]);
+    }
+    string_list_free(&rest);
+    if (result != OK || done) {
+        return result;
+    }
+    struct anchors_job job = {.args = &args};
+    result = run_job(&job, err);
+    size_list_free(&job.sizes);
+    dataset_free(&job.set);
+    mem_free(job.heads);
+    network_free(&job.net);
+    return result;
+}
+
+const struct command cmd_anchors = {"anchors", "calc-anchors",
+                                    "anchors of a data set against those of a cfg", run_anchors};
