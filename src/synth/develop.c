@@ -69,8 +69,8 @@ static void defocus(const struct scene *scene, struct canvas *canvas)
 
 /* ---- tone ---- */
 
-/* The factor that brings the geometric mean of the luminance to the wanted value. */
-static float find_exposure(const struct scene *scene, const struct vec3 *light)
+/* By the geometric mean of the luminance: highlights hardly count. */
+float find_exposure(const struct scene *scene, const struct vec3 *light)
 {
     float sum = 0;
     int count = 0;

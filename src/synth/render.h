@@ -65,6 +65,10 @@ void shadow_find(const struct scene *scene, struct canvas *canvas);
 /* shade.c: canvas->light, edges anti-aliased. */
 void shade_all(const struct scene *scene, const struct textures *textures, struct canvas *canvas);
 
+/* develop.c: the factor by which the camera will take the light, for the average to come out as
+ * wanted. */
+float find_exposure(const struct scene *scene, const struct vec3 *light);
+
 /* develop.c: defocus, exposure, tone curve, grain; into 8-bit sRGB. May overwrite canvas->light. */
 void develop(const struct scene *scene, struct canvas *canvas, struct image *image);
 

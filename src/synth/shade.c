@@ -15,7 +15,8 @@ struct spot {
 struct shader {
     const struct scene *scene;
     const struct textures *textures;
-    float pixel; /* width of a pixel at distance 1 */
+    float pixel;    /* width of a pixel at distance 1 */
+    float exposure; /* once the middles are known */
 };
 
 static float square(float x)
@@ -142,8 +143,14 @@ static void add_lights(const struct scene *scene, const struct spot *spot, const
         if (!(m->gloss > 0)) {
             continue;
         }
-        struct vec3 half = vec_unit(vec_sub(to, spot->view));
-        float shine = raise(greater(0, vec_dot(half, spot->normal)), m->power);
+        /* (cosine of the half vector)^(2^power), from its square: no root, and mostly no division.
+         */
+        struct vec3 half = vec_sub(to, spot->view);
+        float facing = vec_dot(half, spot->normal), half2 = vec_dot(half, half);
+        if (!(facing > 0) || (m->power >= 5 && facing * facing < 0.7f * half2)) {
+            continue;
+        }
+        float shine = raise(facing * facing / half2, m->power - 1);
         float peak = m->gloss * (float)(1 << m->power) * 0.03f;
         *highlight = vec_along(*highlight, light->color, strength * peak * shine);
     }
@@ -319,6 +326,7 @@ static struct vec3 shade_quarters(const struct shader *shader, const struct canv
                                   int y)
 {
     struct vec3 sum = {0, 0, 0};
+    float total = 0;
     uint32_t near = canvas->near[y / TILE * canvas->tiles_x + x / TILE];
     for (int i = 0; i < 4; i++) {
         float at_x = (float)x + 0.25f + 0.5f * (float)(i & 1);
@@ -329,20 +337,20 @@ static struct vec3 shade_quarters(const struct shader *shader, const struct canv
         scene_meet_pixel(shader->scene, canvas, at_x, at_y, d, &met);
         nearby_shadows(shader->scene, canvas, x, y, &met, arrives);
         struct vec3 light = shade(shader, d, &met, arrives, near);
-        /* A highlight must not outshine the three others by itself: its edge would stay jagged. */
-        const float most = 4;
-        light.x = lesser(light.x, most);
-        light.y = lesser(light.y, most);
-        light.z = lesser(light.z, most);
-        sum = vec_along(sum, light, 0.25f);
+        /* Weighted so that what will be far beyond white does not outshine the rest: its edge would
+         * stay jagged. */
+        float weight = 1 / (1 + luminance(light) * shader->exposure);
+        sum = vec_along(sum, light, weight);
+        total += weight;
     }
-    return sum;
+    return vec_scale(sum, 1 / total);
 }
 
 void shade_all(const struct scene *scene, const struct textures *textures, struct canvas *canvas)
 {
-    struct shader shader = {scene, textures, 1 / scene->camera.focal};
+    struct shader shader = {scene, textures, 1 / scene->camera.focal, 1};
     shade_middles(&shader, canvas);
+    shader.exposure = 3 * find_exposure(scene, canvas->light);
     mark_edges(canvas);
     for (int y = 0; y < canvas->h; y++) {
         for (int x = 0; x < canvas->w; x++) {

@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "data/dataset.h"
+#include "data/image.h"
 #include "synth/models.h"
 #include "synth/scene.h"
 #include "synth/synth.h"
@@ -277,9 +279,47 @@ static void test_refusals(void)
     }
 }
 
+/* The set that lies in the repository is whole and without a fault. */
+static void test_repository(void)
+{
+    struct error err;
+    struct data_file file;
+    CHECK_OK(data_file_read("data/tabletop/tabletop.data", &file, &err));
+    CHECK(file.classes == synth_class_count(SYNTH_BASE));
+    const char *const lists[] = {file.train, file.valid};
+    const size_t counts[] = {9, 3};
+    size_t seen[5] = {0};
+    for (int i = 0; i < 2; i++) {
+        struct dataset_source source = {.path = lists[i], .class_count = 5};
+        struct dataset set;
+        CHECK_OK(dataset_open(&source, &set, &err));
+        CHECK(set.sample_count == counts[i]);
+        for (int k = 0; k < FAULT_COUNT; k++) {
+            CHECK_MSG(set.faults[k] == 0, "%s: %s", lists[i],
+                      label_fault_name((enum label_fault)k));
+        }
+        for (size_t k = 0; k < set.sample_count; k++) {
+            struct image image;
+            CHECK_OK(image_read(set.samples[k].image_path, &image, &err));
+            CHECK(image.w == 416 && image.h == 416);
+            CHECK(set.samples[k].truth_count > 0);
+            for (size_t t = 0; t < set.samples[k].truth_count; t++) {
+                seen[set.samples[k].truths[t].class_id]++;
+            }
+            image_free(&image);
+        }
+        dataset_free(&set);
+    }
+    for (int k = 0; k < 5; k++) {
+        CHECK(seen[k] > 1);
+    }
+    data_file_free(&file);
+}
+
 static const struct test_case cases[] = {
-    {"threads", test_threads}, {"boxes", test_boxes},       {"sphere", test_sphere_projection},
-    {"shapes", test_shapes},   {"textures", test_textures}, {"refusals", test_refusals},
+    {"repository", test_repository},    {"threads", test_threads}, {"boxes", test_boxes},
+    {"sphere", test_sphere_projection}, {"shapes", test_shapes},   {"textures", test_textures},
+    {"refusals", test_refusals},
 };
 
 TEST_MAIN(cases)
