@@ -5,16 +5,22 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/rng.h"
+#include "cli/freeze.h"
 #include "cli/json.h"
 #include "cli/model.h"
 #include "cli/options.h"
+#include "cli/train_step.h"
 
 struct bench_args {
     struct model_args model;
     int batch, runs, warmup, format;
+    bool trains;
+    const char *freeze;
 };
 
 enum { FORMAT_TEXT, FORMAT_JSON };
@@ -26,6 +32,10 @@ static const struct option bench_options[] = {
      "runs before the measured ones", 0},
     {"format", OPTION_CHOICE, offsetof(struct bench_args, format), 0, 0, "text|json",
      "output format", 0},
+    {"train", OPTION_FLAG, offsetof(struct bench_args, trains), 0, 0, NULL,
+     "training steps instead: forward, loss, backward, update of one batch", 0},
+    {"freeze", OPTION_STRING, offsetof(struct bench_args, freeze), 0, 0, "SET",
+     "with --train: " FREEZE_HELP, 0},
     {0},
 };
 
@@ -34,7 +44,8 @@ static const char about[] =
     "runs.\n"
     "Reading pictures and drawing are not in it. Without weights, random ones of a realistic size "
     "are\n"
-    "used: the time is the same. gflop is the work of one image; gflops = gflop * batch / time.\n";
+    "used: the time is the same. gflop is the work of one image; gflops = gflop * batch / time.\n"
+    "--train times training steps on random pictures and boxes.\n";
 
 /* Milliseconds. */
 struct timing {
@@ -133,10 +144,10 @@ static double peak_rss_mb(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
 }
 
-static cJSON *bench_json(const struct bench *b)
+/* What both kinds of figures begin with. */
+static cJSON *start_json(const struct bench *b, const char *times_name)
 {
     const struct network *net = &b->model->net;
-    double gflop = network_flops(net) / 1e9;
     char stem[256];
     model_stem(b->model, stem, sizeof stem);
     cJSON *root = cJSON_CreateObject();
@@ -148,11 +159,19 @@ static cJSON *bench_json(const struct bench *b)
     cJSON_AddNumberToObject(root, "batch", b->args->batch);
     cJSON_AddNumberToObject(root, "threads", parallel_threads());
     cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
-    json_add_rounded(root, "gflop", gflop, 4);
-    cJSON *whole = cJSON_AddObjectToObject(root, "infer_ms");
+    json_add_rounded(root, "gflop", network_flops(net) / 1e9, 4);
+    cJSON *whole = cJSON_AddObjectToObject(root, times_name);
     json_add_rounded(whole, "median", b->whole.median, 4);
     json_add_rounded(whole, "min", b->whole.min, 4);
     json_add_rounded(whole, "max", b->whole.max, 4);
+    return root;
+}
+
+static cJSON *bench_json(const struct bench *b)
+{
+    const struct network *net = &b->model->net;
+    double gflop = network_flops(net) / 1e9;
+    cJSON *root = start_json(b, "infer_ms");
     json_add_rounded(root, "gflops", rate(gflop, b->args->batch, b->whole.median), 3);
     json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
     cJSON *layers = cJSON_AddArrayToObject(root, "layers");
@@ -223,11 +242,133 @@ static enum result bench_plan(struct bench *b, struct error *err)
     return result;
 }
 
+/* ---- training steps ---- */
+
+enum { TRUTHS = 8 };
+
+/* Eight boxes of all sizes an image, the same on every run. */
+static void fill_truths(struct truth *items, struct truth_set *sets, int images, int classes)
+{
+    struct rng rng = rng_make(1, 0, 0);
+    for (int n = 0; n < images; n++) {
+        struct truth *own = items + (size_t)n * TRUTHS;
+        for (int i = 0; i < TRUTHS; i++) {
+            float w = rng_uniform(&rng, 0.05f, 0.5f), h = rng_uniform(&rng, 0.05f, 0.5f);
+            own[i].box.cx = rng_uniform(&rng, w / 2.0f, 1.0f - w / 2.0f);
+            own[i].box.cy = rng_uniform(&rng, h / 2.0f, 1.0f - h / 2.0f);
+            own[i].box.w = w;
+            own[i].box.h = h;
+            own[i].class_id = (int)rng_below(&rng, (uint64_t)classes);
+        }
+        sets[n] = (struct truth_set){own, TRUTHS};
+    }
+}
+
+static enum result print_steps(const struct bench *b, const struct train_step *step,
+                               const struct freeze_totals *totals, struct error *err)
+{
+    double seconds = b->whole.median / 1e3;
+    if (b->args->format == FORMAT_JSON) {
+        cJSON *root = start_json(b, "step_ms");
+        json_add_rounded(root, "images_per_s", b->args->batch / seconds, 3);
+        cJSON_AddNumberToObject(root, "trainable", (double)totals->moving);
+        cJSON_AddNumberToObject(root, "frozen", (double)totals->frozen);
+        cJSON_AddNumberToObject(root, "frozen_layers", totals->frozen_layers);
+        json_add_rounded(root, "step_mb", (double)step->bytes / 1e6, 1);
+        json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
+        return json_print(root, false, err);
+    }
+    const struct network *net = &b->model->net;
+    printf("%s at %dx%d, batch %d, %d threads, %s\n", path_base(b->model->cfg_path), net->size.w,
+           net->size.h, b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
+    printf("step      %.3f ms median, %.3f min, %.3f max of %d runs; %.2f images/s\n", b->whole.median,
+           b->whole.min, b->whole.max, b->args->runs, b->args->batch / seconds);
+    printf("trained   %zu values; frozen %zu in %d of %d layers\n", totals->moving, totals->frozen,
+           totals->frozen_layers, totals->layers);
+    printf("memory    %.1f MB beside the parameters; peak rss %.1f MB\n", (double)step->bytes / 1e6,
+           peak_rss_mb());
+    return OK;
+}
+
+/* What a run of steps borrows. */
+struct step_bench {
+    struct train_step step;
+    bool *frozen;
+    struct truth *items;
+    struct truth_set *sets;
+};
+
+static enum result prepare_steps(const struct bench *b, struct step_bench *s, struct error *err)
+{
+    struct network *net = &b->model->net;
+    size_t images = (size_t)b->args->batch;
+    s->frozen = mem_alloc((size_t)net->layer_count, sizeof *s->frozen);
+    s->items = mem_alloc(images * TRUTHS, sizeof *s->items);
+    s->sets = mem_alloc(images, sizeof *s->sets);
+    if (!s->frozen || !s->items || !s->sets) {
+        return mem_error(err, "training steps");
+    }
+    if (!b->model->head) {
+        return error_at(err, ERR_CFG, b->model->cfg_path, 0, "no detection head: it has no loss to train");
+    }
+    TRY(freeze_resolve(b->args->freeze, net, s->frozen, err));
+    fill_truths(s->items, s->sets, b->args->batch, b->model->head->classes);
+    struct train_step_options options = {
+        .net = net,
+        .kernels = b->model->kernels,
+        .no_winograd = b->model->no_winograd,
+        .frozen = s->frozen,
+        .batch = b->args->batch,
+        .optimizer = {.kernels = b->model->kernels, .momentum = 0.9f, .decay = 0.0005f},
+    };
+    return train_step_open(&options, &s->step, err);
+}
+
+static enum result bench_steps(struct bench *b, struct error *err)
+{
+    struct step_bench s = {0};
+    const struct bench_args *args = b->args;
+    b->samples = mem_alloc((size_t)args->runs, sizeof(double));
+    enum result result = b->samples ? prepare_steps(b, &s, err) : mem_error(err, "timings");
+    struct freeze_totals totals = {0};
+    if (result == OK) {
+        totals = freeze_count(&b->model->net, s.frozen, BN_AUTO);
+        result = freeze_check_moves(&totals, err);
+    }
+    for (int run = -args->warmup; result == OK && run < args->runs; run++) {
+        fill_input(plan_input(s.step.plan));
+        double ms = train_step_run(&s.step, s.sets, args->batch);
+        if (run >= 0) {
+            b->samples[run] = ms;
+            log_progress("step %d of %d: %.2f ms", run + 1, args->runs, ms);
+        }
+    }
+    log_progress("%s", "");
+    if (result == OK) {
+        b->whole = summarise(b->samples, args->runs);
+        result = print_steps(b, &s.step, &totals, err);
+    }
+    train_step_close(&s.step);
+    mem_free(s.frozen);
+    mem_free(s.items);
+    mem_free(s.sets);
+    mem_free(b->samples);
+    return result;
+}
+
 static enum result bench(const struct bench_args *args, struct error *err)
 {
     struct model model = {0};
     struct bench b = {.args = args, .model = &model};
+    if (args->freeze && !args->trains) {
+        return error_set(err, ERR_ARG, "--freeze acts only with --train");
+    }
     enum result result = model_open(&args->model, MODEL_ANY, &model, err);
+    if (result == OK && args->trains) {
+        result = bench_steps(&b, err);
+        model_close(&model);
+        return result;
+    }
     if (result == OK) {
         result = model_plan(&model, args->batch, false, true, &b.plan, err);
     }

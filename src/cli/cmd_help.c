@@ -7,8 +7,8 @@
 #include "cli/options.h"
 
 const struct command *const commands[] = {
-    &cmd_detect, &cmd_info,    &cmd_partial,  &cmd_diff, &cmd_dump, &cmd_bench,
-    &cmd_synth,  &cmd_anchors, &cmd_detector, &cmd_help, NULL,
+    &cmd_detect, &cmd_train, &cmd_info,    &cmd_partial,  &cmd_diff, &cmd_dump,
+    &cmd_bench,  &cmd_synth, &cmd_anchors, &cmd_detector, &cmd_help, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -46,7 +46,7 @@ static void print_overview(void)
         "\n`yolo help COMMAND` tells everything about one command; `yolo --version` the version.\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong file, 3 done but some inputs "
         "failed,\n"
-        "130 interrupted.\n");
+        "4 training diverged, 130 interrupted.\n");
 }
 
 static enum result run_help(int argc, char **argv, int *status, struct error *err)

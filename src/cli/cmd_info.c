@@ -2,12 +2,15 @@
 
 #include <stdio.h>
 
+#include "base/memory.h"
+#include "cli/freeze.h"
 #include "cli/json.h"
 #include "cli/model.h"
 #include "cli/options.h"
 
 struct info_args {
     struct model_args model;
+    const char *freeze;
     int format, batch;
 };
 
@@ -18,6 +21,7 @@ static const struct option info_options[] = {
      "output format", 0},
     {"batch", OPTION_INT, offsetof(struct info_args, batch), 1, 1024, "N",
      "images at a time, for the memory figures", 0},
+    {"freeze", OPTION_STRING, offsetof(struct info_args, freeze), 0, 0, "SET", FREEZE_HELP, 0},
     {0},
 };
 
@@ -25,7 +29,8 @@ static const char about[] =
     "Layers, shapes, parameters, arithmetic and memory of a network. Only the cfg is read; with\n"
     "--weights the file is also loaded, which proves that it fits.\n"
     "GFLOP counts a multiply-add as two operations. Statistics are the batch norms' running means\n"
-    "and variances: part of the file, but not trained.\n";
+    "and variances: part of the file, but not trained. Layers that --freeze or the cfg (trainable=0,\n"
+    "stopbackward=1) freezes show what they do in training; nothing of theirs is trained.\n";
 
 struct layer_figures {
     size_t floats, trainable;
@@ -33,12 +38,23 @@ struct layer_figures {
     char details[96];
 };
 
-static struct layer_figures layer_figures(const struct layer *l)
+/* What is shown. */
+struct view {
+    const struct model *model;
+    const struct plan *plan;
+    int batch;
+    bool *frozen;           /* [layer_count] */
+    enum layer_mode *modes; /* [layer_count], in training */
+    struct freeze_totals totals;
+};
+
+static struct layer_figures layer_figures(const struct view *view, const struct layer *l)
 {
     struct layer_figures figures = {0};
     for (int i = 0; i < l->param_count; i++) {
         figures.floats += l->params[i].count;
-        figures.trainable += l->params[i].is_statistic ? 0 : l->params[i].count;
+        figures.trainable +=
+            mode_moves(view->modes[l->index], &l->params[i]) ? l->params[i].count : 0;
     }
     figures.gflop = l->ops->flops ? l->ops->flops(l) / 1e9 : 0;
     if (l->ops->describe) {
@@ -64,36 +80,57 @@ static size_t weights_bytes(size_t floats)
     return HEADER + 4 * floats;
 }
 
-static void print_rows(const struct model *model, const struct plan *plan)
+static const char *state_word(const struct view *view, int layer)
 {
-    printf("%5s  %-14s %-26s %-16s %-16s %10s %10s  %-10s %8s\n", "layer", "kind", "details",
-           "input", "output", "params", "trainable", "algorithm", "GFLOP");
+    return view->frozen[layer] ? "frozen" : "";
+}
+
+static void print_rows(const struct view *view)
+{
+    const struct model *model = view->model;
+    printf("%5s  %-14s %-26s %-16s %-16s %10s %10s %-6s  %-10s %8s\n", "layer", "kind", "details",
+           "input", "output", "params", "trainable", "", "algorithm", "GFLOP");
     for (int i = 0; i < model->net.layer_count; i++) {
         const struct layer *l = &model->net.layers[i];
-        struct layer_figures figures = layer_figures(l);
+        struct layer_figures figures = layer_figures(view, l);
         struct shape in = input_shape(l);
         char from[48], to[48];
         snprintf(from, sizeof from, "%dx%dx%d", in.w, in.h, in.c);
         snprintf(to, sizeof to, "%dx%dx%d", l->out.w, l->out.h, l->out.c);
-        printf("%5d  %-14s %-26s %-16s %-16s %10zu %10zu  %-10s %8.3f\n", i, l->ops->name,
-               figures.details, from, to, figures.floats, figures.trainable,
-               plan_algorithm(plan, i), figures.gflop);
+        printf("%5d  %-14s %-26s %-16s %-16s %10zu %10zu %-6s  %-10s %8.3f\n", i, l->ops->name,
+               figures.details, from, to, figures.floats, figures.trainable, state_word(view, i),
+               plan_algorithm(view->plan, i), figures.gflop);
     }
 }
 
-static void print_text(const struct model *model, const struct plan *plan, int batch)
+static void print_frozen(const struct view *view)
 {
+    char layers[256];
+    const struct freeze_totals *f = &view->totals;
+    if (f->frozen_layers > 0) {
+        freeze_describe(view->frozen, view->model->net.layer_count, layers, sizeof layers);
+        printf("frozen      layers %s: %d of %d with parameters, %zu values; their statistics keep still, "
+               "too\n",
+               layers, f->frozen_layers, f->layers, f->frozen);
+    }
+}
+
+static void print_text(const struct view *view)
+{
+    const struct model *model = view->model;
+    int batch = view->batch;
     const struct network *net = &model->net;
-    size_t trainable, floats = network_param_floats(net, net->layer_count, &trainable);
-    struct plan_memory memory = plan_memory(plan);
-    print_rows(model, plan);
+    size_t floats = network_param_floats(net, net->layer_count, NULL);
+    struct plan_memory memory = plan_memory(view->plan);
+    print_rows(view);
     printf("\ninput       %d x %d x %d (width x height x channels)\n", net->size.w, net->size.h,
            net->size.c);
     if (model->head) {
         printf("classes     %d\n", model->head->classes);
     }
     printf("parameters  %zu (%zu trainable, %zu statistics), %.2f MB as .weights\n", floats,
-           trainable, floats - trainable, megabytes(weights_bytes(floats)));
+           view->totals.moving, view->totals.statistics, megabytes(weights_bytes(floats)));
+    print_frozen(view);
     printf("arithmetic  %.3f GFLOP an image\n", network_flops(net) / 1e9);
     printf("memory      %.2f MB for inference, batch %d: packed weights %.2f, activations %.2f "
            "(%.2f without reuse), scratch %.2f\n",
@@ -114,12 +151,13 @@ static cJSON *shape_json(struct shape shape)
     return cJSON_CreateIntArray(whc, 3);
 }
 
-static cJSON *layers_json(const struct model *model, const struct plan *plan)
+static cJSON *layers_json(const struct view *view)
 {
+    const struct model *model = view->model;
     cJSON *layers = cJSON_CreateArray();
     for (int i = 0; i < model->net.layer_count; i++) {
         const struct layer *l = &model->net.layers[i];
-        struct layer_figures figures = layer_figures(l);
+        struct layer_figures figures = layer_figures(view, l);
         cJSON *row = cJSON_CreateObject();
         cJSON_AddNumberToObject(row, "index", i);
         cJSON_AddStringToObject(row, "kind", l->ops->name);
@@ -129,18 +167,20 @@ static cJSON *layers_json(const struct model *model, const struct plan *plan)
         cJSON_AddItemToObject(row, "output_whc", shape_json(l->out));
         cJSON_AddNumberToObject(row, "parameters", (double)figures.floats);
         cJSON_AddNumberToObject(row, "trainable", (double)figures.trainable);
-        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(plan, i));
+        cJSON_AddBoolToObject(row, "frozen", view->frozen[i]);
+        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(view->plan, i));
         json_add_rounded(row, "gflop", figures.gflop, 6);
         cJSON_AddItemToArray(layers, row);
     }
     return layers;
 }
 
-static cJSON *info_json(const struct model *model, const struct plan *plan, int batch)
+static cJSON *info_json(const struct view *view)
 {
+    const struct model *model = view->model;
     const struct network *net = &model->net;
-    size_t trainable, floats = network_param_floats(net, net->layer_count, &trainable);
-    struct plan_memory memory = plan_memory(plan);
+    size_t floats = network_param_floats(net, net->layer_count, NULL);
+    struct plan_memory memory = plan_memory(view->plan);
     char stem[256];
     model_stem(model, stem, sizeof stem);
     cJSON *root = cJSON_CreateObject();
@@ -153,13 +193,15 @@ static cJSON *info_json(const struct model *model, const struct plan *plan, int 
         cJSON_AddNumberToObject(root, "classes", model->head->classes);
     }
     cJSON_AddNumberToObject(root, "parameters", (double)floats);
-    cJSON_AddNumberToObject(root, "trainable", (double)trainable);
-    cJSON_AddNumberToObject(root, "statistics", (double)(floats - trainable));
+    cJSON_AddNumberToObject(root, "trainable", (double)view->totals.moving);
+    cJSON_AddNumberToObject(root, "frozen", (double)view->totals.frozen);
+    cJSON_AddNumberToObject(root, "frozen_layers", view->totals.frozen_layers);
+    cJSON_AddNumberToObject(root, "statistics", (double)view->totals.statistics);
     cJSON_AddNumberToObject(root, "weights_bytes", (double)weights_bytes(floats));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 6);
     cJSON_AddStringToObject(root, "isa", kernels_isa(model->kernels));
     cJSON *sizes = cJSON_AddObjectToObject(root, "memory");
-    cJSON_AddNumberToObject(sizes, "batch", batch);
+    cJSON_AddNumberToObject(sizes, "batch", view->batch);
     cJSON_AddNumberToObject(sizes, "prepared_bytes", (double)memory.prepared_bytes);
     cJSON_AddNumberToObject(sizes, "activation_bytes", (double)memory.activation_bytes);
     cJSON_AddNumberToObject(sizes, "unshared_bytes", (double)memory.unshared_bytes);
@@ -169,25 +211,46 @@ static cJSON *info_json(const struct model *model, const struct plan *plan, int 
         cJSON_AddNumberToObject(root, "loaded_layers", net->loaded_layers);
         cJSON_AddNumberToObject(root, "seen", (double)net->seen);
     }
-    cJSON_AddItemToObject(root, "layers", layers_json(model, plan));
+    cJSON_AddItemToObject(root, "layers", layers_json(view));
     return root;
+}
+
+static enum result find_frozen(const struct info_args *args, struct view *view, struct error *err)
+{
+    const struct network *net = &view->model->net;
+    view->frozen = mem_alloc((size_t)net->layer_count, sizeof *view->frozen);
+    view->modes = mem_alloc((size_t)net->layer_count, sizeof *view->modes);
+    if (!view->frozen || !view->modes) {
+        return mem_error(err, "the layers");
+    }
+    TRY(freeze_resolve(args->freeze, net, view->frozen, err));
+    modes_resolve(net, view->frozen, BN_AUTO, view->modes);
+    view->totals = freeze_count(net, view->frozen, BN_AUTO);
+    return OK;
 }
 
 static enum result info(const struct info_args *args, struct error *err)
 {
     struct model model = {0};
     struct plan *plan = NULL;
+    struct view view = {.model = &model, .batch = args->batch};
     enum model_need need = args->model.weights ? MODEL_PARTIAL : MODEL_CFG_ONLY;
     enum result result = model_open(&args->model, need, &model, err);
     if (result == OK) {
+        result = find_frozen(args, &view, err);
+    }
+    if (result == OK) {
         result = model_plan(&model, args->batch, false, false, &plan, err);
+        view.plan = plan;
     }
     if (result == OK && args->format == FORMAT_JSON) {
-        result = json_print(info_json(&model, plan, args->batch), true, err);
+        result = json_print(info_json(&view), true, err);
     } else if (result == OK) {
-        print_text(&model, plan, args->batch);
+        print_text(&view);
     }
     plan_free(plan);
+    mem_free(view.frozen);
+    mem_free(view.modes);
     model_close(&model);
     return result;
 }

@@ -88,8 +88,7 @@ static bool is_file(const char *path)
     return path_exists(path) && !path_is_dir(path);
 }
 
-/* folder/stem.extension, relative to the working directory, then to the program's own folder. */
-static bool find_bundled(const char *folder, const char *stem, const char *extension, char *out)
+bool model_find_bundled(const char *folder, const char *stem, const char *extension, char *out)
 {
     char relative[512], dir[MODEL_PATH];
     int n = snprintf(relative, sizeof relative, "%s/%s.%s", folder, stem, extension);
@@ -170,7 +169,7 @@ static enum result choose_explicit(const struct model_args *args, enum model_nee
         stem_of(args->weights, stem, sizeof stem);
         for (int attempt = 0; attempt < 2; attempt++) {
             if (find_beside(args->weights, stem, "cfg", model->cfg_path) ||
-                find_bundled("cfg", stem, "cfg", model->cfg_path)) {
+                model_find_bundled("cfg", stem, "cfg", model->cfg_path)) {
                 return OK;
             }
             strip_training_suffix(stem);
@@ -182,9 +181,9 @@ static enum result choose_explicit(const struct model_args *args, enum model_nee
                          args->weights, stem, stem);
     }
     stem_of(args->cfg, stem, sizeof stem);
-    if (args->weights || need == MODEL_CFG_ONLY ||
+    if (args->weights || need <= MODEL_TRAIN ||
         find_beside(args->cfg, stem, "weights", model->weights_path) ||
-        find_bundled("weights", stem, "weights", model->weights_path) || need == MODEL_ANY) {
+        model_find_bundled("weights", stem, "weights", model->weights_path) || need == MODEL_ANY) {
         return OK;
     }
     return error_set(err, ERR_ARG,
@@ -196,13 +195,13 @@ static enum result choose_explicit(const struct model_args *args, enum model_nee
 static enum result choose_stem(const char *stem, enum model_need need, struct model *model,
                                struct error *err)
 {
-    if (!find_bundled("cfg", stem, "cfg", model->cfg_path)) {
+    if (!model_find_bundled("cfg", stem, "cfg", model->cfg_path)) {
         return error_set(err, ERR_ARG,
                          "--model %s: no cfg/%s.cfg here nor beside the program (or name files "
                          "with --cfg and --weights)",
                          stem, stem);
     }
-    if (!find_bundled("weights", stem, "weights", model->weights_path) && need >= MODEL_PARTIAL) {
+    if (!model_find_bundled("weights", stem, "weights", model->weights_path) && need >= MODEL_PARTIAL) {
         return error_set(err, ERR_ARG,
                          "--model %s: no weights/%s.weights here nor beside the program (get the "
                          "official ones with scripts/get-weights.sh %s)",
@@ -258,16 +257,24 @@ static enum result choose_run(const char *dir, enum model_need need, struct mode
 
 static enum result choose_default(enum model_need need, struct model *model, struct error *err)
 {
+    if (need == MODEL_TRAIN) {
+        if (model_find_bundled("cfg", bundled_stem, "cfg", model->cfg_path)) {
+            (void)model_find_bundled("weights", bundled_stem, "weights", model->weights_path);
+            return OK;
+        }
+        return error_set(err, ERR_ARG, "which network? There is no cfg/%s.cfg (name one with --cfg FILE)",
+                         bundled_stem);
+    }
     for (size_t i = 0; i <= OFFICIAL_COUNT; i++) {
         const char *stem = i < OFFICIAL_COUNT ? official_stems[i] : bundled_stem;
-        if (find_bundled("weights", stem, "weights", model->weights_path) &&
-            find_bundled("cfg", stem, "cfg", model->cfg_path)) {
+        if (model_find_bundled("weights", stem, "weights", model->weights_path) &&
+            model_find_bundled("cfg", stem, "cfg", model->cfg_path)) {
             return OK;
         }
     }
     model->weights_path[0] = '\0';
     for (size_t i = 0; need <= MODEL_ANY && i < OFFICIAL_COUNT; i++) {
-        if (find_bundled("cfg", official_stems[i], "cfg", model->cfg_path)) {
+        if (model_find_bundled("cfg", official_stems[i], "cfg", model->cfg_path)) {
             return OK;
         }
     }
@@ -396,7 +403,7 @@ static void find_names(struct model *model)
     }
     static const char *const folders[] = {"weights", "cfg", "data"};
     for (size_t i = 0; i < 3; i++) {
-        if (find_bundled(folders[i], stem, "names", out)) {
+        if (model_find_bundled(folders[i], stem, "names", out)) {
             return;
         }
     }
@@ -407,7 +414,7 @@ static void find_names(struct model *model)
         return;
     }
     for (size_t i = 0; i < 3; i++) {
-        if (find_bundled(folders[i], "coco", "names", out)) {
+        if (model_find_bundled(folders[i], "coco", "names", out)) {
             return;
         }
     }
@@ -533,10 +540,12 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
     TRY(network_read(model->cfg_path, args->imgsz.w, args->imgsz.h, &model->net, err));
     model->head = network_head(&model->net);
     TRY(open_names(args, need, model, err));
-    if (need != MODEL_CFG_ONLY) {
+    if (need > MODEL_TRAIN) {
         TRY(open_parameters(need, model, err));
     }
-    report(need, model);
+    if (need != MODEL_TRAIN) { /* the command has more to say */
+        report(need, model);
+    }
     return OK;
 }
 

@@ -28,6 +28,8 @@ extern const struct option machine_options[];
 
 enum model_need {
     MODEL_CFG_ONLY, /* names and weights are not looked for; no parameter memory */
+    MODEL_TRAIN, /* the start of a training: weights only if named, or the bundled model's; they are not
+                    loaded, and there is no parameter memory */
     MODEL_ANY, /* weights are loaded if found, else random numbers of a realistic size stand in */
     MODEL_PARTIAL, /* weights are needed; they may end early (a .conv.N file), with a warning */
     MODEL_WHOLE,   /* weights for every layer, or an error */
@@ -50,6 +52,10 @@ struct model {
 NODISCARD enum result model_open(const struct model_args *args, enum model_need need,
                                  struct model *model, struct error *err);
 void model_close(struct model *model);
+
+/* folder/stem.extension, relative to the working directory, then to the program's own folder, into
+ * out[MODEL_PATH]; false and "" if there is no such file. */
+bool model_find_bundled(const char *folder, const char *stem, const char *extension, char *out);
 
 /* The stem of the cfg's file name: "yolov4". */
 void model_stem(const struct model *model, char *stem, size_t size);

@@ -447,12 +447,12 @@ static void format_default(const struct option *option, const void *target, char
         snprintf(text, size, "%s", *(const bool *)target ? "on" : "");
         break;
     case OPTION_INT:
-        if (*(const int *)target) {
+        if (*(const int *)target && in_range(option, *(const int *)target)) {
             snprintf(text, size, "%d", *(const int *)target);
         }
         break;
     case OPTION_FLOAT:
-        if (*(const float *)target != 0) {
+        if (*(const float *)target != 0 && in_range(option, (double)*(const float *)target)) {
             snprintf(text, size, "%g", (double)*(const float *)target);
         }
         break;

@@ -15,7 +15,7 @@
 #include "base/error.h"
 
 /* Target types; the target's value before parsing is the default that --help shows (none if it is
- * zero). */
+ * zero, or outside [min, max]: not given). */
 enum option_kind {
     OPTION_FLAG,    /* bool */
     OPTION_SET,     /* int, takes no value: becomes (int)min; for alternatives like
@@ -55,7 +55,7 @@ struct option_group {
     void *target;
 };
 
-enum { OPTION_MAX_GROUPS = 4 };
+enum { OPTION_MAX_GROUPS = 5 };
 
 struct usage {
     const char *command;

@@ -64,6 +64,11 @@ NODISCARD enum result network_resize(struct network *net, int width, int height,
  * ("weights" to zero). Checks the total against overflow. */
 NODISCARD enum result network_allocate(struct network *net, struct error *err);
 
+/* Random start of a training: every parameter with a fan_in becomes uniform in (-s, s), s = sqrt(2 / fan_in),
+ * Darknet's own choice; the others keep their values. Allocated parameters only. A pure function of the seed,
+ * layer by layer: what a weights file then overwrites does not change what the other layers get. */
+void network_initialise(struct network *net, uint64_t seed);
+
 /* Give a layer's parameter block back (an inference plan has packed it); its data pointers become NULL. */
 void network_release(struct network *net, int layer);
 

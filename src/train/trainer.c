@@ -122,7 +122,8 @@ static enum result open_loader(struct trainer *t, struct error *err)
 static enum result enter_stage(struct trainer *t, struct error *err)
 {
     struct optimizer *previous = t->optimizer, *fresh = NULL;
-    t->stage = &t->o->stages[t->progress.stage];
+    size_t stage = t->progress.stage; /* one beyond the last: the run is finished */
+    t->stage = &t->o->stages[stage < t->o->stage_count ? stage : t->o->stage_count - 1];
     modes_resolve(t->o->net, t->stage->frozen, t->stage->bn, t->modes);
     TRY(build_plan(t, err));
     struct optimizer_options options = t->o->optimizer;
@@ -423,7 +424,7 @@ static enum result restore(struct trainer *t, struct error *err)
     if (result == OK) {
         result = checkpoint_restore_network(&c, t->o->net, err);
     }
-    if (result == OK && c.progress.stage >= t->o->stage_count) {
+    if (result == OK && c.progress.stage > t->o->stage_count) {
         result = error_at(err, ERR_ARG, t->o->folder, 0, "the run was in stage %u of %zu",
                           c.progress.stage + 1, t->o->stage_count);
     }
@@ -519,12 +520,14 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
             TRY(roll_back(t, err));
             continue;
         }
-        outcome->was_interrupted = t->o->should_stop && t->o->should_stop(t->o->ctx);
         bool is_late = t->o->time_limit_s > 0.0 && seconds_so_far(t) >= t->o->time_limit_s;
-        if (outcome->was_interrupted) { /* no validation now: whoever interrupts wants an end */
+        TRY(after_update(t, is_late, err));
+        /* Only now: a checkpoint between an update and what is due behind it would lose that for good. */
+        outcome->was_interrupted = t->progress.stage < t->o->stage_count && t->o->should_stop &&
+                                   t->o->should_stop(t->o->ctx);
+        if (outcome->was_interrupted) {
             return save(t, false, err);
         }
-        TRY(after_update(t, is_late, err));
         if (is_late) {
             runlog_say(t->log, "the time is over after %.0f s", seconds_so_far(t));
             return OK;
@@ -572,7 +575,9 @@ static enum result begin(struct trainer *t, struct error *err)
         TRY(save(t, false, err)); /* there is always something to go back to */
     }
     TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log, err));
-    announce_stage(t);
+    if (t->progress.stage < t->o->stage_count) {
+        announce_stage(t);
+    }
     return OK;
 }
 

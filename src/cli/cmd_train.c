@@ -1,0 +1,311 @@
+/* yolo train: the order of things. Options are in train_args.c, what they come to in train_setup.c,
+ * the loop in train/trainer.c. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/cmd.h"
+#include "cli/interrupt.h"
+#include "cli/train_chart.h"
+#include "cli/train_setup.h"
+#include "cli/train_step.h"
+#include "cli/train_validate.h"
+#include "train/runlog.h"
+
+enum { SHOWN_BATCHES = 3, TIMED_STEPS = 2, VALIDATION_BATCH = 4 };
+
+static const double REDRAW_SECONDS = 5.0;
+static const char *const RUNS = "runs/train";
+
+/* What the trainer's callbacks know. */
+struct session {
+    struct training *t;
+    double drawn; /* when */
+    bool has_chart_failed;
+};
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- callbacks ---- */
+
+static enum result validate(void *ctx, struct network *net, struct validation *found,
+                            struct error *err)
+{
+    const struct training *t = ((struct session *)ctx)->t;
+    struct validate_options options = {.set = &t->valid,
+                                       .kernels = t->options.kern,
+                                       .no_winograd = t->options.no_winograd,
+                                       .letter_box = t->options.augment.letter_box,
+                                       .batch = VALIDATION_BATCH,
+                                       .loader_threads = t->options.loader_threads};
+    return train_validate(&options, net, found, err);
+}
+
+static void draw_chart(struct session *session, const char *folder)
+{
+    struct error err;
+    if (train_chart_draw(folder, &err) != OK && !session->has_chart_failed) {
+        session->has_chart_failed = true;
+        log_warn("no chart: %s", err.text);
+    }
+    session->drawn = now_seconds();
+}
+
+static void redraw(void *ctx, const char *folder)
+{
+    struct session *session = ctx;
+    if (now_seconds() - session->drawn > REDRAW_SECONDS) {
+        draw_chart(session, folder);
+    }
+}
+
+static bool should_stop(void *ctx)
+{
+    (void)ctx;
+    return interrupt_pending();
+}
+
+/* ---- batches before the training ---- */
+
+static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
+{
+    const struct training *t = ctx;
+    (void)mini_batch;
+    *w = t->model.net.size.w;
+    *h = t->model.net.size.h;
+}
+
+/* The trainer's own batches, but for multi-scale: at the cfg's size. */
+static enum result open_loader(struct training *t, struct loader **loader, struct error *err)
+{
+    struct loader_options options = {.set = &t->train,
+                                     .augment = t->options.augment,
+                                     .batch = t->options.mini_batch,
+                                     .channels = t->model.net.size.c,
+                                     .seed = t->options.seed,
+                                     .threads = t->options.loader_threads,
+                                     .cache_bytes = t->options.cache_bytes,
+                                     .size_of = size_of,
+                                     .size_ctx = t};
+    options.augment.is_off = !t->stage.augments;
+    return loader_open(&options, loader, err);
+}
+
+static enum result show_batches(struct training *t, const char *folder, struct error *err)
+{
+    struct loader *loader = NULL;
+    enum result result = open_loader(t, &loader, err);
+    for (int i = 0; result == OK && i < SHOWN_BATCHES; i++) {
+        char prefix[MODEL_PATH + 32];
+        struct batch batch;
+        snprintf(prefix, sizeof prefix, "%s/batch%d_", folder, i + 1);
+        result = loader_next(loader, &batch, err);
+        if (result == OK) {
+            result = batch_draw(&batch, (const char *const *)t->model.names, t->model.name_count,
+                                prefix, err);
+        }
+    }
+    loader_close(loader);
+    if (result == OK) {
+        log_info("the first %d batches, as pictures: %s/batch1_00.jpg ...", SHOWN_BATCHES, folder);
+    }
+    return result;
+}
+
+static void copy_input(const struct tensor *from, const struct tensor *to)
+{
+    for (size_t p = 0; p < tensor_pixels(from); p++) {
+        memcpy(to->data + p * to->stride, from->data + p * from->stride,
+               (size_t)from->c * sizeof(float));
+    }
+}
+
+/* Milliseconds of a mini-batch, reading included, and bytes. */
+static enum result measure(struct training *t, const bool *frozen, double *ms, size_t *bytes,
+                           struct error *err)
+{
+    struct train_step_options options = {.net = &t->model.net,
+                                         .kernels = t->options.kern,
+                                         .no_winograd = t->options.no_winograd,
+                                         .frozen = frozen,
+                                         .bn = t->stage.bn,
+                                         .batch = t->options.mini_batch,
+                                         .optimizer = t->options.optimizer};
+    struct train_step step = {0};
+    struct loader *loader = NULL;
+    double start = 0.0;
+    enum result result = train_step_open(&options, &step, err);
+    if (result == OK) {
+        result = open_loader(t, &loader, err);
+    }
+    for (int i = -1; result == OK && i < TIMED_STEPS; i++) { /* the first one warms up */
+        struct batch batch;
+        start = i == 0 ? now_seconds() : start;
+        result = loader_next(loader, &batch, err);
+        if (result == OK) {
+            copy_input(&batch.input, plan_input(step.plan));
+            (void)train_step_run(&step, batch.truths, batch.images);
+        }
+    }
+    *ms = (now_seconds() - start) * 1e3 / TIMED_STEPS;
+    *bytes = step.bytes + network_param_floats(&t->model.net, t->model.net.layer_count, NULL) * 4;
+    loader_close(loader);
+    train_step_close(&step);
+    return result;
+}
+
+static void print_estimate(const struct training *t, const char *what, double ms, size_t bytes)
+{
+    double update = ms * t->options.subdivisions;
+    double hours = update * (double)t->stage.iterations / 3.6e6;
+    printf("%-9s %.0f ms an update, %.1f hours in all; %.0f MB\n", what, update, hours,
+           (double)bytes / 1e6);
+}
+
+static enum result dry_run(const struct train_args *args, struct training *t, struct error *err)
+{
+    double ms;
+    size_t bytes;
+    training_describe(t, true);
+    TRY(measure(t, t->frozen, &ms, &bytes, err));
+    print_estimate(t, "estimate", ms, bytes);
+    if (t->totals.frozen > 0) {
+        bool *nothing = mem_alloc((size_t)t->model.net.layer_count, sizeof *nothing);
+        if (!nothing) {
+            return mem_error(err, "training");
+        }
+        enum result result = measure(t, nothing, &ms, &bytes, err);
+        mem_free(nothing);
+        TRY(result);
+        print_estimate(t, "unfrozen", ms, bytes);
+    }
+    if (args->show_batch) {
+        char folder[MODEL_PATH];
+        if (args->out) {
+            snprintf(folder, sizeof folder, "%s", args->out);
+            TRY(dir_make(folder, err));
+        } else {
+            TRY(run_folder_new(RUNS, folder, sizeof folder, err));
+        }
+        TRY(show_batches(t, folder, err));
+    }
+    return OK;
+}
+
+/* ---- the run ---- */
+
+static void say_end(const struct train_outcome *outcome, const char *folder)
+{
+    if (outcome->was_interrupted) {
+        log_info("interrupted after %" PRIu64 " updates; go on with: yolo train --resume %s",
+                 outcome->iterations, folder);
+        return;
+    }
+    log_info("%" PRIu64 " updates; the latest weights are in %s/last.weights", outcome->iterations,
+             folder);
+    if (isfinite(outcome->best_map)) {
+        log_info("the best of the validations, mAP@.5 %.4f, in %s/best.weights", outcome->best_map,
+                 folder);
+    }
+    log_info("use them with: yolo detect --run %s picture.jpg", folder);
+    if (outcome->diverged) {
+        log_error(
+            "the training diverged three times; %s holds the last good state (a lower --lr, a "
+            "longer --warmup, or --clip-norm may help; train.log says where it happened)",
+            folder);
+    }
+}
+
+static enum result run_training(struct training *t, const char *folder, int *status,
+                                struct error *err)
+{
+    struct session session = {.t = t};
+    struct train_outcome outcome;
+    struct train_options *o = &t->options;
+    o->folder = folder;
+    o->validate = t->has_valid ? validate : NULL;
+    o->redraw = redraw;
+    o->should_stop = should_stop;
+    o->ctx = &session;
+    interrupt_catch();
+    TRY(trainer_run(o, &outcome, err));
+    draw_chart(&session, folder);
+    say_end(&outcome, folder);
+    printf("%s\n", folder);
+    *status = outcome.diverged          ? STATUS_DIVERGED
+              : outcome.was_interrupted ? STATUS_INTERRUPTED
+                                        : STATUS_OK;
+    return OK;
+}
+
+static void warn_isa(const struct train_args *args, const struct training *t)
+{
+    const cJSON *isa = cJSON_GetObjectItemCaseSensitive(args->loaded, "isa");
+    const char *now = kernels_isa(t->model.kernels);
+    if (cJSON_IsString(isa) && strcmp(isa->valuestring, now) != 0) {
+        log_warn(
+            "the run began on %s kernels, this machine uses %s: it goes on, but not bit for bit",
+            isa->valuestring, now);
+    }
+}
+
+static enum result train(struct train_args *args, struct training *t, int *status,
+                         struct error *err)
+{
+    char folder[MODEL_PATH];
+    if (args->resumes) {
+        if (args->resume) {
+            snprintf(folder, sizeof folder, "%s", args->resume);
+        } else {
+            TRY(run_folder_last(RUNS, folder, sizeof folder, err));
+        }
+        TRY(train_args_load(args, folder, err));
+    }
+    TRY(training_open(args, t, err));
+    if (args->dry_run) {
+        training_warn(t);
+        return dry_run(args, t, err);
+    }
+    training_describe(t, false);
+    training_warn(t);
+    if (args->resumes) {
+        warn_isa(args, t);
+    } else {
+        TRY(training_make_folder(args, t, folder, sizeof folder, err));
+        if (args->show_batch) {
+            TRY(show_batches(t, folder, err));
+        }
+    }
+    return run_training(t, folder, status, err);
+}
+
+static enum result run(int argc, char **argv, int *status, struct error *err)
+{
+    struct train_args args;
+    struct training training = {0};
+    bool done = false;
+    enum result result = train_args_parse(&args, argc, argv, &done, err);
+    if (result == OK && !done) {
+        result = train(&args, &training, status, err);
+    }
+    training_close(&training);
+    train_args_free(&args);
+    return result;
+}
+
+const struct command cmd_train = {
+    .name = "train",
+    .aliases = "",
+    .summary = "train or fine-tune on labelled pictures; freezing; resume",
+    .run = run,
+};

@@ -1,0 +1,412 @@
+#include "cli/train_args.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/freeze.h"
+#include "train/runlog.h"
+
+#define FIELD(name) offsetof(struct train_args, name)
+
+static const struct option training_options[] = {
+    {"freeze", OPTION_STRING, FIELD(freeze), 0, 0, "SET", FREEZE_HELP, 0},
+    {"bn", OPTION_CHOICE, FIELD(bn), 0, 0, "auto|eval|frozen|train",
+     "batch norm: auto = frozen layers keep their statistics, the others use the batch's; eval = "
+     "all "
+     "use the stored statistics; frozen = gamma and beta keep still, too; train = Darknet's "
+     "legacy, "
+     "statistics of frozen layers move",
+     0},
+    {"epochs", OPTION_INT, FIELD(epochs), 1, 1e9, "N", "length in passes over the pictures", 0},
+    {"iters|iterations|max-batches", OPTION_INT, FIELD(iterations), 1, 1e9, "N",
+     "length in updates; without either: the cfg's max_batches", 0},
+    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N",
+     "pictures per update; default: the cfg's, in mini-batches of about its size", 0},
+    {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
+     "mini-batches per update: more of them take less memory", 0},
+    {"lr|learning-rate", OPTION_FLOAT, FIELD(rate), 0, 1000, "X",
+     "learning rate; default: the cfg's", 0},
+    {"lr-policy|policy", OPTION_CHOICE, FIELD(policy), 0, 0,
+     "constant|step|steps|exp|poly|sigmoid|random|sgdr|cosine", "default: the cfg's", 0},
+    {"warmup|burn-in", OPTION_INT, FIELD(warmup), 0, 1e9, "N",
+     "updates during which the rate rises; default: the cfg's burn_in", 0},
+    {"optimizer", OPTION_CHOICE, FIELD(optimizer), 0, 0, "sgd|adam|adamw", "default: the cfg's", 0},
+    {"momentum", OPTION_FLOAT, FIELD(momentum), 0, 1, "X", "default: the cfg's", 0},
+    {"decay|weight-decay", OPTION_FLOAT, FIELD(decay), 0, 1, "X", "default: the cfg's", 0},
+    {"clip-norm", OPTION_FLOAT, FIELD(clip_norm), 0, 1e9, "X",
+     "scale a gradient down to this norm; 0 = never", 0},
+    {"ema", OPTION_FLOAT, FIELD(ema), 0, 1, "X",
+     "decay of moving averages of the weights, as .9998, which are then saved and validated; 0 = "
+     "none; default: the cfg's ema_alpha",
+     0},
+    {"bn-momentum", OPTION_FLOAT, FIELD(bn_momentum), 0, 1, "X",
+     "share of a batch in the running statistics", 0},
+    {"patience", OPTION_INT, FIELD(patience), 0, 1e9, "N",
+     "end after N validations without a better mAP; 0 = never", 0},
+    {"val-every", OPTION_INT, FIELD(validate_every), 1, 1e9, "N",
+     "updates between validations; default: one epoch", 0},
+    {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of everything random; default 0", 0},
+    {"no-augment", OPTION_FLAG, FIELD(no_augment), 0, 0, NULL, "pictures as they are, at one size",
+     0},
+    {"no-mosaic", OPTION_FLAG, FIELD(no_mosaic), 0, 0, NULL, "no pictures made of four", 0},
+    {0},
+};
+
+static const struct option run_options[] = {
+    {"time", OPTION_FLOAT, FIELD(hours), 1e-5, 1e6, "H", "end after H hours of training", 0},
+    {"checkpoint-every", OPTION_INT, FIELD(checkpoint_every), 1, 1e9, "N",
+     "updates between checkpoints", 0},
+    {"log-every", OPTION_INT, FIELD(log_every), 1, 1e9, "N", "updates between rows of results.csv",
+     0},
+    {"cache-mb", OPTION_INT, FIELD(cache_mb), 0, 1 << 20, "N",
+     "memory for decoded pictures, at most", 0},
+    {"loader-threads", OPTION_INT, FIELD(loader_threads), 1, 256, "N",
+     "threads that read pictures; default: half of --threads", 0},
+    {0},
+};
+
+/* Not kept in args.json. */
+static const struct option start_options[] = {
+    {"out", OPTION_STRING, FIELD(out), 0, 0, "DIR",
+     "the run's folder; default: runs/train/exp, exp2, ...", 'o'},
+    {"resume", OPTION_STRING, FIELD(unused), 0, 0, "[DIR]",
+     "go on with the run in DIR, or with the newest one in runs/train", 0},
+    {"dry-run", OPTION_FLAG, FIELD(dry_run), 0, 0, NULL,
+     "print the plan, the memory and a measured estimate of the time; write nothing", 0},
+    {"show-batch", OPTION_FLAG, FIELD(show_batch), 0, 0, NULL,
+     "write the first three batches as pictures; with --dry-run these are all that is written", 0},
+    {"dont-show|map|clear", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; no window is ever shown, the mAP is always measured, schedules always begin anew",
+     0},
+    {0},
+};
+
+static const char about[] =
+    "Trains or fine-tunes a network on labelled pictures (a Darknet .data file with train=, "
+    "valid=,\n"
+    "names=). --weights may be whole, cut (.conv.N: the rest begins with random numbers), or left "
+    "out.\n"
+    "Frozen layers keep every byte, batch norm statistics included, and cost no backward pass.\n"
+    "\n"
+    "The run's folder gets last.weights, best.weights (by mAP@.5 on valid=), last.state, "
+    "results.csv,\n"
+    "chart.png, train.log, args.json, the cfg and the names; `yolo detect --run DIR` uses it. A "
+    "run that\n"
+    "was interrupted or killed goes on with --resume, bit for bit as if nothing had happened.\n"
+    "Settings that are not given are the cfg's. stdout gets the folder's path.\n"
+    "\n"
+    "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --loader-threads,\n"
+    "--threads and --cpu may be given; everything else is known.\n";
+
+static const char resume_about[] = "Goes on with a run of `yolo train`.\n";
+
+static const char exit_codes[] =
+    "0 trained to the end, 1 failed, 2 wrong usage or a wrong cfg or data file,\n"
+    "4 diverged three times (the last good state is saved), 130 interrupted (saved, resumable)";
+
+static const struct train_args defaults = {.rate = -1.0f,
+                                           .policy = -1,
+                                           .optimizer = -1,
+                                           .warmup = -1,
+                                           .momentum = -1.0f,
+                                           .decay = -1.0f,
+                                           .ema = -1.0f,
+                                           .bn_momentum = 0.01f,
+                                           .checkpoint_every = 100,
+                                           .log_every = 10,
+                                           .cache_mb = 256};
+
+/* ---- parsing ---- */
+
+/* "--resume", "-resume=DIR", "resume=DIR": then *dir is DIR or NULL. */
+static bool is_resume(const char *word, const char **dir)
+{
+    size_t dashes = strspn(word, "-");
+    const char *name = word + dashes;
+    if (dashes > 2 || strncmp(name, "resume", 6) != 0) {
+        return false;
+    }
+    *dir = name[6] == '=' && name[7] ? name + 7 : NULL;
+    return (name[6] == '\0' && dashes > 0) || *dir;
+}
+
+/* Take --resume [DIR], whose value is optional, out of the words. */
+static int take_resume(struct train_args *args, int argc, char **argv)
+{
+    int kept = 0;
+    for (int i = 0; i < argc; i++) {
+        const char *dir;
+        if (!is_resume(argv[i], &dir)) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        args->resumes = true;
+        if (!dir && i + 1 < argc && argv[i + 1][0] != '-' && !strchr(argv[i + 1], '=')) {
+            dir = argv[++i];
+        }
+        args->resume = dir ? dir : args->resume;
+    }
+    return kept;
+}
+
+static struct usage usage_of(struct train_args *args)
+{
+    if (args->resumes) {
+        return (struct usage){
+            .command = "train",
+            .arguments = "--resume [DIR]",
+            .about = resume_about,
+            .example = "yolo train --resume runs/train/exp2",
+            .exit_codes = exit_codes,
+            .groups = {{"Run", run_options, args}, {"Machine", machine_options, &args->model}}};
+    }
+    return (struct usage){
+        .command = "train",
+        .arguments = "",
+        .about = about,
+        .example =
+            "yolo train --data obj.data --cfg obj.cfg --weights yolov4-tiny.conv.29 --freeze 0-19",
+        .exit_codes = exit_codes,
+        .groups = {{"Training", training_options, args},
+                   {"Run", run_options, args},
+                   {"Files", start_options, args},
+                   {"Model", model_options, &args->model},
+                   {"Machine", machine_options, &args->model}}};
+}
+
+static enum result check(const struct train_args *args, struct error *err)
+{
+    if (args->epochs && args->iterations) {
+        return error_set(err, ERR_ARG, "--epochs and --iters both say how long: give one of them");
+    }
+    if (args->no_augment && args->no_mosaic) {
+        return error_set(err, ERR_ARG, "--no-mosaic has nothing to act on beside --no-augment");
+    }
+    if (args->dry_run && args->out && !args->show_batch) {
+        return error_set(err, ERR_ARG, "--out has nothing to hold with --dry-run");
+    }
+    return OK;
+}
+
+static enum result parse_words(struct train_args *args, int argc, char **argv, bool *done,
+                               struct error *err)
+{
+    struct usage usage = usage_of(args);
+    struct string_list rest = {0};
+    enum result result = options_parse(&usage, argc, argv, &rest, done, err);
+    if (result == OK && !*done && rest.count > 0) {
+        result = error_set(err, ERR_ARG, "train: unexpected %s (options only, as in --data FILE)",
+                           rest.items[0]);
+    }
+    string_list_free(&rest);
+    return result;
+}
+
+enum result train_args_parse(struct train_args *args, int argc, char **argv, bool *done,
+                             struct error *err)
+{
+    *args = defaults;
+    for (int i = 0; i < argc; i++) {
+        if (word_in("--help|-help|-h", argv[i])) { /* of everything, also beside --resume */
+            return parse_words(args, argc, argv, done, err);
+        }
+    }
+    argc = take_resume(args, argc, argv);
+    enum result result = parse_words(args, argc, argv, done, err);
+    if (result != OK && args->resumes) {
+        return error_prefix(err, "--resume, where the run's own settings hold");
+    }
+    TRY(result);
+    args->argc = argc;
+    args->argv = argv;
+    return check(args, err);
+}
+
+void train_args_free(struct train_args *args)
+{
+    cJSON_Delete(args->loaded);
+    *args = defaults;
+}
+
+/* ---- JSON ---- */
+
+static void first_word(const char *words, int index, char *out, size_t size)
+{
+    for (; index > 0; index--) {
+        words += strcspn(words, "|");
+        words += *words == '|';
+    }
+    snprintf(out, size, "%.*s", (int)strcspn(words, "|"), words);
+}
+
+/* The shortest decimal that reads as this float: .01, not .00999999978. */
+static double short_double(float value)
+{
+    double number = (double)value;
+    for (int digits = 6; digits <= 9; digits++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        number = strtod(text, NULL);
+        if ((float)number == value) {
+            break;
+        }
+    }
+    return number;
+}
+
+static void option_to_json(cJSON *object, const char *name, const struct option *o,
+                           const void *target)
+{
+    char word[64];
+    const struct option_size *size = target;
+    switch (o->kind) {
+    case OPTION_FLAG:
+        cJSON_AddBoolToObject(object, name, *(const bool *)target);
+        break;
+    case OPTION_INT:
+        cJSON_AddNumberToObject(object, name, *(const int *)target);
+        break;
+    case OPTION_FLOAT:
+        cJSON_AddNumberToObject(object, name, short_double(*(const float *)target));
+        break;
+    case OPTION_STRING:
+        if (*(const char *const *)target) {
+            cJSON_AddStringToObject(object, name, *(const char *const *)target);
+        }
+        break;
+    case OPTION_CHOICE:
+        if (*(const int *)target >= 0) {
+            first_word(o->argument, *(const int *)target, word, sizeof word);
+            cJSON_AddStringToObject(object, name, word);
+        }
+        break;
+    case OPTION_SIZE:
+        snprintf(word, sizeof word, "%dx%d", size->w, size->h);
+        cJSON_AddStringToObject(object, name, word);
+        break;
+    default:
+        break;
+    }
+}
+
+static void group_to_json(cJSON *object, const struct option *options, const void *target)
+{
+    for (const struct option *o = options; o->names; o++) {
+        char name[64];
+        first_word(o->names, 0, name, sizeof name);
+        option_to_json(object, name, o, (const char *)target + o->offset);
+    }
+}
+
+cJSON *train_args_json(const struct train_args *args)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (object) {
+        group_to_json(object, model_options, &args->model);
+        group_to_json(object, training_options, args);
+        group_to_json(object, run_options, args);
+        group_to_json(object, machine_options, &args->model);
+    }
+    return object;
+}
+
+static bool option_from_json(const cJSON *item, const struct option *o, void *target)
+{
+    struct option_size *size = target;
+    char word[64];
+    switch (o->kind) {
+    case OPTION_FLAG:
+        *(bool *)target = cJSON_IsTrue(item);
+        return cJSON_IsBool(item);
+    case OPTION_INT:
+        *(int *)target = item->valueint;
+        return cJSON_IsNumber(item);
+    case OPTION_FLOAT:
+        *(float *)target = (float)item->valuedouble;
+        return cJSON_IsNumber(item);
+    case OPTION_STRING:
+        *(const char **)target = item->valuestring;
+        return cJSON_IsString(item);
+    case OPTION_CHOICE:
+        for (int i = 0; cJSON_IsString(item); i++) {
+            first_word(o->argument, i, word, sizeof word);
+            if (!word[0] || strcmp(word, item->valuestring) == 0) {
+                *(int *)target = i;
+                return word[0] != '\0';
+            }
+        }
+        return false;
+    case OPTION_SIZE:
+        return cJSON_IsString(item) && sscanf(item->valuestring, "%dx%d", &size->w, &size->h) == 2;
+    default:
+        return false;
+    }
+}
+
+static enum result group_from_json(const cJSON *object, const char *folder,
+                                   const struct option *options, void *target, struct error *err)
+{
+    for (const struct option *o = options; o->names; o++) {
+        char name[64];
+        first_word(o->names, 0, name, sizeof name);
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+        if (item && !option_from_json(item, o, (char *)target + o->offset)) {
+            return error_set(err, ERR_FORMAT, "%s/args.json: %s: not what `yolo train` writes",
+                             folder, name);
+        }
+    }
+    return OK;
+}
+
+enum result train_args_load(struct train_args *args, const char *folder, struct error *err)
+{
+    bool done;
+    struct train_args loaded = defaults;
+    TRY(run_args_load(folder, &args->loaded, err));
+    TRY(group_from_json(args->loaded, folder, model_options, &loaded.model, err));
+    TRY(group_from_json(args->loaded, folder, training_options, &loaded, err));
+    TRY(group_from_json(args->loaded, folder, run_options, &loaded, err));
+    TRY(group_from_json(args->loaded, folder, machine_options, &loaded.model, err));
+    loaded.resumes = true;
+    loaded.resume = folder;
+    loaded.loaded = args->loaded;
+    loaded.argc = args->argc;
+    loaded.argv = args->argv;
+    *args = loaded;
+    return parse_words(args, args->argc, args->argv, &done, err);
+}
+
+char *train_args_fingerprint(const struct train_args *args)
+{
+    enum { TEXT_BYTES = 8192 };
+    char *text = mem_alloc(TEXT_BYTES, 1);
+    cJSON *object = cJSON_CreateObject();
+    size_t used = 0;
+    bool is_whole = text && object;
+    if (is_whole) {
+        group_to_json(object, training_options, args);
+        cJSON_AddNumberToObject(object, "width", args->model.imgsz.w);
+        cJSON_AddNumberToObject(object, "height", args->model.imgsz.h);
+        cJSON_AddBoolToObject(object, "no-winograd", args->model.no_winograd);
+    }
+    for (const cJSON *item = is_whole ? object->child : NULL; item; item = item->next) {
+        char *value = cJSON_PrintUnformatted(item);
+        size_t left = TEXT_BYTES - used;
+        int n = value ? snprintf(text + used, left, "%s=%s\n", item->string, value) : -1;
+        cJSON_free(value);
+        if (n < 0 || (size_t)n >= left) {
+            is_whole = false;
+            break;
+        }
+        used += (size_t)n;
+    }
+    cJSON_Delete(object);
+    if (!is_whole) {
+        mem_free(text);
+        return NULL;
+    }
+    return text;
+}

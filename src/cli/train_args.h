@@ -1,0 +1,59 @@
+/* The options of `yolo train`: from the command line, to args.json and back. */
+#ifndef CLI_TRAIN_ARGS_H
+#define CLI_TRAIN_ARGS_H
+
+#include "cli/model.h"
+#include "cli/options.h"
+
+#include <cjson/cJSON.h>
+
+/* -1, or 0 where 0 can mean nothing else: not given, the cfg's value holds. */
+struct train_args {
+    struct model_args model; /* its data: the .data file */
+
+    /* What changes the numbers; a resumed run must have the same. */
+    const char *freeze;
+    int bn; /* enum bn_policy */
+    int epochs, iterations;
+    int batch, subdivisions;
+    float rate;
+    int policy; /* enum rate_policy */
+    int warmup;
+    int optimizer; /* enum optimizer_kind */
+    float momentum, decay, clip_norm, ema, bn_momentum;
+    int patience, validate_every;
+    int seed;
+    bool no_augment, no_mosaic;
+
+    /* What does not. */
+    float hours;
+    int checkpoint_every, log_every, cache_mb, loader_threads;
+    const char *out;
+    bool dry_run, show_batch;
+
+    bool resumes;
+    const char *resume; /* the folder; NULL: the newest */
+    const char *unused; /* where the help page's row for --resume points */
+    int argc;           /* the words but --resume; only with it */
+    char **argv;
+    cJSON *loaded; /* args.json: owns strings above */
+};
+
+/* Parse. ERR_ARG for what contradicts itself. Free with train_args_free, also after an error. With
+ * --resume only what may be given anew is accepted. argv is reordered and must outlive args. */
+NODISCARD enum result train_args_parse(struct train_args *args, int argc, char **argv, bool *done,
+                                       struct error *err);
+void train_args_free(struct train_args *args);
+
+/* Everything that was set, by the options' names. NULL if out of memory. */
+cJSON *train_args_json(const struct train_args *args);
+
+/* After a --resume: everything from folder/args.json, but what was given anew. */
+NODISCARD enum result train_args_load(struct train_args *args, const char *folder,
+                                      struct error *err);
+
+/* Lines "key=value" of all that changes the numbers, for the fingerprint. Freed with mem_free; NULL
+ * if out of memory. */
+char *train_args_fingerprint(const struct train_args *args);
+
+#endif

@@ -1,0 +1,47 @@
+/* From the options of `yolo train` to what the trainer needs: network, data sets, the stage. */
+#ifndef CLI_TRAIN_SETUP_H
+#define CLI_TRAIN_SETUP_H
+
+#include "cli/freeze.h"
+#include "cli/model.h"
+#include "cli/train_args.h"
+#include "data/dataset.h"
+#include "train/trainer.h"
+
+struct training {
+    struct model model;
+    struct data_file data;
+    struct dataset train, valid;
+    bool has_valid;
+    bool *frozen;    /* [layer_count] */
+    bool *is_loaded; /* [layer_count], from the weights file */
+    struct freeze_totals totals;
+    struct train_stage stage;
+    struct train_options options;  /* but for folder and callbacks */
+    char bundled_data[MODEL_PATH]; /* "" if --data was given */
+    char title[256], start[512];   /* the stage; what the weights were */
+    char *fingerprint;
+    char *cfg_text; /* the file's bytes */
+    size_t cfg_size;
+};
+
+/* Read and check everything. args->model.data and .cfg are settled. Resuming: cfg and names are
+ * those of the run's folder, args->resume; with a last.state in it (options.resumes) no weights are
+ * read, else the run begins anew. *t must be zeroed; free with training_close, also after an error.
+ */
+NODISCARD enum result training_open(struct train_args *args, struct training *t, struct error *err);
+void training_close(struct training *t);
+
+/* For people: data, start, what moves and what does not, length, rate. On stdout if to_stdout, else
+ * log_info. */
+void training_describe(const struct training *t, bool to_stdout);
+
+/* Hints on what is likely not meant. */
+void training_warn(const struct training *t);
+
+/* Folder of the run: args->out or the next free one in runs/train; args.json, cfg and names are
+ * written. */
+NODISCARD enum result training_make_folder(const struct train_args *args, const struct training *t,
+                                           char *folder, size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* Validation during training: loss and mAP of the network's present parameters over a data set. */
+#ifndef CLI_TRAIN_VALIDATE_H
+#define CLI_TRAIN_VALIDATE_H
+
+#include "data/dataset.h"
+#include "net/plan.h"
+#include "train/trainer.h"
+
+struct validate_options {
+    const struct dataset *set;
+    const struct kernels *kernels;
+    bool no_winograd, letter_box;
+    int batch;
+    int loader_threads;
+};
+
+/* One pass in order, at the network's size, in inference mode, pictures only resized. loss: the
+ * mean over pictures; map50: COCO's AP50 (eval/coco.h) of detections above .005, suppressed at IoU
+ * .45 by the last head's kind; NaN if the set holds no object. A picture that cannot be read counts
+ * as one in which nothing was found. The network is not changed. */
+NODISCARD enum result train_validate(const struct validate_options *options, struct network *net,
+                                     struct validation *found, struct error *err);
+
+#endif

@@ -1,0 +1,322 @@
+#!/usr/bin/env bash
+# yolo train on a set made on the spot: learning, reproducibility, freezing, kill and resume, errors.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if ! command -v python3 >/dev/null; then
+    skip "train" "python3 is needed to make pictures"
+    finish
+fi
+
+cat >"$work/tiny.cfg" <<'CFG'
+[net]
+width=64
+height=64
+channels=3
+batch=8
+subdivisions=2
+learning_rate=0.004
+burn_in=10
+max_batches=100
+momentum=.9
+decay=.0005
+mosaic=1
+hue=.05
+saturation=1.2
+exposure=1.2
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=mish
+[convolutional]
+batch_normalize=1
+filters=16
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+batch_normalize=1
+filters=24
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+batch_normalize=1
+filters=24
+size=3
+pad=1
+activation=leaky
+[convolutional]
+filters=14
+size=1
+activation=linear
+[yolo]
+mask=0,1
+anchors=16,16, 26,28
+num=2
+classes=2
+jitter=.1
+random=1
+scale_x_y=1.05
+iou_loss=ciou
+CFG
+
+# Red squares and blue discs on grey noise, as BMP files.
+python3 - "$work/set" <<'PY'
+import os, random, struct, sys
+root = sys.argv[1]
+os.makedirs(root + "/images"); os.makedirs(root + "/labels")
+rng = random.Random(7)
+w, h = 96, 80
+names = []
+for i in range(20):
+    px = [[(90 + rng.randrange(30),) * 3 for _ in range(w)] for _ in range(h)]
+    labels = []
+    for _ in range(1 + i % 2):
+        s, c = rng.randrange(20, 36), rng.randrange(2)
+        x0, y0 = rng.randrange(w - s), rng.randrange(h - s)
+        for y in range(s):
+            for x in range(s):
+                if c == 0 or (x - s / 2) ** 2 + (y - s / 2) ** 2 <= s * s / 4:
+                    px[y0 + y][x0 + x] = (230, 60, 40) if c == 0 else (40, 90, 230)
+        labels.append("%d %.6f %.6f %.6f %.6f" % (c, (x0 + s / 2) / w, (y0 + s / 2) / h, s / w, s / h))
+    body = b"".join(bytes(v for r, g, b in row for v in (b, g, r)) for row in reversed(px))
+    with open("%s/images/%02d.bmp" % (root, i), "wb") as f:
+        f.write(struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54 + len(body), 0, 0, 54, 40, w, h, 1, 24, 0,
+                            len(body), 0, 0, 0, 0) + body)
+    open("%s/labels/%02d.txt" % (root, i), "w").write("\n".join(labels) + "\n")
+    names.append("images/%02d.bmp" % i)
+open(root + "/train.txt", "w").write("\n".join(names) + "\n")
+open(root + "/few.txt", "w").write("\n".join(names[:4]) + "\n")
+open(root + "/two.names", "w").write("square\ndisc\n")
+for name, rest in (("two", "valid=few.txt\n"), ("few", ""), ("gone", "")):
+    train = {"two": "train.txt", "few": "few.txt", "gone": "gone.txt"}[name]
+    open("%s/%s.data" % (root, name), "w").write("classes=2\ntrain=%s\n%snames=two.names\n" % (train, rest))
+PY
+
+cd "$work" || exit 1 # default folders are relative
+base=(--data set/two.data --cfg tiny.cfg --seed 3)
+
+cell() { # FILE COLUMN first|last: a value of results.csv
+    python3 - "$@" <<'PY'
+import csv, sys
+rows = [r[sys.argv[2]] for r in csv.DictReader(open(sys.argv[1])) if r[sys.argv[2]]]
+print(rows[0 if sys.argv[3] == "first" else -1])
+PY
+}
+
+# shellcheck disable=SC2317 # reached through holds
+below() { # A B: A < B, numbers; false if either is not a number
+    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a ~ /^[0-9.e+-]+$/ && b ~ /^[0-9.e+-]+$/ && a + 0 < b + 0) }'
+}
+
+# ---- a run ----
+
+try "dry run" "$YOLO" train "${base[@]}" --dry-run --freeze 0-1
+status 0
+out '^length +100 updates of 8 pictures \(2 x 4\)'
+out '^frozen +layers 0-1: 2 of 5 with parameters, 1416 values'
+out '^estimate +[0-9]+ ms an update'
+out '^unfrozen +[0-9]+ ms an update'
+holds [ ! -e runs ]
+try "a run" "$YOLO" train "${base[@]}" --iters 150
+status 0
+out_is runs/train/exp
+err 'yolo detect --run runs/train/exp'
+for file in last.weights best.weights last.state results.csv chart.png train.log args.json tiny.cfg tiny.names; do
+    holds [ -s "runs/train/exp/$file" ]
+done
+holds below "$(cell runs/train/exp/results.csv loss last)" 40
+holds below 100 "$(cell runs/train/exp/results.csv loss first)"
+holds below 0.2 "$(cell runs/train/exp/results.csv map50 last)"
+try "detect with the run's folder" "$YOLO" detect --run runs/train/exp set/images/00.bmp --no-save
+status 0
+err 'best.weights, 2 classes'
+try "the second run" "$YOLO" train "${base[@]}" --iters 3 -q --show-batch
+status 0
+out_is runs/train/exp2
+holds [ -s runs/train/exp2/batch3_03.jpg ]
+try "show-batch alone" "$YOLO" train "${base[@]}" --dry-run --show-batch --out shown
+status 0
+holds [ -s shown/batch1_00.jpg ]
+holds [ ! -e shown/args.json ]
+try "overfits four pictures" "$YOLO" train --data set/few.data --cfg tiny.cfg --iters 800 --batch 4 \
+    --no-augment --lr .01 --lr-policy cosine --bn-momentum .1 --out over
+status 0
+err 'no valid= set'
+holds [ ! -e over/best.weights ]
+holds below "$(cell over/results.csv loss last)" 2.5
+"$YOLO" detect --run over set/images/0[0-3].bmp --no-save --format yolo --out found -q 2>/dev/null
+python3 - <<'PY' || fault "the four pictures' objects are not found"
+def boxes(path):
+    return sorted(tuple(map(float, line.split()[:5])) for line in open(path))
+for i in range(4):
+    want, got = boxes("set/labels/%02d.txt" % i), boxes("found/labels/%02d.txt" % i)
+    assert len(want) == len(got), (i, want, got)
+    for a, b in zip(want, got):
+        assert a[0] == b[0] and all(abs(x - y) < .08 for x, y in zip(a, b)), (i, a, b)
+PY
+
+# ---- the same bytes ----
+
+try "two runs, one seed; one thread and two" "$YOLO" train "${base[@]}" --iters 60 --out one --threads 1 -q
+status 0
+"$YOLO" train "${base[@]}" --iters 60 --out two --threads 2 --loader-threads 3 -q >/dev/null
+holds cmp one/last.weights two/last.weights
+holds cmp one/best.weights two/best.weights
+"$YOLO" train "${base[@]}" --seed 4 --iters 60 --out other -q >/dev/null
+if cmp -s one/last.weights other/last.weights; then fault "another seed, the same weights"; fi
+
+long=("${base[@]}" --iters 900 --val-every 100 --checkpoint-every 37 --ema .99 -q)
+try "the uninterrupted run" "$YOLO" train "${long[@]}" --out whole
+status 0
+for round in 1 2 3; do
+    try "kill -9 and resume, round $round" true
+    "$YOLO" train "${long[@]}" --out "killed$round" >/dev/null 2>&1 &
+    for delay in 0.$((2 + RANDOM % 4)) 0.$((1 + RANDOM % 5)); do
+        sleep "$delay"
+        kill -KILL $! 2>/dev/null
+        wait $! 2>/dev/null
+        "$YOLO" train --resume "killed$round" -q >/dev/null 2>"$work/err" &
+    done
+    wait $!
+    holds cmp whole/last.weights "killed$round/last.weights"
+    holds cmp whole/best.weights "killed$round/best.weights"
+    holds [ "$(cut -d, -f1 whole/results.csv | md5sum)" = "$(cut -d, -f1 "killed$round/results.csv" | md5sum)" ]
+done
+
+try "SIGINT: saved and resumable" true
+set -m # else a background job ignores SIGINT
+"$YOLO" train "${long[@]}" --out stopped >/dev/null 2>"$work/err" &
+sleep 0.5
+kill -INT $!
+wait $!
+last_status=$?
+set +m
+status 130
+holds [ -s stopped/last.state ]
+try "resume after SIGINT" "$YOLO" train --resume stopped
+status 0
+holds cmp whole/last.weights stopped/last.weights
+holds cmp whole/best.weights stopped/best.weights
+try "resume a finished run" "$YOLO" train --resume stopped
+status 0
+holds cmp whole/last.weights stopped/last.weights
+try "resume the newest" "$YOLO" train --resume
+status 0
+out_is runs/train/exp2
+try "resume with a changed cfg" true
+cp -r whole changed
+sed -i 's/momentum=.9/momentum=.8/' changed/tiny.cfg
+try "resume with a changed cfg" "$YOLO" train --resume changed
+status 2
+one_error 'cfg'
+try "resume with other settings" "$YOLO" train --resume whole --lr .1
+status 2
+one_error 'unknown option --lr'
+try "resume from nothing" "$YOLO" train --resume set
+status 1
+one_error 'args.json'
+
+# ---- freezing ----
+
+try "frozen layers keep every byte" "$YOLO" train "${base[@]}" --weights one/last.weights --freeze 0-2 \
+    --iters 30 --out frozen
+status 0
+err 'frozen +layers 0-2: 3 of 5'
+"$YOLO" diff one/last.weights frozen/last.weights --cfg tiny.cfg --format json >diff.json 2>/dev/null
+python3 - <<'PY' || fault "$(cat py)"
+import json, sys
+sys.stderr = open("py", "w")
+tensors = json.load(open("diff.json"))["tensors"]
+moved = {t["layer"] for t in tensors if t["bytes_changed"]}
+assert moved == {3, 4}, moved
+assert {t["layer"] for t in tensors} == {0, 1, 2, 3, 4}
+PY
+try "bn eval keeps statistics" "$YOLO" train "${base[@]}" --weights one/last.weights --bn eval --iters 10 \
+    --out tuned
+status 0
+"$YOLO" diff one/last.weights tuned/last.weights --cfg tiny.cfg --format json >diff.json 2>/dev/null
+python3 - <<'PY' || fault "$(cat py)"
+import json, sys
+sys.stderr = open("py", "w")
+for t in json.load(open("diff.json"))["tensors"]:
+    role = t.get("tensor") or t.get("role") or t.get("name")
+    assert (t["bytes_changed"] == 0) == ("rolling" in role), t
+PY
+try "the same by the cfg" true
+sed '0,/\[convolutional\]/s//[convolutional]\ntrainable=0/' tiny.cfg >by_cfg.cfg
+try "info counts what trains" "$YOLO" info by_cfg.cfg --format json
+status 0
+out '"frozen":[[:space:]]*232'
+try "info --freeze" "$YOLO" info tiny.cfg --freeze 0-1
+status 0
+out '^ *1 .* 1216 +0 frozen'
+out '9086 trainable'
+try "frozen but not loaded" "$YOLO" train "${base[@]}" --freeze 1 --iters 1 --out unloaded
+status 0
+err 'layer 0 is frozen, but no weights were loaded'
+"$YOLO" partial --cfg tiny.cfg --weights one/last.weights --layers 2 --out tiny.conv.2 2>/dev/null
+try "a cut weights file" "$YOLO" train "${base[@]}" --weights tiny.conv.2 --iters 2 --out cut
+status 0
+err '^start +.*tiny.conv.2: layers 0-1; the others random'
+try "bench --train" "$YOLO" bench --cfg tiny.cfg --train --freeze 0-1 --batch 2 --runs 3 --format json
+status 0
+out '"step_ms": *\{"median":'
+out '"trainable": *9086'
+
+# ---- errors ----
+
+expected=2
+refuse() { # NAME REGEX FLAGS...
+    try "$1" "$YOLO" train --data set/two.data --cfg tiny.cfg --out refused "${@:3}"
+    status "$expected"
+    one_error "$2"
+    out_empty
+    holds [ ! -e refused ]
+}
+
+refuse "everything frozen" 'everything is frozen' --freeze 0-5
+refuse "a range past the end" 'there is no layer 9: .*layers 0 to 5' --freeze 0-9
+refuse "a range backwards" 'ends before it begins' --freeze 3-1
+refuse "no set of layers" 'is no set of layers' --freeze 1-x
+refuse "a named part" 'not built' --freeze backbone
+refuse "unknown flag" 'did you mean --epochs' --epoch 3
+refuse "flag without effect" '--no-mosaic' --no-augment --no-mosaic
+refuse "two lengths" '--epochs and --iters' --epochs 1 --iters 3
+refuse "too many parts" 'subdivisions' --batch 2 --subdivisions 4
+refuse "a positional" 'unexpected' obj.data
+expected=1
+refuse "missing .data" 'none.data' --data none.data
+refuse "missing list" 'gone.txt' --data set/gone.data
+refuse "missing cfg" 'none.cfg' --cfg none.cfg
+refuse "missing weights" 'none.weights' --weights none.weights
+expected=2
+sed 's/classes=2/classes=3/' set/two.data >set/three.data
+refuse "wrong class count" 'classes=3, but the network of tiny.cfg has 2' --data set/three.data
+sed 's/two.names/three.names/' set/two.data >set/names.data
+printf 'a\nb\nc\n' >set/three.names
+refuse "wrong number of names" '3 names' --data set/names.data
+sed '0,/\[convolutional\]/s//[convolutional]\nstopbackward=800/' tiny.cfg >timed.cfg
+refuse "stopbackward for a time" 'timed.cfg:[0-9]+: .*stopbackward=800' --cfg timed.cfg
+head -c 1000 one/last.weights >short.weights
+refuse "a cut-off weights file" 'short.weights' --weights short.weights
+try "a folder with a run" "$YOLO" train "${base[@]}" --out whole
+status 2
+one_error 'holds a run already'
+try "a folder that cannot be made" "$YOLO" train "${base[@]}" --out tiny.cfg/run
+status 1
+one_error 'tiny.cfg'
+try "a rate that diverges" "$YOLO" train "${base[@]}" --lr 1000 --warmup 0 --iters 50 --out wild
+status 4
+err 'wild holds the last good state'
+holds [ -s wild/last.weights ]
+try "detector train" "$YOLO" detector train set/two.data tiny.cfg --iters 2 --out darknet -dont_show
+status 0
+out_is darknet
+finish
