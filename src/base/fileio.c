@@ -16,7 +16,7 @@ enum result file_read(const char *path, size_t max_bytes, char **data, size_t *s
         return error_errno(err, path, "cannot open");
     }
     if (!S_ISREG(info.st_mode)) {
-        return error_at(err, ERR_IO, path, 0, "not a regular file");
+        return error_at(err, ERR_FORMAT, path, 0, "not a regular file");
     }
     if ((uintmax_t)info.st_size > max_bytes) {
         return error_at(err, ERR_FORMAT, path, 0, "%ju bytes is over the limit of %zu bytes",

@@ -10,7 +10,8 @@
 #include "base/error.h"
 
 /* Read a regular file of at most max_bytes. *data (mem_free) gets one extra zero byte behind the
- * *size bytes. Directories, missing and oversized files: ERR_IO / ERR_FORMAT with the path. */
+ * *size bytes. Missing files: ERR_IO;
+ * folders, devices and oversized files: ERR_FORMAT; with the path. */
 NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,
                                 struct error *err);
 

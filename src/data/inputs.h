@@ -31,7 +31,7 @@ int inputs_next(struct inputs *inputs, struct input_item *item, struct error *er
 void inputs_close(struct inputs *inputs);
 
 /* Lines of a names file: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. ERR_FORMAT if
- * empty or binary. *names is an array of *count strings in one block (mem_free once). */
+ * empty or binary, or for an empty line among the names or one too long for a name. *names is an array of *count strings in one block (mem_free once). */
 NODISCARD enum result names_read(const char *path, char ***names, size_t *count, struct error *err);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "data/inputs.h"
 
-enum { NAMES_MAX_BYTES = 16 * 1024 * 1024 };
+enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
 
 /* Cut the text at its line ends in place; returns the number of lines up to the last that is not
  * empty. *binary gets the line number of the first byte that is no text, 0 if there is none. */
@@ -38,6 +38,21 @@ static char *trim(char *line)
     return line;
 }
 
+/* Names label boxes and become folders of crops. */
+static enum result check_name(const char *path, size_t line, const char *name, struct error *err)
+{
+    if (!name[0]) {
+        return error_at(err, ERR_FORMAT, path, (int)line,
+                        "an empty line where the name of class %zu should stand", line - 1);
+    }
+    if (strlen(name) > NAME_MAX_BYTES) {
+        return error_at(err, ERR_FORMAT, path, (int)line,
+                        "a name of %zu bytes (one class name a line is expected, at most %d bytes)",
+                        strlen(name), NAME_MAX_BYTES);
+    }
+    return OK;
+}
+
 enum result names_read(const char *path, char ***names, size_t *count, struct error *err)
 {
     char *text;
@@ -64,6 +79,11 @@ enum result names_read(const char *path, char ***names, size_t *count, struct er
     for (size_t i = 0; i < lines; i++) {
         char *next = line + strlen(line) + 1;
         block[i] = trim(line);
+        enum result result = check_name(path, i + 1, block[i], err);
+        if (result != OK) {
+            mem_free(block);
+            return result;
+        }
         line = next;
     }
     *names = block;

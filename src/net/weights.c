@@ -77,7 +77,7 @@ static enum result open_reader(struct reader *r, const char *path, struct error 
         return error_errno(err, path, "cannot open");
     }
     if (!S_ISREG(info.st_mode)) {
-        return error_at(err, ERR_IO, path, 0, "not a regular file");
+        return error_at(err, ERR_FORMAT, path, 0, "not a regular file");
     }
     if ((uintmax_t)info.st_size > SIZE_MAX) {
         return error_at(err, ERR_FORMAT, path, 0, "too large");

@@ -91,7 +91,7 @@ status 1; one_error 'stdout'
 
 # ---- naming the model ----
 try "no such cfg" "$YOLO" info --cfg "$work/none.cfg"
-status 1; one_error 'none.cfg'
+status 2; one_error '--cfg .*none.cfg: no such file'
 try "model named twice" "$YOLO" info --cfg $tiny_cfg --model yolov4
 status 2; one_error 'more than one way'
 try "unknown stem" "$YOLO" info --model no-such-model

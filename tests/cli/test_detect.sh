@@ -311,6 +311,36 @@ try "one pixel; other extensions" "$YOLO" detect "$work/one.png" "$work/one.ppm"
 status 0
 holds [ "$(cd "$work/e" && echo *)" = "one.jpg one.png" ]
 
+# ---- memory ----
+
+face=$SHARED/weights/yoloface/yoloface-50k.cfg
+peak='
+import re, subprocess, sys, time
+p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+peak = 0
+while p.poll() is None:
+    try:
+        peak = max([peak] + [int(n) for n in re.findall(r"VmHWM:\s+(\d+)", open(f"/proc/{p.pid}/status").read())])
+    except OSError:
+        pass
+    time.sleep(0.001)
+assert p.returncode == 0, p.returncode
+print(peak)
+'
+if [ ! -f "$face" ] || [ ! -r /proc/self/status ]; then
+    skip "memory stays flat" "no $face or no /proc"
+elif grep -qa __asan_init "$YOLO"; then
+    skip "memory stays flat" "a sanitizer keeps freed memory"
+else
+    for ((i = 0; i < 10000; i++)); do echo "$work/one.png"; done >"$work/10000.txt"
+    head -n 100 "$work/10000.txt" >"$work/100.txt"
+    try "memory stays flat over 10,000 pictures" true
+    few=$(python3 -c "$peak" "$YOLO" detect "$work/100.txt" --cfg "$face" --no-save --format jsonl)
+    many=$(python3 -c "$peak" "$YOLO" detect "$work/10000.txt" --cfg "$face" --no-save --format jsonl)
+    holds [ "${few:-0}" -gt 1000 ]
+    holds [ "${many:-999999}" -le $((${few:-0} + 512)) ]
+fi
+
 # ---- ends before the end ----
 
 for _ in $(seq 400); do echo "$dog"; done >"$work/long.txt"
