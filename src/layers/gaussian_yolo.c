@@ -52,11 +52,13 @@ static void destroy(struct layer *l)
 
 static enum result shape(struct layer *l, struct error *err)
 {
-    const struct gaussian_state *s = l->state;
+    struct gaussian_state *s = l->state;
     char formula[96];
     snprintf(formula, sizeof formula, "%d anchors x (%d classes + 9)", s->options.slots,
              s->options.info.classes);
     TRY(head_check_channels(l, s->options.slots, entries(s), formula, err));
+    s->options.info.entries = entries(s);
+    s->options.info.objectness = GAUSSIAN_OBJECTNESS;
     l->out = l->input_shapes[0];
     return OK;
 }

@@ -194,6 +194,7 @@ enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
 struct head_info {
     int classes;
     int slots; /* predictor boxes of a cell, each with a channel per class */
+    int entries, objectness; /* channels of a predictor box; which of them is the objectness */
     enum nms_kind nms_kind;
     float beta_nms;
 };

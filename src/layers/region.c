@@ -90,10 +90,12 @@ static int entries(const struct region_state *s)
 
 static enum result shape(struct layer *l, struct error *err)
 {
-    const struct region_state *s = l->state;
+    struct region_state *s = l->state;
     char formula[96];
     snprintf(formula, sizeof formula, "%d anchors x (%d classes + 5)", s->slots, s->info.classes);
     TRY(head_check_channels(l, s->slots, entries(s), formula, err));
+    s->info.entries = entries(s);
+    s->info.objectness = REGION_OBJECTNESS;
     l->out = l->input_shapes[0];
     return OK;
 }

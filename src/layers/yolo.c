@@ -40,10 +40,12 @@ static void destroy(struct layer *l)
 
 static enum result shape(struct layer *l, struct error *err)
 {
-    const struct yolo_options *o = l->state;
+    struct yolo_options *o = l->state;
     char formula[96];
     snprintf(formula, sizeof formula, "%d anchors x (%d classes + 5)", o->slots, o->info.classes);
     TRY(head_check_channels(l, o->slots, entries(o), formula, err));
+    o->info.entries = entries(o);
+    o->info.objectness = YOLO_OBJECTNESS;
     l->out = l->input_shapes[0];
     return OK;
 }

@@ -65,7 +65,8 @@ NODISCARD enum result network_resize(struct network *net, int width, int height,
 NODISCARD enum result network_allocate(struct network *net, struct error *err);
 
 /* Random start of a training: every parameter with a fan_in becomes uniform in (-s, s), s = sqrt(2 / fan_in),
- * Darknet's own choice; the others keep their values. Allocated parameters only. A pure function of the seed,
+ * Darknet's own choice; the others keep their values, but for the objectness biases of layers that feed a head,
+ * which begin at a probability of .01. Allocated parameters only. A pure function of the seed,
  * layer by layer: what a weights file then overwrites does not change what the other layers get. */
 void network_initialise(struct network *net, uint64_t seed);
 
