@@ -41,7 +41,7 @@ bad_cfg noise ':1: ' < <(noise 5000)
 bad_cfg zeros ':1: ' < <(head -c 4096 /dev/zero)
 bad_cfg cut ':[0-9]+: ' < <(head -c 1010 "$cfg")
 bad_cfg no-net ':[0-9]+: ' < <(edit '1,7d')
-bad_cfg only-net ':[0-9]*:? ' < <(edit '8,$d')
+bad_cfg only-net ':[0-9]*:? ' < <(head -n 7 "$cfg")
 bad_cfg open-bracket ':9: ' < <(edit '9s/.*/[convolutional/')
 bad_cfg unknown-section ':9: ' < <(edit '9s/.*/[convolutionl]/')
 bad_cfg no-value ':11: ' < <(edit '11s/.*/filters=/')
@@ -65,7 +65,7 @@ bad_cfg odd-anchors ':14[46]: ' < <(edit '144s/.*/anchors=4,6, 7/')
 bad_cfg nan ':147: ' < <(edit '147s/.*/scale_x_y=nan/')
 bad_cfg unknown-activation ':15: ' < <(edit '15s/.*/activation=leeky/')
 bad_cfg long-line ':[0-9]+: ' < <(
-    edit '11,$d'
+    head -n 10 "$cfg"
     head -c 300000 /dev/zero | tr '\0' 7
 )
 

@@ -309,7 +309,7 @@ static void test_files(void)
     struct cfg cfg;
     CHECK(cfg_read("/nonexistent/a.cfg", false, &cfg, &err) == ERR_IO);
     CHECK(strstr(err.text, "/nonexistent/a.cfg"));
-    CHECK(cfg_read("/", false, &cfg, &err) == ERR_IO);
+    CHECK(cfg_read("/", false, &cfg, &err) == ERR_FORMAT);
     cfg_free(&cfg);
 }
 

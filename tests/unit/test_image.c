@@ -236,7 +236,7 @@ static void broken_files(void)
 {
     CHECK(fails("/no/such/file.jpg", ERR_IO, "No such file"));
     CHECK(fails("/tmp", ERR_IO, "folder"));
-    CHECK(fails("/dev/null", ERR_IO, "regular"));
+    CHECK(fails("/dev/null", ERR_FORMAT, "regular"));
     static const struct {
         const char *name, *bytes;
         size_t size;

@@ -303,7 +303,7 @@ static void test_broken_files(void)
     }
     CHECK(weights_load("/nonexistent/a.weights", &net, &err) == ERR_IO);
     CHECK(strstr(err.text, "/nonexistent/a.weights"));
-    CHECK(weights_load("/tmp", &net, &err) == ERR_IO);
+    CHECK(weights_load("/tmp", &net, &err) == ERR_FORMAT);
     network_free(&net);
 }
 
