@@ -1,0 +1,226 @@
+#include "cli/cmd.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "cli/check_report.h"
+#include "cli/json.h"
+#include "cli/options.h"
+#include "doctor/fix.h"
+#include "doctor/sheet.h"
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+struct check_args {
+    struct doctor_source source;
+    const char *cfg, *draw, *fix;
+    struct option_size imgsz;
+    int format, threads, draw_max;
+    bool no_images;
+};
+
+#define FIELD(name) offsetof(struct check_args, name)
+
+static const struct option check_options[] = {
+    {"data", OPTION_STRING, FIELD(source.data), 0, 0, "FILE", "a .data file: train, valid, names",
+     0},
+    {"train", OPTION_STRING, FIELD(source.train), 0, 0, "FILE",
+     "a list of pictures, a folder or a COCO .json, in place of the .data file's", 0},
+    {"valid|val", OPTION_STRING, FIELD(source.valid), 0, 0, "FILE", "the same for validation", 0},
+    {"names", OPTION_STRING, FIELD(source.names), 0, 0, "FILE", "class names, one a line", 0},
+    {"classes", OPTION_INT, FIELD(source.classes), 1, 1 << 20, "N",
+     "number of classes; default: the .data file's, else the number of names", 0},
+    {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE",
+     "the network to be trained: box sizes against its strides and anchors", 0},
+    {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
+     "network input size in place of the cfg's", 0},
+    {"no-images|labels-only", OPTION_FLAG, FIELD(no_images), 0, 0, NULL,
+     "do not open the pictures: labels and lists only", 0},
+    {"draw", OPTION_STRING, FIELD(draw), 0, 0, "DIR",
+     "draw pictures with suspicious labels, and pairs that look alike, into this folder", 0},
+    {"draw-max", OPTION_INT, FIELD(draw_max), 1, INT_MAX, "N", "at most so many of them", 0},
+    {"fix", OPTION_STRING, FIELD(fix), 0, 0, "DIR",
+     "write a cleaned copy of lists and labels into this new folder", 0},
+    {"format", OPTION_CHOICE, FIELD(format), 0, 0, "text|json", "output format", 0},
+    {"json", OPTION_SET, FIELD(format), FORMAT_JSON, 0, NULL, "the same as --format json", 0},
+    {"threads", OPTION_INT, FIELD(threads), 0, 1024, "N", "threads; 0 = all cores", 0},
+    {0},
+};
+
+static const char about[] =
+    "Everything that is wrong with a data set, before any training: one line a fault with its "
+    "file\n"
+    "and line, then figures and a summary. Errors cost a line or a picture, or spoil what is "
+    "measured;\n"
+    "warnings are usable but probably not meant so; notes are no faults. Found are missing and "
+    "broken\n"
+    "pictures, bad label lines, boxes outside, without area, cut, tiny, repeated or nearly so, "
+    "labels\n"
+    "and pictures without each other, the same pictures twice or in train and in valid (by file, "
+    "by\n"
+    "pixels, by look), and classes that do not fit. Your files are never changed; --fix writes a\n"
+    "cleaned copy elsewhere: links to the pictures, labels, lists and a .data file.\n";
+
+static const char exit_codes[] =
+    "0 no errors and no warnings, 1 failed, 2 wrong usage or a set that cannot be read at all,\n"
+    "            3 errors or warnings were found";
+
+struct check_job {
+    const struct check_args *args;
+    struct doctor doctor;
+    struct network net;
+    struct anchor_heads *heads;
+    struct check_report report;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static enum result open_network(struct check_job *job, struct error *err)
+{
+    const struct check_args *args = job->args;
+    if (!args->cfg) {
+        return OK;
+    }
+    job->heads = mem_alloc(1, sizeof *job->heads);
+    if (!job->heads) {
+        return mem_error(err, args->cfg);
+    }
+    TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
+    TRY(heads_read(&job->net, job->heads, err));
+    job->report.heads = job->heads;
+    return OK;
+}
+
+static enum result examine(struct check_job *job, struct error *err)
+{
+    struct doctor *doctor = &job->doctor;
+    TRY(doctor_open(&job->args->source, doctor, err));
+    if (!job->args->no_images) {
+        TRY(doctor_read_pictures(doctor, err));
+    }
+    doctor_check_boxes(doctor);
+    TRY(doctor_check_copies(doctor, err));
+    TRY(doctor_check_classes(doctor, job->heads ? &job->net : NULL, err));
+    for (int set = 0; set < doctor->set_count; set++) {
+        TRY(set_stats_measure(doctor, set, &job->report.sets[set], err));
+    }
+    if (job->heads) {
+        TRY(network_stats_measure(doctor, job->heads, &job->report.network, err));
+    }
+    return finding_sort(&doctor->findings, err);
+}
+
+static enum result write_files(const struct check_job *job, struct error *err)
+{
+    const struct check_args *args = job->args;
+    if (args->fix) {
+        struct fix_counts counts;
+        TRY(fix_write(&job->doctor, args->fix, &counts, err));
+        log_info("%s: %zu pictures, %zu label files changed, %zu pictures left out; train with "
+                 "%s/set.data",
+                 args->fix, counts.pictures, counts.labels_changed, counts.dropped_pictures,
+                 args->fix);
+    }
+    if (args->draw) {
+        size_t drawn, left;
+        TRY(sheet_draw(&job->doctor, args->draw, (size_t)args->draw_max, &drawn, &left, err));
+        log_info("%s: %zu drawn", args->draw, drawn);
+        if (left > 0) {
+            log_warn("%s: %zu more are not drawn (--draw-max)", args->draw, left);
+        }
+    }
+    return OK;
+}
+
+static enum result run_job(struct check_job *job, int *status, struct error *err)
+{
+    double start = now();
+    parallel_set_threads(job->args->threads);
+    job->report.doctor = &job->doctor;
+    TRY(open_network(job, err));
+    TRY(examine(job, err));
+    job->report.seconds = now() - start;
+    const struct finding_list *list = &job->doctor.findings;
+    bool is_clean =
+        finding_count(list, SEVERITY_ERROR) == 0 && finding_count(list, SEVERITY_WARNING) == 0;
+    *status = is_clean ? STATUS_OK : STATUS_SOME_INPUTS_FAILED;
+    if (job->args->format == FORMAT_JSON) {
+        TRY(check_print_json(&job->report, err));
+    } else {
+        check_print_text(&job->report);
+    }
+    return write_files(job, err);
+}
+
+/* DATA, or TRAIN [VALID]. */
+static enum result take_positionals(const struct string_list *rest, struct check_args *args,
+                                    struct error *err)
+{
+    struct doctor_source *source = &args->source;
+    size_t used = 0;
+    if (rest->count > 0 && !source->data && !source->train) {
+        const char *dot = strrchr(path_base(rest->items[0]), '.');
+        *(dot && strcmp(dot, ".data") == 0 ? &source->data : &source->train) = rest->items[0];
+        used = 1;
+        if (rest->count > 1 && source->train && !source->valid) {
+            source->valid = rest->items[1];
+            used = 2;
+        }
+    }
+    if (used < rest->count) {
+        return error_set(err, ERR_ARG, "check: unexpected %s", rest->items[used]);
+    }
+    if (!source->data && !source->train) {
+        return error_set(err, ERR_ARG,
+                         "check: a data set is missing (a .data file, or a list of "
+                         "pictures, a folder, a COCO .json)");
+    }
+    return OK;
+}
+
+static enum result run_check(int argc, char **argv, int *status, struct error *err)
+{
+    struct check_args args = {.draw_max = 200};
+    const struct usage usage = {
+        .command = "check",
+        .arguments = "DATA | TRAIN [VALID]",
+        .about = about,
+        .example = "yolo check data/my.data --cfg my.cfg --draw suspicious",
+        .exit_codes = exit_codes,
+        .groups = {{"Options", check_options, &args}},
+    };
+    struct string_list rest = {0};
+    bool done = false;
+    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
+    if (result == OK && !done) {
+        result = take_positionals(&rest, &args, err);
+    }
+    string_list_free(&rest);
+    if (result != OK || done) {
+        return result;
+    }
+    struct check_job job = {.args = &args};
+    result = run_job(&job, status, err);
+    for (int set = 0; set < SETS_MAX; set++) {
+        set_stats_free(&job.report.sets[set]);
+    }
+    network_stats_free(&job.report.network);
+    doctor_close(&job.doctor);
+    mem_free(job.heads);
+    network_free(&job.net);
+    return result;
+}
+
+const struct command cmd_check = {"check", "doctor",
+                                  "every fault of a data set, before any training", run_check};

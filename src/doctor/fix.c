@@ -1,0 +1,205 @@
+#include "doctor/fix.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+
+enum { PATH_SIZE = 4096, LABEL_MAX_BYTES = 1024 * 1024, NAME_TRIES = 100000 };
+
+struct fix {
+    const struct doctor *doctor;
+    const struct doctor_set *set;
+    char root[PATH_SIZE];
+    char images[PATH_SIZE], labels[PATH_SIZE]; /* of the set */
+    struct atomic_file list;
+    struct fix_counts *counts;
+};
+
+static enum result join(char *out, const char *folder, const char *name, struct error *err)
+{
+    return path_join(out, PATH_SIZE, folder, name)
+               ? OK
+               : error_at(err, ERR_IO, folder, 0, "path too long");
+}
+
+static enum result make_root(struct fix *fix, const char *out, struct error *err)
+{
+    DIR *dir = opendir(out);
+    const struct dirent *entry;
+    bool is_used = !dir && path_exists(out);
+    while (dir && (entry = readdir(dir))) {
+        is_used = is_used || (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0);
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    if (is_used) {
+        return error_at(err, ERR_ARG, out, 0,
+                        "exists and is not empty (--fix writes to a new folder only)");
+    }
+    TRY(dir_make(out, err));
+    char absolute[PATH_MAX];
+    if (!realpath(out, absolute) || strlen(absolute) >= sizeof fix->root) {
+        return error_errno(err, out, "no absolute path");
+    }
+    strcpy(fix->root, absolute);
+    return OK;
+}
+
+/* ---- one sample ---- */
+
+/* A name that neither a picture nor a label of the set has yet: a.jpg, a_2.jpg... */
+static enum result choose_name(const struct fix *fix, const char *image, char *picture, char *label,
+                               struct error *err)
+{
+    const char *base = path_base(image);
+    const char *dot = strrchr(base, '.');
+    int stem = (int)(dot && dot > base ? dot - base : (ptrdiff_t)strlen(base));
+    for (int i = 1; i < NAME_TRIES; i++) {
+        char number[16] = "", name[PATH_SIZE + 32];
+        if (i > 1) {
+            snprintf(number, sizeof number, "_%d", i);
+        }
+        snprintf(name, sizeof name, "%.*s%s%s", stem, base, number, base + stem);
+        TRY(join(picture, fix->images, name, err));
+        snprintf(name, sizeof name, "%.*s%s.txt", stem, base, number);
+        TRY(join(label, fix->labels, name, err));
+        if (!path_exists(label)) {
+            return OK;
+        }
+    }
+    return error_at(err, ERR_IO, image, 0, "too many pictures of this name");
+}
+
+static enum result write_label(const struct sample *sample, bool is_changed, const char *path,
+                               struct error *err)
+{
+    struct atomic_file file;
+    char *text = NULL;
+    size_t size = 0;
+    if (!is_changed && sample->label_path) {
+        TRY(file_read(sample->label_path, LABEL_MAX_BYTES, &text, &size, err));
+    }
+    enum result result = atomic_open(&file, path, err);
+    if (result != OK) {
+        mem_free(text);
+        return result;
+    }
+    file.skips_sync = true;
+    if (text) {
+        fwrite(text, 1, size, file.stream);
+    }
+    for (size_t i = 0; i < sample->truth_count && !text; i++) {
+        const struct truth *truth = &sample->truths[i];
+        if (doctor_repeats(sample, i) < 0 && !(sample->is_crowd && sample->is_crowd[i])) {
+            fprintf(file.stream, "%d %.9g %.9g %.9g %.9g\n", truth->class_id, (double)truth->box.cx,
+                    (double)truth->box.cy, (double)truth->box.w, (double)truth->box.h);
+        }
+    }
+    mem_free(text);
+    return atomic_commit(&file, err);
+}
+
+static enum result write_sample(struct fix *fix, size_t index, struct error *err)
+{
+    const struct sample *sample = &fix->set->data.samples[index];
+    const struct picture *picture = &fix->set->pictures[index];
+    char link[PATH_SIZE], label[PATH_SIZE], absolute[PATH_MAX];
+    if (picture->is_bad || picture->is_copy || picture->is_shared) {
+        fix->counts->dropped_pictures++;
+        return OK;
+    }
+    TRY(choose_name(fix, sample->image_path, link, label, err));
+    if (!realpath(sample->image_path, absolute)) {
+        return error_errno(err, sample->image_path, "no absolute path");
+    }
+    if (symlink(absolute, link) != 0) {
+        return error_errno(err, link, "cannot link the picture");
+    }
+    bool is_changed = picture->is_relabelled;
+    TRY(write_label(sample, is_changed, label, err));
+    fprintf(fix->list.stream, "%s\n", link);
+    fix->counts->pictures++;
+    fix->counts->labels_changed += is_changed;
+    return OK;
+}
+
+/* ---- the whole ---- */
+
+static enum result write_set(struct fix *fix, struct error *err)
+{
+    char name[64], path[PATH_SIZE];
+    snprintf(name, sizeof name, "images/%s", fix->set->role);
+    TRY(join(fix->images, fix->root, name, err));
+    snprintf(name, sizeof name, "labels/%s", fix->set->role);
+    TRY(join(fix->labels, fix->root, name, err));
+    snprintf(name, sizeof name, "%s.txt", fix->set->role);
+    TRY(join(path, fix->root, name, err));
+    TRY(dir_make(fix->images, err));
+    TRY(dir_make(fix->labels, err));
+    TRY(atomic_open(&fix->list, path, err));
+    enum result result = OK;
+    for (size_t i = 0; i < fix->set->data.sample_count && result == OK; i++) {
+        result = write_sample(fix, i, err);
+    }
+    if (result != OK) {
+        atomic_abandon(&fix->list);
+        return result;
+    }
+    return atomic_commit(&fix->list, err);
+}
+
+static enum result write_names(const struct fix *fix, struct error *err)
+{
+    char path[PATH_SIZE], name[256];
+    struct atomic_file file;
+    TRY(join(path, fix->root, "set.names", err));
+    TRY(atomic_open(&file, path, err));
+    for (size_t i = 0; i < fix->doctor->class_count; i++) {
+        fprintf(file.stream, "%s\n", doctor_class_name(fix->doctor, i, name, sizeof name));
+    }
+    return atomic_commit(&file, err);
+}
+
+static enum result write_data(const struct fix *fix, struct error *err)
+{
+    char path[PATH_SIZE];
+    struct atomic_file file;
+    TRY(join(path, fix->root, "set.data", err));
+    TRY(atomic_open(&file, path, err));
+    fprintf(file.stream, "classes = %zu\n", fix->doctor->class_count);
+    for (int i = 0; i < fix->doctor->set_count; i++) {
+        const char *role = fix->doctor->sets[i].role;
+        fprintf(file.stream, "%s = %s.txt\n", role, role);
+    }
+    fprintf(file.stream, "names = set.names\nbackup = backup\n");
+    return atomic_commit(&file, err);
+}
+
+enum result fix_write(const struct doctor *doctor, const char *out, struct fix_counts *counts,
+                      struct error *err)
+{
+    struct fix *fix = mem_alloc(1, sizeof *fix);
+    if (!fix) {
+        return mem_error(err, out);
+    }
+    *counts = (struct fix_counts){0};
+    fix->doctor = doctor;
+    fix->counts = counts;
+    enum result result = make_root(fix, out, err);
+    for (int i = 0; i < doctor->set_count && result == OK; i++) {
+        fix->set = &doctor->sets[i];
+        result = write_set(fix, err);
+    }
+    result = result == OK ? write_names(fix, err) : result;
+    result = result == OK ? write_data(fix, err) : result;
+    mem_free(fix);
+    return result;
+}

@@ -1,0 +1,247 @@
+#!/usr/bin/env bash
+# yolo check and yolo anchors: planted faults are found where they are, clean sets raise no alarm, nothing of
+# the user's is changed, the cleaned copy is clean.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# shellcheck disable=SC2317 # called through holds
+json() { # EXPRESSION over d, the parsed stdout; true or false
+    python3 -c "import json,sys; d=json.load(open(sys.argv[1])); sys.exit(0 if ($1) else 1)" \
+        "$work/out"
+}
+
+has_python() {
+    command -v python3 >/dev/null
+}
+has_python || skip "the content of JSON output" "no python3"
+
+# shellcheck disable=SC2317 # called through holds
+count() { # N REGEX: exactly N lines of stdout
+    local found
+    found=$(grep -cE -- "$2" "$work/out")
+    [ "$found" -eq "$1" ] || { fault "$found lines with /$2/, expected $1"; return 1; }
+}
+
+sums() { # DIR: checksums of everything below
+    (cd "$1" && find . -type f -exec cksum {} + | sort)
+}
+
+# ---- a clean set ----
+clean=$work/clean
+"$YOLO" synth "$clean" --train 10 --val 4 --size 192x192 -q || echo "FAIL: no set to test with"
+try "clean set: no errors, no warnings" "$YOLO" check "$clean/synth.data"
+status 0; no_out ': (error|warning): '; out '^summary: 0 errors, 0 warnings'
+out '^  10 pictures of 192\.\.192 x 192\.\.192'
+try "clean set: labels only" "$YOLO" check "$clean/synth.data" --no-images
+status 0; out 'pictures were not opened'
+try "clean set: lists by name" "$YOLO" check "$clean/train.txt" "$clean/val.txt" --names "$clean/synth.names"
+status 0; out '^valid: '
+try "clean set: a folder" "$YOLO" check "$clean/images/train"
+status 0; out '^  10 pictures'
+
+# ---- planted faults ----
+bad=$work/bad
+cp -r "$clean" "$bad"
+pictures=()
+while IFS= read -r line; do pictures+=("$bad/images/train/${line##*/}"); done <"$bad/train.txt"
+label() { # INDEX: its label file
+    local path=${pictures[$1]/images/labels}
+    echo "${path%.*}.txt"
+}
+: >"$bad/list.txt"
+for i in 0 1 2 3 4 5 6 7; do echo "${pictures[$i]}" >>"$bad/list.txt"; done
+cat >"$(label 0)" <<'END'
+0 0.5 0.5 0.25 0.25
+zero 0.5 0.5 0.1 0.1
+99 0.5 0.5 0.1 0.1
+0 1.5 0.5 0.2 0.2
+0 0.95 0.5 0.2 0.2
+0 0.3 0.3 0 0
+0 0.5 0.5 0.25 0.25
+0 0.502 0.5 0.25 0.25
+1 0.5 0.5 0.25 0.25
+2 0.2 0.2 0.004 0.1
+3 0.5 0.5 1 1
+0 0.5 0.5 0.1
+0 nan 0.5 0.1 0.1
+END
+: >"$(label 1)"
+rm "$(label 2)"
+echo "0 0.5 0.5 0.1 0.1" >"$(dirname "$(label 0)")/orphan.txt"
+head -c 2000 "${pictures[3]}" >"$work/cut" && mv "$work/cut" "${pictures[3]}"
+: >"${pictures[4]}"
+cp "${pictures[5]}" "$bad/images/train/copy.jpg"
+cp "$(label 5)" "$bad/labels/train/copy.txt"
+cp "${pictures[6]}" "$bad/images/val/shared.jpg"
+cp "$(label 6)" "$bad/labels/val/shared.txt"
+{ cat "${pictures[7]}"; echo "tail"; } >"$bad/images/val/pixels.jpg" # another file, the same picture
+cp "$(label 7)" "$bad/labels/val/pixels.txt"
+{
+    echo "$bad/images/train/copy.jpg" # 9
+    echo "$bad/images/train/absent.jpg"
+    echo "${pictures[0]}"
+} >>"$bad/list.txt"
+{
+    echo "$bad/images/val/shared.jpg"
+    echo "$bad/images/val/pixels.jpg"
+} >"$bad/vlist.txt"
+printf 'classes=5\ntrain=list.txt\nvalid=vlist.txt\nnames=synth.names\n' >"$bad/bad.data"
+before=$(sums "$bad")
+l=$(label 0)
+try "planted faults" "$YOLO" check "$bad/bad.data"
+status 3
+out "^$l:2: error: .*\[not-numbers\]"; out "^$l:12: error: 4 numbers.*\[not-numbers\]"
+out "^$l:13: error: .*\[not-numbers\]"; holds count 3 '\[not-numbers\]'
+out "^$l:3: error: class 99.*\[class-range\]"; holds count 1 '\[class-range\]'
+out "^$l:4: error: .*\[outside\]"; holds count 1 '\[outside\]'
+out "^$l:5: warning: .*\[clipped\]"; holds count 1 '\[clipped\]'
+out "^$l:6: error: .*\[zero-size\]"; holds count 1 '\[zero-size\]'
+out "^$l:7: warning: .*\[duplicate\]"
+out "^$l:8: warning: .*line 1 .*\[nearly-identical\]"; holds count 1 '\[nearly-identical\]'
+out "^$l:9: warning: .*line 1.*\[two-classes\]"
+out "^$l:10: warning: .*0\.77 x 19 pixels.*\[tiny\]"; holds count 1 '\[tiny\]'
+out "^$l:11: note: .*\[whole-picture\]"
+out "^$(label 1): note: .*\[empty-label\]"
+out "^${pictures[2]}: warning: .*\[no-label\]"; holds count 1 '\[no-label\]'
+out "/labels/train/orphan.txt: warning: .*\[orphan-label\]"
+out "^$bad/list.txt:4: error: .*\[unreadable\]"; out "^$bad/list.txt:5: error: .*\[unreadable\]"
+holds count 2 '\[unreadable\]'
+out "^$bad/list.txt:9: warning: .*copy.jpg: is the same file as .*list.txt:6.*\[copy\]"
+out "^$bad/list.txt:10: error: .*absent.jpg does not exist \[no-image\]"
+out "^$bad/list.txt:11: warning: .*is the same path as .*list.txt:1\) \[copy\]"
+out "^$bad/vlist.txt:1: error: .*shared.jpg: is the same file as .*list.txt:7.*\[overlap\]"
+out "^$bad/vlist.txt:2: error: .*pixels.jpg: has the same pixels as .*list.txt:8.*\[overlap\]"
+holds count 2 '\[overlap\]'; out '^  error +2 pictures in train and in valid'
+cp "$work/out" "$work/first"
+try "the same findings on one thread" "$YOLO" check "$bad/bad.data" --threads 1
+status 3; holds diff <(grep -v ^summary "$work/first") <(grep -v ^summary "$work/out")
+if has_python; then
+    try "planted faults: JSON" "$YOLO" check "$bad/bad.data" --json
+    status 3; holds json 'd["summary"]["kinds"]["overlap"] == 2 and d["images_read"]'
+    holds json 'any(f["kind"] == "zero-size" and f["line"] == 6 for f in d["findings"])'
+    holds json 'sum(d["summary"][k] for k in ("errors", "warnings", "notes")) == len(d["findings"])'
+    holds json 'len(d["classes"]) == 5 and d["sets"]["train"]["images"] == 10'
+fi
+try "pictures not opened: labels are still checked" "$YOLO" check "$bad/bad.data" --no-images
+status 3; no_out '\[unreadable\]'; no_out 'the same file'; out "^$l:6: error: "; out '\[copy\]'
+try "valid is train" "$YOLO" check "$clean/train.txt" "$clean/train.txt"
+status 3; holds count 1 '\[overlap\]'; out 'the same list as train'
+
+# ---- drawing and fixing ----
+try "draw" "$YOLO" check "$bad/bad.data" --draw "$work/drawn"
+status 3; err "drawn: 1 drawn"; holds test -s "$work/drawn/train_1_$(basename "${pictures[0]}" .jpg).jpg"
+try "fix" "$YOLO" check "$bad/bad.data" --fix "$work/fixed"
+status 3; err 'set\.data'
+try "the user's files are as they were" test "$before" = "$(sums "$bad")"
+status 0
+try "the cleaned copy is clean" "$YOLO" check "$work/fixed/set.data"
+out '^  4 pictures of'; out '^summary: 0 errors'
+no_out '\[(clipped|duplicate|nearly-identical|no-label|orphan-label|copy|no-image|unreadable|overlap)\]'
+# shellcheck disable=SC2016 # awk
+try "the cleaned labels" awk 'NF != 5 || $1 > 4 { exit 1 } END { exit NR == 5 ? 0 : 1 }' \
+    "$work/fixed/labels/train/$(basename "$l")"
+status 0
+kept=$(basename "$(label 5)")
+try "faultless labels are copied byte for byte" cmp "$(label 5)" "$work/fixed/labels/train/$kept"
+status 0
+sums "$work/fixed" >"$work/sums"
+try "fix never overwrites" "$YOLO" check "$bad/bad.data" --fix "$work/fixed"
+status 2; one_error 'not empty'; holds diff "$work/sums" <(sums "$work/fixed")
+
+# ---- wrong usage, hopeless sets ----
+try "check: nothing given" "$YOLO" check
+status 2; one_error 'data set is missing'; out_empty
+try "check: no such file" "$YOLO" check "$work/none.data"
+status 1; one_error 'none.data'
+try "check: too many words" "$YOLO" check "$clean/synth.data" more
+status 2; one_error 'unexpected more'
+printf '%s\n' /nowhere/a.jpg /nowhere/b.jpg >"$work/gone.txt"
+try "check: no picture exists" "$YOLO" check "$work/gone.txt"
+status 1; one_error 'none of the 2 pictures'
+printf 'classes=7\ntrain=train.txt\nvalid=val.txt\nnames=synth.names\n' >"$clean/seven.data"
+try "check: names that do not fit" "$YOLO" check "$clean/seven.data"
+status 3; out 'synth.names: error: 5 names, but the data set has 7'
+try "check: a network" "$YOLO" check "$clean/synth.data" --cfg tests/golden/tiny.cfg
+out '^network input '; out 'anchors: mean IoU '; out 'learns '
+
+# ---- ten thousand labels ----
+mkdir -p "$work/many/images" "$work/many/labels"
+awk -v dir="$work/many" 'BEGIN {
+    for (i = 0; i < 10000; i++) {
+        file = dir "/labels/" i ".txt"
+        printf "%d 0.4 0.5 0.2 0.3\n%d 0.7 0.5 0.2 0.3\n", i % 3, i % 2 > file
+        close(file)
+        printf "" > (dir "/images/" i ".jpg")
+        close(dir "/images/" i ".jpg")
+        print dir "/images/" i ".jpg" > (dir "/list.txt")
+    }
+}'
+start=$(date +%s)
+try "10,000 labels in seconds" "$YOLO" check "$work/many/list.txt" --no-images
+status 0; out '20000 boxes'; holds test $(($(date +%s) - start)) -le 20
+
+# ---- anchors ----
+cfg=cfg/yolov4-tiny.cfg
+try "anchors: old and new" "$YOLO" anchors "$clean/synth.data" --cfg $cfg
+status 0; out '^old +mean IoU '; out '^new +mean IoU '; out '^(keep the old|take the new)'
+cp "$work/out" "$work/first"
+try "anchors: same seed, same anchors" "$YOLO" anchors "$clean/synth.data" --cfg $cfg
+holds cmp "$work/first" "$work/out"
+try "anchors: without a cfg" "$YOLO" anchors --data "$clean/train.txt" -n 3 --imgsz 320
+status 0; out 'at 320x320'; no_out '^old'
+try "anchors: write" "$YOLO" anchors "$clean/synth.data" --cfg $cfg --write "$work/new.cfg"
+status 0; holds test -s "$work/new.cfg"
+try "anchors: only anchors and masks change" diff $cfg "$work/new.cfg"
+status 1; holds count 0 '^[<>] *(filters|num|width|classes)'; holds count 2 '^> *anchors'
+holds count 1 '^> *mask'; holds count 3 '^<'
+try "anchors: the new cfg" "$YOLO" anchors "$clean/synth.data" --cfg "$work/new.cfg"
+status 0; out '^keep the old'
+try "anchors: will not overwrite" "$YOLO" anchors "$clean/synth.data" --cfg $cfg --write "$work/new.cfg"
+status 2; one_error 'new.cfg: exists'
+try "anchors: --force overwrites; another number" "$YOLO" anchors "$clean/synth.data" --cfg $cfg \
+    --write "$work/new.cfg" --force -n 7
+status 0
+try "anchors: another number changes filters" diff $cfg "$work/new.cfg"
+holds count 2 '^> *num *= *7'; holds count 1 '^> *filters *= *340'
+try "anchors: the changed cfg is a network" "$YOLO" info "$work/new.cfg"
+status 0
+try "anchors: another size cannot be written" "$YOLO" anchors "$clean/synth.data" --cfg $cfg \
+    --imgsz 320 --write "$work/other.cfg"
+status 2; one_error 'pixels of the cfg'; holds test ! -e "$work/other.cfg"
+try "anchors: more than there are sizes" "$YOLO" anchors "$work/many/list.txt" -n 5
+status 2; one_error '5 anchors need'
+try "anchors: too few for the heads" "$YOLO" anchors "$clean/synth.data" --cfg $cfg -n 1
+status 2; one_error 'too few for 2'
+
+# ---- the traps of the shared sets ----
+data=$SHARED/data
+if [ -d "$data" ]; then
+    try "coco128: known orphans and nothing else wrong" \
+        "$YOLO" check "$data/coco128/train.txt" "$data/coco128/val.txt" --classes 80
+    status 3; out '^summary: 0 errors'
+    holds count 2 '\[no-label\]'; out '000000000250.jpg: warning'; out '000000000508.jpg: warning'
+    holds count 2 '\[orphan-label\]'; out '000000000656.txt: warning'; out '000000000659.txt: warning'
+    no_out '\[(copy|overlap|similar|similar-overlap|nearly-identical|two-classes|clipped|duplicate)\]'
+    try "aquarium: two boxes without area, one empty label" \
+        "$YOLO" check "$data/aquarium/images" --classes 7 --no-images
+    status 3; holds count 2 ': error: '; holds count 2 '\[zero-size\]'; holds count 1 '\[empty-label\]'
+    out 'IMG_2423.*:[0-9]+: error'; out 'IMG_2570.*:[0-9]+: error'; no_out ': warning: '
+    if has_python; then
+        for set in bccd raccoon; do
+            scripts/voc_to_yolo.py --images "$data/$set/images" --annotations "$data/$set/annotations" \
+                --lists "$data/$set/train.txt" "$data/$set/val.txt" --out "$work/$set" >/dev/null 2>&1
+        done
+        try "bccd: no errors once converted" "$YOLO" check "$work/bccd/voc.data"
+        out '^summary: 0 errors'; no_out '\[(copy|overlap|zero-size)\]'
+        out 'BloodImage_00037.*looks like.*BloodImage_00038.*\[similar-overlap\]'
+        holds count 1 '\[similar'
+        try "raccoon: four pictures twice, two at other sizes" "$YOLO" check "$work/raccoon/voc.data"
+        status 3; out '^summary: 0 errors, 4 warnings, 2 notes'; holds count 4 '\[copy\]'
+        out 'raccoon-52.jpg: looks like .*raccoon-50.jpg'; holds count 2 '\[similar\]'
+    else
+        skip "bccd and raccoon" "no python3 to convert them"
+    fi
+else
+    skip "the traps of the shared data sets" "$data is not there"
+fi
+finish
