@@ -81,6 +81,10 @@ static bool read_line(const char *text, int number, double v[5])
     }
     for (int i = 0; i < 5; i++) {
         char *end;
+        text += strspn(text, " \t\r");
+        if (*text == '\n') {
+            return false; /* the next line is another one */
+        }
         v[i] = strtod(text, &end);
         if (end == text || !isfinite(v[i])) {
             return false;
