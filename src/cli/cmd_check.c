@@ -54,18 +54,13 @@ static const struct option check_options[] = {
 };
 
 static const char about[] =
-    "Everything that is wrong with a data set, before any training: one line a fault with its "
-    "file\n"
-    "and line, then figures and a summary. Errors cost a line or a picture, or spoil what is "
-    "measured;\n"
-    "warnings are usable but probably not meant so; notes are no faults. Found are missing and "
-    "broken\n"
-    "pictures, bad label lines, boxes outside, without area, cut, tiny, repeated or nearly so, "
-    "labels\n"
-    "and pictures without each other, the same pictures twice or in train and in valid (by file, "
-    "by\n"
-    "pixels, by look), and classes that do not fit. Your files are never changed; --fix writes a\n"
-    "cleaned copy elsewhere: links to the pictures, labels, lists and a .data file.\n";
+    "Everything that is wrong with a data set, before any training: one line a fault with its file\n"
+    "and line, then figures and a summary. Errors cost a line or a picture, or spoil what is\n"
+    "measured; warnings are usable but probably not meant so; notes are no faults. Found are missing\n"
+    "and broken pictures, bad label lines, boxes outside, without area, cut, tiny, repeated or nearly\n"
+    "so, labels and pictures without each other, the same pictures twice or in train and in valid (by\n"
+    "file, by pixels, by look), and classes that do not fit. Your files are never changed; --fix\n"
+    "writes a cleaned copy elsewhere: links to the pictures, labels, lists and a .data file.\n";
 
 static const char exit_codes[] =
     "0 no errors and no warnings, 1 failed, 2 wrong usage or a set that cannot be read at all,\n"

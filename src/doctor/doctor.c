@@ -249,7 +249,7 @@ static void check_pair(struct doctor *doctor, const struct finding_place *place,
                        const struct sample *sample, size_t index)
 {
     const struct truth *truth = &sample->truths[index];
-    const char *line = sample->lines ? "line" : "its box";
+    const char *line = sample->lines ? "line" : "number";
     int same = doctor_repeats(sample, index);
     int other = find_other_class(sample, index);
     char name[128], other_name[128];
