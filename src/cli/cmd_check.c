@@ -63,8 +63,8 @@ static const char about[] =
     "writes a cleaned copy elsewhere: links to the pictures, labels, lists and a .data file.\n";
 
 static const char exit_codes[] =
-    "0 no errors and no warnings, 1 failed, 2 wrong usage or a set that cannot be read at all,\n"
-    "            3 errors or warnings were found";
+    "0 no errors, no warnings, 1 failed, 2 wrong usage or a set that cannot be read\n"
+    "at all, 3 errors or warnings were found";
 
 struct check_job {
     const struct check_args *args;
