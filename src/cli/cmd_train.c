@@ -177,6 +177,7 @@ static enum result dry_run(const struct train_args *args, struct training *t, st
     double ms;
     size_t bytes;
     training_describe(t, true);
+    fflush(stdout); /* the rest takes a while */
     TRY(measure(t, t->frozen, &ms, &bytes, err));
     print_estimate(t, "estimate", ms, bytes);
     if (t->totals.frozen > 0) {
