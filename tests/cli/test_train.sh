@@ -115,6 +115,13 @@ below() { # A B: A < B, numbers; false if either is not a number
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a ~ /^[0-9.e+-]+$/ && b ~ /^[0-9.e+-]+$/ && a + 0 < b + 0) }'
 }
 
+await() { # FILE: until it is there, for a minute at most
+    for _ in $(seq 1200); do
+        [ -e "$1" ] && return
+        sleep 0.05
+    done
+}
+
 # ---- a run ----
 
 try "dry run" "$YOLO" train "${base[@]}" --dry-run --freeze 0-1
@@ -178,6 +185,7 @@ status 0
 for round in 1 2 3; do
     try "kill -9 and resume, round $round" true
     "$YOLO" train "${long[@]}" --out "killed$round" >/dev/null 2>&1 &
+    await "killed$round/args.json"
     for delay in 0.$((2 + RANDOM % 4)) 0.$((1 + RANDOM % 5)); do
         sleep "$delay"
         kill -KILL $! 2>/dev/null
@@ -193,7 +201,7 @@ done
 try "SIGINT: saved and resumable" true
 set -m # else a background job ignores SIGINT
 "$YOLO" train "${long[@]}" --out stopped >/dev/null 2>"$work/err" &
-sleep 0.5
+await stopped/last.state
 kill -INT $!
 wait $!
 last_status=$?
