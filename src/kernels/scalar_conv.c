@@ -3,6 +3,7 @@
  * bits. */
 #include <string.h>
 
+#include "kernels/scalar_math.h"
 #include "kernels/slots.h"
 
 typedef float vec __attribute__((vector_size(16)));
@@ -67,7 +68,7 @@ static inline vec vec_activate(vec v, enum activation act)
         return v;
     }
     for (int i = 0; i < VEC_WIDTH; i++) {
-        v[i] = (float)activation_value(act, (double)v[i]);
+        v[i] = scalar_activation(act, v[i]);
     }
     return v;
 }

@@ -2,53 +2,10 @@
 #include <float.h>
 #include <math.h>
 
+#include "kernels/scalar_math.h"
 #include "kernels/slots.h"
 
 enum { MEAN_CHANNELS = 64 };
-
-/* Written as a maximum, which compilers turn into one instruction; the product of a branch they
- * keep. */
-static float leaky(float x)
-{
-    float y = 0.1f * x;
-    return y > x ? y : x;
-}
-
-static float relu(float x)
-{
-    return x < 0.0f ? 0.0f : x;
-}
-
-static float relu6(float x)
-{
-    return x > 6.0f ? 6.0f : relu(x);
-}
-
-static float logistic(float x)
-{
-    float t = expf(-fabsf(x));
-    return (x < 0.0f ? t : 1.0f) / (1.0f + t);
-}
-
-/* n / (n + 2) is 1 in float from 20 on and 0 below -105, where the bound keeps -inf * 0 away. */
-static float mish(float x)
-{
-    float e = expf(x > 20.0f ? 20.0f : x);
-    float n = e * e + 2.0f * e;
-    return (x < -105.0f ? -105.0f : x) * (n / (n + 2.0f));
-}
-
-static float swish(float x)
-{
-    return (x < -128.0f ? -128.0f : x) * logistic(x);
-}
-
-static float hard_mish(float x)
-{
-    float y = x * (0.5f * x + 1.0f);
-    y = x <= -2.0f ? 0.0f : y;
-    return x > 0.0f ? x : y;
-}
 
 /* Inlined with a known f, so that the simple functions become vector loops. */
 static inline void map(const struct op_block *block, float (*f)(float))
@@ -71,25 +28,25 @@ static void activate(const struct op_block *block, enum activation act)
 {
     switch (act) {
     case ACT_LEAKY:
-        map(block, leaky);
+        map(block, scalar_leaky);
         break;
     case ACT_RELU:
-        map(block, relu);
+        map(block, scalar_relu);
         break;
     case ACT_RELU6:
-        map(block, relu6);
+        map(block, scalar_relu6);
         break;
     case ACT_LOGISTIC:
-        map(block, logistic);
+        map(block, scalar_logistic);
         break;
     case ACT_MISH:
-        map(block, mish);
+        map(block, scalar_mish);
         break;
     case ACT_SWISH:
-        map(block, swish);
+        map(block, scalar_swish);
         break;
     case ACT_HARD_MISH:
-        map(block, hard_mish);
+        map(block, scalar_hard_mish);
         break;
     default:
         map(block, linear);

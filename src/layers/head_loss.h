@@ -11,7 +11,8 @@ struct term {
     double value, slope;
 };
 
-/* Binary cross-entropy -t ln p - (1 - t) ln(1 - p); slope with respect to p's logit: p - t. */
+/* Binary cross-entropy -t ln p - (1 - t) ln(1 - p); slope with respect to p's logit: p - t. The value
+ * takes p as within [1e-8, 1 - 1e-8] and so never exceeds 18.5; the slope takes it as it is. */
 struct term term_cross_entropy(double p, double t);
 /* (p - t)^2 / 2; slope with respect to p. */
 struct term term_half_square(double p, double t);

@@ -1,0 +1,377 @@
+/* What freezing promises (docs/freezing.md), on convolutional, connected and stand-alone batchnorm
+ * layers, for every optimiser with averages and clipping, on every instruction set: what is frozen
+ * keeps its bytes whatever momentum and decay do; statistics move where a layer trains with the
+ * batch's and nowhere else; a frozen batch norm computes in the training phase exactly what it
+ * computes in inference. */
+#include "base/memory.h"
+#include "fixture.h"
+#include "net/modes.h"
+#include "train/optimizer.h"
+
+enum { BATCH = 3, SIDE = 32, CHANNELS = 3, STEPS = 6, MAX_LAYERS = 16, MAX_HEADS = 2 };
+
+/* Every kind with statistics twice, between them what passes a gradient on. */
+static const char sections[] =
+    /* 0 */ "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
+            /* 1 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\n"
+            "activation=mish\n"
+            /* 2 */ "[batchnorm]\n"
+            /* 3 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation="
+                    "leaky\n"
+            /* 4 */ "[shortcut]\nfrom=-3\nactivation=linear\n"
+            /* 5 */ "[batchnorm]\n"
+            /* 6 */ "[activation]\nactivation=mish\n" /* else layer 7 would cancel the betas of 5 */
+            /* 7 */ "[connected]\nbatch_normalize=1\noutput=20\nactivation=leaky\n"
+            /* 8 */ "[connected]\nbatch_normalize=1\noutput=14\nactivation=mish\n"
+            /* 9 */ "[connected]\noutput=8\nactivation=linear\n"
+            /* 10 */ "[yolo]\nclasses=3\nnum=1\nmask=0\nanchors=3,4\niou_loss=ciou\n"
+            "iou_normalizer=.07\n";
+
+struct setting {
+    const char *name;
+    enum bn_policy bn;
+    const int frozen[MAX_LAYERS]; /* ends with -1 */
+};
+
+static const struct setting settings[] = {
+    {"nothing frozen", BN_AUTO, {-1}},
+    {"nothing frozen, eval", BN_EVAL, {-1}},
+    {"nothing frozen, frozen bn", BN_FROZEN, {-1}},
+    {"a prefix", BN_AUTO, {0, 1, 2, -1}},
+    {"a prefix, eval", BN_EVAL, {0, 1, 2, -1}},
+    {"a prefix, frozen bn", BN_FROZEN, {0, 1, 2, -1}},
+    {"a prefix up to connected", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}},
+    {"a convolution between", BN_AUTO, {3, -1}},
+    {"batchnorm between", BN_AUTO, {2, 5, -1}},
+    {"connected between", BN_AUTO, {7, -1}},
+    {"every second", BN_AUTO, {1, 3, 5, 8, -1}},
+    {"every second, eval", BN_EVAL, {0, 2, 7, 9, -1}},
+    {"all but the first and last", BN_AUTO, {1, 2, 3, 5, 7, 8, -1}},
+    {"prefix, statistics move", BN_TRAIN, {0, 1, 2, 7, -1}},
+};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static const struct optimizer_options optimizers[] = {
+    {.kind = OPTIMIZER_SGD, .momentum = 0.9f, .decay = 0.1f},
+    {.kind = OPTIMIZER_SGD, .momentum = 0.9f, .decay = 0.1f, .ema_decay = 0.9f, .clip_norm = 0.5f},
+    {.kind = OPTIMIZER_ADAM,
+     .decay = 0.1f,
+     .beta1 = 0.9f,
+     .beta2 = 0.99f,
+     .eps = 1e-6f,
+     .ema_decay = 0.9f,
+     .clip_norm = 0.5f},
+    {.kind = OPTIMIZER_ADAMW,
+     .decay = 0.1f,
+     .beta1 = 0.9f,
+     .beta2 = 0.99f,
+     .eps = 1e-6f,
+     .ema_decay = 0.9f,
+     .clip_norm = 0.5f},
+};
+enum { OPTIMIZERS = sizeof optimizers / sizeof optimizers[0] };
+
+struct rig {
+    struct fixture f;
+    bool frozen[MAX_LAYERS];
+    enum layer_mode modes[MAX_LAYERS];
+    struct optimizer *optimizer;
+    float *before;
+    const struct kernels *kern;
+};
+
+static float *snapshot(const struct rig *r)
+{
+    float *copy =
+        mem_alloc(network_param_floats(&r->f.net, r->f.net.layer_count, NULL), sizeof *copy);
+    float *next = copy;
+    for (int i = 0; copy && i < r->f.net.layer_count; i++) {
+        for (int k = 0; k < r->f.net.layers[i].param_count; k++) {
+            const struct param *p = &r->f.net.layers[i].params[k];
+            memcpy(next, p->data, p->count * sizeof(float));
+            next += p->count;
+        }
+    }
+    return copy;
+}
+
+static void randomise(struct rig *r, unsigned noise)
+{
+    for (int i = 0; i < r->f.net.layer_count; i++) {
+        for (int k = 0; k < r->f.net.layers[i].param_count; k++) {
+            const struct param *p = &r->f.net.layers[i].params[k];
+            float scale = p->fan_in > 0 ? 1.5f / sqrtf((float)p->fan_in) : 0.3f;
+            for (size_t j = 0; j < p->count; j++) {
+                p->data[j] = p->initial + scale * test_noise(&noise);
+            }
+        }
+    }
+}
+
+static void fill_input(const struct plan *plan, int images, unsigned noise)
+{
+    float image[SIDE * SIDE * CHANNELS];
+    struct tensor input = *plan_input(plan);
+    for (int n = 0; n < images; n++) {
+        for (int i = 0; i < SIDE * SIDE * CHANNELS; i++) {
+            image[i] = test_noise(&noise);
+        }
+        tensor_from_planar(&input, n, image);
+    }
+}
+
+static bool rig_open(struct rig *r, const char *isa, const struct setting *s)
+{
+    *r = (struct rig){0};
+    if (!fixture_open(&r->f, SIDE, SIDE, CHANNELS, sections) ||
+        kernels_select(isa, &r->kern, &r->f.err) != OK) {
+        return false;
+    }
+    randomise(r, 5);
+    for (const int *f = s->frozen; *f >= 0; f++) {
+        r->frozen[*f] = true;
+    }
+    modes_resolve(&r->f.net, r->frozen, s->bn, r->modes);
+    struct plan_options options = {
+        .batch = BATCH, .keep_outputs = true, .modes = r->modes, .bn_momentum = 0.01f};
+    r->before = snapshot(r);
+    return r->before && plan_build(&r->f.net, r->kern, &options, &r->f.plan, &r->f.err) == OK;
+}
+
+static bool rig_optimizer(struct rig *r, const struct optimizer_options *options)
+{
+    struct optimizer_options filled = *options;
+    filled.kernels = r->kern;
+    return optimizer_new(&filled, &r->f.net, r->f.plan, NULL, &r->optimizer, &r->f.err) == OK;
+}
+
+static void rig_close(struct rig *r)
+{
+    optimizer_free(r->optimizer);
+    mem_free(r->before);
+    fixture_close(&r->f);
+}
+
+static void train(struct rig *r, int steps, float rate)
+{
+    static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1},
+                                          {{0.6f, 0.3f, 0.5f, 0.2f}, 2}};
+    const struct truth_set sets[BATCH] = {{truths, 1}, {truths + 1, 1}, {truths, 2}};
+    struct loss_parts parts[MAX_HEADS] = {{0}};
+    for (int step = 0; step < steps; step++) {
+        fill_input(r->f.plan, BATCH, 100 + (unsigned)step);
+        plan_zero_gradients(r->f.plan);
+        plan_forward(r->f.plan, BATCH);
+        plan_loss(r->f.plan, sets, parts);
+        plan_backward(r->f.plan);
+        optimizer_step(r->optimizer, r->f.plan, rate, BATCH);
+        plan_repack(r->f.plan);
+    }
+}
+
+/* ---- expectations, straight from the table in docs/freezing.md ---- */
+
+static bool shall_move(const struct rig *r, const struct setting *s, int layer,
+                       const struct param *p)
+{
+    const struct layer *l = &r->f.net.layers[layer];
+    bool is_norm = p->is_statistic || layer_param(l, "scales");
+    bool is_affine = is_norm && !p->is_statistic && strcmp(p->role, "weights") != 0;
+    if (p->is_statistic) {
+        return s->bn == BN_TRAIN || (s->bn == BN_AUTO && !r->frozen[layer]);
+    }
+    return !r->frozen[layer] && !(is_affine && s->bn == BN_FROZEN);
+}
+
+/* Each tensor has moved, every value of weights (decay alone would do that), or kept all its bytes.
+ */
+static bool moved_as_told(const struct rig *r, const struct setting *s, bool rate_is_zero,
+                          const char *what)
+{
+    const float *before = r->before;
+    for (int i = 0; i < r->f.net.layer_count; i++) {
+        for (int k = 0; k < r->f.net.layers[i].param_count; k++) {
+            const struct param *p = &r->f.net.layers[i].params[k];
+            bool kept = memcmp(p->data, before, p->count * sizeof(float)) == 0;
+            bool shall = shall_move(r, s, i, p) && !(rate_is_zero && !p->is_statistic);
+            before += p->count;
+            if (kept == shall) {
+                printf("  %s, %s, %s: layer %d %s %s\n", s->name, what, kernels_isa(r->kern), i,
+                       p->role, kept ? "did not move" : "moved");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Also the averages that stand for the parameters in validation and in the files. */
+static bool check_moves(const char *isa, const struct setting *s,
+                        const struct optimizer_options *options, float rate)
+{
+    struct rig r;
+    bool ok = rig_open(&r, isa, s) && rig_optimizer(&r, options);
+    if (ok) {
+        train(&r, STEPS, rate);
+        ok = moved_as_told(&r, s, rate == 0, optimizer_kind_name(options->kind));
+        optimizer_swap_ema(r.optimizer);
+        ok = ok && moved_as_told(&r, s, rate == 0, "averages");
+        optimizer_swap_ema(r.optimizer);
+        ok = ok && moved_as_told(&r, s, rate == 0, "swapped back");
+    } else {
+        printf("  %s: %s\n", s->name, r.f.err.text);
+    }
+    rig_close(&r);
+    return ok;
+}
+
+static bool has_isa(const char *isa)
+{
+    const struct kernels *kern;
+    struct error err;
+    return kernels_select(isa, &kern, &err) == OK;
+}
+
+static void check_everywhere(float rate)
+{
+    int failed = 0, ran = 0;
+    for (size_t i = 0; i < sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0]; i++) {
+        for (int s = 0; has_isa(FIXTURE_ISAS[i]) && s < SETTINGS; s++) {
+            for (int o = 0; o < OPTIMIZERS; o++) {
+                failed += !check_moves(FIXTURE_ISAS[i], &settings[s], &optimizers[o], rate);
+                ran++;
+            }
+        }
+    }
+    CHECK_MSG(failed == 0, "%d of %d runs", failed, ran);
+    CHECK(ran >= SETTINGS * OPTIMIZERS);
+}
+
+/* (a), (c) */
+static void frozen_keeps_its_bytes(void)
+{
+    check_everywhere(0.01f);
+}
+
+/* (d): decay and momentum are there, the rate is not. */
+static void rate_zero_moves_statistics_only(void)
+{
+    check_everywhere(0.0f);
+}
+
+/* ---- a frozen layer computes what inference does ---- */
+
+static bool same_bits(const struct tensor *a, const struct tensor *b)
+{
+    for (int n = 0; n < BATCH; n++) {
+        for (int y = 0; y < a->h; y++) {
+            for (int x = 0; x < a->w; x++) {
+                if (memcmp(tensor_at(a, n, y, x), tensor_at(b, n, y, x),
+                           (size_t)a->c * sizeof(float)) != 0) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+/* Forward in the training phase and in inference, after a few steps; layers up to `until`. */
+static bool equals_inference(const char *isa, const struct setting *s, int until)
+{
+    struct rig r;
+    struct plan *infer = NULL;
+    struct plan_options options = {.batch = BATCH, .keep_outputs = true};
+    bool ok = rig_open(&r, isa, s) && rig_optimizer(&r, &optimizers[1]);
+    if (ok) {
+        train(&r, 2, 0.01f);
+        ok = plan_build(&r.f.net, r.kern, &options, &infer, &r.f.err) == OK;
+    }
+    if (ok) {
+        fill_input(infer, BATCH, 77);
+        fill_input(r.f.plan, BATCH, 77);
+        plan_forward(infer, BATCH);
+        plan_forward(r.f.plan, BATCH);
+    }
+    for (int i = 0; ok && i <= until; i++) {
+        ok = same_bits(plan_output(infer, i), plan_output(r.f.plan, i));
+        if (!ok) {
+            printf("  %s, %s: layer %d (%s)\n", isa, s->name, i, mode_rules[r.modes[i]].name);
+        }
+    }
+    plan_free(infer);
+    rig_close(&r);
+    return ok;
+}
+
+static void frozen_computes_inference(void)
+{
+    /* Layer 0 has no statistics, so a moving layer 0 lets the frozen ones run in the training
+     * phase. */
+    static const struct setting above = {"all above a moving one", BN_AUTO, {1, 2, 3, 5, 7, 8, -1}};
+    static const struct setting prefix = {"prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}};
+    static const struct setting eval = {"eval", BN_EVAL, {-1}};
+    static const struct setting fixed = {"frozen bn", BN_FROZEN, {2, 7, -1}};
+    int failed = 0;
+    for (size_t i = 0; i < sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0]; i++) {
+        if (has_isa(FIXTURE_ISAS[i])) {
+            failed += !equals_inference(FIXTURE_ISAS[i], &above, 10);
+            failed += !equals_inference(FIXTURE_ISAS[i], &prefix, 7);
+            failed += !equals_inference(FIXTURE_ISAS[i], &eval, 10);
+            failed += !equals_inference(FIXTURE_ISAS[i], &fixed, 10);
+        }
+    }
+    CHECK_MSG(failed == 0, "%d runs", failed);
+}
+
+/* The comparison can fail: with the batch's statistics the outputs are others. */
+static void trainable_differs_from_inference(void)
+{
+    struct rig r;
+    struct plan *infer = NULL;
+    struct plan_options options = {.batch = BATCH, .keep_outputs = true};
+    CHECK(rig_open(&r, NULL, &settings[0]));
+    CHECK_OK(plan_build(&r.f.net, r.kern, &options, &infer, &r.f.err));
+    fill_input(infer, BATCH, 77);
+    fill_input(r.f.plan, BATCH, 77);
+    plan_forward(infer, BATCH);
+    plan_forward(r.f.plan, BATCH);
+    bool same_plain = same_bits(plan_output(infer, 0), plan_output(r.f.plan, 0));
+    bool same_norm = same_bits(plan_output(infer, 1), plan_output(r.f.plan, 1));
+    plan_free(infer);
+    rig_close(&r);
+    CHECK(same_plain);
+    CHECK(!same_norm);
+}
+
+/* ---- what a frozen layer costs ---- */
+
+static void frozen_has_no_gradient_and_no_state(void)
+{
+    for (int s = 0; s < SETTINGS; s++) {
+        struct rig r;
+        size_t values = 0;
+        CHECK(rig_open(&r, NULL, &settings[s]));
+        CHECK(rig_optimizer(&r, &optimizers[0]));
+        for (int i = 0; i < r.f.net.layer_count; i++) {
+            for (int k = 0; k < r.f.net.layers[i].param_count; k++) {
+                const struct param *p = &r.f.net.layers[i].params[k];
+                bool shall = !p->is_statistic && shall_move(&r, &settings[s], i, p);
+                CHECK_MSG(!plan_gradient(r.f.plan, i, k) == !shall, "%s: layer %d %s",
+                          settings[s].name, i, p->role);
+                values += shall ? p->count : 0;
+            }
+        }
+        CHECK(optimizer_values(r.optimizer) == values);
+        rig_close(&r);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"frozen_keeps_its_bytes", frozen_keeps_its_bytes},
+    {"rate_zero_moves_statistics_only", rate_zero_moves_statistics_only},
+    {"frozen_computes_inference", frozen_computes_inference},
+    {"trainable_differs_from_inference", trainable_differs_from_inference},
+    {"frozen_has_no_gradient_and_no_state", frozen_has_no_gradient_and_no_state},
+};
+TEST_MAIN(cases)
