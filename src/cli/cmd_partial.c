@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cli/options.h"
+#include "cli/results_paths.h"
 #include "net/network.h"
 #include "net/weights.h"
 
@@ -49,6 +50,11 @@ static enum result partial(const struct partial_args *args, struct error *err)
     if (result == OK && args->layers > net.loaded_layers) {
         result = error_set(err, ERR_ARG, "--layers %d: %s ends after its first %d layers",
                            args->layers, args->weights, net.loaded_layers);
+    }
+    if (result == OK &&
+        (is_same_file(args->out, args->weights) || is_same_file(args->out, args->cfg))) {
+        result = error_set(err, ERR_ARG, "--out %s would overwrite an input (choose another name)",
+                           args->out);
     }
     if (result == OK) {
         result = weights_save(args->out, &net, args->layers, 0, err);

@@ -67,6 +67,8 @@ try "bad choice" "$YOLO" info --cfg $tiny_cfg --format xml
 status 2; one_error 'must be one of text\|json'
 try "bad kernels" "$YOLO" info --cfg $tiny_cfg --cpu neon
 status 2; one_error 'neon'
+try "options that contradict each other" "$YOLO" dump x.jpg --cfg $tiny_cfg --letterbox --stretch --out "$work/never"
+status 2; one_error '--stretch contradicts'
 try "a word too many" "$YOLO" bench extra.jpg
 status 2; one_error 'unexpected extra.jpg'
 try "darknet's single dash and key=value" "$YOLO" info -cfg $tiny_cfg format=json
@@ -198,6 +200,12 @@ try "partial: too many layers" "$YOLO" partial --cfg $tiny_cfg --weights $tiny_w
 status 2; one_error '--layers 999: .* has [0-9]+ layers'; holds [ ! -e "$work/x" ]
 try "partial: beyond the end of the file" "$YOLO" partial $tiny_cfg "$work/two.weights" "$work/x" 5
 status 2; one_error 'ends after its first'; holds [ ! -e "$work/x" ]
+cp $tiny_weights "$work/source.weights"
+ln -sf "$work/source.weights" "$work/link.weights"
+for target in source link; do
+    try "partial: onto its own source ($target)" "$YOLO" partial $tiny_cfg "$work/source.weights" "$work/$target.weights" 2
+    status 2; one_error 'would overwrite an input'; holds cmp -s $tiny_weights "$work/source.weights"
+done
 try "partial: a missing option" "$YOLO" partial --cfg $tiny_cfg --layers 2
 status 2; one_error '--weights FILE is missing'
 try "partial: folder that is not there" "$YOLO" partial $tiny_cfg $tiny_weights "$work/none/x" 2
