@@ -363,11 +363,7 @@ static enum result apply(struct parser *p, const struct match *match, const char
             return error_set(err, ERR_ARG, "--%s takes no value", name);
         }
         if (option->kind == OPTION_SET) {
-            int *chosen = (int *)match->target;
-            if (*chosen != 0 && *chosen != (int)option->min) {
-                return error_set(err, ERR_ARG, "--%s contradicts an option before it", name);
-            }
-            *chosen = (int)option->min;
+            *(int *)match->target = (int)option->min;
         }
         return OK;
     }

@@ -67,8 +67,6 @@ try "bad choice" "$YOLO" info --cfg $tiny_cfg --format xml
 status 2; one_error 'must be one of text\|json'
 try "bad kernels" "$YOLO" info --cfg $tiny_cfg --cpu neon
 status 2; one_error 'neon'
-try "options that contradict each other" "$YOLO" dump x.jpg --cfg $tiny_cfg --letterbox --stretch --out "$work/never"
-status 2; one_error '--stretch contradicts'
 try "a word too many" "$YOLO" bench extra.jpg
 status 2; one_error 'unexpected extra.jpg'
 try "darknet's single dash and key=value" "$YOLO" info -cfg $tiny_cfg format=json
