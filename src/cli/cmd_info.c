@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/model.h"
 #include "cli/options.h"
+#include "net/parts.h"
 
 struct info_args {
     struct model_args model;
@@ -30,7 +31,9 @@ static const char about[] =
     "--weights the file is also loaded, which proves that it fits.\n"
     "GFLOP counts a multiply-add as two operations. Statistics are the batch norms' running means\n"
     "and variances: part of the file, but not trained. Layers that --freeze or the cfg (trainable=0,\n"
-    "stopbackward=1) freezes show what they do in training; nothing of theirs is trained.\n";
+    "stopbackward=1) freezes show what they do in training; nothing of theirs is trained.\n"
+    "Backbone, neck and head are what --freeze calls so: the head is each detection layer with the\n"
+    "convolution that feeds only it, the backbone what ends with the features of the coarsest grid.\n";
 
 struct layer_figures {
     size_t floats, trainable;
@@ -44,6 +47,7 @@ struct view {
     const struct plan *plan;
     int batch;
     bool *frozen;           /* [layer_count] */
+    enum net_part *parts;   /* [layer_count]; NULL: no detection heads */
     enum layer_mode *modes; /* [layer_count], in training */
     struct freeze_totals totals;
 };
@@ -108,10 +112,31 @@ static void print_frozen(const struct view *view)
     char layers[256];
     const struct freeze_totals *f = &view->totals;
     if (f->frozen_layers > 0) {
-        freeze_describe(view->frozen, view->model->net.layer_count, layers, sizeof layers);
+        freeze_describe(&view->model->net, view->frozen, layers, sizeof layers);
         printf("frozen      layers %s: %d of %d with parameters, %zu values; their statistics keep still, "
                "too\n",
                layers, f->frozen_layers, f->layers, f->frozen);
+    }
+}
+
+static void print_parts(const struct view *view)
+{
+    int count = view->parts ? view->model->net.layer_count : 0;
+    for (int part = 0; count > 0 && part < PART_COUNT; part++) {
+        const char *separator = "";
+        printf("%-12s", part_names[part]);
+        for (int i = 0; i < count; i++) {
+            if ((int)view->parts[i] != part || (i > 0 && (int)view->parts[i - 1] == part)) {
+                continue;
+            }
+            int last = i;
+            while (last + 1 < count && (int)view->parts[last + 1] == part) {
+                last++;
+            }
+            printf("%s%d-%d", separator, i, last);
+            separator = ",";
+        }
+        printf("%s\n", *separator ? "" : "none");
     }
 }
 
@@ -130,6 +155,7 @@ static void print_text(const struct view *view)
     }
     printf("parameters  %zu (%zu trainable, %zu statistics), %.2f MB as .weights\n", floats,
            view->totals.moving, view->totals.statistics, megabytes(weights_bytes(floats)));
+    print_parts(view);
     print_frozen(view);
     printf("arithmetic  %.3f GFLOP an image\n", network_flops(net) / 1e9);
     printf("memory      %.2f MB for inference, batch %d: packed weights %.2f, activations %.2f "
@@ -162,6 +188,9 @@ static cJSON *layers_json(const struct view *view)
         cJSON_AddNumberToObject(row, "index", i);
         cJSON_AddStringToObject(row, "kind", l->ops->name);
         cJSON_AddStringToObject(row, "details", figures.details);
+        if (view->parts) {
+            cJSON_AddStringToObject(row, "part", part_names[view->parts[i]]);
+        }
         cJSON_AddItemToObject(row, "inputs", cJSON_CreateIntArray(l->inputs, l->input_count));
         cJSON_AddItemToObject(row, "input_whc", shape_json(input_shape(l)));
         cJSON_AddItemToObject(row, "output_whc", shape_json(l->out));
@@ -223,6 +252,10 @@ static enum result find_frozen(const struct info_args *args, struct view *view, 
     if (!view->frozen || !view->modes) {
         return mem_error(err, "the layers");
     }
+    if (view->model->head) {
+        view->parts = mem_alloc((size_t)net->layer_count, sizeof *view->parts);
+        TRY(view->parts ? parts_find(net, view->parts, err) : mem_error(err, "the layers"));
+    }
     TRY(freeze_resolve(args->freeze, net, view->frozen, err));
     modes_resolve(net, view->frozen, BN_AUTO, view->modes);
     view->totals = freeze_count(net, view->frozen, BN_AUTO);
@@ -250,6 +283,7 @@ static enum result info(const struct info_args *args, struct error *err)
     }
     plan_free(plan);
     mem_free(view.frozen);
+    mem_free(view.parts);
     mem_free(view.modes);
     model_close(&model);
     return result;

@@ -1,11 +1,14 @@
 #include "cli/freeze.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/suggest.h"
+#include "net/parts.h"
 
 static void freeze_by_cfg(const struct network *net, bool *frozen)
 {
@@ -36,11 +39,23 @@ enum result freeze_check_timed(const struct network *net, struct error *err)
     return OK;
 }
 
-static enum result bad_item(const char *text, const char *why, struct error *err)
+static const char *const set_names[] = {"none", "backbone", "neck", "all-but-heads"};
+enum { SET_NAMES = sizeof set_names / sizeof set_names[0] };
+
+/* The list being read. */
+struct set_text {
+    const char *text; /* the whole, for messages */
+    const struct network *net;
+    bool *frozen;
+};
+
+static enum result bad_set(const struct set_text *set, const char *why, struct error *err)
 {
-    return error_set(err, ERR_ARG,
-                     "--freeze %.200s: %s (as in 0-19, 0-19,25, 20 for the first 20, none)", text,
-                     why);
+    return error_set(
+        err, ERR_ARG,
+        "--freeze %.200s: %s (as in 0-19, 0-19,25, 20 for the first 20, backbone, neck, "
+        "all-but-heads, backbone,110-112, none)",
+        set->text, why);
 }
 
 /* Digits to a layer number or count; advances *at. False if there are none, or too many. */
@@ -56,60 +71,98 @@ static bool read_number(const char **at, long *number)
     return errno == 0 && *number <= 1000000;
 }
 
-static enum result freeze_range(const char *text, long first, long last, const struct network *net,
-                                bool *frozen, struct error *err)
+static enum result freeze_range(const struct set_text *set, long first, long last,
+                                struct error *err)
 {
     if (first > last) {
-        return bad_item(text, "a range ends before it begins", err);
+        return bad_set(set, "a range ends before it begins", err);
     }
-    if (last >= net->layer_count) {
+    if (last >= set->net->layer_count) {
         return error_set(err, ERR_ARG,
-                         "--freeze %.200s: there is no layer %ld: %s has layers 0 to %d", text,
-                         last, net->cfg.path, net->layer_count - 1);
+                         "--freeze %.200s: there is no layer %ld: %s has layers 0 to %d", set->text,
+                         last, set->net->cfg.path, set->net->layer_count - 1);
     }
     for (long i = first; i <= last; i++) {
-        frozen[i] = true;
+        set->frozen[i] = true;
     }
     return OK;
 }
 
-static enum result freeze_by_list(const char *text, const struct network *net, bool *frozen,
-                                  struct error *err)
+static enum result freeze_numbers(const struct set_text *set, const char *item, struct error *err)
 {
-    const char *at = text;
-    bool is_alone = !strpbrk(text, ",-");
-    for (;;) {
-        long first, last;
-        if (!read_number(&at, &first)) {
-            return bad_item(text, "is no set of layers", err);
-        }
-        last = first;
-        if (*at == '-') {
-            at++;
-            if (!read_number(&at, &last)) {
-                return bad_item(text, "is no set of layers", err);
-            }
-        }
-        if (is_alone) { /* a count */
-            last = first - 1;
-            first = 0;
-        }
-        if (last >= 0) {
-            TRY(freeze_range(text, first, last, net, frozen, err));
-        }
-        if (*at == '\0') {
-            return OK;
-        }
-        if (*at++ != ',') {
-            return bad_item(text, "is no set of layers", err);
+    long first, last;
+    if (!read_number(&item, &first)) {
+        return bad_set(set, "is no set of layers", err);
+    }
+    last = first;
+    if (*item == '-') {
+        item++;
+        if (!read_number(&item, &last)) {
+            return bad_set(set, "is no set of layers", err);
         }
     }
+    if (*item) {
+        return bad_set(set, "is no set of layers", err);
+    }
+    if (!strpbrk(set->text, ",-")) { /* a count */
+        last = first - 1;
+        first = 0;
+    }
+    return last < 0 ? OK : freeze_range(set, first, last, err);
+}
+
+static bool is_in_set(const char *name, enum net_part part)
+{
+    return part != PART_HEAD &&
+           (strcmp(name, "all-but-heads") == 0 || strcmp(name, part_names[part]) == 0);
+}
+
+static enum result freeze_parts(const struct set_text *set, const char *name,
+                                const enum net_part *parts, struct error *err)
+{
+    bool found = false;
+    for (int i = 0; i < set->net->layer_count; i++) {
+        if (is_in_set(name, parts[i])) {
+            set->frozen[i] = true;
+            found = true;
+        }
+    }
+    return found ? OK
+                 : error_set(err, ERR_ARG, "--freeze %.200s: %s has no %s", set->text,
+                             set->net->cfg.path, name);
+}
+
+static enum result freeze_named(const struct set_text *set, const char *item, struct error *err)
+{
+    bool is_known = false;
+    for (size_t i = 0; i < SET_NAMES; i++) {
+        is_known = is_known || strcmp(item, set_names[i]) == 0;
+    }
+    if (!is_known) {
+        char why[256];
+        const char *nearest = suggest(item, set_names, SET_NAMES);
+        snprintf(why, sizeof why, "there is no set %.60s%s%s%s", item,
+                 nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+        return bad_set(set, why, err);
+    }
+    if (strcmp(item, "none") == 0) {
+        return bad_set(set, "none stands alone", err);
+    }
+    enum net_part *parts = mem_alloc((size_t)set->net->layer_count, sizeof *parts);
+    enum result result = parts ? parts_find(set->net, parts, err) : mem_error(err, "--freeze");
+    if (result == OK) {
+        result = freeze_parts(set, item, parts, err);
+    } else if (parts) {
+        result = error_hint(err, "give layer numbers, as yolo info prints them: --freeze 0-19");
+    }
+    mem_free(parts);
+    return result;
 }
 
 enum result freeze_resolve(const char *text, const struct network *net, bool *frozen,
                            struct error *err)
 {
-    static const char *const named[] = {"backbone", "neck", "all-but-heads"};
+    const struct set_text set = {text, net, frozen};
     freeze_by_cfg(net, frozen);
     if (!text) {
         return OK;
@@ -118,16 +171,21 @@ enum result freeze_resolve(const char *text, const struct network *net, bool *fr
         memset(frozen, 0, (size_t)net->layer_count * sizeof *frozen);
         return OK;
     }
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
-        if (strcmp(text, named[i]) == 0) {
-            return error_set(
-                err, ERR_UNSUPPORTED,
-                "--freeze %s: named parts are not built (give layer numbers, as yolo info "
-                "prints them: --freeze 0-19)",
-                text);
+    for (const char *at = text;;) {
+        char item[64];
+        size_t length = strcspn(at, ",");
+        if (length == 0 || length >= sizeof item) {
+            return bad_set(&set, "is no set of layers", err);
+        }
+        memcpy(item, at, length);
+        item[length] = '\0';
+        TRY(isalpha((unsigned char)item[0]) ? freeze_named(&set, item, err)
+                                            : freeze_numbers(&set, item, err));
+        at += length;
+        if (*at++ == '\0') {
+            return OK;
         }
     }
-    return freeze_by_list(text, net, frozen, err);
 }
 
 struct freeze_totals freeze_count(const struct network *net, const bool *frozen, enum bn_policy bn)
@@ -167,25 +225,49 @@ enum result freeze_check_moves(const struct freeze_totals *totals, struct error 
                      "everything is frozen: nothing is left to train (--freeze a smaller set)");
 }
 
-void freeze_describe(const bool *frozen, int layer_count, char *text, size_t size)
+/* The name of exactly this set; NULL if it has none. */
+static const char *name_of(const struct network *net, const bool *frozen)
+{
+    enum net_part *parts = mem_alloc((size_t)net->layer_count, sizeof *parts);
+    struct error none;
+    const char *found = NULL;
+    if (parts && parts_find(net, parts, &none) == OK) {
+        for (size_t k = SET_NAMES; k-- > 0;) { /* the first name of equal sets wins */
+            bool is_equal = true;
+            for (int i = 0; i < net->layer_count; i++) {
+                is_equal = is_equal && frozen[i] == is_in_set(set_names[k], parts[i]);
+            }
+            found = is_equal ? set_names[k] : found;
+        }
+    }
+    mem_free(parts);
+    return found;
+}
+
+void freeze_describe(const struct network *net, const bool *frozen, char *text, size_t size)
 {
     size_t used = 0;
+    int count = net->layer_count;
+    const char *name = name_of(net, frozen);
     snprintf(text, size, "none");
-    for (int i = 0; i < layer_count; i++) {
+    for (int i = 0; i < count; i++) {
         if (!frozen[i] || (i > 0 && frozen[i - 1])) {
             continue;
         }
         int last = i;
-        while (last + 1 < layer_count && frozen[last + 1]) {
+        while (last + 1 < count && frozen[last + 1]) {
             last++;
         }
-        if (used + 32 > size) {
-            snprintf(text + used, size - used, ",...");
-            return;
+        if (used + 48 > size) {
+            used += (size_t)snprintf(text + used, size - used, ",...");
+            break;
         }
         used += (size_t)snprintf(text + used, size - used, used ? ",%d" : "%d", i);
         if (last > i) {
             used += (size_t)snprintf(text + used, size - used, "-%d", last);
         }
+    }
+    if (used > 0 && name) {
+        snprintf(text + used, size - used, " (%s)", name);
     }
 }

@@ -8,12 +8,16 @@
 #include "net/modes.h"
 
 /* For help pages. */
-#define FREEZE_HELP "layers that keep still: 0-19, or 0-19,25, or 20 (the first 20), or none"
+#define FREEZE_HELP                                                                                \
+    "layers that keep still: 0-19, or 0-19,25, or 20 (the first 20), or backbone, neck, "          \
+    "all-but-heads, or backbone,110-112, or none"
 
 /* frozen[layer_count] from the cfg (trainable=0; stopbackward=1: this layer and all below) and
- * `text`, which adds to it; "none" frees every layer, also the cfg's; NULL: only the cfg's. Numbers
- * are Darknet's, as `yolo info` prints; ranges include both ends; a number alone is a count: "20"
- * is 0-19, "0" none. ERR_ARG if the text is no such thing, or a layer does not exist. */
+ * `text`, which adds to it; "none" frees every layer, also the cfg's; NULL: only the cfg's. Items
+ * are separated by commas: numbers as Darknet counts them and `yolo info` prints them; ranges with
+ * both ends; backbone, neck, all-but-heads (net/parts.h). A number alone is a count: "20" is 0-19,
+ * "0" none. ERR_ARG if the text is no such thing, a layer does not exist, or the network lacks that
+ * part; ERR_CFG if parts are named of a network without detection heads. */
 NODISCARD enum result freeze_resolve(const char *text, const struct network *net, bool *frozen,
                                      struct error *err);
 
@@ -32,7 +36,7 @@ struct freeze_totals freeze_count(const struct network *net, const bool *frozen,
 /* ERR_ARG if no value moves. */
 NODISCARD enum result freeze_check_moves(const struct freeze_totals *totals, struct error *err);
 
-/* "0-19,25", "none"; cut with "..." if it does not fit. */
-void freeze_describe(const bool *frozen, int layer_count, char *text, size_t size);
+/* "0-19,25", "0-104 (backbone)", "none"; cut with "..." if it does not fit. size >= 64. */
+void freeze_describe(const struct network *net, const bool *frozen, char *text, size_t size);
 
 #endif

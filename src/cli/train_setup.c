@@ -323,7 +323,7 @@ static void write_title(const struct train_args *args, struct training *t)
 {
     static const char *const policies[] = {"auto", "eval", "frozen", "train"};
     char frozen[96];
-    freeze_describe(t->frozen, t->model.net.layer_count, frozen, sizeof frozen);
+    freeze_describe(&t->model.net, t->frozen, frozen, sizeof frozen);
     snprintf(t->title, sizeof t->title, "freeze=%s bn=%s lr=%g %s %s", frozen, policies[args->bn],
              (double)t->stage.schedule.rate, schedule_policy_name(t->stage.schedule.policy),
              optimizer_kind_name(t->options.optimizer.kind));
@@ -437,7 +437,7 @@ void training_describe(const struct training *t, bool to_stdout)
         snprintf(valid, sizeof valid, "validation on %zu every %" PRIu64 " updates",
                  t->valid.sample_count, o->validate_every);
     }
-    freeze_describe(t->frozen, t->model.net.layer_count, frozen, sizeof frozen);
+    freeze_describe(&t->model.net, t->frozen, frozen, sizeof frozen);
     say(to_stdout, "network   %s, %dx%d, %zu classes, names %s", t->model.cfg_path,
         t->model.net.size.w, t->model.net.size.h, t->model.name_count,
         t->model.names_path[0] ? t->model.names_path : "none (class_0...)");

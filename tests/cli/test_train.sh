@@ -267,6 +267,19 @@ try "info --freeze" "$YOLO" info tiny.cfg --freeze 0-1
 status 0
 out '^ *1 .* 1216 +0 frozen'
 out '9086 trainable'
+try "info: parts, and their names as sets" "$YOLO" info tiny.cfg --freeze backbone
+status 0
+out '^backbone +0-3'; out '^neck +none'; out '^head +4-5'
+out '^frozen +layers 0-3 \(backbone\)'
+try "info: a part and more" "$YOLO" info "$root/cfg/yolov4.cfg" --freeze backbone,107-110
+status 0
+out '^frozen +layers 0-104,107-110:'
+try "info: all but the heads" "$YOLO" info "$root/cfg/yolov4-tiny.cfg" --freeze all-but-heads
+status 0
+out '^frozen +layers 0-28,31-35 \(all-but-heads\): 19 of 21'
+try "train --freeze backbone" "$YOLO" train "${base[@]}" --weights one/last.weights --freeze backbone --dry-run
+status 0
+out '^frozen +layers 0-3 \(backbone\): 4 of 5'
 try "frozen but not loaded" "$YOLO" train "${base[@]}" --freeze 1 --iters 1 --out unloaded
 status 0
 err 'layer 0 is frozen, but no weights were loaded'
@@ -294,7 +307,10 @@ refuse "everything frozen" 'everything is frozen' --freeze 0-5
 refuse "a range past the end" 'there is no layer 9: .*layers 0 to 5' --freeze 0-9
 refuse "a range backwards" 'ends before it begins' --freeze 3-1
 refuse "no set of layers" 'is no set of layers' --freeze 1-x
-refuse "a named part" 'not built' --freeze backbone
+refuse "a mistyped set" 'no set backbon, did you mean backbone\?.*all-but-heads' --freeze backbon,3
+refuse "none among others" 'none stands alone' --freeze none,3
+refuse "an empty item" 'is no set of layers' --freeze backbone,
+refuse "backbone, neck and head" 'everything is frozen' --freeze all-but-heads,4
 refuse "unknown flag" 'did you mean --epochs' --epoch 3
 refuse "flag without effect" '--no-mosaic' --no-augment --no-mosaic
 refuse "two lengths" '--epochs and --iters' --epochs 1 --iters 3
