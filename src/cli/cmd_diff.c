@@ -244,6 +244,9 @@ static enum result run_diff(int argc, char **argv, int *status, struct error *er
         result =
             error_set(err, ERR_ARG, "diff: two .weights files are needed, %zu given", rest.count);
     }
+    for (size_t i = 0; result == OK && !done && i < 2; i++) {
+        result = option_need_file(NULL, rest.items[i], err);
+    }
     if (result == OK && !done) {
         result = diff(&args, rest.items, err);
     }

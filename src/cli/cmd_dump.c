@@ -160,6 +160,9 @@ static enum result run_dump(int argc, char **argv, int *status, struct error *er
         result = error_set(err, ERR_ARG, "dump: --out DIR is missing");
     }
     if (result == OK && !done) {
+        result = option_need_file(NULL, rest.items[0], err);
+    }
+    if (result == OK && !done) {
         result = dump(&args, rest.items[0], err);
     }
     string_list_free(&rest);

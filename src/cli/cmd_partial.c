@@ -116,6 +116,12 @@ static enum result run_partial(int argc, char **argv, int *status, struct error 
         result = take_positionals(&rest, &args, err);
     }
     if (result == OK && !done) {
+        result = option_need_file("cfg", args.cfg, err);
+    }
+    if (result == OK && !done) {
+        result = option_need_file("weights", args.weights, err);
+    }
+    if (result == OK && !done) {
         result = partial(&args, err);
     }
     string_list_free(&rest);

@@ -122,14 +122,6 @@ static enum result show_batches(struct training *t, const char *folder, struct e
     return result;
 }
 
-static void copy_input(const struct tensor *from, const struct tensor *to)
-{
-    for (size_t p = 0; p < tensor_pixels(from); p++) {
-        memcpy(to->data + p * to->stride, from->data + p * from->stride,
-               (size_t)from->c * sizeof(float));
-    }
-}
-
 /* Milliseconds of a mini-batch, reading included, and bytes. */
 static enum result measure(struct training *t, const bool *frozen, double *ms, size_t *bytes,
                            struct error *err)
@@ -153,7 +145,7 @@ static enum result measure(struct training *t, const bool *frozen, double *ms, s
         start = i == 0 ? now_seconds() : start;
         result = loader_next(loader, &batch, err);
         if (result == OK) {
-            copy_input(&batch.input, plan_input(step.plan));
+            op_copy(t->options.kern, &batch.input, plan_input(step.plan));
             (void)train_step_run(&step, batch.truths, batch.images);
         }
     }

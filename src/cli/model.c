@@ -155,21 +155,12 @@ static void strip_training_suffix(char *stem)
     }
 }
 
-/* A file named on the command line that is not there is a wrong command line. */
-static enum result check_named(const char *option, const char *path, struct error *err)
-{
-    if (path && !path_exists(path)) {
-        return error_set(err, ERR_ARG, "--%s %s: no such file", option, path);
-    }
-    return OK;
-}
-
 static enum result choose_explicit(const struct model_args *args, enum model_need need,
                                    struct model *model, struct error *err)
 {
     char stem[256];
-    TRY(check_named("cfg", args->cfg, err));
-    TRY(check_named("weights", args->weights, err));
+    TRY(option_need_file("cfg", args->cfg, err));
+    TRY(option_need_file("weights", args->weights, err));
     if (args->cfg) {
         TRY(set_path(model->cfg_path, args->cfg, err));
     }
@@ -456,8 +447,8 @@ static enum result open_names(const struct model_args *args, enum model_need nee
     if (!model->head) {
         return OK;
     }
-    TRY(check_named("names", args->names, err));
-    TRY(check_named("data", args->data, err));
+    TRY(option_need_file("names", args->names, err));
+    TRY(option_need_file("data", args->data, err));
     if (args->names) {
         TRY(set_path(model->names_path, args->names, err));
     } else if (args->data) {

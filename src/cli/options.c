@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
@@ -534,4 +535,14 @@ void options_print_help(const struct usage *usage)
     }
     printf("\nExample:\n  %s\n", usage->example);
     printf("\nExit codes: %s\n", usage->exit_codes ? usage->exit_codes : default_exit_codes);
+}
+
+enum result option_need_file(const char *option, const char *path, struct error *err)
+{
+    if (!path || (path_exists(path) && !path_is_dir(path))) {
+        return OK;
+    }
+    return error_set(err, ERR_ARG, "%s%s%s%s: %s", option ? "--" : "", option ? option : "",
+                     option ? " " : "", path,
+                     path_exists(path) ? "is a folder, not a file" : "no such file");
 }

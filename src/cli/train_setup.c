@@ -32,6 +32,7 @@ static enum result open_data_file(struct train_args *args, struct training *t, s
         }
         args->model.data = t->bundled_data;
     }
+    TRY(option_need_file("data", args->model.data, err));
     TRY(data_file_read(args->model.data, &t->data, err));
     return data_file_need(&t->data, DATA_TRAIN, err);
 }

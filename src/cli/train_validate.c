@@ -159,14 +159,6 @@ static enum result add_image(struct pass *pass, const struct batch *batch, int n
     return coco_metrics_add(&pass->metrics, &image, err);
 }
 
-static void copy_input(const struct tensor *from, const struct tensor *to)
-{
-    for (size_t p = 0; p < tensor_pixels(from); p++) {
-        memcpy(to->data + p * to->stride, from->data + p * from->stride,
-               (size_t)from->c * sizeof(float));
-    }
-}
-
 static enum result run_pass(struct pass *pass, struct error *err)
 {
     size_t count = pass->o->set->sample_count;
@@ -177,7 +169,7 @@ static enum result run_pass(struct pass *pass, struct error *err)
             return OK;
         }
         pass->images += (size_t)batch.images;
-        copy_input(&batch.input, plan_input(pass->plan));
+        op_copy(pass->o->kernels, &batch.input, plan_input(pass->plan));
         plan_forward(pass->plan, batch.images);
         struct loss_parts parts[MAX_HEADS] = {{0}};
         plan_loss(pass->plan, batch.truths, parts);

@@ -192,7 +192,7 @@ enum result data_file_need(const struct data_file *file, enum data_key key, stru
     }
     char joined[PATH_SIZE];
     bool two = beside(file, value, joined);
-    return error_at(err, ERR_IO, file->path, file->lines[key], "%s: no such file (tried %s%s%s)",
+    return error_at(err, ERR_FORMAT, file->path, file->lines[key], "%s: no such file (tried %s%s%s)",
                     path_keys[key], two ? joined : value, two ? ", " : "", two ? value : "");
 }
 

@@ -83,7 +83,7 @@ struct data_file {
     int lines[DATA_KEY_COUNT]; /* where each was given */
 };
 NODISCARD enum result data_file_read(const char *path, struct data_file *file, struct error *err);
-/* OK if the key was given and names something that exists; ERR_FORMAT or ERR_IO with path:line and what was
+/* OK if the key was given and names something that exists; ERR_FORMAT with path:line and what was
  * tried otherwise. */
 NODISCARD enum result data_file_need(const struct data_file *file, enum data_key key,
                                      struct error *err);

@@ -46,10 +46,7 @@ struct channel_reduction {
     float *sum_du, *sum_du_xhat; /* [c] */
     void *scratch;               /* op_channel_scratch_bytes */
 };
-void op_bn_reduce(const struct kernels *kern, const struct tensor *z, const struct tensor *du,
-                  const struct channel_reduction *r);
-
-/* op_activate_backward and op_bn_reduce in one pass over memory: the same bits. */
+/* du = dout * act'(...) as op_activate_backward does, and its sums in the same pass over memory. */
 void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *f,
                         const struct tensor *z, const struct tensor *dout, const struct tensor *du,
                         const struct channel_reduction *r);
@@ -107,8 +104,6 @@ void op_softmax_backward(int group, float temperature, const struct tensor *out,
 /* ---- flat arrays of count floats; any alignment, fastest at 64 bytes; arrays do not overlap ----
  */
 
-void vec_axpy(const struct kernels *kern, size_t count, float factor, const float *x, float *y);
-void vec_scale(const struct kernels *kern, size_t count, float factor, float *x);
 /* Summed in double. */
 double vec_sum_squares(const struct kernels *kern, size_t count, const float *x);
 bool vec_all_finite(const struct kernels *kern, size_t count, const float *x);

@@ -141,26 +141,6 @@ static void run_reduce(const struct reduce_job *job, const struct op_block *bloc
     }
 }
 
-static void bn_reduce(struct reduce_job *job, const struct channel_reduction *r)
-{
-    job->run = run_reduce;
-    job->center = r->sum_du_xhat ? r->mean : NULL;
-    reduce_job_run(job, &job->b, r->scratch);
-    for (size_t c = 0; c < job->channels; c++) {
-        r->sum_du[c] = (float)job->sums[c];
-        if (r->sum_du_xhat) {
-            r->sum_du_xhat[c] = (float)(job->sums[job->padded + c] * (double)r->inv_std[c]);
-        }
-    }
-}
-
-void op_bn_reduce(const struct kernels *kern, const struct tensor *z, const struct tensor *du,
-                  const struct channel_reduction *r)
-{
-    struct reduce_job job = {.kern = kern, .a = *z, .b = *du};
-    bn_reduce(&job, r);
-}
-
 void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *f,
                         const struct tensor *z, const struct tensor *dout, const struct tensor *du,
                         const struct channel_reduction *r)
@@ -169,5 +149,13 @@ void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *
     if (f->act == ACT_LINEAR && dout->data == du->data) {
         job.epilogue = NULL;
     }
-    bn_reduce(&job, r);
+    job.run = run_reduce;
+    job.center = r->sum_du_xhat ? r->mean : NULL;
+    reduce_job_run(&job, &job.b, r->scratch);
+    for (size_t c = 0; c < job.channels; c++) {
+        r->sum_du[c] = (float)job.sums[c];
+        if (r->sum_du_xhat) {
+            r->sum_du_xhat[c] = (float)(job.sums[job.padded + c] * (double)r->inv_std[c]);
+        }
+    }
 }

@@ -33,6 +33,8 @@ void op_activate(const struct kernels *kern, enum activation act, const struct t
                  const struct tensor *out);
 /* out = in; e.g. a concatenation input that could not be placed. */
 void op_copy(const struct kernels *kern, const struct tensor *in, const struct tensor *out);
+/* out = 0. */
+void op_zero(const struct tensor *out);
 /* out = act(a + b) on the first min(a.c, b.c) channels, act(a) on the rest of a.c; in-place on a. */
 void op_add(const struct kernels *kern, enum activation act, const struct tensor *a,
             const struct tensor *b, const struct tensor *out);

@@ -2,6 +2,7 @@
  * depends on the shapes only, and slots do not care where a block ends, so results depend on
  * neither the number of threads nor the batch. */
 #include <math.h>
+#include <string.h>
 
 #include "base/parallel.h"
 #include "kernels/conv.h"
@@ -150,6 +151,21 @@ void op_activate(const struct kernels *kern, enum activation act, const struct t
 void op_copy(const struct kernels *kern, const struct tensor *in, const struct tensor *out)
 {
     op_activate(kern, ACT_LINEAR, in, out);
+}
+
+static void run_zero(const struct pixel_job *job, struct op_block *block)
+{
+    (void)job;
+    block_flatten(block);
+    for (size_t p = 0; p < block->pixels; p++) {
+        memset(block->out + p * block->out_stride, 0, block->channels * sizeof(float));
+    }
+}
+
+void op_zero(const struct tensor *out)
+{
+    struct pixel_job job = {.a = *out, .out = *out, .run = run_zero};
+    pixel_job_run(&job);
 }
 
 static void run_add(const struct pixel_job *job, struct op_block *block)

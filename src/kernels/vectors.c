@@ -12,7 +12,6 @@ struct vector_job {
     const struct kernels *kern;
     size_t count, chunk;
     float factor;
-    bool adds;
     const float *x;
     float *y;
     const struct sgd_step *sgd;
@@ -40,27 +39,6 @@ static size_t vector_job_run(struct vector_job *job, size_t count)
     size_t chunks = (count + job->chunk - 1) / job->chunk;
     parallel_for(chunks, vector_item, job);
     return chunks;
-}
-
-static void run_axpy(const struct vector_job *job, size_t item, size_t first, size_t count)
-{
-    (void)item;
-    struct op_block block = {
-        .a = job->x + first, .out = job->y + first, .pixels = 1, .channels = count};
-    job->kern->train.accumulate(&block, job->factor, job->adds);
-}
-
-void vec_axpy(const struct kernels *kern, size_t count, float factor, const float *x, float *y)
-{
-    struct vector_job job = {
-        .kern = kern, .factor = factor, .adds = true, .x = x, .y = y, .run = run_axpy};
-    vector_job_run(&job, count);
-}
-
-void vec_scale(const struct kernels *kern, size_t count, float factor, float *x)
-{
-    struct vector_job job = {.kern = kern, .factor = factor, .x = x, .y = x, .run = run_axpy};
-    vector_job_run(&job, count);
 }
 
 static void run_sum_squares(const struct vector_job *job, size_t item, size_t first, size_t count)

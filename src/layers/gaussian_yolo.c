@@ -159,17 +159,6 @@ static enum result detect(const struct layer *l, const struct tensor *out, int i
     return OK;
 }
 
-static const struct head_info *head(const struct layer *l)
-{
-    return &((const struct gaussian_state *)l->state)->options.info;
-}
-
-static void describe(const struct layer *l, char *text, size_t size)
-{
-    const struct gaussian_state *s = l->state;
-    snprintf(text, size, "%d anchors, %d classes", s->options.slots, s->options.info.classes);
-}
-
 const struct layer_ops gaussian_yolo_ops = {
     .name = "Gaussian_yolo",
     .state_bytes = sizeof(struct gaussian_state),
@@ -178,8 +167,8 @@ const struct layer_ops gaussian_yolo_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
-    .describe = describe,
+    .describe = head_describe,
     .detect = detect,
-    .head = head,
+    .head = head_info_of,
     .loss = gaussian_loss,
 };

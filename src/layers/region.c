@@ -172,17 +172,6 @@ static enum result detect(const struct layer *l, const struct tensor *out, int i
     return OK;
 }
 
-static const struct head_info *head(const struct layer *l)
-{
-    return &((const struct region_state *)l->state)->info;
-}
-
-static void describe(const struct layer *l, char *text, size_t size)
-{
-    const struct region_state *s = l->state;
-    snprintf(text, size, "%d anchors, %d classes", s->slots, s->info.classes);
-}
-
 const struct layer_ops region_ops = {
     .name = "region",
     .state_bytes = sizeof(struct region_state),
@@ -191,8 +180,8 @@ const struct layer_ops region_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
-    .describe = describe,
+    .describe = head_describe,
     .detect = detect,
-    .head = head,
+    .head = head_info_of,
     .loss = region_loss,
 };

@@ -84,14 +84,6 @@ static void forward(const struct layer *l, const struct exec *e)
     }
 }
 
-static void zero(const struct tensor *t)
-{
-    size_t pixels = tensor_pixels(t);
-    for (size_t i = 0; i < pixels; i++) {
-        memset(t->data + i * t->stride, 0, (size_t)t->c * sizeof(float));
-    }
-}
-
 static void backward(const struct layer *l, const struct exec *e)
 {
     const struct route_state *s = l->state;
@@ -106,7 +98,7 @@ static void backward(const struct layer *l, const struct exec *e)
         struct tensor to = tensor_channels(&e->input_grads[i], s->group_id * c, c);
         bool adds = e->grad_adds[i];
         if (s->groups > 1 && !adds) { /* the other groups' channels get nothing from here */
-            zero(&e->input_grads[i]);
+            op_zero(&e->input_grads[i]);
             adds = true;
         }
         if (from.data != to.data) {

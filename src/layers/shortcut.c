@@ -253,9 +253,7 @@ static void pass_down(const struct exec *e, int i, const float *factors)
     int common = into.c < from.c ? into.c : from.c;
     if (into.c > common && !e->grad_adds[i]) { /* channels beyond the sum get nothing from here */
         struct tensor rest = tensor_channels(&into, common, into.c - common);
-        for (size_t p = 0; p < tensor_pixels(&rest); p++) {
-            memset(rest.data + p * rest.stride, 0, (size_t)rest.c * sizeof(float));
-        }
+        op_zero(&rest);
     }
     into.c = common;
     from.c = common;

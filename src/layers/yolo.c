@@ -142,17 +142,6 @@ static enum result detect(const struct layer *l, const struct tensor *out, int i
     return OK;
 }
 
-static const struct head_info *head(const struct layer *l)
-{
-    return &((const struct yolo_options *)l->state)->info;
-}
-
-static void describe(const struct layer *l, char *text, size_t size)
-{
-    const struct yolo_options *o = l->state;
-    snprintf(text, size, "%d anchors, %d classes", o->slots, o->info.classes);
-}
-
 const struct layer_ops yolo_ops = {
     .name = "yolo",
     .state_bytes = sizeof(struct yolo_options),
@@ -161,8 +150,8 @@ const struct layer_ops yolo_ops = {
     .shape = shape,
     .plan = plan,
     .forward = forward,
-    .describe = describe,
+    .describe = head_describe,
     .detect = detect,
-    .head = head,
+    .head = head_info_of,
     .loss = yolo_loss,
 };

@@ -216,6 +216,17 @@ int head_first_candidate(const struct detection_list *list)
     return list->count > 0 ? list->items[list->count - 1].candidate + 1 : 0;
 }
 
+const struct head_info *head_info_of(const struct layer *l)
+{
+    return l->state;
+}
+
+void head_describe(const struct layer *l, char *text, size_t size)
+{
+    const struct head_info *info = head_info_of(l);
+    snprintf(text, size, "%d anchors, %d classes", info->slots, info->classes);
+}
+
 bool head_box_is_finite(const struct box_cxcywh_norm *box)
 {
     return isfinite(box->cx) && isfinite(box->cy) && isfinite(box->w) && isfinite(box->h);

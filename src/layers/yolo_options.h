@@ -52,6 +52,10 @@ NODISCARD enum result head_check_channels(const struct layer *l, int slots, int 
 /* Detection.candidate of the first predictor box of a head that is about to append to the list. */
 int head_first_candidate(const struct detection_list *list);
 
+/* ops->head and ops->describe: the state of every head begins with its head_info. */
+const struct head_info *head_info_of(const struct layer *l);
+void head_describe(const struct layer *l, char *text, size_t size);
+
 /* True if all four are finite: anything else cannot be shown and would poison the suppression. */
 bool head_box_is_finite(const struct box_cxcywh_norm *box);
 

@@ -227,10 +227,7 @@ static void zero_channels(const struct plan *plan, const struct zeroing *zeroing
 {
     struct tensor whole = plan_tensor(plan, zeroing->root, true);
     struct tensor slice = tensor_channels(&whole, zeroing->channel, zeroing->count);
-    size_t pixels = tensor_pixels(&slice);
-    for (size_t i = 0; i < pixels; i++) {
-        memset(slice.data + i * slice.stride, 0, (size_t)slice.c * sizeof(float));
-    }
+    op_zero(&slice);
 }
 
 void plan_backward(struct plan *plan)

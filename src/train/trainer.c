@@ -8,9 +8,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "kernels/backward.h"
 #include "train/runlog.h"
 
-enum { MAX_ROLLBACKS = 3, RESIZE_EVERY = 10, MAX_HEADS = 16 };
+enum { MAX_ROLLBACKS = 3, RESIZE_EVERY = 10, MAX_HEADS = 16, NAMED_PICTURES = 2 };
 
 /* A loss this many times the running average is divergence, not noise. */
 static const double DIVERGENCE = 1e4;
@@ -40,6 +41,7 @@ struct trainer {
     struct tally tally;
     struct validation found; /* the latest, until it is in a row */
     double session_start, seconds_before;
+    size_t pictures[NAMED_PICTURES]; /* the first of this update */
     char trouble[512];       /* what made an update bad */
 };
 
@@ -161,6 +163,19 @@ static bool tensor_is_finite(const struct tensor *tensor)
     return true;
 }
 
+/* Behind what the trouble is: the first of `count` pictures. */
+static void name_pictures(struct trainer *t, size_t used, const size_t *indices, size_t count)
+{
+    for (size_t i = 0; i < count && i < NAMED_PICTURES && used < sizeof t->trouble; i++) {
+        used += (size_t)snprintf(t->trouble + used, sizeof t->trouble - used, "%s%s",
+                                 i ? ", " : "; images ", t->o->set->samples[indices[i]].image_path);
+    }
+    if (count > NAMED_PICTURES && used < sizeof t->trouble) {
+        snprintf(t->trouble + used, sizeof t->trouble - used, " and %zu more",
+                 count - NAMED_PICTURES);
+    }
+}
+
 /* Name the first layer whose output is not finite, by running the batch again. */
 static void find_trouble(struct trainer *t, const struct batch *batch)
 {
@@ -179,14 +194,7 @@ static void find_trouble(struct trainer *t, const struct batch *batch)
     } else {
         used = (size_t)snprintf(t->trouble, sizeof t->trouble, "the loss left all bounds");
     }
-    for (int i = 0; i < batch->images && i < 2 && used < sizeof t->trouble; i++) {
-        const char *path = t->o->set->samples[batch->sample_index[i]].image_path;
-        used += (size_t)snprintf(t->trouble + used, sizeof t->trouble - used, "%s%s",
-                                 i ? ", " : "; images ", path);
-    }
-    if (batch->images > 2 && used < sizeof t->trouble) {
-        snprintf(t->trouble + used, sizeof t->trouble - used, " and %d more", batch->images - 2);
-    }
+    name_pictures(t, used, batch->sample_index, (size_t)batch->images);
 }
 
 static enum result match_size(struct trainer *t, const struct batch *batch, struct error *err)
@@ -197,14 +205,6 @@ static enum result match_size(struct trainer *t, const struct batch *batch, stru
     }
     TRY(network_resize(net, batch->input.w, batch->input.h, err));
     return build_plan(t, err);
-}
-
-static void copy_input(const struct tensor *from, const struct tensor *to)
-{
-    for (size_t p = 0; p < tensor_pixels(from); p++) {
-        memcpy(to->data + p * to->stride, from->data + p * from->stride,
-               (size_t)from->c * sizeof(float));
-    }
 }
 
 static void add_parts(struct loss_parts *into, const struct loss_parts *from)
@@ -230,9 +230,13 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
     struct loss_parts heads[MAX_HEADS] = {{0}}, parts = {0};
     TRY(loader_next(t->loader, &batch, err));
     TRY(match_size(t, &batch, err));
+    size_t place = t->progress.samples % images_per_update(t->o);
+    for (int n = 0; n < batch.images && place + (size_t)n < NAMED_PICTURES; n++) {
+        t->pictures[place + (size_t)n] = batch.sample_index[n];
+    }
     t->progress.samples += (uint64_t)batch.images;
     t->progress.images_seen += (uint64_t)batch.images;
-    copy_input(&batch.input, plan_input(t->plan));
+    op_copy(t->o->kern, &batch.input, plan_input(t->plan));
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
     plan_set_seed(t->plan, rng_next(&rng));
     plan_forward(t->plan, batch.images);
@@ -271,6 +275,27 @@ static float current_rate(const struct trainer *t)
                    t->progress.rate_factor);
 }
 
+/* Name the last layer whose gradient is not finite, where backward began to fail. */
+static void find_gradient_trouble(struct trainer *t)
+{
+    const struct network *net = t->o->net;
+    size_t used = (size_t)snprintf(t->trouble, sizeof t->trouble, "the gradients left all bounds");
+    bool is_found = false;
+    for (int i = net->layer_count - 1; i >= 0 && !is_found; i--) {
+        const struct layer *l = &net->layers[i];
+        for (int k = 0; k < l->param_count && !is_found; k++) {
+            const float *gradient = plan_gradient(t->plan, i, k);
+            is_found = gradient && !vec_all_finite(t->o->kern, l->params[k].count, gradient);
+            if (is_found) {
+                used = (size_t)snprintf(t->trouble, sizeof t->trouble,
+                                        "layer %d [%s]: the gradient of its %s is not finite", i,
+                                        l->ops->name, l->params[k].role);
+            }
+        }
+    }
+    name_pictures(t, used, t->pictures, images_per_update(t->o));
+}
+
 static enum result run_update(struct trainer *t, bool *is_bad, struct error *err)
 {
     struct loss_parts sum = {0};
@@ -284,7 +309,7 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
     double norm = optimizer_step(t->optimizer, t->plan, current_rate(t), images_per_update(t->o));
     if (!isfinite(norm)) {
         *is_bad = true;
-        snprintf(t->trouble, sizeof t->trouble, "a gradient is not finite");
+        find_gradient_trouble(t);
         return OK;
     }
     plan_repack(t->plan);

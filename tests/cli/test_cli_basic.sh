@@ -234,7 +234,7 @@ status 2; one_error 'sizes differ'
 try "diff: one file only" "$YOLO" diff $tiny_weights
 status 2; one_error 'two .weights files are needed, 1 given'
 try "diff: no such file" "$YOLO" diff $tiny_weights "$work/none.weights"
-status 1; one_error 'none.weights'
+status 2; one_error 'none.weights: no such file'
 
 # ---- dump ----
 read -r width height channels < <("$YOLO" info --cfg $tiny_cfg -q |
@@ -297,7 +297,9 @@ status 2; one_error '--out DIR is missing'
 try "dump without weights" "$YOLO" dump "$work/in.npy" --cfg "$work/home/runs/exp/mine.cfg" --out "$work/never"
 status 2; one_error 'name them with --weights'
 try "dump of a picture that is not there" "$YOLO" dump "$work/none.jpg" --cfg $tiny_cfg --weights $tiny_weights --out "$work/never"
-status 1; one_error 'none.jpg'
+status 2; one_error 'none.jpg: no such file'
+try "dump of a folder" "$YOLO" dump "$work" --cfg $tiny_cfg --weights $tiny_weights --out "$work/never"
+status 2; one_error 'is a folder'
 
 # ---- bench ----
 try "bench" "$YOLO" bench --cfg $tiny_cfg --runs 3 --warmup 1

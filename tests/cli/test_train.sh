@@ -294,10 +294,9 @@ out '"trainable": *9086'
 
 # ---- errors ----
 
-expected=2
 refuse() { # NAME REGEX FLAGS...
     try "$1" "$YOLO" train --data set/two.data --cfg tiny.cfg --out refused "${@:3}"
-    status "$expected"
+    status 2
     one_error "$2"
     out_empty
     holds [ ! -e refused ]
@@ -316,10 +315,8 @@ refuse "flag without effect" '--no-mosaic' --no-augment --no-mosaic
 refuse "two lengths" '--epochs and --iters' --epochs 1 --iters 3
 refuse "too many parts" 'subdivisions' --batch 2 --subdivisions 4
 refuse "a positional" 'unexpected' obj.data
-expected=1
-refuse "missing .data" 'none.data' --data none.data
-refuse "missing list" 'gone.txt' --data set/gone.data
-expected=2
+refuse "missing .data" '--data none.data: no such file' --data none.data
+refuse "missing list" 'set/gone.data:2: .*gone.txt' --data set/gone.data
 refuse "missing cfg" 'none.cfg' --cfg none.cfg
 refuse "missing weights" 'none.weights' --weights none.weights
 sed 's/classes=2/classes=3/' set/two.data >set/three.data

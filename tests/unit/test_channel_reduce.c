@@ -158,13 +158,14 @@ static bool norm_parts_equal(const struct kernels *kern, struct norm_case *n)
     struct conv_epilogue f = {at(par, SCALE, 0), at(par, SHIFT, 0), n->act};
     struct channel_reduction r = {at(par, MEAN, 0), at(par, INV_STD, 0), at(&sums, 0, 0),
                                   at(&sums, 1, 0), scratch.t.data};
+    const struct conv_epilogue linear = {.act = ACT_LINEAR};
     struct channel_reduction only = {.sum_du = at(&sums, 2, 0), .scratch = scratch.t.data};
     struct channel_affine3 k = {at(par, A, 0), at(par, B, 0), at(par, D, 0)};
     size_t bytes = (size_t)n->channels * sizeof(float);
     op_activate_backward(kern, &f, &n->z.t, &n->dy.t, &du.t);
     bool equal = field_equal(&du, &n->du);
-    op_bn_reduce(kern, &n->z.t, &du.t, &r);
-    op_bn_reduce(kern, &n->z.t, &du.t, &only);
+    op_activate_reduce(kern, &linear, &n->z.t, &du.t, &du.t, &r);
+    op_activate_reduce(kern, &linear, &n->z.t, &du.t, &du.t, &only);
     equal = equal && memcmp(r.sum_du, at(par, SUM_DU, 0), bytes) == 0;
     equal = equal && memcmp(r.sum_du_xhat, at(par, SUM_DU_XHAT, 0), bytes) == 0;
     equal = equal && memcmp(only.sum_du, r.sum_du, bytes) == 0;

@@ -485,7 +485,7 @@ static void test_data_file(void)
     CHECK_MSG(strstr(captured, "x.data:8: train is given again; line 3 counts"), "%s", captured);
     CHECK(strstr(captured, "x.data:10: unknown key validd (did you mean valid?)"));
     CHECK_OK(data_file_need(&file, DATA_TRAIN, &err));
-    CHECK(data_file_need(&file, DATA_VALID, &err) == ERR_IO);
+    CHECK(data_file_need(&file, DATA_VALID, &err) == ERR_FORMAT);
     char tried[9000];
     snprintf(tried, sizeof tried, "%s:4: valid: no such file (tried %s, gone.txt)", path,
              in_root("d/gone.txt"));
