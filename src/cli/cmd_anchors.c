@@ -1,7 +1,6 @@
 #include "cli/cmd.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,15 +9,10 @@
 #include "base/memory.h"
 #include "cli/json.h"
 #include "cli/options.h"
-#include "data/dataset.h"
-#include "data/image.h"
-#include "doctor/heads.h"
+#include "doctor/advice.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
-enum { DEFAULT_ANCHORS = 9, DEFAULT_SIZE = 416, RESTARTS = 8, FEW_PER_ANCHOR = 10 };
-
-/* New anchors cost a pretrained head what it knows of box sizes: they must be worth it. */
-static const double worth_iou = 0.04, worth_recall = 0.05;
+enum { DEFAULT_ANCHORS = 9, DEFAULT_SIZE = 416 };
 
 struct anchors_args {
     const char *data, *cfg, *write;
@@ -66,11 +60,8 @@ struct anchors_job {
     struct anchor_heads *heads; /* count == 0 without a cfg */
     struct dataset set;
     struct size_list sizes;
-    struct anchor old[ANCHORS_MAX], found[ANCHORS_MAX];
-    int old_count, count;
-    struct anchor_fit old_fit, fit;
-    char advice[256];
-    bool keep;
+    int count; /* anchors wanted */
+    struct anchor_advice *advice;
 };
 
 /* ---- reading ---- */
@@ -90,8 +81,8 @@ static enum result open_cfg(struct anchors_job *job, struct error *err)
     }
     TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
     TRY(heads_read(&job->net, job->heads, err));
-    job->old_count = heads_anchors(job->heads, job->old, NULL);
-    job->count = args->num ? args->num : job->old_count;
+    struct anchor used[ANCHORS_MAX];
+    job->count = args->num ? args->num : heads_anchors(job->heads, used, NULL);
     int slots[HEADS_MAX];
     return heads_share(job->heads, job->count, slots, err);
 }
@@ -118,77 +109,20 @@ static enum result open_set(struct anchors_job *job, struct error *err)
     return result;
 }
 
-static enum result take_sizes(struct anchors_job *job, struct error *err)
-{
-    struct error why;
-    for (size_t i = 0; i < job->set.sample_count; i++) {
-        const struct sample *sample = &job->set.samples[i];
-        int w = sample->image_w;
-        int h = sample->image_h;
-        if (job->heads->letterbox && w == 0 && sample->truth_count > 0 &&
-            image_read_size(sample->image_path, &w, &h, &why) != OK) {
-            log_warn("%s (its boxes are left out)", why.text);
-            continue;
-        }
-        for (size_t k = 0; k < sample->truth_count; k++) {
-            if (!sample->is_crowd || !sample->is_crowd[k]) {
-                struct anchor size = heads_box_size(job->heads, &sample->truths[k].box, w, h);
-                TRY(size_list_add(&job->sizes, size.w, size.h, err));
-            }
-        }
-    }
-    if (job->sizes.count == 0) {
-        return error_at(err, ERR_FORMAT, job->args->data, 0, "no boxes (see: yolo check)");
-    }
-    return OK;
-}
-
-/* ---- searching ---- */
-
-static void advise(struct anchors_job *job)
-{
-    double iou = job->fit.mean_iou - job->old_fit.mean_iou;
-    double recall = job->fit.recall50 - job->old_fit.recall50;
-    size_t per_anchor = job->sizes.count / (size_t)job->count;
-    job->keep = job->old_count > 0 && !(iou >= worth_iou || recall >= worth_recall);
-    if (job->old_count == 0) {
-        snprintf(job->advice, sizeof job->advice, "no --cfg, nothing to compare with");
-    } else if (per_anchor < FEW_PER_ANCHOR) {
-        job->keep = true;
-        snprintf(job->advice, sizeof job->advice,
-                 "keep the old: %zu boxes are too few to judge %d anchors by", job->sizes.count,
-                 job->count);
-    } else if (job->keep) {
-        snprintf(job->advice, sizeof job->advice,
-                 "keep the old: %+.1f points of mean IoU are not worth losing what a trained "
-                 "network knows of them",
-                 100 * iou);
-    } else {
-        snprintf(job->advice, sizeof job->advice,
-                 "take the new: %+.1f points of mean IoU, %+.1f points of boxes above IoU 0.5",
-                 100 * iou, 100 * recall);
-    }
-}
-
 static enum result search(struct anchors_job *job, struct error *err)
 {
     const struct anchor_search options = {
         .count = job->count,
         .seed = (uint64_t)job->args->seed,
-        .restarts = RESTARTS,
+        .restarts = ANCHOR_RESTARTS,
         .generations = job->args->generations,
     };
-    log_progress("%zu boxes, %d anchors", job->sizes.count, job->count);
-    enum result result = anchors_find(&options, &job->sizes, job->found, err);
-    log_progress("%s", "");
-    TRY(result);
-    heads_round(job->heads, job->found, job->count);
-    job->fit = anchors_measure(job->found, job->count, &job->sizes);
-    if (job->old_count > 0) {
-        job->old_fit = anchors_measure(job->old, job->old_count, &job->sizes);
+    job->advice = mem_alloc(1, sizeof *job->advice);
+    if (!job->advice) {
+        return mem_error(err, "anchors");
     }
-    advise(job);
-    return OK;
+    TRY(advice_sizes(job->heads, &job->set, job->args->data, &job->sizes, err));
+    return advice_find(job->heads, &job->sizes, &options, job->advice, err);
 }
 
 /* ---- results ---- */
@@ -208,11 +142,12 @@ static void print_text(const struct anchors_job *job)
 {
     printf("%zu boxes of %zu pictures at %dx%d%s\n", job->sizes.count, job->set.sample_count,
            job->heads->net_w, job->heads->net_h, job->heads->letterbox ? ", letterbox" : "");
-    if (job->old_count > 0) {
-        print_line("old", job->old, job->old_count, &job->old_fit);
+    const struct anchor_advice *a = job->advice;
+    if (a->old_count > 0) {
+        print_line("old", a->old, a->old_count, &a->old_fit);
     }
-    print_line("new", job->found, job->count, &job->fit);
-    printf("%s\n", job->advice);
+    print_line("new", a->found, a->count, &a->fit);
+    printf("%s\n", a->text);
 }
 
 static cJSON *anchors_json(const struct anchor *anchors, int count, const struct anchor_fit *fit)
@@ -231,18 +166,19 @@ static cJSON *anchors_json(const struct anchor *anchors, int count, const struct
 
 static cJSON *job_json(const struct anchors_job *job)
 {
+    const struct anchor_advice *a = job->advice;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddNumberToObject(root, "images", (double)job->set.sample_count);
     cJSON_AddNumberToObject(root, "boxes", (double)job->sizes.count);
     cJSON_AddNumberToObject(root, "width", job->heads->net_w);
     cJSON_AddNumberToObject(root, "height", job->heads->net_h);
     cJSON_AddNumberToObject(root, "seed", job->args->seed);
-    if (job->old_count > 0) {
-        cJSON_AddItemToObject(root, "old", anchors_json(job->old, job->old_count, &job->old_fit));
-        cJSON_AddStringToObject(root, "recommendation", job->keep ? "keep" : "change");
+    if (a->old_count > 0) {
+        cJSON_AddItemToObject(root, "old", anchors_json(a->old, a->old_count, &a->old_fit));
+        cJSON_AddStringToObject(root, "recommendation", a->keep ? "keep" : "change");
     }
-    cJSON_AddItemToObject(root, "new", anchors_json(job->found, job->count, &job->fit));
-    cJSON_AddStringToObject(root, "advice", job->advice);
+    cJSON_AddItemToObject(root, "new", anchors_json(a->found, a->count, &a->fit));
+    cJSON_AddStringToObject(root, "advice", a->text);
     return root;
 }
 
@@ -279,10 +215,9 @@ static enum result run_job(struct anchors_job *job, struct error *err)
                          job->heads->net_h);
     }
     TRY(open_set(job, err));
-    TRY(take_sizes(job, err));
     TRY(search(job, err));
     if (args->write) {
-        TRY(heads_write(job->heads, &job->net, job->found, job->count, args->write, err));
+        TRY(heads_write(job->heads, &job->net, job->advice->found, job->count, args->write, err));
         log_info("%s: written with the new anchors", args->write);
     }
     if (args->format == FORMAT_JSON) {
@@ -295,7 +230,7 @@ static enum result run_job(struct anchors_job *job, struct error *err)
 static enum result run_anchors(int argc, char **argv, int *status, struct error *err)
 {
     (void)status;
-    struct anchors_args args = {.generations = 1000};
+    struct anchors_args args = {.generations = ANCHOR_GENERATIONS};
     const struct usage usage = {
         .command = "anchors",
         .arguments = "[DATA]",
@@ -321,6 +256,7 @@ static enum result run_anchors(int argc, char **argv, int *status, struct error 
     result = run_job(&job, err);
     size_list_free(&job.sizes);
     dataset_free(&job.set);
+    mem_free(job.advice);
     mem_free(job.heads);
     network_free(&job.net);
     return result;

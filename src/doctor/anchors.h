@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 enum { ANCHORS_MAX = 256 };
+enum { ANCHOR_RESTARTS = 8, ANCHOR_GENERATIONS = 1000 }; /* of a search, unless told otherwise */
 
 /* Growing list of sizes; zeroed = empty; free with size_list_free. */
 struct size_list {

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "net/cfg_edit.h"
 
-enum { CFG_MAX_BYTES = 64 * 1024 * 1024, LIST_BYTES = 12000 };
+enum { LIST_BYTES = 12000 };
 
 /* ---- reading ---- */
 
@@ -51,6 +51,7 @@ static enum result read_head(struct network *net, int index, struct anchor_head 
     struct layer *l = &net->layers[index];
     struct shape in = l->input_shapes[0];
     head->layer = index;
+    head->classes = l->ops->head(l)->classes;
     head->section = l->section;
     head->in_cells = strcmp(l->ops->name, "region") == 0;
     head->stride = (float)net->size.w / (float)in.w;
@@ -185,17 +186,6 @@ static void list_anchors(const struct anchor_head *head, const struct anchor *an
     }
 }
 
-/* key = text in the section: the line that has it, or a new one under the header. */
-static enum result set_key(struct cfg_edits *edits, struct cfg_section *section, const char *key,
-                           const char *text, struct error *err)
-{
-    const struct cfg_option *option = cfg_find(section, key);
-    if (option) {
-        return cfg_edits_add(edits, option->line, false, err, "%s", text);
-    }
-    return cfg_edits_add(edits, section->line, true, err, "%s=%s", key, text);
-}
-
 static enum result set_mask(struct cfg_edits *edits, const struct anchor_head *head, int first,
                             int slots, struct error *err)
 {
@@ -206,45 +196,78 @@ static enum result set_mask(struct cfg_edits *edits, const struct anchor_head *h
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", i ? "," : "", first + i);
         is_same = is_same && head->mask[i] == first + i;
     }
-    return is_same ? OK : set_key(edits, head->section, "mask", text, err);
+    return is_same ? OK : cfg_edits_set(edits, head->section, "mask", text, err);
 }
 
-static enum result edit_head(struct cfg_edits *edits, const struct anchor_head *head,
-                             const struct anchor *anchors, const int place[3], struct error *err)
+static enum result edit_number(struct cfg_edits *edits, struct cfg_section *section,
+                               const char *key, int value, struct error *err)
 {
-    int count = place[0];
-    int first = place[1];
-    int slots = place[2];
+    char text[16];
+    snprintf(text, sizeof text, "%d", value);
+    return cfg_edits_set(edits, section, key, text, err);
+}
+
+/* The share of one head: `slots` of `count` anchors from `first` on. */
+struct head_share {
+    int count, first, slots;
+};
+
+static enum result edit_anchors(struct cfg_edits *edits, const struct anchor_head *head,
+                                const struct anchor *anchors, const struct head_share *share,
+                                struct error *err)
+{
     char text[LIST_BYTES];
-    list_anchors(head, anchors, count, text);
-    TRY(set_key(edits, head->section, "anchors", text, err));
-    if (count != head->num) {
-        snprintf(text, sizeof text, "%d", count);
-        TRY(set_key(edits, head->section, "num", text, err));
+    bool is_same = share->count == head->num && cfg_find(head->section, "anchors");
+    for (int i = 0; is_same && i < head->num; i++) {
+        is_same = anchors[i].w == head->anchors[i].w && anchors[i].h == head->anchors[i].h;
     }
-    if (!head->in_cells) {
-        TRY(set_mask(edits, head, first, slots, err));
+    if (!is_same) {
+        list_anchors(head, anchors, share->count, text);
+        TRY(cfg_edits_set(edits, head->section, "anchors", text, err));
     }
-    if (slots == head->slots) {
+    if (share->count != head->num) {
+        TRY(edit_number(edits, head->section, "num", share->count, err));
+    }
+    return head->in_cells ? OK : set_mask(edits, head, share->first, share->slots, err);
+}
+
+static enum result edit_channels(struct cfg_edits *edits, const struct anchor_head *head, int slots,
+                                 int classes, struct error *err)
+{
+    int filters = slots * (head->entries - head->classes + classes);
+    if (classes != head->classes) {
+        const struct cfg_option *counters = cfg_find(head->section, "counters_per_class");
+        if (counters) {
+            return cfg_error(head->section, counters, err,
+                             "it counts the old classes (remove the line from a copy of the cfg)");
+        }
+        TRY(edit_number(edits, head->section, "classes", classes, err));
+    }
+    if (filters == head->slots * head->entries) {
         return OK;
     }
     if (!head->conv) {
         return cfg_error(head->section, NULL, err,
                          "no convolution above it whose filters could be changed");
     }
-    snprintf(text, sizeof text, "%d", slots * head->entries);
-    return set_key(edits, head->conv, "filters", text, err);
+    return edit_number(edits, head->conv, "filters", filters, err);
 }
 
-static enum result edit_heads(const struct anchor_heads *heads, const struct anchor *anchors,
-                              int count, struct cfg_edits *edits, struct error *err)
+enum result heads_edit(const struct anchor_heads *heads, const struct anchor *anchors, int count,
+                       int classes, struct cfg_edits *edits, struct error *err)
 {
     int slots[HEADS_MAX];
-    TRY(heads_share(heads, count, slots, err));
+    if (anchors) {
+        TRY(heads_share(heads, count, slots, err));
+    }
     for (int i = 0, first = 0; i < heads->count; i++) {
-        const int place[3] = {count, first, slots[i]};
-        TRY(edit_head(edits, &heads->heads[i], anchors, place, err));
-        first += slots[i];
+        const struct anchor_head *head = &heads->heads[i];
+        const struct head_share share = {count, first, anchors ? slots[i] : head->slots};
+        if (anchors) {
+            TRY(edit_anchors(edits, head, anchors, &share, err));
+        }
+        TRY(edit_channels(edits, head, share.slots, classes ? classes : head->classes, err));
+        first += share.slots;
     }
     return OK;
 }
@@ -264,21 +287,13 @@ enum result heads_write(const struct anchor_heads *heads, const struct network *
     struct cfg_edits edits = {0};
     struct cfg_text text = {0};
     struct cfg_text changed = {0};
-    struct network check = {0};
-    enum result result = edit_heads(heads, anchors, count, &edits, err);
+    enum result result = heads_edit(heads, anchors, count, 0, &edits, err);
     if (result == OK) {
-        result = file_read(net->cfg.path, CFG_MAX_BYTES, &text.bytes, &text.size, err);
-    }
-    if (result == OK) {
-        result = cfg_edits_apply(&edits, net->cfg.path, &text, &changed, err);
-    }
-    if (result == OK) { /* what is written can be read again */
-        result = network_parse(path, changed.bytes, changed.size, 0, 0, &check, err);
+        result = cfg_edits_make(&edits, net->cfg.path, path, &text, &changed, err);
     }
     if (result == OK) {
         result = write_text(path, &changed, err);
     }
-    network_free(&check);
     mem_free(text.bytes);
     mem_free(changed.bytes);
     cfg_edits_free(&edits);

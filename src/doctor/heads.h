@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "doctor/anchors.h"
+#include "net/cfg_edit.h"
 #include "net/network.h"
 
 enum { HEADS_MAX = 16 };
@@ -14,7 +15,7 @@ struct anchor_head {
     struct cfg_section *section, *conv; /* conv: the convolution above, NULL if there is none */
     float stride;                       /* pixels of the network's input a cell */
     bool in_cells;                      /* [region] writes its anchors in cells */
-    int num, slots, entries;            /* channels = slots * entries */
+    int num, slots, entries, classes;   /* channels = slots * entries, classes among these */
     struct anchor anchors[ANCHORS_MAX]; /* [num], in pixels: all, also other heads' */
     int mask[ANCHORS_MAX];              /* [slots]: which of them are this head's */
 };
@@ -53,9 +54,16 @@ NODISCARD enum result heads_share(const struct anchor_heads *heads, int count, i
 /* Round to what the cfg will say: whole pixels, at least 1; cells to four decimals. */
 void heads_round(const struct anchor_heads *heads, struct anchor *anchors, int count);
 
-/* Write a copy of the network's cfg with these anchors (sorted by area): anchors, mask and num of
- * the heads, and filters of the convolutions above them where a head's share changed. The file is
- * replaced as a whole or not at all. */
+/* What must change in the cfg for these anchors (sorted by area; NULL: the old ones stay) and this
+ * number of classes (0: the old one): anchors, mask, num and classes of the heads, and filters of
+ * the convolutions above them. ERR_ARG as heads_share; ERR_CFG at a head with counters_per_class=
+ * of another number, or without a convolution right above it. */
+NODISCARD enum result heads_edit(const struct anchor_heads *heads, const struct anchor *anchors,
+                                 int count, int classes, struct cfg_edits *edits,
+                                 struct error *err);
+
+/* Write a copy of the network's cfg with these anchors (sorted by area). The file is replaced as a
+ * whole or not at all. */
 NODISCARD enum result heads_write(const struct anchor_heads *heads, const struct network *net,
                                   const struct anchor *anchors, int count, const char *path,
                                   struct error *err);

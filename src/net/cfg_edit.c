@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fileio.h"
 #include "base/memory.h"
+#include "net/network.h"
 
-enum { EDIT_BYTES = 16384 };
+enum { EDIT_BYTES = 16384, CFG_MAX_BYTES = 64 * 1024 * 1024 };
 
 enum result cfg_edits_add(struct cfg_edits *edits, int line, bool insert, struct error *err,
                           const char *fmt, ...)
@@ -39,6 +41,16 @@ void cfg_edits_free(struct cfg_edits *edits)
     }
     mem_free(edits->items);
     *edits = (struct cfg_edits){0};
+}
+
+enum result cfg_edits_set(struct cfg_edits *edits, struct cfg_section *section, const char *key,
+                          const char *text, struct error *err)
+{
+    const struct cfg_option *option = cfg_find(section, key);
+    if (option) {
+        return cfg_edits_add(edits, option->line, false, err, "%s", text);
+    }
+    return cfg_edits_add(edits, section->line, true, err, "%s=%s", key, text);
 }
 
 /* The text grows only by what is inserted, so that the room is known before. */
@@ -118,6 +130,14 @@ enum result cfg_edits_apply(const struct cfg_edits *edits, const char *path,
     }
     int number = 0;
     enum result result = OK;
+    const char *first_end = memchr(text->bytes, '\n', text->size);
+    bool carriage = first_end && first_end > text->bytes && first_end[-1] == '\r';
+    for (size_t i = 0; i < edits->count; i++) {
+        if (edits->items[i].line == 0) {
+            append(out, edits->items[i].text, strlen(edits->items[i].text));
+            append(out, "\r\n" + !carriage, carriage ? 2 : 1);
+        }
+    }
     for (size_t at = 0; at < text->size && result == OK;) {
         const char *end = memchr(text->bytes + at, '\n', text->size - at);
         struct cfg_text line = {text->bytes + at,
@@ -132,5 +152,16 @@ enum result cfg_edits_apply(const struct cfg_edits *edits, const char *path,
         mem_free(out->bytes);
         *out = (struct cfg_text){0};
     }
+    return result;
+}
+
+enum result cfg_edits_make(const struct cfg_edits *edits, const char *path, const char *new_path,
+                           struct cfg_text *text, struct cfg_text *changed, struct error *err)
+{
+    struct network check = {0};
+    TRY(file_read(path, CFG_MAX_BYTES, &text->bytes, &text->size, err));
+    TRY(cfg_edits_apply(edits, path, text, changed, err));
+    enum result result = network_parse(new_path, changed->bytes, changed->size, 0, 0, &check, err);
+    network_free(&check);
     return result;
 }

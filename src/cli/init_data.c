@@ -1,0 +1,164 @@
+#include "cli/init_data.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+/* ---- where the pictures are ---- */
+
+static enum result take_path(const char *path, char *out, struct error *err)
+{
+    char absolute[PATH_MAX];
+    if (!path_exists(path)) {
+        return error_at(err, ERR_ARG, path, 0,
+                        "no such file (a list of pictures, a folder or a COCO .json is expected)");
+    }
+    if (!realpath(path, absolute)) {
+        return error_errno(err, path, "no absolute path");
+    }
+    return path_join(out, INIT_PATH, "", absolute)
+               ? OK
+               : error_at(err, ERR_IO, path, 0, "path too long");
+}
+
+/* The first of the names (ending with NULL) that the folder has. */
+static enum result take_first(const char *folder, const char *const *names, char *out,
+                              struct error *err)
+{
+    char path[INIT_PATH];
+    for (; *names; names++) {
+        if (path_join(path, sizeof path, folder, *names) && path_exists(path)) {
+            return take_path(path, out, err);
+        }
+    }
+    return OK;
+}
+
+static enum result find_in_folder(const char *folder, struct init_data *data, struct error *err)
+{
+    static const struct {
+        const char *train[3], *valid[4];
+    } layouts[] = {
+        {{"train.txt"}, {"val.txt", "valid.txt", "test.txt"}},
+        {{"images/train"}, {"images/val", "images/valid", "images/test"}},
+        {{"train/images", "train"}, {"valid/images", "val/images", "test/images"}},
+        {{"train"}, {"valid", "val", "test"}},
+    };
+    if (!path_is_dir(folder)) {
+        return error_at(err, ERR_ARG, folder, 0, "no such folder");
+    }
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0] && !data->train[0]; i++) {
+        TRY(take_first(folder, layouts[i].train, data->train, err));
+        if (data->train[0] && !data->valid[0]) {
+            TRY(take_first(folder, layouts[i].valid, data->valid, err));
+        }
+    }
+    return data->train[0] ? OK : take_path(folder, data->train, err);
+}
+
+/* ---- dividing ---- */
+
+/* FNV-1a (Fowler, Noll, Vo), its bits mixed once more: names that differ in one digit lie far
+ * apart. */
+static uint64_t name_hash(const char *path)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *c = path_base(path); *c; c++) {
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    }
+    hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    return hash ^ (hash >> 33);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The pictures with the smallest hashes validate. */
+static enum result divide(struct init_data *data, float share, struct error *err)
+{
+    size_t count = data->set.sample_count;
+    size_t wanted = (size_t)((double)count * (double)share + 0.5);
+    if (wanted == 0 || wanted >= count) {
+        return OK;
+    }
+    uint64_t *hashes = mem_alloc(count, sizeof *hashes);
+    data->is_valid = mem_alloc(count, sizeof *data->is_valid);
+    if (!hashes || !data->is_valid) {
+        mem_free(hashes);
+        return mem_error(err, "dividing the pictures");
+    }
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = name_hash(data->set.samples[i].image_path);
+    }
+    qsort(hashes, count, sizeof *hashes, by_hash);
+    uint64_t border = hashes[wanted];
+    mem_free(hashes);
+    for (size_t i = 0; i < count; i++) {
+        data->is_valid[i] = name_hash(data->set.samples[i].image_path) < border;
+        data->valid_count += data->is_valid[i];
+    }
+    data->is_split = data->valid_count > 0;
+    return OK;
+}
+
+static void count_pictures(struct init_data *data)
+{
+    for (size_t i = 0; i < data->set.sample_count; i++) {
+        if (!data->is_split || !data->is_valid[i]) {
+            data->train_count++;
+            data->objects += data->set.samples[i].truth_count;
+        }
+    }
+}
+
+static bool is_coco(const struct init_data *data)
+{
+    return data->set.category_ids != NULL;
+}
+
+enum result init_data_find(const struct init_data_args *args, size_t classes,
+                           struct init_data *data, struct error *err)
+{
+    if (args->train) {
+        TRY(take_path(args->train, data->train, err));
+    }
+    if (args->valid) {
+        TRY(take_path(args->valid, data->valid, err));
+    }
+    if (args->folder && !args->train) {
+        TRY(find_in_folder(args->folder, data, err));
+    }
+    if (!data->train[0]) {
+        return OK;
+    }
+    const struct dataset_source source = {.path = data->train, .class_count = classes};
+    TRY(dataset_open(&source, &data->set, err));
+    if (!data->valid[0] && !is_coco(data)) {
+        TRY(divide(data, args->split, err));
+    }
+    count_pictures(data);
+    if (data->objects == 0) {
+        log_warn("%s: no boxes (see: yolo check)", data->train);
+    }
+    if (data->set.faults[FAULT_CLASS_RANGE] > 0) {
+        log_warn("%s: %zu boxes of classes that the %zu names do not cover (see: yolo check)",
+                 data->train, data->set.faults[FAULT_CLASS_RANGE], classes);
+    }
+    return OK;
+}
+
+void init_data_free(struct init_data *data)
+{
+    dataset_free(&data->set);
+    mem_free(data->is_valid);
+    data->is_valid = NULL;
+}

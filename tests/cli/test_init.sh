@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# yolo init: from names and a base network to a folder that trains; nothing is ever replaced.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd "$work" || exit 1
+ln -s "$root/cfg" cfg # the bundled networks, wherever the program lies
+ln -s "$root/weights" weights
+printf 'cat\ndog\nhorse\n' >my.names
+"$YOLO" synth set --train 12 --val 4 --size 96x96 -q || echo "FAIL: no set to test with"
+cp set/synth.names five.names
+
+# shellcheck disable=SC2317 # called through holds
+changes() { # BASE NEW REGEX...: the lines of NEW that are not in BASE match these, in order, and no others
+    local base=$1 new=$2 line
+    shift 2
+    while IFS= read -r line; do
+        [[ $line =~ ^\>\ \# ]] && continue # the note at the top
+        [[ $line =~ ^\>\ $1$ ]] || return 1
+        shift
+    done < <(diff "$base" "$new" | grep '^>')
+    [ $# -eq 0 ]
+}
+
+# shellcheck disable=SC2317 # called through holds
+diff_applies() { # BASE NEW: the printed diff turns one into the other
+    cp "$1" patched.cfg
+    sed -n '/^---/,/^$/p' "$work/out" | patch -s patched.cfg - && cmp patched.cfg "$2"
+}
+
+# ---- names and a base, no pictures yet ----
+tiny=$root/cfg/yolov4-tiny.cfg
+try "names and a base" "$YOLO" init --names my.names --base yolov4-tiny
+status 0
+out '^\+max_batches = 6000'; out '^@@ -[0-9]+ \+[0-9]+ @@ \[yolo\]'; out '^-filters = 255'; out '^\+filters = 24'
+out 'yolo train --data my/my.data --cfg my/my.cfg'; out 'yolo partial .*--layers 29 --out yolov4-tiny.conv.29'
+out 'list yours.*my/train.txt'
+holds changes "$tiny" my/my.cfg 'burn_in = 600' 'max_batches = 6000' 'steps = 4800, 5400' 'filters = 24' 'classes = 3' \
+    'filters = 24' 'classes = 3' 'mask = 0,1,2'
+if command -v patch >/dev/null; then holds diff_applies "$tiny" my/my.cfg; fi
+holds test "$(grep -c '^#' my/my.cfg)" -eq $(($(grep -c '^#' "$tiny") + 2))
+holds cmp my.names my/my.names
+holds test ! -e my/stages.json
+holds diff my/my.data - <<'END'
+classes = 3
+train = train.txt
+valid = valid.txt
+names = my.names
+backup = backup
+END
+try "what it made is a network for the classes" "$YOLO" info my/my.cfg
+status 0; out '^classes +3$'
+find my -type f -exec cksum {} + >sums
+try "nothing is replaced" "$YOLO" init --names my.names --base yolov4
+status 2; one_error 'my/my.cfg: exists'; out_empty
+holds diff sums <(find my -type f -exec cksum {} +)
+try "one file in the way is enough" env -C "$work" sh -c 'mkdir taken && touch taken/taken.names &&
+    exec "$0" init --names my.names --base yolov4-tiny --out taken' "$YOLO"
+status 2; one_error 'taken/taken.names: exists'; holds test ! -e taken/taken.cfg
+try "a folder with a dot, and a slash at the end" "$YOLO" init --names my.names --base yolov4-tiny --out a.b/
+status 0; holds test -s a.b/a.b.cfg
+
+# ---- pictures and stages ----
+try "pictures, stages, weights" "$YOLO" init --names five.names --base tabletop --data-dir set --freeze backbone \
+    --out run1 --batch 4
+status 0
+out '^pictures +12 to train on, with [0-9]+ boxes$'
+out '^length +900 updates of 4 pictures: 300 passes'
+out '--weights [^ ]*weights/tabletop.weights --stages run1/stages.json$'
+holds grep -qx "train = $work/set/train.txt" run1/run1.data
+holds grep -qx "valid = $work/set/val.txt" run1/run1.data
+holds diff run1/stages.json - <<'END'
+[
+  {"freeze": "backbone", "epochs": 30, "lr": 0.004, "policy": "cosine", "warmup": 9},
+  {"freeze": "none", "bn": "eval", "epochs": 70, "lr": 0.0004, "policy": "cosine", "warmup": 9}
+]
+END
+try "the set it names is faultless" "$YOLO" check --data run1/run1.data --cfg run1/run1.cfg
+out '^summary: 0 errors'
+try "what it wrote trains" "$YOLO" train --data run1/run1.data --cfg run1/run1.cfg \
+    --weights "$root/weights/tabletop.weights" --freeze backbone --imgsz 64 --dry-run
+status 0; out '^frozen +layers 0-46 \(backbone\)'
+if "$YOLO" help train | grep -q -- '--stages'; then
+    try "the plan it wrote is one" "$YOLO" train --data run1/run1.data --cfg run1/run1.cfg \
+        --weights "$root/weights/tabletop.weights" --stages run1/stages.json --imgsz 64 --dry-run
+    status 0
+fi
+try "a .data file" "$YOLO" init --data set/synth.data --base yolov3-tiny --out run2 --epochs 7 --batch 8
+status 0; holds grep -qx 'max_batches = 11' run2/run2.cfg; holds grep -qx 'names = run2.names' run2/run2.data
+try "a folder of pictures is divided" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set/images/train \
+    --out run3 --split .25 --freeze 0-10,12
+status 0; out '^pictures +9 to train on.*; 3 set aside'
+holds test "$(cat run3/train.txt run3/valid.txt | sort -u | wc -l)" -eq 12
+holds test "$(wc -l <run3/valid.txt)" -eq 3
+holds grep -q '"freeze": "0-10,12"' run3/stages.json
+cp run3/valid.txt before.txt
+cp set/images/train/000000.jpg set/images/train/zzz.jpg
+try "others that join move nobody to train" "$YOLO" init --names five.names --base yolov4-tiny \
+    --data-dir set/images/train --out run4 --split .25
+status 0; holds test "$(comm -23 <(sort before.txt) <(sort run4/valid.txt) | wc -l)" -le 1
+rm set/images/train/zzz.jpg
+try "no division" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set/images/train --out run5 --split 0
+status 0; out 'none to validate on'; holds test ! -e run5/valid.txt
+mkdir -p robo/train robo/valid
+ln -s ../../set/images/train robo/train/images
+ln -s ../../set/images/val robo/valid/images
+try "the folders of a Roboflow export" "$YOLO" init --names five.names --base yolov4-tiny --data-dir robo --out run6
+status 0; holds grep -q '^valid = .*set/images/val$' run6/run6.data
+try "classes that the names do not cover" "$YOLO" init --names my.names --base yolov4-tiny --data-dir set --out run7
+status 0; err 'boxes of classes that the 3 names do not cover'
+try "new anchors" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set --out run8 --anchors new
+status 0; out '^anchors +(keep the old|take the new)'; out '^\+anchors = '
+try "a cfg by path, and its weights" "$YOLO" init --names my.names --base "$root/tests/golden/tiny.cfg" \
+    --weights "$root/tests/golden/tiny.weights" --out run9
+status 0; out '--weights [^ ]*tests/golden/tiny.weights'
+printf 'my names\n' >'my own.names'
+try "blanks in names are quoted" "$YOLO" init --names 'my own.names' --base yolov4-tiny
+status 0; out "--data 'my own/my own.data'"
+head -c 3000000 "$root/weights/tabletop.weights" >short.weights
+try "frozen layers that weights lack" "$YOLO" partial --cfg "$root/cfg/tabletop.cfg" \
+    --weights "$root/weights/tabletop.weights" --layers 20 --out tabletop.conv.20
+status 0
+try "are warned about" "$YOLO" init --names my.names --base tabletop --weights tabletop.conv.20 --freeze backbone \
+    --out run10
+status 0; err 'layer [0-9]+ is in --freeze backbone, but tabletop.conv.20 ends before it'
+
+# ---- every bundled network ----
+for base in "$root"/cfg/*.cfg; do
+    stem=$(basename "$base" .cfg)
+    try "base $stem" "$YOLO" init --names my.names --base "$base" --out "all/$stem" --freeze backbone
+    status 0
+    if command -v patch >/dev/null; then holds diff_applies "$base" "all/$stem/$stem.cfg"; fi
+    try "base $stem: the result" "$YOLO" info "all/$stem/$stem.cfg" --freeze backbone
+    status 0; out '^classes +3$'
+done
+
+# ---- wrong usage; nothing is left behind ----
+ls >before
+refuse() { # NAME REGEX FLAGS...
+    try "$1" "$YOLO" init "${@:3}"
+    status 2; one_error "$2"; out_empty; holds diff before <(ls)
+}
+try "nothing given" "$YOLO" init
+status 2; one_error '--names FILE is missing'
+refuse "no base" '--base is missing' --names five.names
+refuse "an unknown base" 'no cfg/yolov9.cfg' --names five.names --base yolov9
+refuse "no such names" 'six.names' --names six.names --base yolov4-tiny
+refuse "a classifier" 'no detection head' --names five.names --base "$root/tests/golden/classifier.cfg"
+refuse "an unknown set" 'did you mean backbone' --names five.names --base yolov4-tiny --freeze backbon
+refuse "nothing to freeze" 'freezes nothing' --names five.names --base yolov4-tiny --freeze none
+refuse "everything frozen" 'everything is frozen' --names five.names --base yolov4-tiny --freeze 0-37
+refuse "anchors without pictures" 'needs the pictures' --names five.names --base yolov4-tiny --anchors auto
+refuse "two lengths" 'both say how long' --names five.names --base yolov4-tiny --epochs 3 --max-batches 3 \
+    --data-dir set
+refuse "no such folder" 'no such folder' --names five.names --base yolov4-tiny --data-dir nowhere
+refuse "weights of another network" 'weights' --names five.names --base yolov4-tiny --weights short.weights
+refuse "a size that does not fit" 'run' --names five.names --base yolov4 --imgsz 50 --out run11
+touch file
+ls >before
+try "a folder that cannot be" "$YOLO" init --names five.names --base yolov4-tiny --out file/sub
+status 1; one_error 'file'
+finish
