@@ -219,6 +219,18 @@ static void say_end(const struct train_outcome *outcome, const char *folder)
     }
 }
 
+/* A failed run that left a checkpoint is not lost. */
+static enum result hint_resume(enum result result, const char *folder, struct error *err)
+{
+    char state[MODEL_PATH];
+    bool is_trouble_outside = result == ERR_IO || result == ERR_MEMORY;
+    if (is_trouble_outside && path_join(state, sizeof state, folder, "last.state") &&
+        path_exists(state)) {
+        return error_hint(err, "once that is mended: yolo train --resume %s", folder);
+    }
+    return result;
+}
+
 static enum result run_training(struct training *t, const char *folder, int *status,
                                 struct error *err)
 {
@@ -231,7 +243,7 @@ static enum result run_training(struct training *t, const char *folder, int *sta
     o->should_stop = should_stop;
     o->ctx = &session;
     interrupt_catch();
-    TRY(trainer_run(o, &outcome, err));
+    TRY(hint_resume(trainer_run(o, &outcome, err), folder, err));
     draw_chart(&session, folder);
     say_end(&outcome, folder);
     printf("%s\n", folder);
@@ -263,6 +275,7 @@ static enum result train(struct train_args *args, struct training *t, int *statu
             TRY(run_folder_last(RUNS, folder, sizeof folder, err));
         }
         TRY(train_args_load(args, folder, err));
+        TRY(run_folder_lock(folder, &t->lock, err));
     }
     TRY(training_open(args, t, err));
     if (args->dry_run) {

@@ -76,6 +76,7 @@ int main(int argc, char **argv)
     occupy_standard_streams();
     signal(SIGPIPE,
            SIG_DFL); /* `yolo detect | head` ends quietly, also where the parent ignores it */
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error like a full disk */
     json_init();
     struct error err = {0};
     int status = STATUS_OK;

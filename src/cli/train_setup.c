@@ -406,6 +406,9 @@ void training_close(struct training *t)
     mem_free(t->is_loaded);
     mem_free(t->fingerprint);
     mem_free(t->cfg_text);
+    if (t->lock) {
+        fclose(t->lock);
+    }
     *t = (struct training){0};
 }
 
@@ -613,8 +616,8 @@ static enum result write_args(const char *folder, const struct train_args *args,
     return result;
 }
 
-enum result training_make_folder(const struct train_args *args, const struct training *t,
-                                 char *folder, size_t size, struct error *err)
+enum result training_make_folder(const struct train_args *args, struct training *t, char *folder,
+                                 size_t size, struct error *err)
 {
     char stem[256], cfg[300], names[300];
     model_stem(&t->model, stem, sizeof stem);
@@ -627,6 +630,7 @@ enum result training_make_folder(const struct train_args *args, const struct tra
     } else {
         TRY(run_folder_new("runs/train", folder, size, err));
     }
+    TRY(run_folder_lock(folder, &t->lock, err));
     TRY(write_file(folder, cfg, t->cfg_text, t->cfg_size, err));
     TRY(write_names(folder, names, &t->model, err));
     return write_args(folder, args, t, err);

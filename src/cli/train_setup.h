@@ -21,6 +21,7 @@ struct training {
     char bundled_data[MODEL_PATH]; /* "" if --data was given */
     char title[256], start[512];   /* the stage; what the weights were */
     char *fingerprint;
+    FILE *lock; /* on the run's folder */
     char *cfg_text; /* the file's bytes */
     size_t cfg_size;
 };
@@ -39,9 +40,9 @@ void training_describe(const struct training *t, bool to_stdout);
 /* Hints on what is likely not meant. */
 void training_warn(const struct training *t);
 
-/* Folder of the run: args->out or the next free one in runs/train; args.json, cfg and names are
- * written. */
-NODISCARD enum result training_make_folder(const struct train_args *args, const struct training *t,
+/* Folder of the run: args->out or the next free one in runs/train; it is locked, and args.json, cfg and
+ * names are written. */
+NODISCARD enum result training_make_folder(const struct train_args *args, struct training *t,
                                            char *folder, size_t size, struct error *err);
 
 #endif

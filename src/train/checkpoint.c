@@ -315,10 +315,11 @@ enum result checkpoint_check(const struct checkpoint *checkpoint,
         return error_hint(err, "the run's folder keeps a copy of the one it was started with");
     }
     if (then->dataset != now->dataset) {
-        error_at(
-            err, ERR_ARG, path, 0,
-            "cannot be resumed: the list of training pictures has changed since it was written");
-        return error_hint(err, "start a new run from last.weights to train on them");
+        error_at(err, ERR_ARG, path, 0,
+                 "cannot be resumed: the pictures or their labels have changed since it was written");
+        return error_hint(err, "put back what is missing, or begin a new run with --weights "
+                               "%s/last.weights",
+                          checkpoint->folder);
     }
     for (const char *line = then->options; *line; line = next_line(line)) {
         const char *other = find_key(now->options, line);
@@ -397,10 +398,10 @@ static enum result mend_weights(const struct checkpoint *c, struct network *net,
     return save_weights(c->folder, last_name, net, optimizer, seen, err);
 }
 
-/* NAME.PID.tmp of one of our names: base/fileio's temporary files. */
+/* NAME.PID.tmp of a name that a running training writes: base/fileio's temporary files. */
 static bool is_leftover(const char *name)
 {
-    const char *const names[] = {state_name, last_name, best_name};
+    const char *const names[] = {state_name, last_name, best_name, "results.csv", "chart.png"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         size_t length = strlen(names[i]);
         if (strncmp(name, names[i], length) == 0 && name[length] == '.') {

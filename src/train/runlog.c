@@ -248,16 +248,28 @@ static enum result resume_csv(const struct runlog *log, uint64_t last, const cha
 
 /* ---- the log ---- */
 
-/* train.log is the lock: held as long as the process has it open. */
+/* train.log is the lock: held as long as somebody has it open. */
+enum result run_folder_lock(const char *folder, FILE **lock, struct error *err)
+{
+    char path[MAX_PATH];
+    TRY(join(path, folder, "train.log", err));
+    FILE *file = fopen(path, "a");
+    if (!file) {
+        return error_errno(err, path, "cannot open");
+    }
+    if (flock(fileno(file), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        fclose(file);
+        return error_at(err, ERR_ARG, folder, 0, "another process is training in this folder");
+    }
+    *lock = file;
+    return OK;
+}
+
 static enum result open_text(struct runlog *log, bool is_new, struct error *err)
 {
     log->text = fopen(log->text_path, "a");
     if (!log->text) {
         return error_errno(err, log->text_path, "cannot open");
-    }
-    if (flock(fileno(log->text), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        return error_at(err, ERR_ARG, log->text_path, 0,
-                        "another process is training in this folder");
     }
     if (is_new && ftruncate(fileno(log->text), 0) != 0) {
         return error_errno(err, log->text_path, "cannot write");

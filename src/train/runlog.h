@@ -4,6 +4,7 @@
 #define TRAIN_RUNLOG_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cjson/cJSON.h>
 
@@ -15,6 +16,9 @@ NODISCARD enum result run_folder_new(const char *base, char *path, size_t size, 
 /* The newest of them that holds last.state: what --resume without a folder means. ERR_ARG if there
  * is none. */
 NODISCARD enum result run_folder_last(const char *base, char *path, size_t size, struct error *err);
+/* Take the folder for this process, until *lock is closed (fclose) or the process ends, however it
+ * does: before anything in it is changed. ERR_ARG if another process has it. */
+NODISCARD enum result run_folder_lock(const char *folder, FILE **lock, struct error *err);
 
 /* A copy of a file in the folder, under its own base name. */
 NODISCARD enum result run_copy_file(const char *folder, const char *path, struct error *err);
@@ -29,8 +33,8 @@ struct runlog;
 /* Open results.csv and train.log in an existing folder. The first column must be the iteration.
  * resumed_at 0: a new run, both files start empty, the first with its header. Else rows of later
  * iterations, and a row that a kill cut short, are removed from results.csv (through a rename), and
- * both are appended to; ERR_FORMAT if its header names other columns. ERR_ARG if another process
- * has the run open. columns must outlive the log. */
+ * both are appended to; ERR_FORMAT if its header names other columns. columns must outlive
+ * the log. */
 NODISCARD enum result runlog_open(const char *folder, const char *const *columns, size_t count,
                                   uint64_t resumed_at, struct runlog **log, struct error *err);
 /* NULL is accepted. */

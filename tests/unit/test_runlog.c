@@ -230,16 +230,20 @@ static void test_say(void)
 
 static void test_lock(void)
 {
-    struct runlog *log, *second;
+    FILE *first, *second = NULL;
+    struct runlog *log;
     CHECK(set_up());
+    CHECK_OK(run_folder_lock(folder, &first, &err));
     CHECK_OK(runlog_open(folder, columns, COLUMNS, 0, &log, &err));
-    CHECK_OK(runlog_row(log, 1, (double[]){1, 1}, &err));
-    CHECK(runlog_open(folder, columns, COLUMNS, 0, &second, &err) == ERR_ARG);
+    runlog_say(log, "begun");
+    CHECK(run_folder_lock(folder, &second, &err) == ERR_ARG && !second);
     CHECK_MSG(strstr(err.text, "another process"), "%s", err.text);
-    CHECK(holds("results.csv", "iteration,loss,mAP50\n1,1,1\n")); /* untouched */
     runlog_close(log);
-    CHECK_OK(runlog_open(folder, columns, COLUMNS, 1, &second, &err));
-    runlog_close(second);
+    CHECK(run_folder_lock(folder, &second, &err) == ERR_ARG); /* still */
+    fclose(first);
+    CHECK_OK(run_folder_lock(folder, &second, &err));
+    fclose(second);
+    CHECK(run_folder_lock(in_folder("nowhere"), &second, &err) == ERR_IO);
 }
 
 static void test_full_disk(void)
