@@ -19,13 +19,14 @@
 
 enum { SHOWN_BATCHES = 3, TIMED_STEPS = 2, VALIDATION_BATCH = 4 };
 
-static const double REDRAW_SECONDS = 5.0;
+/* At least so far apart, and at most so large a share of the time, lie the drawings of the chart. */
+static const double REDRAW_SECONDS = 5.0, REDRAW_SHARE = 0.005;
 static const char *const RUNS = "runs/train";
 
 /* What the trainer's callbacks know. */
 struct session {
     struct training *t;
-    double drawn; /* when */
+    double drawn, cost; /* when last, and how long it took */
     bool has_chart_failed;
 };
 
@@ -54,17 +55,20 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
 static void draw_chart(struct session *session, const char *folder)
 {
     struct error err;
+    double start = now_seconds();
     if (train_chart_draw(folder, &err) != OK && !session->has_chart_failed) {
         session->has_chart_failed = true;
         log_warn("no chart: %s", err.text);
     }
     session->drawn = now_seconds();
+    session->cost = session->drawn - start;
 }
 
 static void redraw(void *ctx, const char *folder)
 {
     struct session *session = ctx;
-    if (now_seconds() - session->drawn > REDRAW_SECONDS) {
+    double since = now_seconds() - session->drawn;
+    if (since > REDRAW_SECONDS && since * REDRAW_SHARE > session->cost) {
         draw_chart(session, folder);
     }
 }
@@ -97,7 +101,8 @@ static enum result open_loader(struct training *t, struct loader **loader, struc
                                      .cache_bytes = t->options.cache_bytes,
                                      .size_of = size_of,
                                      .size_ctx = t};
-    options.augment.is_off = !t->stage.augments;
+    options.augment.is_off = !t->plan.stages[0].augments;
+    options.augment.mosaic = options.augment.mosaic && !t->plan.stages[0].no_mosaic;
     return loader_open(&options, loader, err);
 }
 
@@ -123,14 +128,14 @@ static enum result show_batches(struct training *t, const char *folder, struct e
 }
 
 /* Milliseconds of a mini-batch, reading included, and bytes. */
-static enum result measure(struct training *t, const bool *frozen, double *ms, size_t *bytes,
-                           struct error *err)
+static enum result measure(struct training *t, const bool *frozen, enum bn_policy bn, double *ms,
+                           size_t *bytes, struct error *err)
 {
     struct train_step_options options = {.net = &t->model.net,
                                          .kernels = t->options.kern,
                                          .no_winograd = t->options.no_winograd,
                                          .frozen = frozen,
-                                         .bn = t->stage.bn,
+                                         .bn = bn,
                                          .batch = t->options.mini_batch,
                                          .optimizer = t->options.optimizer};
     struct train_step step = {0};
@@ -156,32 +161,54 @@ static enum result measure(struct training *t, const bool *frozen, double *ms, s
     return result;
 }
 
-static void print_estimate(const struct training *t, const char *what, double ms, size_t bytes)
+/* A line a stage, and one for nothing frozen to compare with. Returns hours. */
+static double print_estimate(const struct training *t, const char *what, uint64_t updates, double ms,
+                             size_t bytes)
 {
     double update = ms * t->options.subdivisions;
-    double hours = update * (double)t->stage.iterations / 3.6e6;
-    printf("%-9s %.0f ms an update, %.1f hours in all; %.0f MB\n", what, update, hours,
+    double hours = update * (double)updates / 3.6e6;
+    printf("%-9s %.0f ms an update, %.1f hours; %.0f MB\n", what, update, hours,
            (double)bytes / 1e6);
+    fflush(stdout);
+    return hours;
 }
 
-static enum result dry_run(const struct train_args *args, struct training *t, struct error *err)
+static enum result estimate(struct training *t, struct error *err)
 {
-    double ms;
+    double ms, hours = 0.0;
     size_t bytes;
-    training_describe(t, true);
-    fflush(stdout); /* the rest takes a while */
-    TRY(measure(t, t->frozen, &ms, &bytes, err));
-    print_estimate(t, "estimate", ms, bytes);
-    if (t->totals.frozen > 0) {
+    uint64_t updates = 0;
+    bool is_frozen = false;
+    for (size_t i = 0; i < t->plan.count; i++) {
+        const struct train_stage *stage = &t->plan.stages[i];
+        char what[32] = "estimate";
+        if (t->plan.count > 1) {
+            snprintf(what, sizeof what, "stage %zu", i + 1);
+        }
+        TRY(measure(t, stage->frozen, stage->bn, &ms, &bytes, err));
+        hours += print_estimate(t, what, stage->iterations, ms, bytes);
+        updates += stage->iterations;
+        is_frozen = is_frozen || t->plan.details[i].totals.frozen > 0;
+    }
+    if (is_frozen) {
         bool *nothing = mem_alloc((size_t)t->model.net.layer_count, sizeof *nothing);
         if (!nothing) {
             return mem_error(err, "training");
         }
-        enum result result = measure(t, nothing, &ms, &bytes, err);
+        enum result result = measure(t, nothing, t->plan.stages[0].bn, &ms, &bytes, err);
         mem_free(nothing);
         TRY(result);
-        print_estimate(t, "unfrozen", ms, bytes);
+        double all = print_estimate(t, "unfrozen", updates, ms, bytes);
+        printf("freezing  saves %.0f %% of the time\n", all > 0.0 ? 100.0 * (1.0 - hours / all) : 0.0);
     }
+    return OK;
+}
+
+static enum result dry_run(const struct train_args *args, struct training *t, struct error *err)
+{
+    training_describe(t, true);
+    fflush(stdout); /* the rest takes a while */
+    TRY(estimate(t, err));
     if (args->show_batch) {
         char folder[MODEL_PATH];
         if (args->out) {
@@ -264,6 +291,25 @@ static void warn_isa(const struct train_args *args, const struct training *t)
     }
 }
 
+/* Stages given anew are kept in args.json once it is sure that they fit what has begun. */
+static enum result keep_stages(const struct train_args *args, const struct training *t,
+                               const char *folder, struct error *err)
+{
+    struct checkpoint c;
+    if (!args->has_new_stages) {
+        return OK;
+    }
+    if (t->options.resumes) {
+        enum result result = checkpoint_open(folder, &c, err);
+        if (result == OK) {
+            result = checkpoint_check(&c, &t->options.fingerprint, err);
+        }
+        checkpoint_close(&c);
+        TRY(result);
+    }
+    return train_args_keep_stages(args, folder, err);
+}
+
 static enum result train(struct train_args *args, struct training *t, int *status,
                          struct error *err)
 {
@@ -286,6 +332,7 @@ static enum result train(struct train_args *args, struct training *t, int *statu
     training_warn(t);
     if (args->resumes) {
         warn_isa(args, t);
+        TRY(keep_stages(args, t, folder, err));
     } else {
         TRY(training_make_folder(args, t, folder, sizeof folder, err));
         if (args->show_batch) {

@@ -24,38 +24,47 @@ static void freeze_by_cfg(const struct network *net, bool *frozen)
     }
 }
 
-enum result freeze_check_timed(const struct network *net, struct error *err)
+void freeze_timed(const struct network *net, uint64_t updates, bool *frozen)
 {
+    int below = -1;
     for (int i = 0; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        if (l->stopbackward > 1) {
-            return layer_error(
-                l, ERR_UNSUPPORTED, err,
-                "stopbackward=%d, frozen for the first %d updates, is not built (--freeze "
-                "0-%d freezes for the whole run, --freeze none not at all)",
-                l->stopbackward, l->stopbackward, i);
-        }
+        int until = net->layers[i].stopbackward;
+        below = until > 1 && updates < (uint64_t)until ? i : below;
     }
-    return OK;
+    for (int i = 0; i <= below; i++) {
+        frozen[i] = true;
+    }
 }
 
-static const char *const set_names[] = {"none", "backbone", "neck", "all-but-heads"};
+uint64_t freeze_next_change(const struct network *net, uint64_t updates)
+{
+    uint64_t next = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        int until = net->layers[i].stopbackward;
+        if (until > 1 && updates < (uint64_t)until && (next == 0 || (uint64_t)until < next)) {
+            next = (uint64_t)until;
+        }
+    }
+    return next;
+}
+
+static const char *const set_names[] = {"none", "backbone", "neck", "heads", "all-but-heads"};
 enum { SET_NAMES = sizeof set_names / sizeof set_names[0] };
 
 /* The list being read. */
 struct set_text {
-    const char *text; /* the whole, for messages */
+    const char *option, *text; /* for messages; the whole list */
     const struct network *net;
-    bool *frozen;
+    bool *set;
 };
 
 static enum result bad_set(const struct set_text *set, const char *why, struct error *err)
 {
     return error_set(
         err, ERR_ARG,
-        "--freeze %.200s: %s (as in 0-19, 0-19,25, 20 for the first 20, backbone, neck, "
+        "--%s %.200s: %s (as in 0-19, 0-19,25, 20 for the first 20, backbone, neck, heads, "
         "all-but-heads, backbone,110-112, none)",
-        set->text, why);
+        set->option, set->text, why);
 }
 
 /* Digits to a layer number or count; advances *at. False if there are none, or too many. */
@@ -79,11 +88,11 @@ static enum result freeze_range(const struct set_text *set, long first, long las
     }
     if (last >= set->net->layer_count) {
         return error_set(err, ERR_ARG,
-                         "--freeze %.200s: there is no layer %ld: %s has layers 0 to %d", set->text,
-                         last, set->net->cfg.path, set->net->layer_count - 1);
+                         "--%s %.200s: there is no layer %ld: %s has layers 0 to %d", set->option,
+                         set->text, last, set->net->cfg.path, set->net->layer_count - 1);
     }
     for (long i = first; i <= last; i++) {
-        set->frozen[i] = true;
+        set->set[i] = true;
     }
     return OK;
 }
@@ -113,8 +122,10 @@ static enum result freeze_numbers(const struct set_text *set, const char *item, 
 
 static bool is_in_set(const char *name, enum net_part part)
 {
-    return part != PART_HEAD &&
-           (strcmp(name, "all-but-heads") == 0 || strcmp(name, part_names[part]) == 0);
+    if (part == PART_HEAD) {
+        return strcmp(name, "heads") == 0;
+    }
+    return strcmp(name, "all-but-heads") == 0 || strcmp(name, part_names[part]) == 0;
 }
 
 static enum result freeze_parts(const struct set_text *set, const char *name,
@@ -123,12 +134,12 @@ static enum result freeze_parts(const struct set_text *set, const char *name,
     bool found = false;
     for (int i = 0; i < set->net->layer_count; i++) {
         if (is_in_set(name, parts[i])) {
-            set->frozen[i] = true;
+            set->set[i] = true;
             found = true;
         }
     }
     return found ? OK
-                 : error_set(err, ERR_ARG, "--freeze %.200s: %s has no %s", set->text,
+                 : error_set(err, ERR_ARG, "--%s %.200s: %s has no %s", set->option, set->text,
                              set->net->cfg.path, name);
 }
 
@@ -149,20 +160,40 @@ static enum result freeze_named(const struct set_text *set, const char *item, st
         return bad_set(set, "none stands alone", err);
     }
     enum net_part *parts = mem_alloc((size_t)set->net->layer_count, sizeof *parts);
-    enum result result = parts ? parts_find(set->net, parts, err) : mem_error(err, "--freeze");
+    enum result result = parts ? parts_find(set->net, parts, err) : mem_error(err, "layer sets");
     if (result == OK) {
         result = freeze_parts(set, item, parts, err);
     } else if (parts) {
-        result = error_hint(err, "give layer numbers, as yolo info prints them: --freeze 0-19");
+        result = error_hint(err, "give layer numbers, as yolo info prints them: 0-19");
     }
     mem_free(parts);
     return result;
 }
 
+enum result layer_set_add(const char *option, const char *text, const struct network *net,
+                          bool *set, struct error *err)
+{
+    const struct set_text list = {option, text, net, set};
+    for (const char *at = text;;) {
+        char item[64];
+        size_t length = strcspn(at, ",");
+        if (length == 0 || length >= sizeof item) {
+            return bad_set(&list, "is no set of layers", err);
+        }
+        memcpy(item, at, length);
+        item[length] = '\0';
+        TRY(isalpha((unsigned char)item[0]) ? freeze_named(&list, item, err)
+                                            : freeze_numbers(&list, item, err));
+        at += length;
+        if (*at++ == '\0') {
+            return OK;
+        }
+    }
+}
+
 enum result freeze_resolve(const char *text, const struct network *net, bool *frozen,
                            struct error *err)
 {
-    const struct set_text set = {text, net, frozen};
     freeze_by_cfg(net, frozen);
     if (!text) {
         return OK;
@@ -171,21 +202,7 @@ enum result freeze_resolve(const char *text, const struct network *net, bool *fr
         memset(frozen, 0, (size_t)net->layer_count * sizeof *frozen);
         return OK;
     }
-    for (const char *at = text;;) {
-        char item[64];
-        size_t length = strcspn(at, ",");
-        if (length == 0 || length >= sizeof item) {
-            return bad_set(&set, "is no set of layers", err);
-        }
-        memcpy(item, at, length);
-        item[length] = '\0';
-        TRY(isalpha((unsigned char)item[0]) ? freeze_named(&set, item, err)
-                                            : freeze_numbers(&set, item, err));
-        at += length;
-        if (*at++ == '\0') {
-            return OK;
-        }
-    }
+    return layer_set_add("freeze", text, net, frozen, err);
 }
 
 struct freeze_totals freeze_count(const struct network *net, const bool *frozen, enum bn_policy bn)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "net/modes.h"
 
@@ -21,8 +22,16 @@
 NODISCARD enum result freeze_resolve(const char *text, const struct network *net, bool *frozen,
                                      struct error *err);
 
-/* ERR_UNSUPPORTED at the first stopbackward=N with N > 1: frozen for a time only. */
-NODISCARD enum result freeze_check_timed(const struct network *net, struct error *err);
+/* Adds the layers that `text` (as above, but for "none"; "heads", too) names to set[layer_count];
+ * `option` is for messages. */
+NODISCARD enum result layer_set_add(const char *option, const char *text, const struct network *net,
+                                    bool *set, struct error *err);
+
+/* stopbackward=N with N > 1 freezes that layer and all below for the first N updates: adds what it
+ * freezes after `updates` updates to frozen[layer_count]. */
+void freeze_timed(const struct network *net, uint64_t updates, bool *frozen);
+/* The number of updates, above `updates`, at which such layers are set free; 0: none any more. */
+uint64_t freeze_next_change(const struct network *net, uint64_t updates);
 
 struct freeze_totals {
     int layers, frozen_layers; /* that have parameters */

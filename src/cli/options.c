@@ -173,38 +173,44 @@ static bool find_letter(struct parser *p, char letter, struct match *match)
     return false;
 }
 
-/* Every name the command knows, split out of the tables. */
+/* Names split out of the tables. */
 struct name_list {
     char text[MAX_NAMES][NAME_LIMIT];
     const char *names[MAX_NAMES];
     size_t count;
 };
 
-static void collect_names(struct parser *p, struct name_list *list)
+static void collect_names(const struct option *options, struct name_list *list)
 {
-    struct option_group group;
-    for (int i = 0; group_at(p, i, &group); i++) {
-        for (const struct option *o = group.options; o->names; o++) {
-            for (int w = 0; list->count < MAX_NAMES; w++) {
-                char *name = list->text[list->count];
-                word_at(o->names, w, name, NAME_LIMIT);
-                if (!name[0]) {
-                    break;
-                }
-                list->names[list->count++] = name;
+    for (const struct option *o = options; o->names; o++) {
+        for (int w = 0; list->count < MAX_NAMES; w++) {
+            char *name = list->text[list->count];
+            word_at(o->names, w, name, NAME_LIMIT);
+            if (!name[0]) {
+                break;
             }
+            list->names[list->count++] = name;
         }
     }
+}
+
+/* The name in the list nearest to name[0..n), or NULL. */
+static const char *nearest_name(const struct name_list *list, const char *name, size_t n)
+{
+    char typed[NAME_LIMIT];
+    snprintf(typed, sizeof typed, "%.*s", (int)(n < NAME_LIMIT ? n : NAME_LIMIT - 1), name);
+    return suggest(typed, list->names, list->count);
 }
 
 static enum result unknown_option(struct parser *p, const char *word, const char *name, size_t n,
                                   struct error *err)
 {
     struct name_list list = {.count = 0};
-    collect_names(p, &list);
-    char typed[NAME_LIMIT];
-    snprintf(typed, sizeof typed, "%.*s", (int)(n < NAME_LIMIT ? n : NAME_LIMIT - 1), name);
-    const char *nearest = suggest(typed, list.names, list.count);
+    struct option_group group;
+    for (int i = 0; group_at(p, i, &group); i++) {
+        collect_names(group.options, &list);
+    }
+    const char *nearest = nearest_name(&list, name, n);
     error_set(err, ERR_ARG, "unknown option %s", word);
     if (nearest) {
         return error_hint(err, "did you mean --%s?", nearest);
@@ -402,6 +408,28 @@ static enum result parse_word(struct parser *p, struct string_list *rest, struct
         return apply(p, &match, value, err);
     }
     return unknown_option(p, word, name, n, err);
+}
+
+enum result options_assign(const struct option *options, void *target, const char *word,
+                           struct error *err)
+{
+    struct match match;
+    size_t n = strcspn(word, "=");
+    for (const struct option *o = options; word[n] && o->names; o++) {
+        if (match_option(o, word, n, &match) && !match.negated) {
+            match.target = (char *)target + o->offset;
+            return o->kind == OPTION_FLAG ? set_flag(&match, word + n + 1, err)
+                                          : set_value(&match, word + n + 1, err);
+        }
+    }
+    struct name_list list = {.count = 0};
+    collect_names(options, &list);
+    const char *nearest = nearest_name(&list, word, n);
+    error_set(err, ERR_ARG, word[n] ? "unknown key %s" : "%s is no key=value", word);
+    if (nearest) {
+        return error_hint(err, "did you mean %s=?", nearest);
+    }
+    return error_hint(err, "keys: see yolo help train");
 }
 
 /* Help needs the defaults, which parsing overwrites: look for it first. */

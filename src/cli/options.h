@@ -55,7 +55,7 @@ struct option_group {
     void *target;
 };
 
-enum { OPTION_MAX_GROUPS = 5 };
+enum { OPTION_MAX_GROUPS = 6 };
 
 struct usage {
     const char *command;
@@ -71,6 +71,11 @@ struct usage {
  * at once. ERR_ARG names the offending word. Sets the log level. */
 NODISCARD enum result options_parse(const struct usage *usage, int argc, char **argv,
                                     struct string_list *rest, bool *done, struct error *err);
+
+/* One word "key=value" of a table without OPTION_SET and OPTION_NOTHING. Strings point into the word.
+ * ERR_ARG names what is wrong with it; an unknown key gets the nearest one as a hint. */
+NODISCARD enum result options_assign(const struct option *options, void *target, const char *word,
+                                     struct error *err);
 
 void options_print_help(const struct usage *usage);
 

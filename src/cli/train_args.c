@@ -7,51 +7,74 @@
 
 #include "base/memory.h"
 #include "cli/freeze.h"
+#include "cli/stage_spec.h"
 #include "train/runlog.h"
 
 #define FIELD(name) offsetof(struct train_args, name)
 
-static const struct option training_options[] = {
+static const struct option stage_options[] = {
     {"freeze", OPTION_STRING, FIELD(freeze), 0, 0, "SET", FREEZE_HELP, 0},
     {"bn", OPTION_CHOICE, FIELD(bn), 0, 0, "auto|eval|frozen|train",
-     "batch norm: auto = frozen layers keep their statistics, the others use the batch's; eval = "
-     "all "
-     "use the stored statistics; frozen = gamma and beta keep still, too; train = Darknet's "
-     "legacy, "
+     "batch norm: auto = frozen layers keep their statistics, the others use the batch's; eval = all use "
+     "the stored statistics; frozen = gamma and beta keep still, too; train = Darknet's legacy, "
      "statistics of frozen layers move",
      0},
     {"epochs", OPTION_INT, FIELD(epochs), 1, 1e9, "N", "length in passes over the pictures", 0},
     {"iters|iterations|max-batches", OPTION_INT, FIELD(iterations), 1, 1e9, "N",
      "length in updates; without either: the cfg's max_batches", 0},
-    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N",
-     "pictures per update; default: the cfg's, in mini-batches of about its size", 0},
-    {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
-     "mini-batches per update: more of them take less memory", 0},
     {"lr|learning-rate", OPTION_FLOAT, FIELD(rate), 0, 1000, "X",
      "learning rate; default: the cfg's", 0},
     {"lr-policy|policy", OPTION_CHOICE, FIELD(policy), 0, 0,
      "constant|step|steps|exp|poly|sigmoid|random|sgdr|cosine", "default: the cfg's", 0},
+    {"lr-scale", OPTION_STRING, FIELD(lr_scale), 0, 0, "SET=X,...",
+     "rates of their own for layers, as factors: 0-9=0.1,10-19=0.5", 0},
     {"warmup|burn-in", OPTION_INT, FIELD(warmup), 0, 1e9, "N",
      "updates during which the rate rises; default: the cfg's burn_in", 0},
+    {"patience", OPTION_INT, FIELD(patience), 0, 1e9, "N",
+     "end (the stage) after N validations without a better mAP; 0 = never", 0},
+    {"no-augment", OPTION_FLAG, FIELD(no_augment), 0, 0, NULL, "pictures as they are, at one size",
+     0},
+    {"no-mosaic", OPTION_FLAG, FIELD(no_mosaic), 0, 0, NULL, "no pictures made of four", 0},
+    {"stage", OPTION_LIST, FIELD(stages), 0, 0, "\"KEY=VALUE ...\"",
+     "a stage of its own; give it again for the next one. Keys: " STAGE_KEYS
+     "; what a stage does not say is as above",
+     0},
+    {"stages", OPTION_STRING, FIELD(stage_file), 0, 0, "FILE",
+     "the stages from a JSON file: [{\"freeze\": \"0-19\", \"epochs\": 10}, ...]", 0},
+    {"unfreeze-every", OPTION_INT, FIELD(unfreeze_every), 1, 1e9, "N",
+     "gradual unfreezing: every N epochs the next part joins, down to the input", 0},
+    {"from", OPTION_CHOICE, FIELD(unfreeze_from), 0, 0, "heads|neck|backbone",
+     "with --unfreeze-every: what trains first (with all behind it)", 0},
+    {0},
+};
+
+static const struct option training_options[] = {
+    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N",
+     "pictures per update; default: the cfg's, in mini-batches of about its size", 0},
+    {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
+     "mini-batches per update: more of them take less memory", 0},
     {"optimizer", OPTION_CHOICE, FIELD(optimizer), 0, 0, "sgd|adam|adamw", "default: the cfg's", 0},
     {"momentum", OPTION_FLOAT, FIELD(momentum), 0, 1, "X", "default: the cfg's", 0},
     {"decay|weight-decay", OPTION_FLOAT, FIELD(decay), 0, 1, "X", "default: the cfg's", 0},
     {"clip-norm", OPTION_FLOAT, FIELD(clip_norm), 0, 1e9, "X",
      "scale a gradient down to this norm; 0 = never", 0},
     {"ema", OPTION_FLOAT, FIELD(ema), 0, 1, "X",
-     "decay of moving averages of the weights, as .9998, which are then saved and validated; 0 = "
-     "none; default: the cfg's ema_alpha",
+     "decay of moving averages of the weights, as .9998, which are then saved and validated; 0 = none; "
+     "default: the cfg's ema_alpha",
      0},
     {"bn-momentum", OPTION_FLOAT, FIELD(bn_momentum), 0, 1, "X",
      "share of a batch in the running statistics", 0},
-    {"patience", OPTION_INT, FIELD(patience), 0, 1e9, "N",
-     "end after N validations without a better mAP; 0 = never", 0},
     {"val-every", OPTION_INT, FIELD(validate_every), 1, 1e9, "N",
      "updates between validations; default: one epoch", 0},
     {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of everything random; default 0", 0},
-    {"no-augment", OPTION_FLAG, FIELD(no_augment), 0, 0, NULL, "pictures as they are, at one size",
-     0},
-    {"no-mosaic", OPTION_FLAG, FIELD(no_mosaic), 0, 0, NULL, "no pictures made of four", 0},
+    {0},
+};
+
+/* Beside --resume: stages that have not begun may be others. */
+static const struct option new_stage_options[] = {
+    {"stage", OPTION_LIST, FIELD(stages), 0, 0, "\"KEY=VALUE ...\"",
+     "all stages of the run anew: those that have begun must be as they were", 0},
+    {"stages", OPTION_STRING, FIELD(stage_file), 0, 0, "FILE", "the same from a JSON file", 0},
     {0},
 };
 
@@ -99,7 +122,7 @@ static const char about[] =
     "Settings that are not given are the cfg's. stdout gets the folder's path.\n"
     "\n"
     "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --loader-threads,\n"
-    "--threads and --cpu may be given; everything else is known.\n";
+    "--threads, --cpu, and --stage for stages that have not begun may be given; the rest is known.\n";
 
 static const char resume_about[] = "Goes on with a run of `yolo train`.\n";
 
@@ -110,6 +133,7 @@ static const char exit_codes[] =
 static const struct train_args defaults = {.rate = -1.0f,
                                            .policy = -1,
                                            .optimizer = -1,
+                                           .unfreeze_from = -1,
                                            .warmup = -1,
                                            .momentum = -1.0f,
                                            .decay = -1.0f,
@@ -161,7 +185,9 @@ static struct usage usage_of(struct train_args *args)
             .about = resume_about,
             .example = "yolo train --resume runs/train/exp2",
             .exit_codes = exit_codes,
-            .groups = {{"Run", run_options, args}, {"Machine", machine_options, &args->model}}};
+            .groups = {{"Stages", new_stage_options, args},
+                       {"Run", run_options, args},
+                       {"Machine", machine_options, &args->model}}};
     }
     return (struct usage){
         .command = "train",
@@ -170,7 +196,8 @@ static struct usage usage_of(struct train_args *args)
         .example =
             "yolo train --data obj.data --cfg obj.cfg --weights yolov4-tiny.conv.29 --freeze 0-19",
         .exit_codes = exit_codes,
-        .groups = {{"Training", training_options, args},
+        .groups = {{"What trains, and how long", stage_options, args},
+                   {"Training", training_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
                    {"Model", model_options, &args->model},
@@ -188,7 +215,31 @@ static enum result check(const struct train_args *args, struct error *err)
     if (args->dry_run && args->out && !args->show_batch) {
         return error_set(err, ERR_ARG, "--out has nothing to hold with --dry-run");
     }
+    if ((args->unfreeze_every > 0) != (args->unfreeze_from >= 0)) {
+        return error_set(err, ERR_ARG, "gradual unfreezing takes both: --unfreeze-every N --from heads");
+    }
+    if (args->unfreeze_every > 0 && (args->freeze || args->stages.count > 0)) {
+        return error_set(err, ERR_ARG, "--unfreeze-every makes the stages itself: it does not go with %s",
+                         args->freeze ? "--freeze" : "--stage");
+    }
+    if (args->stages.count > 0 && !args->has_new_stages && (args->epochs || args->iterations)) {
+        return error_set(err, ERR_ARG, "--%s beside --stage: every stage says its own length (epochs=N)",
+                         args->epochs ? "epochs" : "iters");
+    }
     return OK;
+}
+
+/* --stages joins the list of --stage. */
+static enum result read_stage_file(struct train_args *args, struct error *err)
+{
+    if (!args->stage_file) {
+        return OK;
+    }
+    if (args->stages.count > 0) {
+        return error_set(err, ERR_ARG, "--stage and --stages both plan the run: give one of them");
+    }
+    TRY(option_need_file("stages", args->stage_file, err));
+    return stage_file_read(args->stage_file, &args->stages, &args->plan, err);
 }
 
 static enum result parse_words(struct train_args *args, int argc, char **argv, bool *done,
@@ -220,6 +271,8 @@ enum result train_args_parse(struct train_args *args, int argc, char **argv, boo
         return error_prefix(err, "--resume, where the run's own settings hold");
     }
     TRY(result);
+    TRY(read_stage_file(args, err));
+    args->has_new_stages = args->resumes && args->stages.count > 0;
     args->argc = argc;
     args->argv = argv;
     return check(args, err);
@@ -227,6 +280,8 @@ enum result train_args_parse(struct train_args *args, int argc, char **argv, boo
 
 void train_args_free(struct train_args *args)
 {
+    string_list_free(&args->stages);
+    cJSON_Delete(args->plan);
     cJSON_Delete(args->loaded);
     *args = defaults;
 }
@@ -257,6 +312,14 @@ static double short_double(float value)
     return number;
 }
 
+static void list_to_json(cJSON *object, const char *name, const struct string_list *list)
+{
+    cJSON *array = list->count > 0 ? cJSON_AddArrayToObject(object, name) : NULL;
+    for (size_t i = 0; array && i < list->count; i++) {
+        cJSON_AddItemToArray(array, cJSON_CreateString(list->items[i]));
+    }
+}
+
 static void option_to_json(cJSON *object, const char *name, const struct option *o,
                            const void *target)
 {
@@ -283,6 +346,9 @@ static void option_to_json(cJSON *object, const char *name, const struct option 
             cJSON_AddStringToObject(object, name, word);
         }
         break;
+    case OPTION_LIST:
+        list_to_json(object, name, target);
+        break;
     case OPTION_SIZE:
         snprintf(word, sizeof word, "%dx%d", size->w, size->h);
         cJSON_AddStringToObject(object, name, word);
@@ -306,11 +372,23 @@ cJSON *train_args_json(const struct train_args *args)
     cJSON *object = cJSON_CreateObject();
     if (object) {
         group_to_json(object, model_options, &args->model);
+        group_to_json(object, stage_options, args);
+        cJSON_DeleteItemFromObjectCaseSensitive(object, "stages"); /* what it held is in "stage" */
         group_to_json(object, training_options, args);
         group_to_json(object, run_options, args);
         group_to_json(object, machine_options, &args->model);
     }
     return object;
+}
+
+static bool list_from_json(const cJSON *item, struct string_list *list)
+{
+    bool is_good = cJSON_IsArray(item);
+    for (const cJSON *text = is_good ? item->child : NULL; text && is_good; text = text->next) {
+        struct error ignored;
+        is_good = cJSON_IsString(text) && string_list_add(list, text->valuestring, &ignored) == OK;
+    }
+    return is_good;
 }
 
 static bool option_from_json(const cJSON *item, const struct option *o, void *target)
@@ -339,6 +417,8 @@ static bool option_from_json(const cJSON *item, const struct option *o, void *ta
             }
         }
         return false;
+    case OPTION_LIST:
+        return list_from_json(item, target);
     case OPTION_SIZE:
         return cJSON_IsString(item) && sscanf(item->valuestring, "%dx%d", &size->w, &size->h) == 2;
     default:
@@ -361,22 +441,62 @@ static enum result group_from_json(const cJSON *object, const char *folder,
     return OK;
 }
 
+static enum result load_groups(const struct train_args *args, const char *folder,
+                               struct train_args *loaded, struct error *err)
+{
+    TRY(group_from_json(args->loaded, folder, model_options, &loaded->model, err));
+    TRY(group_from_json(args->loaded, folder, stage_options, loaded, err));
+    TRY(group_from_json(args->loaded, folder, training_options, loaded, err));
+    TRY(group_from_json(args->loaded, folder, run_options, loaded, err));
+    return group_from_json(args->loaded, folder, machine_options, &loaded->model, err);
+}
+
+/* What the new stages say in full. */
+static void forget_old_stages(struct train_args *loaded)
+{
+    string_list_free(&loaded->stages);
+    loaded->epochs = loaded->iterations = loaded->unfreeze_every = 0;
+    loaded->unfreeze_from = -1;
+}
+
 enum result train_args_load(struct train_args *args, const char *folder, struct error *err)
 {
     bool done;
     struct train_args loaded = defaults;
     TRY(run_args_load(folder, &args->loaded, err));
-    TRY(group_from_json(args->loaded, folder, model_options, &loaded.model, err));
-    TRY(group_from_json(args->loaded, folder, training_options, &loaded, err));
-    TRY(group_from_json(args->loaded, folder, run_options, &loaded, err));
-    TRY(group_from_json(args->loaded, folder, machine_options, &loaded.model, err));
+    enum result result = load_groups(args, folder, &loaded, err);
+    if (args->has_new_stages || result != OK) {
+        forget_old_stages(&loaded);
+    }
+    TRY(result);
     loaded.resumes = true;
     loaded.resume = folder;
+    loaded.has_new_stages = args->has_new_stages;
     loaded.loaded = args->loaded;
+    loaded.plan = args->plan;
     loaded.argc = args->argc;
     loaded.argv = args->argv;
+    bool is_from_file = args->has_new_stages && args->stage_file;
+    if (is_from_file) { /* read already */
+        loaded.stages = args->stages;
+    } else {
+        string_list_free(&args->stages);
+    }
     *args = loaded;
-    return parse_words(args, args->argc, args->argv, &done, err);
+    TRY(parse_words(args, args->argc, args->argv, &done, err));
+    args->stage_file = NULL;
+    return OK;
+}
+
+enum result train_args_keep_stages(const struct train_args *args, const char *folder,
+                                   struct error *err)
+{
+    const char *const old[] = {"stage", "epochs", "iters", "unfreeze-every", "from"};
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(args->loaded, old[i]);
+    }
+    list_to_json(args->loaded, "stage", &args->stages);
+    return run_args_save(folder, args->loaded, err);
 }
 
 char *train_args_fingerprint(const struct train_args *args)

@@ -11,19 +11,27 @@
 struct train_args {
     struct model_args model; /* its data: the .data file */
 
-    /* What changes the numbers; a resumed run must have the same. */
-    const char *freeze;
+    /* What trains, how fast and how long: settled stage by stage (train_stages.h), and compared with what a
+     * resumed run had begun. */
+    struct string_list stages;   /* --stage, and what --stages holds; empty: the rest is the one stage */
+    const char *stage_file;      /* --stages */
+    int unfreeze_every;          /* epochs; 0: no gradual unfreezing */
+    int unfreeze_from; /* enum unfreeze_from */
+    const char *freeze, *lr_scale;
     int bn; /* enum bn_policy */
     int epochs, iterations;
-    int batch, subdivisions;
     float rate;
     int policy; /* enum rate_policy */
     int warmup;
+    int patience;
+    bool no_augment, no_mosaic;
+
+    /* What else changes the numbers; a resumed run must have the same. */
+    int batch, subdivisions;
     int optimizer; /* enum optimizer_kind */
     float momentum, decay, clip_norm, ema, bn_momentum;
-    int patience, validate_every;
+    int validate_every;
     int seed;
-    bool no_augment, no_mosaic;
 
     /* What does not. */
     float hours;
@@ -34,9 +42,10 @@ struct train_args {
     bool resumes;
     const char *resume; /* the folder; NULL: the newest */
     const char *unused; /* where the help page's row for --resume points */
-    int argc;           /* the words but --resume; only with it */
+    bool has_new_stages; /* --stage or --stages beside --resume */
+    int argc;            /* the words but --resume; only with it */
     char **argv;
-    cJSON *loaded; /* args.json: owns strings above */
+    cJSON *loaded, *plan; /* args.json, the file of --stages: own strings above */
 };
 
 /* Parse. ERR_ARG for what contradicts itself. Free with train_args_free, also after an error. With
@@ -51,9 +60,12 @@ cJSON *train_args_json(const struct train_args *args);
 /* After a --resume: everything from folder/args.json, but what was given anew. */
 NODISCARD enum result train_args_load(struct train_args *args, const char *folder,
                                       struct error *err);
+/* After that: the stages given anew into folder/args.json. */
+NODISCARD enum result train_args_keep_stages(const struct train_args *args, const char *folder,
+                                             struct error *err);
 
-/* Lines "key=value" of all that changes the numbers, for the fingerprint. Freed with mem_free; NULL
- * if out of memory. */
+/* Lines "key=value" of all that changes the numbers but the stages, for the fingerprint. Freed with
+ * mem_free; NULL if out of memory. */
 char *train_args_fingerprint(const struct train_args *args);
 
 #endif

@@ -1,10 +1,11 @@
-/* From the options of `yolo train` to what the trainer needs: network, data sets, the stage. */
+/* From the options of `yolo train` to what the trainer needs: network, data sets, stages. */
 #ifndef CLI_TRAIN_SETUP_H
 #define CLI_TRAIN_SETUP_H
 
 #include "cli/freeze.h"
 #include "cli/model.h"
 #include "cli/train_args.h"
+#include "cli/train_stages.h"
 #include "data/dataset.h"
 #include "train/trainer.h"
 
@@ -13,13 +14,11 @@ struct training {
     struct data_file data;
     struct dataset train, valid;
     bool has_valid;
-    bool *frozen;    /* [layer_count] */
     bool *is_loaded; /* [layer_count], from the weights file */
-    struct freeze_totals totals;
-    struct train_stage stage;
+    struct stage_plan plan;
     struct train_options options;  /* but for folder and callbacks */
     char bundled_data[MODEL_PATH]; /* "" if --data was given */
-    char title[256], start[512];   /* the stage; what the weights were */
+    char start[512];               /* what the weights were */
     char *fingerprint;
     FILE *lock; /* on the run's folder */
     char *cfg_text; /* the file's bytes */
@@ -32,6 +31,9 @@ struct training {
  */
 NODISCARD enum result training_open(struct train_args *args, struct training *t, struct error *err);
 void training_close(struct training *t);
+
+uint64_t training_images_per_update(const struct training *t);
+size_t training_count_truths(const struct dataset *set);
 
 /* For people: data, start, what moves and what does not, length, rate. On stdout if to_stdout, else
  * log_info. */

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "net/weights.h"
 
-enum { STATE_VERSION = 1, MAX_OPTIONS = 65536, COMPARE_FLOATS = 16384 };
+enum { STATE_VERSION = 2, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
 
 static const char state_name[] = "last.state";
 static const char last_name[] = "last.weights";
@@ -39,6 +39,7 @@ static const struct {
     FIELD(FIELD_U64, mini_batches),
     FIELD(FIELD_U32, stage),
     FIELD(FIELD_U64, stage_iteration),
+    FIELD(FIELD_U64, frozen_hash),
     FIELD(FIELD_F64, best_map),
     FIELD(FIELD_U64, best_iteration),
     FIELD(FIELD_F64, stage_best_map),
@@ -203,6 +204,7 @@ static enum result save_state(const char *folder, const struct checkpoint_conten
     state_put_u64(&out, content->fingerprint->cfg);
     state_put_u64(&out, content->fingerprint->dataset);
     state_put_text(&out, content->fingerprint->options);
+    state_put_text(&out, content->fingerprint->stages);
     put_network(&out, content->net);
     optimizer_write(content->optimizer, &out);
     return state_commit(&out, err);
@@ -215,6 +217,9 @@ enum result checkpoint_save(const char *folder, const struct checkpoint_content 
     if (optimizer_is_swapped(content->optimizer)) {
         return error_at(err, ERR_ARG, folder, 0,
                         "no checkpoint while the averages stand in for the weights");
+    }
+    if (strlen(content->fingerprint->stages) > MAX_STAGES) {
+        return error_at(err, ERR_ARG, folder, 0, "the stages take more than %d bytes", MAX_STAGES);
     }
     if (strlen(content->fingerprint->options) > MAX_OPTIONS) {
         return error_at(err, ERR_ARG, folder, 0, "the options take more than %d bytes",
@@ -244,9 +249,11 @@ enum result checkpoint_open(const char *folder, struct checkpoint *checkpoint, s
     TRY(get_progress(&c->reader, &c->progress, err));
     TRY(state_get_u64(&c->reader, &c->fingerprint.cfg, err));
     TRY(state_get_u64(&c->reader, &c->fingerprint.dataset, err));
-    char *options = NULL;
-    TRY(state_get_text(&c->reader, MAX_OPTIONS, &options, err));
-    c->fingerprint.options = options;
+    char *text = NULL;
+    TRY(state_get_text(&c->reader, MAX_OPTIONS, &text, err));
+    c->fingerprint.options = text;
+    TRY(state_get_text(&c->reader, MAX_STAGES, &text, err));
+    c->fingerprint.stages = text;
     return OK;
 }
 
@@ -254,7 +261,8 @@ void checkpoint_close(struct checkpoint *checkpoint)
 {
     state_close(&checkpoint->reader);
     mem_free((void *)(uintptr_t)checkpoint->fingerprint.options);
-    checkpoint->fingerprint.options = NULL;
+    mem_free((void *)(uintptr_t)checkpoint->fingerprint.stages);
+    checkpoint->fingerprint = (struct train_fingerprint){0};
 }
 
 static size_t line_length(const char *line)
@@ -304,6 +312,33 @@ static enum result option_error(const struct checkpoint *c, const char *then, co
                     key < 100 ? (int)key : 100, any, then_length, was, now_length, is);
 }
 
+size_t checkpoint_stages(const struct checkpoint *checkpoint)
+{
+    size_t count = 0;
+    for (const char *line = checkpoint->fingerprint.stages; *line; line = next_line(line)) {
+        count++;
+    }
+    return count;
+}
+
+/* The stages that have begun, line by line. */
+static enum result check_stages(const struct checkpoint *c, const char *now, struct error *err)
+{
+    const char *then = c->fingerprint.stages;
+    for (uint32_t stage = 0; *then && stage <= c->progress.stage; stage++) {
+        size_t length = line_length(then);
+        if (line_length(now) != length || memcmp(then, now, length) != 0) {
+            error_at(err, ERR_ARG, c->reader.path, 0,
+                     "cannot be resumed: stage %" PRIu32 " has begun and was %.*s", stage + 1,
+                     length < 300 ? (int)length : 300, then);
+            return error_hint(err, "only stages that have not begun may change");
+        }
+        then = next_line(then);
+        now = next_line(now);
+    }
+    return OK;
+}
+
 enum result checkpoint_check(const struct checkpoint *checkpoint,
                              const struct train_fingerprint *now, struct error *err)
 {
@@ -333,7 +368,7 @@ enum result checkpoint_check(const struct checkpoint *checkpoint,
             return option_error(checkpoint, NULL, line, err);
         }
     }
-    return OK;
+    return check_stages(checkpoint, now->stages, err);
 }
 
 /* ---- putting the folder in order ---- */

@@ -28,8 +28,9 @@ struct train_progress {
     uint64_t images_seen;     /* for the .weights header: with what the start weights had seen */
     uint64_t samples;         /* drawn from the loader by this run: its first_sample when resumed */
     uint64_t mini_batches;    /* run */
-    uint32_t stage;           /* from 0 */
+    uint32_t stage;           /* from 0; one beyond the last: all are done */
     uint64_t stage_iteration; /* updates made in it */
+    uint64_t frozen_hash;     /* of what keeps still in it, from train/still.h */
     double best_map;          /* NaN: not validated yet */
     uint64_t best_iteration;
     double stage_best_map;             /* what patience compares with; NaN as above */
@@ -44,8 +45,9 @@ struct train_progress {
 struct train_fingerprint {
     uint64_t cfg;     /* state_hash_of the file's bytes */
     uint64_t dataset; /* of the list of pictures, in order */
-    const char
-        *options; /* lines "key=value": everything that changes the numbers; at most 64 KiB */
+    const char *options; /* lines "key=value": everything that changes the numbers but the stages; at
+                            most 64 KiB */
+    const char *stages;  /* a line a stage; stages that have not begun may be others; at most 1 MiB */
 };
 
 struct checkpoint_content {
@@ -70,6 +72,9 @@ struct checkpoint {
     char folder[4096];
 };
 
+/* How many stages the run had when the checkpoint was written. */
+size_t checkpoint_stages(const struct checkpoint *checkpoint);
+
 /* Opens folder/last.state and verifies it whole. ERR_FORMAT in words if it is cut off, damaged, of
  * another version or something else. *checkpoint needs no preparation; close it also after an
  * error. */
@@ -77,7 +82,8 @@ NODISCARD enum result checkpoint_open(const char *folder, struct checkpoint *che
                                       struct error *err);
 void checkpoint_close(struct checkpoint *checkpoint);
 
-/* ERR_ARG that says what differs: the cfg, the pictures, or the first option with both values. */
+/* ERR_ARG that says what differs: the cfg, the pictures, the first option with both values, or a stage that
+ * has begun. */
 NODISCARD enum result checkpoint_check(const struct checkpoint *checkpoint,
                                        const struct train_fingerprint *now, struct error *err);
 

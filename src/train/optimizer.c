@@ -322,6 +322,7 @@ static void prepare_slot(const struct optimizer *o, struct slot *s, float rate)
     }
     s->steps++;
     s->rate = rate * o->net->layers[s->layer].learning_rate;
+    s->rate *= o->options.rate_scale ? o->options.rate_scale[s->layer] : 1.0f;
     s->decay = param->decays ? o->options.decay : 0;
 }
 

@@ -31,6 +31,8 @@ struct optimizer_options {
     float beta1, beta2, eps; /* Adam, AdamW */
     float clip_norm;         /* largest norm of the mean gradient over all that moves; 0 = none */
     float ema_decay;         /* 0 = none */
+    const float *rate_scale; /* [layer_count], factors on the rate beside the cfg's learning_rate of
+                                each layer; NULL: all 1. Outlives the optimiser */
 };
 
 struct optimizer;

@@ -10,6 +10,8 @@
 #include "base/rng.h"
 #include "kernels/backward.h"
 #include "train/runlog.h"
+#include "train/stage_report.h"
+#include "train/still.h"
 
 enum { MAX_ROLLBACKS = 3, RESIZE_EVERY = 10, MAX_HEADS = 16, NAMED_PICTURES = 2 };
 
@@ -18,7 +20,8 @@ static const double DIVERGENCE = 1e4;
 
 const char *const train_columns[] = {
     "iteration", "epoch", "stage", "rate", "loss", "box", "objectness", "classes",
-    "iou", "gradient_norm", "val_loss", "map50", "images_per_s", "seconds"};
+    "iou", "gradient_norm", "val_loss", "map50", "frozen_values", "frozen_bytes_changed",
+    "images_per_s", "seconds"};
 
 /* Sums since the last row of results.csv. */
 struct tally {
@@ -40,6 +43,8 @@ struct trainer {
     int base_w, base_h;      /* the cfg's size */
     struct tally tally;
     struct validation found; /* the latest, until it is in a row */
+    struct still still;      /* what keeps in the stage */
+    double changed;          /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
     size_t pictures[NAMED_PICTURES]; /* the first of this update */
     char trouble[512];       /* what made an update bad */
@@ -77,7 +82,7 @@ static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
     const struct train_options *o = t->o;
     *w = t->base_w;
     *h = t->base_h;
-    if (!(o->random > 0.0f)) {
+    if (!(o->random > 0.0f) || !t->stage->augments) {
         return;
     }
     float factor = o->random == 1.0f ? 1.4f : o->random;
@@ -115,6 +120,7 @@ static enum result open_loader(struct trainer *t, struct error *err)
                                      .size_of = size_of,
                                      .size_ctx = t};
     options.augment.is_off = !t->stage->augments;
+    options.augment.mosaic = options.augment.mosaic && !t->stage->no_mosaic;
     loader_close(t->loader);
     t->loader = NULL;
     return loader_open(&options, &t->loader, err);
@@ -130,9 +136,12 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     TRY(build_plan(t, err));
     struct optimizer_options options = t->o->optimizer;
     options.kernels = t->o->kern;
+    options.rate_scale = t->stage->rate_scale;
     TRY(optimizer_new(&options, t->o->net, t->plan, previous, &fresh, err));
     optimizer_free(previous);
     t->optimizer = fresh;
+    TRY(still_take(&t->still, t->o->net, t->modes, err));
+    t->progress.frozen_hash = still_hash(&t->still);
     return open_loader(t, err);
 }
 
@@ -146,6 +155,7 @@ static void announce_stage(const struct trainer *t)
                (unsigned long long)t->stage->iterations,
                (unsigned long long)images_per_update(t->o), optimizer_values(t->optimizer),
                total / 1e6);
+    stage_report_table(t->log, t->o->net, t->modes);
 }
 
 /* ---- one update ---- */
@@ -271,8 +281,8 @@ static void note_update(struct trainer *t, const struct loss_parts *sum, double 
 
 static float current_rate(const struct trainer *t)
 {
-    return (float)((double)schedule_rate(&t->stage->schedule, (long)t->progress.stage_iteration + 1) *
-                   t->progress.rate_factor);
+    uint64_t n = t->stage->schedule_offset + t->progress.stage_iteration + 1;
+    return (float)((double)schedule_rate(&t->stage->schedule, (long)n) * t->progress.rate_factor);
 }
 
 /* Name the last layer whose gradient is not finite, where backward began to fail. */
@@ -322,6 +332,23 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
 static double seconds_so_far(const struct trainer *t)
 {
     return t->seconds_before + now_seconds() - t->session_start;
+}
+
+/* That nothing frozen has moved, by its hashes; ERR_FORMAT before anything is saved if something has. */
+static enum result prove_still(struct trainer *t, struct error *err)
+{
+    const struct still_tensor *first;
+    size_t changed = still_changed(&t->still, &first);
+    t->changed = (double)changed;
+    if (changed == 0) {
+        return OK;
+    }
+    const struct layer *l = &t->o->net->layers[first->layer];
+    return error_set(err, ERR_FORMAT,
+                     "update %llu: %s of layer %d [%s] moved although it is frozen; nothing was saved "
+                     "since, the last checkpoint stands",
+                     (unsigned long long)t->progress.iteration, l->params[first->param].role,
+                     first->layer, l->ops->name);
 }
 
 static enum result save(struct trainer *t, bool is_best, struct error *err)
@@ -390,6 +417,8 @@ static enum result write_row(struct trainer *t, struct error *err)
         y->updates ? y->gradient_norm / (double)y->updates : (double)NAN,
         t->found.loss,
         t->found.map50,
+        (double)t->still.values,
+        t->changed,
         images / elapsed,
         seconds_so_far(t),
     };
@@ -399,10 +428,11 @@ static enum result write_row(struct trainer *t, struct error *err)
                    "%llu: loss %.3f (box %.3f, objectness %.3f, classes %.3f), IoU %.3f, rate %.3g, "
                    "%.1f img/s",
                    (unsigned long long)p->iteration, values[3], values[4], values[5], values[6],
-                   values[7], values[2], values[11]);
+                   values[7], values[2], images / elapsed);
     }
     t->tally = (struct tally){.started = now_seconds()};
     t->found = (struct validation){(double)NAN, (double)NAN};
+    t->changed = (double)NAN;
     if (t->o->redraw) {
         t->o->redraw(t->o->ctx, t->o->folder);
     }
@@ -438,6 +468,28 @@ static bool is_due(uint64_t every, uint64_t iteration)
 
 /* ---- going back ---- */
 
+/* The stage whose state the checkpoint holds is entered with it; a run that had finished and got further stages
+ * goes on with the first of those. */
+static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct error *err)
+{
+    size_t stages_then = checkpoint_stages(c);
+    bool is_beyond = c->progress.stage >= stages_then && stages_then > 0;
+    t->progress = c->progress;
+    optimizer_free(t->optimizer);
+    t->optimizer = NULL;
+    if (is_beyond) {
+        t->progress.stage = (uint32_t)stages_then - 1;
+    }
+    TRY(enter_stage(t, err));
+    TRY(checkpoint_restore_optimizer(c, t->o->net, t->optimizer, err));
+    if (t->progress.frozen_hash != c->progress.frozen_hash) {
+        return error_at(err, ERR_FORMAT, t->o->folder, 0,
+                        "the frozen layers in last.state are not what they were when the stage began");
+    }
+    t->progress.stage = c->progress.stage;
+    return is_beyond && t->progress.stage < t->o->stage_count ? enter_stage(t, err) : OK;
+}
+
 /* Parameters, optimiser and progress of folder/last.state; the stage is entered. */
 static enum result restore(struct trainer *t, struct error *err)
 {
@@ -454,13 +506,7 @@ static enum result restore(struct trainer *t, struct error *err)
                           c.progress.stage + 1, t->o->stage_count);
     }
     if (result == OK) {
-        t->progress = c.progress;
-        optimizer_free(t->optimizer);
-        t->optimizer = NULL;
-        result = enter_stage(t, err);
-    }
-    if (result == OK) {
-        result = checkpoint_restore_optimizer(&c, t->o->net, t->optimizer, err);
+        result = restore_stage(t, &c, err);
     }
     checkpoint_close(&c);
     return result;
@@ -501,7 +547,9 @@ static enum result next_stage(struct trainer *t, struct error *err)
     t->progress.stage_best_map = (double)NAN;
     t->progress.validations_without_gain = 0;
     if (t->progress.stage < t->o->stage_count) {
+        const struct train_stage *before = t->stage;
         TRY(enter_stage(t, err));
+        stage_report_change(t->log, t->o->net, before->frozen, t->stage->frozen);
         announce_stage(t);
     }
     return OK;
@@ -514,7 +562,11 @@ static enum result after_update(struct trainer *t, bool is_last, struct error *e
     bool is_best = false;
     bool ends_stage = t->progress.stage_iteration >= t->stage->iterations;
     bool is_validated = t->o->validate && (is_due(t->o->validate_every, n) || ends_stage || is_last);
+    bool is_checkpoint = is_due(t->o->checkpoint_every, n);
     show_progress(t);
+    if (is_checkpoint || is_validated || ends_stage || is_last) {
+        TRY(prove_still(t, err));
+    }
     if (is_validated) {
         TRY(validate(t, &is_best, err));
     }
@@ -522,10 +574,13 @@ static enum result after_update(struct trainer *t, bool is_last, struct error *e
         TRY(write_row(t, err));
     }
     bool is_over = stage_is_over(t);
+    if (is_checkpoint || is_over || is_last) {
+        stage_report_still(t->log, &t->still);
+    }
     if (is_over) {
         TRY(next_stage(t, err));
     }
-    if (is_best || is_over || is_last || is_due(t->o->checkpoint_every, n)) {
+    if (is_best || is_over || is_last || is_checkpoint) {
         TRY(save(t, is_best, err));
     }
     return OK;
@@ -551,6 +606,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
         outcome->was_interrupted = t->progress.stage < t->o->stage_count && t->o->should_stop &&
                                    t->o->should_stop(t->o->ctx);
         if (outcome->was_interrupted) {
+            TRY(prove_still(t, err));
             return save(t, false, err);
         }
         if (is_late) {
@@ -582,6 +638,7 @@ static enum result begin(struct trainer *t, struct error *err)
     t->session_start = now_seconds();
     t->tally.started = t->session_start;
     t->found = (struct validation){(double)NAN, (double)NAN};
+    t->changed = (double)NAN;
     t->modes = mem_alloc((size_t)t->o->net->layer_count, sizeof *t->modes);
     if (!t->modes) {
         return mem_error(err, "training");
@@ -621,6 +678,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     runlog_close(t.log);
     optimizer_free(t.optimizer);
     plan_free(t.plan);
+    still_free(&t.still);
     mem_free(t.modes);
     return result;
 }

@@ -18,10 +18,12 @@ struct train_stage {
     const char *title;     /* for people: "freeze=0-19 lr=0.001" */
     const bool *frozen;    /* [layer_count] */
     enum bn_policy bn;
+    const float *rate_scale; /* [layer_count], factors on the rate; NULL: all 1 */
     struct schedule schedule;
+    uint64_t schedule_offset; /* updates of the schedule that lie before the stage */
     uint64_t iterations;   /* updates */
     int patience;          /* validations without a better mAP that end the stage early; 0: none */
-    bool augments;
+    bool augments, no_mosaic;
 };
 
 /* What a validation found; NaN: not measured. */
@@ -68,7 +70,7 @@ struct train_outcome {
 
 /* Columns of results.csv. */
 extern const char *const train_columns[];
-enum { TRAIN_COLUMNS = 14 };
+enum { TRAIN_COLUMNS = 16 };
 
 /* Train until all stages are done, the time is over or should_stop says so; everything is then saved. A resumed run
  * continues with the bits of the uninterrupted one. ERR_* on failures that no later update could mend; what was

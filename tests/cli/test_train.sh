@@ -308,8 +308,6 @@ refuse "wrong class count" 'classes=3, but the network of tiny.cfg has 2' --data
 sed 's/two.names/three.names/' set/two.data >set/names.data
 printf 'a\nb\nc\n' >set/three.names
 refuse "wrong number of names" '3 names' --data set/names.data
-sed '0,/\[convolutional\]/s//[convolutional]\nstopbackward=800/' tiny.cfg >timed.cfg
-refuse "stopbackward for a time" 'timed.cfg:[0-9]+: .*stopbackward=800' --cfg timed.cfg
 head -c 1000 one/last.weights >short.weights
 refuse "a cut-off weights file" 'short.weights' --weights short.weights
 try "a folder with a run" "$YOLO" train "${base[@]}" --out whole

@@ -50,11 +50,11 @@ static void test_damage(void)
     CHECK_REFUSED("weights", ERR_FORMAT, "not a training state");
     mem_free(weights);
     memcpy(bad, good, size);
-    bad[8] = 2;
+    bad[8] = 3;
     CHECK(spill("last.state", bad, size));
-    CHECK_REFUSED("a later version", ERR_FORMAT, "version 2; this program reads version 1");
+    CHECK_REFUSED("a later version", ERR_FORMAT, "version 3; this program reads version 2");
     memset(bad + size / 2, 0, size - size / 2);
-    bad[8] = 1;
+    bad[8] = 2;
     CHECK(spill("last.state", bad, size));
     CHECK_REFUSED("zeros from the middle on", ERR_FORMAT, "cut off");
     memset(bad, 0, size);
@@ -96,7 +96,7 @@ static bool forge(const char *good, size_t size, size_t at, const void *patch, s
 {
     char *copy = malloc(size);
     struct state_writer out;
-    if (!copy || state_create(&out, in_folder("last.state"), 1, &err) != OK) {
+    if (!copy || state_create(&out, in_folder("last.state"), 2, &err) != OK) {
         return false;
     }
     memcpy(copy, good, size);
@@ -136,7 +136,7 @@ static void test_forged(void)
         find(good, size, fingerprint.options, strlen(fingerprint.options));
     CHECK(options);
     size_t text = (size_t)(options - (const unsigned char *)good);
-    size_t net = text + strlen(fingerprint.options);
+    size_t net = text + strlen(fingerprint.options) + 8 + strlen(fingerprint.stages);
     size_t floats =
         4 + 4 + 16 + 4 + 16 + 4 + 40 + 4 * network_param_floats(&run.rig.f.net, 3, NULL);
     size_t opt = net + floats;

@@ -1,0 +1,156 @@
+/* What a run says of itself before it begins: training_describe and training_warn of train_setup.h. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/train_setup.h"
+
+static void say(bool to_stdout, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void say(bool to_stdout, const char *fmt, ...)
+{
+    char line[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    if (to_stdout) {
+        puts(line);
+    } else {
+        log_info("%s", line);
+    }
+}
+
+static void describe_length(const struct training *t, size_t stage, bool to_stdout)
+{
+    const struct train_stage *s = &t->plan.stages[stage];
+    uint64_t images = training_images_per_update(t);
+    say(to_stdout, "length    %" PRIu64 " updates of %" PRIu64 " pictures (%d x %d), %.1f epochs",
+        s->iterations, images, t->options.subdivisions, t->options.mini_batch,
+        (double)s->iterations * (double)images / (double)t->train.sample_count);
+    long end = (long)(s->schedule_offset + s->iterations);
+    say(to_stdout, "rate      %g, policy %s, warm-up %ld updates, %g at the end; %s",
+        (double)s->schedule.rate, schedule_policy_name(s->schedule.policy), s->schedule.warmup,
+        (double)schedule_rate(&s->schedule, end), optimizer_kind_name(t->options.optimizer.kind));
+}
+
+static void describe_stage(const struct training *t, size_t stage, bool to_stdout)
+{
+    const struct freeze_totals *f = &t->plan.details[stage].totals;
+    char frozen[160];
+    if (t->plan.count > 1) {
+        say(to_stdout, "-- stage %zu of %zu: %s", stage + 1, t->plan.count,
+            t->plan.details[stage].title);
+    }
+    freeze_describe(&t->model.net, t->plan.stages[stage].frozen, frozen, sizeof frozen);
+    say(to_stdout, "frozen    layers %s: %d of %d with parameters, %zu values", frozen,
+        f->frozen_layers, f->layers, f->frozen);
+    say(to_stdout, "trained   %zu values, %zu of %zu statistics follow the batches", f->moving,
+        f->moving_statistics, f->statistics);
+    describe_length(t, stage, to_stdout);
+}
+
+void training_describe(const struct training *t, bool to_stdout)
+{
+    char valid[96] = "no valid= set, so no validation and no best.weights";
+    if (t->has_valid) {
+        snprintf(valid, sizeof valid, "validation on %zu every %" PRIu64 " updates",
+                 t->valid.sample_count, t->options.validate_every);
+    }
+    say(to_stdout, "network   %s, %dx%d, %zu classes, names %s", t->model.cfg_path,
+        t->model.net.size.w, t->model.net.size.h, t->model.name_count,
+        t->model.names_path[0] ? t->model.names_path : "none (class_0...)");
+    say(to_stdout, "data      %s: %zu pictures, %zu objects; %s", t->data.path,
+        t->train.sample_count, training_count_truths(&t->train), valid);
+    say(to_stdout, "start     %s", t->start);
+    for (size_t i = 0; i < t->plan.count; i++) {
+        describe_stage(t, i, to_stdout);
+    }
+}
+
+/* Twice as many mini-batches of half the size take half the memory. */
+static void warn_memory(const struct training *t, const struct train_stage *stage)
+{
+    struct network *net = t->options.net;
+    struct plan_memory memory;
+    struct error err;
+    enum layer_mode *modes = mem_alloc((size_t)net->layer_count, sizeof *modes);
+    double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    struct plan_options plan = {
+        .batch = t->options.mini_batch, .no_winograd = t->options.no_winograd, .modes = modes};
+    if (modes) {
+        modes_resolve(net, stage->frozen, stage->bn, modes);
+    }
+    if (modes && plan_measure(net, t->options.kern, &plan, &memory, &err) == OK) {
+        double bytes = (double)memory.prepared_bytes + (double)memory.activation_bytes +
+                       (double)memory.scratch_bytes + 2.0 * (double)memory.gradient_bytes;
+        if (machine > 0.0 && bytes > 0.8 * machine) {
+            log_warn("mini-batches of %d take %.1f GB, the machine has %.1f: more --subdivisions "
+                     "take less",
+                     t->options.mini_batch, bytes / 1e9, machine / 1e9);
+        }
+    }
+    mem_free(modes);
+}
+
+static void warn_unloaded(const struct training *t, const struct train_stage *stage)
+{
+    const struct network *net = &t->model.net;
+    int first = -1, count = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        if (stage->frozen[i] && net->layers[i].param_count > 0 && !t->is_loaded[i]) {
+            first = first < 0 ? i : first;
+            count++;
+        }
+    }
+    if (count == 1) {
+        log_warn("layer %d is frozen, but no weights were loaded into it: it stays random", first);
+    } else if (count > 1) {
+        log_warn("%d frozen layers, the first of them layer %d, have no loaded weights: they stay "
+                 "random",
+                 count, first);
+    }
+}
+
+static void warn_stage(const struct training *t, size_t stage)
+{
+    const struct train_stage *s = &t->plan.stages[stage];
+    const struct freeze_totals *totals = &t->plan.details[stage].totals;
+    char where[32] = "";
+    if (t->plan.count > 1) {
+        snprintf(where, sizeof where, "stage %zu: ", stage + 1);
+    }
+    warn_unloaded(t, s);
+    if (s->bn == BN_TRAIN && totals->frozen_layers > 0) {
+        log_warn("%s--bn train: the stored statistics of frozen batch norms move with the batches; what the "
+                 "layers learned drifts although their weights keep (--bn auto keeps both)",
+                 where);
+    }
+    if (t->options.mini_batch < 8 && totals->moving_statistics > 0 &&
+        t->model.net.loaded_layers > 0) {
+        log_info("hint: %sbatch norm with mini-batches of %d is noisy; --bn eval keeps the loaded "
+                 "statistics",
+                 where, t->options.mini_batch);
+    }
+    if (s->schedule.warmup > 0 && s->schedule.warmup >= s->schedule.length) {
+        log_warn("%sthe warm-up of %ld updates is as long as the run (%ld): the rate never gets to %g "
+                 "(--warmup N)",
+                 where, s->schedule.warmup, s->schedule.length, (double)s->schedule.rate);
+    }
+    if (!t->has_valid && s->patience > 0) {
+        log_warn("%s--patience has nothing to wait for: %s has no valid= set", where, t->data.path);
+    }
+}
+
+void training_warn(const struct training *t)
+{
+    for (size_t i = 0; i < t->plan.count; i++) {
+        warn_memory(t, &t->plan.stages[i]);
+    }
+    for (size_t i = 0; i < t->plan.count && !t->options.resumes; i++) {
+        warn_stage(t, i);
+    }
+}

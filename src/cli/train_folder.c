@@ -1,0 +1,116 @@
+/* The run's folder and what is in it before the training begins: training_make_folder of train_setup.h. */
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+#include "cli/train_setup.h"
+#include "train/runlog.h"
+
+static enum result write_file(const char *folder, const char *name, const char *text, size_t size,
+                              struct error *err)
+{
+    char path[MODEL_PATH];
+    struct atomic_file file;
+    if (!path_join(path, sizeof path, folder, name)) {
+        return error_at(err, ERR_IO, folder, 0, "path too long");
+    }
+    TRY(atomic_open(&file, path, err));
+    fwrite(text, 1, size, file.stream); /* atomic_commit reports a failure */
+    return atomic_commit(&file, err);
+}
+
+static enum result write_names(const char *folder, const char *name, const struct model *model,
+                               struct error *err)
+{
+    char path[MODEL_PATH];
+    struct atomic_file file;
+    if (!path_join(path, sizeof path, folder, name)) {
+        return error_at(err, ERR_IO, folder, 0, "path too long");
+    }
+    TRY(atomic_open(&file, path, err));
+    for (size_t i = 0; i < model->name_count; i++) {
+        fprintf(file.stream, "%s\n", model->names[i]);
+    }
+    return atomic_commit(&file, err);
+}
+
+static bool ends_in(const char *name, const char *ending)
+{
+    size_t n = strlen(name), m = strlen(ending);
+    return n > m && strcmp(name + n - m, ending) == 0;
+}
+
+/* A folder the user named may exist; it may hold no other run, and nothing `--run` would mistake
+ * for ours. */
+static enum result check_folder(const char *folder, const char *cfg, const char *names,
+                                struct error *err)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) {
+        return error_errno(err, folder, "cannot open the folder");
+    }
+    enum result result = OK;
+    for (const struct dirent *entry; result == OK && (entry = readdir(dir)) != NULL;) {
+        const char *name = entry->d_name;
+        bool is_run = strcmp(name, "last.state") == 0;
+        bool is_other = (ends_in(name, ".cfg") && strcmp(name, cfg) != 0) ||
+                        (ends_in(name, ".names") && strcmp(name, names) != 0);
+        if (is_run || is_other) {
+            result = error_at(err, ERR_ARG, folder, 0,
+                              is_run ? "holds a run already (--resume %s, or another --out)"
+                                     : "holds %s: another folder, please (--out DIR)",
+                              is_run ? folder : name);
+        }
+    }
+    closedir(dir);
+    return result;
+}
+
+/* Absolute, so that a resumed run finds them from anywhere. */
+static enum result write_args(const char *folder, const struct train_args *args,
+                              const struct training *t, struct error *err)
+{
+    const char *const keys[] = {"data", "cfg", "weights"};
+    const char *const paths[] = {t->data.path, t->model.cfg_path, t->model.weights_path};
+    cJSON *json = train_args_json(args);
+    if (!json) {
+        return mem_error(err, "args.json");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        char whole[PATH_MAX];
+        cJSON_DeleteItemFromObjectCaseSensitive(json, keys[i]);
+        if (paths[i][0] && realpath(paths[i], whole)) {
+            cJSON_AddStringToObject(json, keys[i], whole);
+        }
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "run");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "model");
+    cJSON_AddStringToObject(json, "isa", kernels_isa(t->model.kernels));
+    enum result result = run_args_save(folder, json, err);
+    cJSON_Delete(json);
+    return result;
+}
+
+enum result training_make_folder(const struct train_args *args, struct training *t, char *folder,
+                                 size_t size, struct error *err)
+{
+    char stem[256], cfg[300], names[300];
+    model_stem(&t->model, stem, sizeof stem);
+    snprintf(cfg, sizeof cfg, "%s.cfg", stem);
+    snprintf(names, sizeof names, "%s.names", stem);
+    if (args->out) {
+        snprintf(folder, size, "%s", args->out);
+        TRY(dir_make(folder, err));
+        TRY(check_folder(folder, cfg, names, err));
+    } else {
+        TRY(run_folder_new("runs/train", folder, size, err));
+    }
+    TRY(run_folder_lock(folder, &t->lock, err));
+    TRY(write_file(folder, cfg, t->cfg_text, t->cfg_size, err));
+    TRY(write_names(folder, names, &t->model, err));
+    return write_args(folder, args, t, err);
+}

@@ -1,0 +1,496 @@
+#include "cli/train_stages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/stage_spec.h"
+#include "net/parts.h"
+
+enum { MAX_STAGE_LINE = 4096, WARMUP_SHARE = 10 };
+
+static const char *const bn_names[] = {"auto", "eval", "frozen", "train"};
+
+/* What the three ways of asking come to. */
+struct request {
+    bool *frozen; /* taken over */
+    const struct stage_spec *spec;
+    uint64_t iterations;
+    uint64_t offset, length; /* of the schedule: updates of it that lie before, and in all */
+    bool keeps_warmup;       /* the cfg's burn_in as it is; else at most a share of the stage */
+};
+
+static const struct stage_spec unsaid = {
+    .bn = -1, .rate = -1.0f, .policy = -1, .warmup = -1, .patience = -1, .augment = -1};
+
+/* ---- one stage ---- */
+
+static enum result settle_schedule(const struct stage_basis *b, const struct request *r,
+                                   struct schedule *s, struct error *err)
+{
+    const struct train_args *args = b->args;
+    const struct net_options *net = &b->net->options;
+    *s = schedule_of_net(net, (uint64_t)args->seed);
+    s->length = (long)r->length;
+    if (s->sgdr_cycle == net->max_batches) { /* the cfg's default */
+        s->sgdr_cycle = (int)r->length;
+    }
+    s->rate = r->spec->rate >= 0.0f ? r->spec->rate : args->rate >= 0.0f ? args->rate : s->rate;
+    s->rate_min = s->rate_min < s->rate ? s->rate_min : s->rate;
+    int policy = r->spec->policy >= 0 ? r->spec->policy : args->policy;
+    s->policy = policy >= 0 ? (enum rate_policy)policy : s->policy;
+    if (r->spec->warmup >= 0 || args->warmup >= 0) {
+        s->warmup = r->spec->warmup >= 0 ? r->spec->warmup : args->warmup;
+    } else if (!r->keeps_warmup && s->warmup > s->length / WARMUP_SHARE) {
+        s->warmup = s->length / WARMUP_SHARE;
+    }
+    if (s->policy == RATE_STEPS && s->step_count == 0) {
+        return error_at(err, ERR_ARG, b->net->cfg.path, 0,
+                        "policy steps needs the cfg's lists steps and scales (or --lr-policy constant)");
+    }
+    bool needs_end = s->policy == RATE_COSINE || s->policy == RATE_POLY || s->policy == RATE_SGDR;
+    if (needs_end && r->length == STAGE_ENDLESS) {
+        return error_set(err, ERR_ARG,
+                         "policy %s needs a length beside --time: --epochs N or --iters N",
+                         schedule_policy_name(s->policy));
+    }
+    return OK;
+}
+
+/* "0-9,12=0.1,20-29=.5": the sets end at their factors. */
+static enum result settle_rate_scale(const char *text, const struct network *net, float **scale,
+                                     struct error *err)
+{
+    size_t layers = (size_t)net->layer_count;
+    char *copy = mem_strdup(text);
+    bool *set = mem_alloc(layers, sizeof *set);
+    *scale = mem_alloc(layers, sizeof **scale);
+    enum result result = copy && set && *scale ? OK : mem_error(err, "--lr-scale");
+    for (size_t i = 0; result == OK && i < layers; i++) {
+        (*scale)[i] = 1.0f;
+    }
+    for (char *at = copy; result == OK && at && *at;) {
+        char *equals = strchr(at, '='), *end = equals;
+        double factor = equals ? strtod(equals + 1, &end) : 0.0;
+        if (!equals || end == equals + 1 || (*end && *end != ',') || !(factor >= 0.0 && factor <= 1e6)) {
+            result = error_set(err, ERR_ARG,
+                               "--lr-scale %.200s: must be layers=factor, as in 0-9=0.1,10-19=0.5", text);
+            break;
+        }
+        *equals = '\0';
+        memset(set, 0, layers * sizeof *set);
+        result = layer_set_add("lr-scale", at, net, set, err);
+        for (size_t i = 0; result == OK && i < layers; i++) {
+            (*scale)[i] = set[i] ? (float)factor : (*scale)[i];
+        }
+        at = *end ? end + 1 : end;
+    }
+    mem_free(copy);
+    mem_free(set);
+    return result;
+}
+
+static const char *augment_name(const struct train_stage *stage)
+{
+    return !stage->augments ? "off" : stage->no_mosaic ? "no-mosaic" : "on";
+}
+
+static void write_title(const struct stage_basis *b, const struct train_stage *stage,
+                        struct stage_details *d)
+{
+    char frozen[96];
+    freeze_describe(b->net, stage->frozen, frozen, sizeof frozen);
+    snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen, bn_names[stage->bn],
+             (double)stage->schedule.rate, schedule_policy_name(stage->schedule.policy),
+             optimizer_kind_name(b->optimizer));
+}
+
+static enum result settle_stage(const struct stage_basis *b, const struct request *r,
+                                struct train_stage *stage, struct stage_details *d,
+                                struct error *err)
+{
+    const struct train_args *args = b->args;
+    const struct stage_spec *spec = r->spec;
+    const char *scale = spec->lr_scale ? spec->lr_scale : args->lr_scale;
+    int augment = spec->augment >= 0 ? spec->augment
+                  : args->no_augment ? STAGE_AUGMENT_OFF
+                  : args->no_mosaic  ? STAGE_AUGMENT_NO_MOSAIC
+                                     : STAGE_AUGMENT_ON;
+    d->frozen = r->frozen;
+    *stage = (struct train_stage){
+        .frozen = d->frozen,
+        .bn = (enum bn_policy)(spec->bn >= 0 ? spec->bn : args->bn),
+        .schedule_offset = r->offset,
+        .iterations = r->iterations,
+        .patience = spec->patience >= 0 ? spec->patience : args->patience,
+        .augments = augment != STAGE_AUGMENT_OFF,
+        .no_mosaic = augment == STAGE_AUGMENT_NO_MOSAIC,
+    };
+    d->totals = freeze_count(b->net, d->frozen, stage->bn);
+    TRY(freeze_check_moves(&d->totals, err));
+    TRY(settle_schedule(b, r, &stage->schedule, err));
+    if (scale) {
+        TRY(settle_rate_scale(scale, b->net, &d->rate_scale, err));
+        stage->rate_scale = d->rate_scale;
+    }
+    write_title(b, stage, d);
+    return OK;
+}
+
+/* Takes r->frozen over. */
+static enum result add_stage(const struct stage_basis *b, struct stage_plan *plan,
+                             const struct request *r, struct error *err)
+{
+    size_t capacity = plan->capacity;
+    enum result result =
+        mem_grow((void **)&plan->stages, plan->count, &capacity, sizeof *plan->stages, err);
+    if (result == OK) {
+        result = mem_grow((void **)&plan->details, plan->count, &plan->capacity,
+                          sizeof *plan->details, err);
+    }
+    if (result != OK) {
+        mem_free(r->frozen);
+        return result;
+    }
+    plan->details[plan->count] = (struct stage_details){0};
+    plan->count++;
+    return settle_stage(b, r, &plan->stages[plan->count - 1], &plan->details[plan->count - 1], err);
+}
+
+/* ---- --stage ---- */
+
+/* How far the stages so far go, where each said it in that unit; else -1. */
+struct reach {
+    long epochs, updates;
+};
+
+static enum result span_of(const char *key, const char *text, long *reach, size_t number, long *count,
+                           struct error *err)
+{
+    long first, last;
+    if (!stage_span_parse(text, &first, &last)) {
+        return error_set(err, ERR_ARG, "%s=%.40s: must be a number, or a span as in 11-20", key, text);
+    }
+    if (first > 0 && *reach < 0) {
+        return error_set(err, ERR_ARG,
+                         "%s=%s: a span needs the length of all stages before it in %s, too", key, text,
+                         key);
+    }
+    if (first > 0 && first != *reach + 1) {
+        return error_set(err, ERR_ARG, "%s=%s: %s (stage %zu goes to %ld: begin at %ld)", key, text,
+                         first <= *reach ? "stages overlap" : "a gap between stages", number - 1,
+                         *reach, *reach + 1);
+    }
+    *count = first > 0 ? last - first + 1 : last;
+    *reach = *reach < 0 ? -1 : *reach + *count;
+    return OK;
+}
+
+static enum result length_of(const struct stage_basis *b, const struct stage_spec *spec,
+                             struct reach *reach, size_t number, uint64_t *iterations,
+                             struct error *err)
+{
+    long count;
+    if (!spec->epochs == !spec->iters) {
+        return error_set(err, ERR_ARG, "%s: how long? (epochs=N or iters=N)",
+                         spec->epochs ? "epochs and iters" : "no length");
+    }
+    if (spec->epochs) {
+        TRY(span_of("epochs", spec->epochs, &reach->epochs, number, &count, err));
+        *iterations = (uint64_t)count * b->updates_per_epoch;
+        reach->updates = -1;
+    } else {
+        TRY(span_of("iters", spec->iters, &reach->updates, number, &count, err));
+        *iterations = (uint64_t)count;
+        reach->epochs = -1;
+    }
+    if (*iterations >= STAGE_ENDLESS) {
+        return error_set(err, ERR_ARG, "%" PRIu64 " updates: too many", *iterations);
+    }
+    return OK;
+}
+
+static enum result add_spec(const struct stage_basis *b, struct stage_plan *plan,
+                            const struct stage_spec *spec, struct reach *reach, struct error *err)
+{
+    size_t number = plan->count + 1;
+    const char *freeze = spec->freeze ? spec->freeze : b->args->freeze;
+    struct request r = {.spec = spec};
+    TRY(length_of(b, spec, reach, number, &r.iterations, err));
+    r.length = r.iterations;
+    if (freeze_next_change(b->net, 0) > 0 && (!freeze || strcmp(freeze, "none") != 0)) {
+        return error_at(err, ERR_ARG, b->net->cfg.path, 0,
+                        "stopbackward=N in it and --stage both plan the run: take one of them out");
+    }
+    r.frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r.frozen);
+    if (!r.frozen) {
+        return mem_error(err, "a stage");
+    }
+    enum result result = freeze_resolve(freeze, b->net, r.frozen, err);
+    if (result != OK) {
+        mem_free(r.frozen);
+        return result;
+    }
+    return add_stage(b, plan, &r, err);
+}
+
+static bool same_scale(const struct network *net, const float *a, const float *b)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        if ((a ? a[i] : 1.0f) != (b ? b[i] : 1.0f)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A stage must have a point. */
+static enum result check_new(const struct network *net, const struct train_stage *before,
+                             const struct train_stage *stage, size_t number, struct error *err)
+{
+    bool unfreezes = false, freezes = false;
+    for (int i = 0; i < net->layer_count; i++) {
+        unfreezes = unfreezes || (before->frozen[i] && !stage->frozen[i]);
+        freezes = freezes || (!before->frozen[i] && stage->frozen[i]);
+    }
+    bool is_same = before->bn == stage->bn && before->schedule.rate == stage->schedule.rate &&
+                   before->schedule.policy == stage->schedule.policy &&
+                   before->augments == stage->augments && before->no_mosaic == stage->no_mosaic &&
+                   same_scale(net, before->rate_scale, stage->rate_scale);
+    if (unfreezes || !is_same) {
+        return OK;
+    }
+    if (freezes) {
+        log_warn("stage %zu unfreezes nothing, it only freezes more", number);
+        return OK;
+    }
+    return error_set(err, ERR_ARG,
+                     "unfreezes nothing new, and changes nothing else (freeze, bn, lr, policy, "
+                     "lr-scale, augment): make it one stage with the one before");
+}
+
+static enum result plan_specs(const struct stage_basis *b, struct stage_plan *plan,
+                              struct error *err)
+{
+    const struct string_list *texts = &b->args->stages;
+    struct reach reach = {0, 0};
+    for (size_t i = 0; i < texts->count; i++) {
+        struct stage_spec spec = {0};
+        TRY(stage_spec_parse(texts->items[i], i + 1, &spec, err));
+        enum result result = add_spec(b, plan, &spec, &reach, err);
+        stage_spec_free(&spec);
+        if (result == OK && i > 0) {
+            result = check_new(b->net, &plan->stages[i - 1], &plan->stages[i], i + 1, err);
+        }
+        if (result != OK) {
+            return error_prefix(err, "stage %zu", i + 1);
+        }
+    }
+    return OK;
+}
+
+/* ---- from the run's own options ---- */
+
+static enum result total_length(const struct stage_basis *b, uint64_t *iterations,
+                                struct error *err)
+{
+    const struct train_args *args = b->args;
+    uint64_t most = (uint64_t)b->net->options.max_batches;
+    *iterations = args->epochs          ? (uint64_t)args->epochs * b->updates_per_epoch
+                  : args->iterations    ? (uint64_t)args->iterations
+                  : most                ? most
+                  : args->hours > 0.0f  ? STAGE_ENDLESS
+                                        : 0;
+    if (*iterations == 0) {
+        return error_at(err, ERR_ARG, b->net->cfg.path, 0,
+                        "no max_batches in it: how long? (--epochs N, --iters N or --time H)");
+    }
+    if (*iterations > STAGE_ENDLESS) {
+        return error_set(err, ERR_ARG, "%d epochs are %" PRIu64 " updates: too many", args->epochs,
+                         *iterations);
+    }
+    return OK;
+}
+
+/* One stage, cut where the cfg's stopbackward=N ends; the schedule runs through. */
+static enum result plan_plain(const struct stage_basis *b, struct stage_plan *plan,
+                              struct error *err)
+{
+    const char *freeze = b->args->freeze;
+    bool is_timed = !freeze || strcmp(freeze, "none") != 0;
+    uint64_t total;
+    TRY(total_length(b, &total, err));
+    for (uint64_t done = 0; done < total;) {
+        uint64_t border = is_timed ? freeze_next_change(b->net, done) : 0;
+        uint64_t end = border > 0 && border < total ? border : total;
+        struct request r = {.spec = &unsaid,
+                            .iterations = end - done,
+                            .offset = done,
+                            .length = total,
+                            .keeps_warmup = true};
+        r.frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r.frozen);
+        if (!r.frozen) {
+            return mem_error(err, "a stage");
+        }
+        enum result result = freeze_resolve(freeze, b->net, r.frozen, err);
+        if (result != OK) {
+            mem_free(r.frozen);
+            return result;
+        }
+        if (is_timed) {
+            freeze_timed(b->net, done, r.frozen);
+        }
+        TRY(add_stage(b, plan, &r, err));
+        done = end;
+    }
+    return OK;
+}
+
+/* ---- --unfreeze-every ---- */
+
+enum { LEVEL_HEAD, LEVEL_NECK, LEVEL_BACKBONE /* its coarsest grid; finer ones follow */ };
+
+/* levels[layer_count]: how late a layer joins: heads, neck, then the backbone's grids from the coarsest to the
+ * finest; layers without parameters -1. Returns the number of levels through *count; levels without layers do not
+ * exist. */
+static enum result find_levels(const struct network *net, int *levels, int *count,
+                               struct error *err)
+{
+    enum net_part *parts = mem_alloc((size_t)net->layer_count, sizeof *parts);
+    if (!parts) {
+        return mem_error(err, "gradual unfreezing");
+    }
+    enum result result = parts_find(net, parts, err);
+    for (int i = 0; result == OK && i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        levels[i] = parts[i] == PART_HEAD   ? LEVEL_HEAD
+                    : parts[i] == PART_NECK ? LEVEL_NECK
+                                            : LEVEL_BACKBONE + (l->out.w > 0 ? l->out.w : 0);
+        levels[i] = l->param_count > 0 ? levels[i] : -1;
+    }
+    mem_free(parts);
+    *count = 0;
+    for (int floor = 0; result == OK;) { /* number them without gaps */
+        int least = -1;
+        for (int i = 0; i < net->layer_count; i++) {
+            if (levels[i] >= floor && (least < 0 || levels[i] < least)) {
+                least = levels[i];
+            }
+        }
+        if (least < 0) {
+            break;
+        }
+        for (int i = 0; i < net->layer_count; i++) {
+            levels[i] = levels[i] == least ? *count : levels[i];
+        }
+        floor = least + 1;
+        (*count)++;
+    }
+    return result;
+}
+
+static enum result add_level(const struct stage_basis *b, struct stage_plan *plan, const int *levels,
+                             int level, struct request *r, struct error *err)
+{
+    r->frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r->frozen);
+    if (!r->frozen) {
+        return mem_error(err, "a stage");
+    }
+    for (int i = 0; i < b->net->layer_count; i++) {
+        r->frozen[i] = levels[i] > level;
+    }
+    return add_stage(b, plan, r, err);
+}
+
+static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *plan,
+                                const int *levels, int level_count, struct error *err)
+{
+    const struct train_args *args = b->args;
+    int first = args->unfreeze_from < level_count ? args->unfreeze_from : level_count - 1;
+    uint64_t every = (uint64_t)args->unfreeze_every * b->updates_per_epoch;
+    uint64_t total, before = every * (uint64_t)(level_count - 1 - first);
+    TRY(total_length(b, &total, err));
+    if (before >= total) {
+        return error_set(err, ERR_ARG,
+                         "--unfreeze-every %d: %d parts join one after the other, which takes more than "
+                         "%" PRIu64 " epochs (--epochs N, or a smaller --unfreeze-every)",
+                         args->unfreeze_every, level_count - 1 - first,
+                         before / b->updates_per_epoch);
+    }
+    struct request r = {.spec = &unsaid, .length = total, .keeps_warmup = true};
+    for (int level = first; level < level_count; level++) {
+        r.iterations = level == level_count - 1 ? total - r.offset : every;
+        TRY(add_level(b, plan, levels, level, &r, err));
+        r.offset += every;
+    }
+    return OK;
+}
+
+/* ---- all together ---- */
+
+static enum result write_lines(const struct stage_basis *b, struct stage_plan *plan,
+                               struct error *err)
+{
+    size_t size = plan->count * MAX_STAGE_LINE, used = 0;
+    char *text = mem_alloc(size, 1);
+    if (!text) {
+        return mem_error(err, "stages");
+    }
+    plan->lines = text;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct train_stage *s = &plan->stages[i];
+        char frozen[MAX_STAGE_LINE / 2];
+        uint64_t scale = 0;
+        if (s->rate_scale) {
+            scale = state_hash_of(s->rate_scale, (size_t)b->net->layer_count * sizeof(float));
+        }
+        freeze_describe(b->net, s->frozen, frozen, sizeof frozen);
+        used += (size_t)snprintf(
+            text + used, size - used,
+            "freeze=%s bn=%s updates=%" PRIu64 " lr=%.9g policy=%s warmup=%ld from=%" PRIu64
+            " of=%ld patience=%d augment=%s lr-scale=%" PRIx64 "\n",
+            frozen, bn_names[s->bn], s->iterations, (double)s->schedule.rate,
+            schedule_policy_name(s->schedule.policy), s->schedule.warmup, s->schedule_offset,
+            s->schedule.length, s->patience, augment_name(s), scale);
+    }
+    return OK;
+}
+
+enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *plan,
+                            struct error *err)
+{
+    const struct train_args *args = basis->args;
+    if (args->stages.count > 0) {
+        TRY(plan_specs(basis, plan, err));
+    } else if (args->unfreeze_every > 0) {
+        int count = 0, *levels = mem_alloc((size_t)basis->net->layer_count, sizeof *levels);
+        enum result result =
+            levels ? find_levels(basis->net, levels, &count, err) : mem_error(err, "stages");
+        if (result == OK) {
+            result = plan_gradual(basis, plan, levels, count, err);
+        }
+        mem_free(levels);
+        TRY(result);
+    } else {
+        TRY(plan_plain(basis, plan, err));
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        plan->stages[i].title = plan->details[i].title;
+    }
+    return write_lines(basis, plan, err);
+}
+
+void stage_plan_free(struct stage_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        mem_free(plan->details[i].frozen);
+        mem_free(plan->details[i].rate_scale);
+    }
+    mem_free(plan->stages);
+    mem_free(plan->details);
+    mem_free(plan->lines);
+    *plan = (struct stage_plan){0};
+}

@@ -1,0 +1,69 @@
+#include "train/still.h"
+
+#include "base/memory.h"
+#include "train/stateio.h"
+
+static uint64_t hash_of(const struct param *p)
+{
+    return state_hash_of(p->data, p->count * sizeof *p->data);
+}
+
+static bool keeps(enum layer_mode mode, const struct param *p)
+{
+    return p->is_statistic ? !mode_rules[mode].uses_batch : !mode_moves(mode, p);
+}
+
+enum result still_take(struct still *still, const struct network *net,
+                       const enum layer_mode *modes, struct error *err)
+{
+    still_free(still);
+    still->net = net;
+    still->tensors =
+        mem_alloc((size_t)net->layer_count * LAYER_MAX_PARAMS, sizeof *still->tensors);
+    if (!still->tensors) {
+        return mem_error(err, "hashes of the frozen layers");
+    }
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        size_t before = still->count;
+        for (int k = 0; k < l->param_count; k++) {
+            if (keeps(modes[i], &l->params[k])) {
+                still->tensors[still->count++] =
+                    (struct still_tensor){i, k, hash_of(&l->params[k])};
+                still->values += l->params[k].count;
+            }
+        }
+        still->layers += l->param_count > 0 && still->count == before + (size_t)l->param_count;
+    }
+    return OK;
+}
+
+void still_free(struct still *still)
+{
+    mem_free(still->tensors);
+    *still = (struct still){0};
+}
+
+uint64_t still_hash(const struct still *still)
+{
+    struct state_hash all = {0};
+    for (size_t i = 0; i < still->count; i++) {
+        state_hash_add(&all, &still->tensors[i].hash, sizeof still->tensors[i].hash);
+    }
+    return state_hash_value(&all);
+}
+
+size_t still_changed(const struct still *still, const struct still_tensor **first)
+{
+    size_t bytes = 0;
+    *first = NULL;
+    for (size_t i = 0; i < still->count; i++) {
+        const struct still_tensor *t = &still->tensors[i];
+        const struct param *p = &still->net->layers[t->layer].params[t->param];
+        if (hash_of(p) != t->hash) {
+            *first = *first ? *first : t;
+            bytes += p->count * sizeof *p->data;
+        }
+    }
+    return bytes;
+}
