@@ -332,6 +332,44 @@ static void check_counts(struct doctor *doctor, const struct network *net)
     }
 }
 
+struct class_name {
+    const char *text;
+    size_t class_id;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct class_name *x = a;
+    const struct class_name *y = b;
+    int order = strcmp(x->text, y->text);
+    return order ? order : (x->class_id > y->class_id) - (x->class_id < y->class_id);
+}
+
+static enum result check_names(struct doctor *doctor, struct error *err)
+{
+    struct class_name *names = mem_alloc(doctor->name_count, sizeof *names);
+    if (!names) {
+        return mem_error(err, "names");
+    }
+    for (size_t i = 0; i < doctor->name_count; i++) {
+        names[i] = (struct class_name){doctor->names[i], i};
+    }
+    if (doctor->name_count > 1) {
+        qsort(names, doctor->name_count, sizeof *names, by_name);
+    }
+    for (size_t i = 1; i < doctor->name_count; i++) {
+        struct finding_place place = {
+            .sample = NO_SAMPLE, .path = doctor->names_path, .line = (int)names[i].class_id + 1};
+        if (strcmp(names[i].text, names[i - 1].text) == 0) {
+            finding_add(&doctor->findings, FINDING_NAME_TWICE, &place,
+                        "class %zu has the name of class %zu, %s", names[i].class_id,
+                        names[i - 1].class_id, names[i].text);
+        }
+    }
+    mem_free(names);
+    return OK;
+}
+
 static void check_untrained(struct doctor *doctor, size_t *const counts[SETS_MAX])
 {
     for (size_t i = 0; i < doctor->class_count; i++) {
@@ -377,6 +415,7 @@ static void check_unused(struct doctor *doctor, size_t *const counts[SETS_MAX])
 enum result doctor_check_classes(struct doctor *doctor, const struct network *net,
                                  struct error *err)
 {
+    TRY(check_names(doctor, err));
     size_t *block = mem_alloc(SETS_MAX * (doctor->class_count + 1), sizeof *block);
     if (!block) {
         return mem_error(err, "classes");

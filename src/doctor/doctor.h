@@ -20,6 +20,7 @@ struct picture {
     bool is_copy;       /* content of an earlier one of its set */
     bool is_shared;     /* of train, and valid has the content, too */
     bool is_relabelled; /* its label file has faults */
+    int orientation;    /* exif_orientation */
     uint64_t file_hash, pixel_hash;
     struct look look;
 };

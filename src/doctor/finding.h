@@ -17,6 +17,7 @@ enum severity {
 enum finding_kind { /* the first FAULT_COUNT are those of data/dataset.h */
                     FINDING_UNREADABLE = FAULT_COUNT, /* a picture that cannot be decoded */
                     FINDING_SIZE,    /* a picture that is not as large as its COCO file says */
+                    FINDING_TURNED,  /* a labelled picture that is to be shown turned */
                     FINDING_OVERLAP, /* the same content in train and valid */
                     FINDING_SIMILAR_OVERLAP,   /* nearly the same look in train and valid */
                     FINDING_COPY,              /* the same content twice in one set */
@@ -26,6 +27,7 @@ enum finding_kind { /* the first FAULT_COUNT are those of data/dataset.h */
                     FINDING_TINY,              /* a box of under two pixels */
                     FINDING_WHOLE_PICTURE,     /* a box that is the whole picture */
                     FINDING_CLASS_COUNT,       /* names, classes and cfg disagree */
+                    FINDING_NAME_TWICE,        /* two classes of one name */
                     FINDING_UNTRAINED,         /* a class of valid that train lacks */
                     FINDING_UNUSED,            /* classes without a box */
                     FINDING_SMALL_FOR_NETWORK, /* many boxes of a few pixels on the network's input

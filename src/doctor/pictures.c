@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "data/exif.h"
 
 enum { BATCH = 64, FILE_MAX_BYTES = 1 << 30 };
 
@@ -31,6 +32,7 @@ static enum result read_picture(const char *path, struct picture *picture, struc
     struct image image;
     TRY(file_read(path, FILE_MAX_BYTES, &bytes, &size, err));
     picture->file_hash = hash_bytes(bytes, size, 0);
+    picture->orientation = exif_orientation((const unsigned char *)bytes, size);
     enum result result = image_decode(path, (const unsigned char *)bytes, size, &image, err);
     mem_free(bytes);
     TRY(result);
@@ -72,6 +74,12 @@ static void report_picture(struct doctor *doctor, int set, size_t index, const s
                (sample->image_w != picture->w || sample->image_h != picture->h)) {
         finding_add(&doctor->findings, FINDING_SIZE, &place, "%d x %d, not %d x %d", picture->w,
                     picture->h, sample->image_w, sample->image_h);
+    }
+    if (picture->is_read && picture->orientation > 1 && sample->truth_count > 0) {
+        finding_add(&doctor->findings, FINDING_TURNED, &place,
+                    "EXIF orientation %d, but pictures are taken as stored: labels drawn on the "
+                    "turned view do not fit",
+                    picture->orientation);
     }
 }
 

@@ -218,9 +218,11 @@ static enum result draw_pair(const struct doctor *doctor, const struct finding *
             draw_fill(&sheet, 0, 0, sheet.w, sheet.h, dark, 1);
             paste(&sheet, &left, 0, 0);
             paste(&sheet, &right, left.w + 8, 0);
-            snprintf(row, sizeof row, "%s: %s", doctor->sets[f->other_set].role, a->image_path);
+            snprintf(row, sizeof row, "%s: %s", doctor->sets[f->other_set].role,
+                     path_base(a->image_path));
             draw_text(&sheet, 6, PAIR_HEIGHT + 4, ROW - 5, row, white);
-            snprintf(row, sizeof row, "%s: %s", doctor->sets[f->set].role, b->image_path);
+            snprintf(row, sizeof row, "%s: %s", doctor->sets[f->set].role,
+                     path_base(b->image_path));
             draw_text(&sheet, 6, PAIR_HEIGHT + 4 + ROW, ROW - 5, row, white);
             name_sheet(name, f->set == SET_VALID ? "pair_valid" : "pair_train", f->sample + 1,
                        b->image_path);

@@ -127,6 +127,20 @@ status 3; no_out '\[unreadable\]'; no_out 'the same file'; out "^$l:6: error: ";
 try "valid is train" "$YOLO" check "$clean/train.txt" "$clean/train.txt"
 status 3; holds count 1 '\[overlap\]'; out 'the same list as train'
 
+printf 'one\ntwo\none\nthree\nfour\n' >"$work/twice.names"
+try "a name given twice" "$YOLO" check "$clean/train.txt" --names "$work/twice.names" --no-images
+status 3; out "^$work/twice.names:3: warning: class 2 has the name of class 0, one .name-twice."
+holds count 1 '\[name-twice\]'
+mkdir -p "$work/turned/images" "$work/turned/labels"
+exif='\xff\xe1\x00\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
+for name in labelled background; do
+    { head -c 2 "${pictures[7]}"; printf '%b' "$exif"; tail -c +3 "${pictures[7]}"; } >"$work/turned/images/$name.jpg"
+done
+cp "$(label 7)" "$work/turned/labels/labelled.txt"
+: >"$work/turned/labels/background.txt"
+try "a picture to be shown turned" "$YOLO" check "$work/turned/images"
+status 3; out 'labelled.jpg: warning: EXIF orientation 6'; holds count 1 '\[turned\]'
+
 # ---- drawing and fixing ----
 try "draw" "$YOLO" check "$bad/bad.data" --draw "$work/drawn"
 status 3; err "drawn: 1 drawn"; holds test -s "$work/drawn/train_1_$(basename "${pictures[0]}" .jpg).jpg"
@@ -177,7 +191,7 @@ awk -v dir="$work/many" 'BEGIN {
     }
 }'
 start=$(date +%s)
-try "10,000 labels in seconds" "$YOLO" check "$work/many/list.txt" --no-images
+try "10,000 label files in seconds" "$YOLO" check "$work/many/list.txt" --no-images
 status 0; out '20000 boxes'; holds test $(($(date +%s) - start)) -le 20
 
 # ---- anchors ----
@@ -213,6 +227,10 @@ status 2; one_error '5 anchors need'
 try "anchors: too few for the heads" "$YOLO" anchors "$clean/synth.data" --cfg $cfg -n 1
 status 2; one_error 'too few for 2'
 
+try "the bundled set is clean, also for its network" \
+    "$YOLO" check "$root/data/tabletop/tabletop.data" --cfg "$root/cfg/tabletop.cfg"
+status 0; out '^summary: 0 errors, 0 warnings, 0 notes'
+
 # ---- the traps of the shared sets ----
 data=$SHARED/data
 if [ -d "$data" ]; then
@@ -221,16 +239,31 @@ if [ -d "$data" ]; then
     status 3; out '^summary: 0 errors'
     holds count 2 '\[no-label\]'; out '000000000250.jpg: warning'; out '000000000508.jpg: warning'
     holds count 2 '\[orphan-label\]'; out '000000000656.txt: warning'; out '000000000659.txt: warning'
-    no_out '\[(copy|overlap|similar|similar-overlap|nearly-identical|two-classes|clipped|duplicate)\]'
+    no_out '\[(copy|overlap|similar|similar-overlap|nearly-identical|two-classes|clipped|duplicate|turned)\]'
+    holds count 3 '\[tiny\]' # 1.2 to 1.9 pixels wide
+    mkdir -p "$work/coco/images" "$work/coco/labels"
+    while read -r name; do # without those named above
+        case "$name" in *250.jpg | *508.jpg | *531.jpg | *540.jpg | *542.jpg) continue ;; esac
+        ln -s "$data/coco128/$name" "$work/coco/images/"
+        cp "$data/coco128/labels/$(basename "$name" .jpg).txt" "$work/coco/labels/"
+    done < <(sort "$data/coco128/train.txt" "$data/coco128/val.txt")
+    try "coco128 without them: no alarm" "$YOLO" check "$work/coco/images" --classes 80
+    status 0; out '^summary: 0 errors, 0 warnings, 1 note'; holds count 1 '\[unused\]'
     try "aquarium: two boxes without area, one empty label" \
         "$YOLO" check "$data/aquarium/images" --classes 7 --no-images
     status 3; holds count 2 ': error: '; holds count 2 '\[zero-size\]'; holds count 1 '\[empty-label\]'
     out 'IMG_2423.*:[0-9]+: error'; out 'IMG_2570.*:[0-9]+: error'; no_out ': warning: '
+    out 'IMG_3133.*: note: no boxes'
+    try "aquarium: the figures of its README" "$YOLO" check "$data/aquarium/images" --classes 7 --no-images
+    out '^  638 pictures'; out ' 4815 boxes'
     if has_python; then
         for set in bccd raccoon; do
             scripts/voc_to_yolo.py --images "$data/$set/images" --annotations "$data/$set/annotations" \
-                --lists "$data/$set/train.txt" "$data/$set/val.txt" --out "$work/$set" >/dev/null 2>&1
+                --lists "$data/$set/train.txt" "$data/$set/val.txt" --out "$work/$set" >"$work/$set.log" 2>&1
         done
+        try "bccd: two boxes without area are left out by name" cat "$work/bccd.log"
+        out 'BloodImage_00338.xml:[0-9]+: RBC: a box without area \(504 337 504 337\)'
+        out 'BloodImage_00343.xml:[0-9]+: RBC: a box without area \(181 329 181 329\)'; out '^2 boxes without area'
         try "bccd: no errors once converted" "$YOLO" check "$work/bccd/voc.data"
         out '^summary: 0 errors'; no_out '\[(copy|overlap|zero-size)\]'
         out 'BloodImage_00037.*looks like.*BloodImage_00038.*\[similar-overlap\]'
