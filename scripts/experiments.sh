@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The trainings behind docs/results.md and docs/transfer-learning.md:
+#   scripts/experiments.sh [--out DIR] [--table] RUN...
+# RUN is SET-WAY-SEED.
+#   SET   bccd, raccoon, aquarium (real pictures, from ../shared; they begin with yolo-fastest-1.1-xl trained on COCO), or
+#         objects (rendered: mug, die, bottle ...; they begin with the bundled model)
+#   WAY   nothing  from random numbers
+#         high     all layers at once, rate .003
+#         low      all layers at once, rate .0003
+#         heads    all but the heads frozen, rate .003
+#         staged   the backbone frozen for a third of the time at .003, then all layers with --bn eval at .0003
+#         drifting as staged, but the statistics of the frozen backbone move (--bn train)
+# All of one SET train equally long; every schedule is a half cosine. A run that was stopped goes on, a finished one is left
+# alone. At the end (or at once with --table, for what is there) a table: mAP of the best weights on the validation
+# pictures, minutes, peak memory of the training in MB. Each run uses one thread, so that two share a machine without waiting for
+# each other; the weights do not depend on it.
+set -eu
+cd "$(dirname "$0")/.."
+shared=${YOLO_SHARED:-../shared}
+yolo=${YOLO:-./yolo}
+out=runs/experiments table=
+runs=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --out) out=$2 && shift ;;
+    --table) table=1 ;;
+    -h | --help)
+        sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
+        exit 0
+        ;;
+    bccd-*-[0-9]* | raccoon-*-[0-9]* | aquarium-*-[0-9]* | objects-*-[0-9]*) runs+=("$1") ;;
+    *)
+        echo "experiments: no option or run $1 (see --help)" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+[ ${#runs[@]} -gt 0 ] || {
+    echo "experiments: which runs? (see --help)" >&2
+    exit 2
+}
+[ -x "$yolo" ] || make -s
+
+base_of() { # SET: stem of the cfg and weights it begins with
+    case "$1" in
+    objects) echo "tabletop" ;;
+    *) echo "$shared/weights/yolo-fastest-1.1-coco/yolo-fastest-1.1-xl" ;;
+    esac
+}
+
+epochs_of() { # SET
+    case "$1" in
+    bccd) echo 60 ;;
+    raccoon) echo 60 ;;
+    aquarium) echo 36 ;;
+    objects) echo 30 ;;
+    esac
+}
+
+# $out/SET gets lists, labels and names, $out/SET/net the cfg and .data.
+prepare() { # SET
+    local set=$1 folder=$out/$1 base
+    [ ! -e "$folder/net/net.data" ] || return 0
+    case "$set" in
+    objects)
+        "$yolo" synth "$folder" --classes target --train 400 --val 200 --size 320x320 --seed 9 -q >/dev/null
+        ;;
+    aquarium)
+        mkdir -p "$folder"
+        ln -sfn "$(realpath "$shared/data/$set/images")" "$folder/images"
+        ln -sfn "$(realpath "$shared/data/$set/labels")" "$folder/labels"
+        cp "$shared/data/$set/train.txt" "$shared/data/$set/val.txt" "$folder/"
+        printf '%s\n' fish jellyfish penguin puffin shark starfish stingray >"$folder/$set.names"
+        ;;
+    *)
+        python3 scripts/voc_to_yolo.py --images "$shared/data/$set/images" --annotations "$shared/data/$set/annotations" \
+            --lists "$shared/data/$set/train.txt" "$shared/data/$set/val.txt" --out "$folder"
+        ;;
+    esac
+    base=$(base_of "$set")
+    [ -e "$base.cfg" ] || base=cfg/$base
+    "$yolo" init --names "$(echo "$folder"/*.names)" --base "$base.cfg" --train "$folder/train.txt" --valid "$folder/val.txt" \
+        --batch 16 --subdivisions 1 --out "$folder/net" -q >/dev/null
+}
+
+train() { # SET WAY SEED
+    local set=$1 way=$2 seed=$3 folder=$out/$1-$2-$3 epochs first how=() weights
+    epochs=$(epochs_of "$set")
+    first=$((epochs / 3))
+    if [ -e "$folder/last.state" ]; then
+        "$yolo" train --resume "$folder" --threads 1
+        return
+    fi
+    weights=$(base_of "$set").weights
+    [ -e "$weights" ] || weights=weights/$weights
+    case "$way" in
+    nothing) how=(--lr 0.003 --epochs "$epochs") ;;
+    high) how=(--weights "$weights" --lr 0.003 --epochs "$epochs") ;;
+    low) how=(--weights "$weights" --lr 0.0003 --epochs "$epochs") ;;
+    heads) how=(--weights "$weights" --freeze all-but-heads --lr 0.003 --epochs "$epochs") ;;
+    staged | drifting)
+        how=(--weights "$weights" --stage "freeze=backbone lr=0.003 epochs=$first"
+            --stage "freeze=none bn=eval lr=0.0003 epochs=$((epochs - first))")
+        [ "$way" = staged ] || how[3]="freeze=backbone bn=train lr=0.003 epochs=$first"
+        ;;
+    *)
+        echo "experiments: no way $way (see --help)" >&2
+        exit 2
+        ;;
+    esac
+    "$yolo" train --data "$out/$set/net/net.data" --cfg "$out/$set/net/net.cfg" "${how[@]}" --lr-policy cosine --warmup 50 \
+        --ema 0.99 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder"
+}
+
+number() { # KEY: the first number behind "KEY": on stdin
+    tr -d '\n' | grep -oE "\"$1\": *[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
+}
+
+row() { # SET RUN
+    local json minutes megabytes
+    json=$("$yolo" eval --run "$out/$2" --data "$out/$1/net/net.data" --format json -q)
+    minutes=$(tail -n 1 "$out/$2/results.csv" | awk -F, '{ printf "%.0f", $NF / 60 }')
+    megabytes=$(grep -oE '[0-9]+ MB$' "$out/$2/train.log" | sort -n | tail -n 1)
+    printf '| %s | %s | %.3f | %.3f | %s | %s |\n' "$2" "$(epochs_of "$1")" "$(number AP50 <<<"$json")" \
+        "$(number AP <<<"$json")" "$minutes" "${megabytes% MB}"
+}
+
+for run in "${runs[@]}"; do
+    IFS=- read -r set way seed <<<"$run"
+    if [ -z "$table" ]; then
+        prepare "$set"
+        train "$set" "$way" "$seed"
+    fi
+done
+echo '| run | epochs | mAP@.5 | mAP@.5:.95 | minutes | MB |'
+echo '|---|---|---|---|---|---|'
+for run in "${runs[@]}"; do
+    [ ! -e "$out/$run/best.weights" ] || row "${run%%-*}" "$run"
+done
