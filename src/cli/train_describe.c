@@ -53,6 +53,32 @@ static void describe_stage(const struct training *t, size_t stage, bool to_stdou
     describe_length(t, stage, to_stdout);
 }
 
+/* Which layers got their values from the weights file, and which begin anew: for whoever comes from other classes
+ * or a cut file. Layers without parameters go with the one before. */
+static void describe_loaded(const struct training *t, bool to_stdout)
+{
+    const struct network *net = &t->model.net;
+    bool *set = mem_alloc((size_t)net->layer_count, sizeof *set);
+    size_t values[2] = {0};
+    for (int i = 0; set && i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        set[i] = l->param_count > 0 ? t->is_loaded[i] : i > 0 && set[i - 1];
+        for (int k = 0; k < l->param_count; k++) {
+            values[set[i]] += l->params[k].count;
+        }
+    }
+    for (int loaded = 1; set && values[0] > 0 && values[1] > 0 && loaded >= 0; loaded--) {
+        char layers[160];
+        for (int i = 0; !loaded && i < net->layer_count; i++) {
+            set[i] = !set[i] && net->layers[i].param_count > 0;
+        }
+        freeze_describe(net, set, layers, sizeof layers);
+        say(to_stdout, "%s layers %s: %zu values", loaded ? "  taken  " : "  anew   ", layers,
+            values[loaded]);
+    }
+    mem_free(set);
+}
+
 void training_describe(const struct training *t, bool to_stdout)
 {
     char valid[96] = "no valid= set, so no validation and no best.weights";
@@ -66,6 +92,7 @@ void training_describe(const struct training *t, bool to_stdout)
     say(to_stdout, "data      %s: %zu pictures, %zu objects; %s", t->data.path,
         t->train.sample_count, training_count_truths(&t->train), valid);
     say(to_stdout, "start     %s", t->start);
+    describe_loaded(t, to_stdout);
     for (size_t i = 0; i < t->plan.count; i++) {
         describe_stage(t, i, to_stdout);
     }
