@@ -51,10 +51,10 @@ base_of() { # SET: stem of the cfg and weights it begins with
 
 epochs_of() { # SET
     case "$1" in
-    bccd) echo 60 ;;
-    raccoon) echo 60 ;;
-    aquarium) echo 36 ;;
-    objects) echo 30 ;;
+    bccd) echo 50 ;;
+    raccoon) echo 40 ;;
+    aquarium) echo 24 ;;
+    objects) echo 20 ;;
     esac
 }
 
