@@ -17,6 +17,7 @@ enum result {
     ERR_ARG,         /* wrong command line */
     ERR_UNSUPPORTED, /* valid, but not built here */
     ERR_INTERRUPTED, /* SIGINT or SIGTERM */
+    ERR_INTERNAL,    /* a promise of this program itself does not hold */
 };
 
 struct error {

@@ -8,13 +8,16 @@ static uint64_t hash_of(const struct param *p)
     return state_hash_of(p->data, p->count * sizeof *p->data);
 }
 
-static bool keeps(enum layer_mode mode, const struct param *p)
+static bool keeps(bool is_frozen, enum bn_policy bn, const struct param *p)
 {
-    return p->is_statistic ? !mode_rules[mode].uses_batch : !mode_moves(mode, p);
+    if (p->is_statistic) {
+        return bn == BN_EVAL || bn == BN_FROZEN || (is_frozen && bn == BN_AUTO);
+    }
+    return is_frozen || (p->is_affine && bn == BN_FROZEN);
 }
 
-enum result still_take(struct still *still, const struct network *net,
-                       const enum layer_mode *modes, struct error *err)
+enum result still_take(struct still *still, const struct network *net, const bool *frozen,
+                       enum bn_policy bn, struct error *err)
 {
     still_free(still);
     still->net = net;
@@ -27,7 +30,7 @@ enum result still_take(struct still *still, const struct network *net,
         const struct layer *l = &net->layers[i];
         size_t before = still->count;
         for (int k = 0; k < l->param_count; k++) {
-            if (keeps(modes[i], &l->params[k])) {
+            if (keeps(frozen[i], bn, &l->params[k])) {
                 still->tensors[still->count++] =
                     (struct still_tensor){i, k, hash_of(&l->params[k])};
                 still->values += l->params[k].count;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "net/network.h"
+#include "net/modes.h"
 
 struct still_tensor {
     int layer, param;
@@ -23,11 +23,12 @@ struct still {
     int layers;    /* of which nothing moves */
 };
 
-/* Everything of the network that neither the optimiser nor batch statistics may move under `modes`: whole frozen
- * layers, and the statistics of trained ones that normalise by the stored ones. Takes a zeroed *still, or an
- * earlier one, which is freed first. */
-NODISCARD enum result still_take(struct still *still, const struct network *net,
-                                 const enum layer_mode *modes, struct error *err);
+/* Everything of the network that may not move when frozen[layer_count] is frozen under `bn`: whole frozen layers, the
+ * stored statistics that trained ones normalise with, what bn=frozen keeps. Read from what was asked for and not from
+ * the modes it was turned into: a second, independent reading of the table in docs/freezing.md. Takes a zeroed
+ * *still, or an earlier one, which is freed first. */
+NODISCARD enum result still_take(struct still *still, const struct network *net, const bool *frozen,
+                                 enum bn_policy bn, struct error *err);
 void still_free(struct still *still); /* a zeroed one is fine */
 
 /* One value for all of them. */

@@ -140,7 +140,7 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     TRY(optimizer_new(&options, t->o->net, t->plan, previous, &fresh, err));
     optimizer_free(previous);
     t->optimizer = fresh;
-    TRY(still_take(&t->still, t->o->net, t->modes, err));
+    TRY(still_take(&t->still, t->o->net, t->stage->frozen, t->stage->bn, err));
     t->progress.frozen_hash = still_hash(&t->still);
     return open_loader(t, err);
 }
@@ -334,7 +334,7 @@ static double seconds_so_far(const struct trainer *t)
     return t->seconds_before + now_seconds() - t->session_start;
 }
 
-/* That nothing frozen has moved, by its hashes; ERR_FORMAT before anything is saved if something has. */
+/* That nothing frozen has moved, by its hashes; ERR_INTERNAL before anything is saved if something has. */
 static enum result prove_still(struct trainer *t, struct error *err)
 {
     const struct still_tensor *first;
@@ -344,7 +344,7 @@ static enum result prove_still(struct trainer *t, struct error *err)
         return OK;
     }
     const struct layer *l = &t->o->net->layers[first->layer];
-    return error_set(err, ERR_FORMAT,
+    return error_set(err, ERR_INTERNAL,
                      "update %llu: %s of layer %d [%s] moved although it is frozen; nothing was saved "
                      "since, the last checkpoint stands",
                      (unsigned long long)t->progress.iteration, l->params[first->param].role,

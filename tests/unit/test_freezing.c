@@ -423,7 +423,7 @@ static void proof_sees_every_change(void)
     const struct still_tensor *first;
     CHECK(rig_open(&r, NULL, &s));
     CHECK(rig_optimizer(&r, &optimizers[1]));
-    CHECK_OK(still_take(&still, &r.f.net, r.modes, &r.f.err));
+    CHECK_OK(still_take(&still, &r.f.net, r.frozen, s.bn, &r.f.err));
     uint64_t hash = still_hash(&still);
     CHECK(still.layers == 4);
     train(&r, STEPS, 0.01f);
@@ -439,7 +439,7 @@ static void proof_sees_every_change(void)
         CHECK(!changes[i].is_seen || first->layer == changes[i].layer);
         *value = before;
     }
-    CHECK_OK(still_take(&still, &r.f.net, r.modes, &r.f.err));
+    CHECK_OK(still_take(&still, &r.f.net, r.frozen, s.bn, &r.f.err));
     CHECK(still_hash(&still) == hash);
     still_free(&still);
     rig_close(&r);
@@ -456,14 +456,14 @@ static void proof_follows_the_policy(void)
     const struct still_tensor *first;
     CHECK(rig_open(&r, NULL, &legacy));
     CHECK(rig_optimizer(&r, &optimizers[0]));
-    CHECK_OK(still_take(&still, &r.f.net, r.modes, &r.f.err));
+    CHECK_OK(still_take(&still, &r.f.net, r.frozen, legacy.bn, &r.f.err));
     train(&r, STEPS, 0.01f);
     CHECK(still_changed(&still, &first) == 0);
     CHECK(still.layers == 0 && still.values > 0);
     rig_close(&r);
     CHECK(rig_open(&r, NULL, &eval));
     CHECK(rig_optimizer(&r, &optimizers[0]));
-    CHECK_OK(still_take(&still, &r.f.net, r.modes, &r.f.err));
+    CHECK_OK(still_take(&still, &r.f.net, r.frozen, eval.bn, &r.f.err));
     train(&r, STEPS, 0.01f);
     CHECK(still_changed(&still, &first) == 0);
     *first_value(&r, 3, "rolling_variance") += 1.0f;
