@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
-# Latency of this program, and of PyTorch where it is installed, measured in turns in one run:
-#   scripts/bench.sh [--runs N] [--rounds N] [--imgsz N] [--threads N] [MODEL...]
+# Latency and training steps of this program, and of PyTorch where it is installed, measured in turns in
+# one run:
+#   scripts/bench.sh [--train | --infer] [--runs N] [--rounds N] [--imgsz N] [--batch N] [--threads N] [MODEL...]
 # MODEL is the stem of a .cfg in cfg/ (or in the shared references beside the repository); default yolov4
-# and yolov4-tiny. Weights are random: only the time counts. Each round times one program and then the
-# other; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less.
+# and yolov4-tiny, for training steps yolov4-tiny alone (yolov4 takes minutes: name it). A training step is
+# forward, loss, backward and update of --batch pictures (default 4), once with everything trained and once
+# with the backbone frozen. Weights are random: only the time counts. Each round times one program and then
+# the other; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less.
 # $PYTHON names the Python with torch (default: the first of python3 and /usr/bin/python3 that has it).
 set -eu
 cd "$(dirname "$0")/.."
 shared=${YOLO_SHARED:-../shared}
-runs=7 rounds=3 imgsz=416 threads=$(nproc 2>/dev/null || echo 2)
+what=both runs='' rounds=3 imgsz=416 batch=4 threads=$(nproc 2>/dev/null || echo 2)
 models=()
 while [ $# -gt 0 ]; do
     case "$1" in
+    --train | --infer) what=${1#--} ;;
     --runs) runs=$2 && shift ;;
     --rounds) rounds=$2 && shift ;;
     --imgsz) imgsz=$2 && shift ;;
+    --batch) batch=$2 && shift ;;
     --threads) threads=$2 && shift ;;
     -h | --help)
         sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
@@ -28,7 +33,6 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#models[@]} -gt 0 ] || models=(yolov4 yolov4-tiny)
 [ -x ./yolo ] || make -s -j"$threads"
 
 torch_python=
@@ -48,42 +52,72 @@ median() { # of the arguments
     printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
 }
 
-printf '%-22s %6s %9s %9s %9s %9s %8s\n' model imgsz 'ours ms' GFLOP/s 'RSS MB' 'torch ms' ratio
-for model in "${models[@]}"; do
-    cfg=
-    for candidate in "cfg/$model.cfg" "$shared/reference/cfg/$model.cfg"; do
+find_cfg() { # MODEL
+    local candidate
+    for candidate in "cfg/$1.cfg" "$shared/reference/cfg/$1.cfg"; do
         if [ -f "$candidate" ]; then
-            cfg=$candidate
-            break
+            echo "$candidate"
+            return
         fi
     done
-    if [ -z "$cfg" ]; then
-        echo "bench: SKIP $model: no $model.cfg in cfg/ or $shared/reference/cfg" >&2
-        continue
-    fi
-    ours=() theirs=() ratios=() gflops=()
-    rss='-'
+    echo "bench: SKIP $1: no $1.cfg in cfg/ or $shared/reference/cfg" >&2
+}
+
+header() { # WHAT
+    printf '%-22s %-15s %9s %9s %8s %9s %8s\n' "$1" '' 'ours ms' "$2" 'RSS MB' 'torch ms' ratio
+}
+
+# One row: KEY is the JSON's, RATE a further number of ours.
+compare() { # MODEL REMARK KEY RATE OURS... -- THEIRS...
+    local name=$1 remark=$2 key=$3 rate=$4 ours=() theirs=() ratios=() rates=() own=() rss='-' json round
+    local torch_ms='-' ratio='-'
+    shift 4
+    while [ "$1" != -- ]; do
+        own+=("$1")
+        shift
+    done
+    shift
     for ((round = 0; round < rounds; round++)); do
-        json=$(./yolo bench --cfg "$cfg" --imgsz "$imgsz" --threads "$threads" --runs "$runs" --format json -q)
-        ours+=("$(number infer_ms <<<"$json")")
-        gflops+=("$(number gflops <<<"$json")")
+        json=$("${own[@]}" --imgsz "$imgsz" --threads "$threads" --format json -q)
+        ours+=("$(number "$key" <<<"$json")")
+        rates+=("$(number "$rate" <<<"$json")")
         rss=$(number peak_rss_mb <<<"$json")
         if [ -n "$torch_python" ]; then
-            json=$("$torch_python" tests/tools/torch_reference.py "$cfg" --imgsz "$imgsz" \
-                --threads "$threads" --runs "$runs")
-            theirs+=("$(number infer_ms <<<"$json")")
+            json=$("$torch_python" "$@" --imgsz "$imgsz" --threads "$threads")
+            theirs+=("$(number "$key" <<<"$json")")
             ratios+=("$(awk -v a="${theirs[round]}" -v b="${ours[round]}" 'BEGIN { print a / b }')")
         fi
     done
-    torch_ms='-' ratio='-'
     if [ -n "$torch_python" ]; then
         torch_ms=$(printf '%.1f' "$(median "${theirs[@]}")")
         ratio=$(printf '%.2fx' "$(median "${ratios[@]}")")
     fi
-    printf '%-22s %6s %9.1f %9.0f %9.0f %9s %8s\n' "$model" "$imgsz" "$(median "${ours[@]}")" \
-        "$(median "${gflops[@]}")" "$rss" "$torch_ms" "$ratio"
-done
+    printf '%-22s %-15s %9.1f %9.1f %8.0f %9s %8s\n' "$name" "$remark" "$(median "${ours[@]}")" \
+        "$(median "${rates[@]}")" "$rss" "$torch_ms" "$ratio"
+}
+
+if [ "$what" != train ]; then
+    header "an image, $imgsz" GFLOP/s
+    for model in ${models[@]+"${models[@]}"} $([ ${#models[@]} -gt 0 ] || echo yolov4 yolov4-tiny); do
+        cfg=$(find_cfg "$model")
+        [ -z "$cfg" ] || compare "$model" '' infer_ms gflops ./yolo bench --cfg "$cfg" --runs "${runs:-7}" -- \
+            tests/tools/torch_reference.py "$cfg" --runs "${runs:-7}"
+    done
+fi
+if [ "$what" != infer ]; then
+    header "a step, $imgsz, batch $batch" 'img/s'
+    for model in ${models[@]+"${models[@]}"} $([ ${#models[@]} -gt 0 ] || echo yolov4-tiny); do
+        cfg=$(find_cfg "$model")
+        [ -n "$cfg" ] || continue
+        backbone=$(./yolo info "$cfg" --freeze backbone -q | sed -n 's/^frozen *layers \([0-9,-]*\).*/\1/p')
+        step=(./yolo bench --train --cfg "$cfg" --batch "$batch" --runs "${runs:-3}")
+        torch_step=(tests/tools/torch_train.py "$cfg" --batch "$batch" --runs "${runs:-3}")
+        compare "$model" 'all trained' step_ms images_per_s "${step[@]}" -- "${torch_step[@]}"
+        compare "$model" "$backbone frozen" step_ms images_per_s "${step[@]}" --freeze "$backbone" -- \
+            "${torch_step[@]}" --freeze "$backbone"
+    done
+fi
 if [ -n "$torch_python" ]; then
-    echo "torch $("$torch_python" -c 'import torch; print(torch.__version__)'), batch norm folded, same threads" \
-        "($threads); ratio = torch / ours, median of $rounds rounds"
+    echo "torch $("$torch_python" -c 'import torch; print(torch.__version__)'), same threads ($threads), batch norm" \
+        "folded for images; ratio = torch / ours, median of $rounds rounds"
 fi
