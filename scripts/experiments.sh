@@ -5,10 +5,10 @@
 #   SET   bccd, raccoon, aquarium (real pictures, from ../shared; they begin with yolo-fastest-1.1-xl trained on COCO), or
 #         objects (rendered: mug, die, bottle ...; they begin with the bundled model)
 #   WAY   nothing  from random numbers
-#         high     all layers at once, rate .003
-#         low      all layers at once, rate .0003
-#         heads    all but the heads frozen, rate .003
-#         staged   the backbone frozen for a third of the time at .003, then all layers with --bn eval at .0003
+#         high     all layers at once, rate .001
+#         low      all layers at once, rate .0002
+#         heads    all but the heads frozen, rate .001
+#         staged   the backbone frozen for a third of the time at .001, then all layers with --bn eval at .0002
 #         drifting as staged, but the statistics of the frozen backbone move (--bn train)
 # All of one SET train equally long; every schedule is a half cosine. A run that was stopped goes on, a finished one is left
 # alone. At the end (or at once with --table, for what is there) a table: mAP of the best weights on the validation
@@ -95,14 +95,14 @@ train() { # SET WAY SEED
     weights=$(base_of "$set").weights
     [ -e "$weights" ] || weights=weights/$weights
     case "$way" in
-    nothing) how=(--lr 0.003 --epochs "$epochs") ;;
-    high) how=(--weights "$weights" --lr 0.003 --epochs "$epochs") ;;
-    low) how=(--weights "$weights" --lr 0.0003 --epochs "$epochs") ;;
-    heads) how=(--weights "$weights" --freeze all-but-heads --lr 0.003 --epochs "$epochs") ;;
+    nothing) how=(--lr 0.001 --epochs "$epochs") ;;
+    high) how=(--weights "$weights" --lr 0.001 --epochs "$epochs") ;;
+    low) how=(--weights "$weights" --lr 0.0002 --epochs "$epochs") ;;
+    heads) how=(--weights "$weights" --freeze all-but-heads --lr 0.001 --epochs "$epochs") ;;
     staged | drifting)
-        how=(--weights "$weights" --stage "freeze=backbone lr=0.003 epochs=$first"
-            --stage "freeze=none bn=eval lr=0.0003 epochs=$((epochs - first))")
-        [ "$way" = staged ] || how[3]="freeze=backbone bn=train lr=0.003 epochs=$first"
+        how=(--weights "$weights" --stage "freeze=backbone lr=0.001 epochs=$first"
+            --stage "freeze=none bn=eval lr=0.0002 epochs=$((epochs - first))")
+        [ "$way" = staged ] || how[3]="freeze=backbone bn=train lr=0.001 epochs=$first"
         ;;
     *)
         echo "experiments: no way $way (see --help)" >&2
@@ -110,7 +110,7 @@ train() { # SET WAY SEED
         ;;
     esac
     "$yolo" train --data "$out/$set/net/net.data" --cfg "$out/$set/net/net.cfg" "${how[@]}" --lr-policy cosine --warmup 50 \
-        --ema 0.99 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder"
+        --ema 0.99 --clip-norm 100 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder"
 }
 
 number() { # KEY: the first number behind "KEY": on stdin

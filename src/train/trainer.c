@@ -555,8 +555,9 @@ static enum result next_stage(struct trainer *t, struct error *err)
     return OK;
 }
 
-/* What comes behind an update: validation, rows, checkpoints, the end of the stage. */
-static enum result after_update(struct trainer *t, bool is_last, struct error *err)
+/* What comes behind an update: validation, rows, checkpoints, the end of the stage. *is_bad: what the update made is
+ * unusable; nothing of it was saved. */
+static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, struct error *err)
 {
     uint64_t n = t->progress.iteration;
     bool is_best = false;
@@ -569,6 +570,12 @@ static enum result after_update(struct trainer *t, bool is_last, struct error *e
     }
     if (is_validated) {
         TRY(validate(t, &is_best, err));
+        if (!isfinite(t->found.loss)) {
+            *is_bad = true;
+            snprintf(t->trouble, sizeof t->trouble, "the validation loss at update %llu is not finite",
+                     (unsigned long long)n);
+            return OK;
+        }
     }
     if (is_validated || is_due(t->o->log_every, n) || ends_stage || is_last) {
         TRY(write_row(t, err));
@@ -589,8 +596,12 @@ static enum result after_update(struct trainer *t, bool is_last, struct error *e
 static enum result run_all(struct trainer *t, struct train_outcome *outcome, struct error *err)
 {
     while (t->progress.stage < t->o->stage_count) {
-        bool is_bad = false;
+        bool is_bad = false, is_late = false;
         TRY(run_update(t, &is_bad, err));
+        if (!is_bad) {
+            is_late = t->o->time_limit_s > 0.0 && seconds_so_far(t) >= t->o->time_limit_s;
+            TRY(after_update(t, is_late, &is_bad, err));
+        }
         if (is_bad && t->progress.rollbacks + 1 >= MAX_ROLLBACKS) {
             runlog_say(t->log, "%llu: %s", (unsigned long long)t->progress.iteration + 1, t->trouble);
             outcome->diverged = true;
@@ -600,8 +611,6 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
             TRY(roll_back(t, err));
             continue;
         }
-        bool is_late = t->o->time_limit_s > 0.0 && seconds_so_far(t) >= t->o->time_limit_s;
-        TRY(after_update(t, is_late, err));
         /* Only now: a checkpoint between an update and what is due behind it would lose that for good. */
         outcome->was_interrupted = t->progress.stage < t->o->stage_count && t->o->should_stop &&
                                    t->o->should_stop(t->o->ctx);
