@@ -94,9 +94,10 @@ for i in range(20):
     names.append("images/%02d.bmp" % i)
 open(root + "/train.txt", "w").write("\n".join(names) + "\n")
 open(root + "/few.txt", "w").write("\n".join(names[:4]) + "\n")
+open(root + "/eight.txt", "w").write("\n".join(names[:8]) + "\n")
 open(root + "/two.names", "w").write("square\ndisc\n")
-for name, rest in (("two", "valid=few.txt\n"), ("few", ""), ("gone", "")):
-    train = {"two": "train.txt", "few": "few.txt", "gone": "gone.txt"}[name]
+for name, rest in (("two", "valid=few.txt\n"), ("few", ""), ("gone", ""), ("eight", "valid=eight.txt\n")):
+    train = {"two": "train.txt", "few": "few.txt", "gone": "gone.txt", "eight": "eight.txt"}[name]
     open("%s/%s.data" % (root, name), "w").write("classes=2\ntrain=%s\n%snames=two.names\n" % (train, rest))
 PY
 
@@ -153,6 +154,18 @@ try "show-batch alone" "$YOLO" train "${base[@]}" --dry-run --show-batch --out s
 status 0
 holds [ -s shown/batch1_00.jpg ]
 holds [ ! -e shown/args.json ]
+try "learns eight pictures by heart" "$YOLO" train --data set/eight.data --cfg tiny.cfg --iters 700 --batch 8 \
+    --no-augment --lr .004 --warmup 50 --lr-policy cosine --bn-momentum .1 --val-every 100 --out eight
+status 0
+holds [ "$(cell eight/results.csv map50 last)" = 1 ]
+holds below "$(cell eight/results.csv loss last)" 3
+python3 - <<'PY' || fault "the loss does not fall"
+import csv
+loss = [float(r["loss"]) for r in csv.DictReader(open("eight/results.csv")) if r["loss"]]
+part = len(loss) // 5
+means = [sum(loss[i * part:(i + 1) * part]) / part for i in range(5)]
+assert all(b < 0.9 * a for a, b in zip(means, means[1:])), means
+PY
 try "overfits four pictures" "$YOLO" train --data set/few.data --cfg tiny.cfg --iters 800 --batch 4 \
     --no-augment --lr .004 --warmup 50 --lr-policy cosine --bn-momentum .1 --out over
 status 0
