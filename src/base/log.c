@@ -3,7 +3,10 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+enum { PROGRESS_BYTES = 512 };
 
 static enum log_level current_level = LOG_NORMAL;
 static bool progress_shown;
@@ -75,6 +78,14 @@ void log_debug(const char *fmt, ...)
     va_end(args);
 }
 
+/* Columns of the terminal less one: a line that wraps could not be erased. */
+static int progress_width(void)
+{
+    struct winsize size;
+    bool is_known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return is_known ? size.ws_col - 1 : PROGRESS_BYTES;
+}
+
 void log_progress(const char *fmt, ...)
 {
     if (current_level < LOG_NORMAL || !log_is_terminal()) {
@@ -84,8 +95,10 @@ void log_progress(const char *fmt, ...)
     erase_progress();
     va_list args;
     va_start(args, fmt);
-    progress_shown = vfprintf(stderr, fmt, args) > 0;
+    char text[PROGRESS_BYTES];
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    progress_shown = fprintf(stderr, "%.*s", progress_width(), text) > 0;
     fflush(stderr);
     pthread_mutex_unlock(&sink);
 }

@@ -167,8 +167,8 @@ static double print_estimate(const struct training *t, const char *what, uint64_
 {
     double update = ms * t->options.subdivisions;
     double hours = update * (double)updates / 3.6e6;
-    printf("%-9s %.0f ms an update, %.1f hours; %.0f MB\n", what, update, hours,
-           (double)bytes / 1e6);
+    printf("%-9s %.0f ms an update, %.1f %s; %.0f MB\n", what, update,
+           hours < 1.0 ? hours * 60.0 : hours, hours < 1.0 ? "minutes" : "hours", (double)bytes / 1e6);
     fflush(stdout);
     return hours;
 }

@@ -9,14 +9,17 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernels/backward.h"
+#include "train/multiscale.h"
 #include "train/runlog.h"
 #include "train/stage_report.h"
 #include "train/still.h"
 
-enum { MAX_ROLLBACKS = 3, RESIZE_EVERY = 10, MAX_HEADS = 16, NAMED_PICTURES = 2 };
+enum { MAX_ROLLBACKS = 3, MAX_HEADS = 16, NAMED_PICTURES = 2 };
 
 /* A loss this many times the running average is divergence, not noise. */
 static const double DIVERGENCE = 1e4;
+/* Mean overlap of predictions with their objects; one with anchors at all near is far above. */
+static const double COLLAPSED_IOU = 0.01;
 
 const char *const train_columns[] = {
     "iteration", "epoch", "stage", "rate", "loss", "box", "objectness", "classes",
@@ -47,6 +50,7 @@ struct trainer {
     double changed;          /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
     size_t pictures[NAMED_PICTURES]; /* the first of this update */
+    bool told_collapse;
     char trouble[512];       /* what made an update bad */
 };
 
@@ -62,36 +66,16 @@ static uint64_t images_per_update(const struct train_options *o)
     return (uint64_t)o->mini_batch * (uint64_t)o->subdivisions;
 }
 
-/* ---- multi-scale ---- */
-
-static int scaled_size(int base, float r, float factor, int step)
-{
-    int size = ((int)(r * (float)base / (float)step) + 1) * step;
-    int most = ((int)(factor * (float)base / (float)step) + 1) * step;
-    if (r < 1.0f && size > base) {
-        size = base;
-    }
-    size = size > most ? most : size;
-    return size < step ? step : size;
-}
-
-/* A new draw every RESIZE_EVERY updates: a pure function of the seed and the update. */
 static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
 {
     const struct trainer *t = ctx;
     const struct train_options *o = t->o;
-    *w = t->base_w;
-    *h = t->base_h;
-    if (!(o->random > 0.0f) || !t->stage->augments) {
-        return;
-    }
-    float factor = o->random == 1.0f ? 1.4f : o->random;
-    uint64_t update = mini_batch / (uint64_t)o->subdivisions;
-    struct rng rng = rng_make(o->seed, 0x73697a65 /* "size" */, update / RESIZE_EVERY);
-    float r = factor > 1.0f ? rng_uniform(&rng, 1.0f, factor) : rng_uniform(&rng, factor, 1.0f);
-    r = rng_next(&rng) >> 63 ? r : 1.0f / r;
-    *w = scaled_size(t->base_w, r, factor, o->resize_step);
-    *h = scaled_size(t->base_h, r, factor, o->resize_step);
+    const struct multiscale sizes = {.random = t->stage->augments ? o->random : 0.0f,
+                                     .step = o->resize_step,
+                                     .base_w = t->base_w,
+                                     .base_h = t->base_h,
+                                     .seed = o->seed};
+    multiscale_size(&sizes, mini_batch / (uint64_t)o->subdivisions, w, h);
 }
 
 /* ---- stages ---- */
@@ -430,6 +414,12 @@ static enum result write_row(struct trainer *t, struct error *err)
                    (unsigned long long)p->iteration, values[3], values[4], values[5], values[6],
                    values[7], values[2], images / elapsed);
     }
+    if (values[7] < COLLAPSED_IOU && !t->told_collapse) {
+        t->told_collapse = true;
+        log_warn("IoU %.3f: the boxes have collapsed and will hardly come back (a lower --lr, or a smaller "
+                 "iou_normalizer in the cfg's heads; published ones have .07)",
+                 values[7]);
+    }
     t->tally = (struct tally){.started = now_seconds()};
     t->found = (struct validation){(double)NAN, (double)NAN};
     t->changed = (double)NAN;
@@ -453,12 +443,15 @@ static void show_progress(const struct trainer *t)
     double elapsed = now_seconds() - t->tally.started;
     double rate = t->tally.updates ? (double)t->tally.updates / elapsed : 0.0;
     double left = rate > 0.0 ? (double)updates_left(t) / rate : 0.0;
-    log_progress("%llu/%llu  loss %.3f  rate %.3g  %.1f img/s  %d:%02d:%02d left",
+    const struct loss_parts *parts = &t->tally.parts;
+    double images = t->tally.images ? (double)t->tally.images : (double)NAN;
+    log_progress("%llu/%llu  %d:%02d:%02d left  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
+                 "classes %.2f)  rate %.3g",
                  (unsigned long long)t->progress.iteration,
-                 (unsigned long long)(t->progress.iteration + updates_left(t)),
-                 t->progress.average_loss, (double)current_rate(t),
-                 rate * (double)images_per_update(t->o), (int)(left / 3600.0),
-                 (int)(left / 60.0) % 60, (int)left % 60);
+                 (unsigned long long)(t->progress.iteration + updates_left(t)), (int)(left / 3600.0),
+                 (int)(left / 60.0) % 60, (int)left % 60, rate * (double)images_per_update(t->o),
+                 t->progress.average_loss, parts->box / images, parts->objectness / images,
+                 parts->classes / images, (double)current_rate(t));
 }
 
 static bool is_due(uint64_t every, uint64_t iteration)
@@ -583,6 +576,10 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     bool is_over = stage_is_over(t);
     if (is_checkpoint || is_over || is_last) {
         stage_report_still(t->log, &t->still);
+    }
+    if (is_over && !ends_stage) {
+        runlog_say(t->log, "no better mAP@.5 in %d validations: stage %u of %zu ends early",
+                   t->stage->patience, t->progress.stage + 1, t->o->stage_count);
     }
     if (is_over) {
         TRY(next_stage(t, err));

@@ -333,6 +333,17 @@ try "a rate that diverges" "$YOLO" train "${base[@]}" --lr 1000 --warmup 0 --ite
 status 4
 err 'wild holds the last good state'
 holds [ -s wild/last.weights ]
+try "where it diverges" "$YOLO" train "${base[@]}" --lr 1000 --warmup 0 --iters 50 --val-every 50 --out wilder
+status 4
+err '^[0-9]+: layer [0-9]+ \[.*not finite; images set/images/.*, set/images/.*; back to update 0, rate halved'
+try "nothing gets better" "$YOLO" train "${base[@]}" --lr 0 --warmup 0 --bn eval --patience 1 --val-every 5 \
+    --iters 100 --out idle
+status 0
+err '^no better mAP@.5 in 1 validations: stage 1 of 1 ends early'
+holds [ "$(tail -n 1 idle/results.csv | cut -d, -f1)" -eq 10 ]
+try "boxes at a high rate" "$YOLO" train "${base[@]}" --lr .5 --dry-run
+status 0
+err '^yolo: warning: tiny.cfg:[0-9]+: iou_normalizer 0.07 at a rate of 0.5: boxes may collapse'
 try "detector train" "$YOLO" detector train set/two.data tiny.cfg --iters 2 --out darknet -dont_show
 status 0
 out_is darknet
