@@ -196,6 +196,16 @@ bool path_join(char *out, size_t size, const char *dir, const char *name)
     return written >= 0 && (size_t)written < size;
 }
 
+bool path_beside(char *out, size_t size, const char *path, const char *name)
+{
+    size_t folder = (size_t)(path_base(path) - path);
+    if (name[0] == '/') {
+        folder = 0;
+    }
+    int written = snprintf(out, size, "%.*s%s", (int)folder, path, name);
+    return written >= 0 && (size_t)written < size;
+}
+
 uint32_t le32(const unsigned char *bytes)
 {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |

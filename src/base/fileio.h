@@ -45,6 +45,9 @@ const char *path_base(const char *path);
  * False if it does not fit. */
 bool path_join(char *out, size_t size, const char *dir, const char *name);
 
+/* name in the folder of the file `path`, into out[size]. False if it does not fit. */
+bool path_beside(char *out, size_t size, const char *path, const char *name);
+
 /* Little-endian values from bytes, on any host. */
 uint32_t le32(const unsigned char *bytes);
 uint64_t le64(const unsigned char *bytes);

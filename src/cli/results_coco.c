@@ -2,14 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include <cjson/cJSON.h>
-
-#include "base/fileio.h"
 #include "base/memory.h"
-
-enum { MAX_ANNOTATION_BYTES = 1 << 30 };
+#include "data/coco_file.h"
 
 static int compare_images(const void *a, const void *b)
 {
@@ -17,23 +12,19 @@ static int compare_images(const void *a, const void *b)
                   ((const struct coco_image *)b)->file_name);
 }
 
-static enum result read_images(const char *path, const cJSON *list, struct coco_ids *ids,
+/* Takes the names over from the file. */
+static enum result take_images(const char *path, struct coco_file *file, struct coco_ids *ids,
                                struct error *err)
 {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list) {
-        const cJSON *id = cJSON_GetObjectItemCaseSensitive(item, "id");
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "file_name"));
-        if (!cJSON_IsNumber(id) || !name || !name[0]) {
-            return error_at(err, ERR_FORMAT, path, 0,
-                            "images[%zu] has no numeric id or no file_name", ids->count);
-        }
-        TRY(mem_grow((void **)&ids->images, ids->count, &ids->capacity, sizeof ids->images[0], err));
-        char *copy = mem_strdup(name);
-        if (!copy) {
-            return mem_error(err, path);
-        }
-        ids->images[ids->count++] = (struct coco_image){copy, id->valuedouble};
+    ids->images = mem_alloc(file->picture_count, sizeof ids->images[0]);
+    if (!ids->images) {
+        return mem_error(err, path);
+    }
+    for (size_t i = 0; i < file->picture_count; i++) {
+        struct coco_picture *picture = &file->pictures[i];
+        ids->images[ids->count++] =
+            (struct coco_image){picture->file_name, (double)picture->id};
+        picture->file_name = NULL;
     }
     if (ids->count > 0) {
         qsort(ids->images, ids->count, sizeof ids->images[0], compare_images);
@@ -47,51 +38,23 @@ static enum result read_images(const char *path, const cJSON *list, struct coco_
     return OK;
 }
 
-static const char *coco_spelling(const char *name)
-{
-    static const char *const pairs[][2] = {
-        {"aeroplane", "airplane"}, {"motorbike", "motorcycle"},     {"sofa", "couch"},
-        {"tvmonitor", "tv"},       {"diningtable", "dining table"}, {"pottedplant", "potted plant"},
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        if (strcasecmp(name, pairs[i][0]) == 0) {
-            return pairs[i][1];
-        }
-    }
-    return name;
-}
-
-static const cJSON *find_category(const cJSON *list, const char *name)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list) {
-        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
-        if (text && strcasecmp(text, name) == 0) {
-            return cJSON_GetObjectItemCaseSensitive(item, "id");
-        }
-    }
-    return NULL;
-}
-
-static enum result read_categories(const char *path, const cJSON *list, char *const *names,
-                                   size_t name_count, struct coco_ids *ids, struct error *err)
+static enum result take_categories(const char *path, const struct coco_file *file,
+                                   char *const *names, size_t name_count, struct coco_ids *ids,
+                                   struct error *err)
 {
     ids->categories = mem_alloc(name_count, sizeof ids->categories[0]);
     if (!ids->categories) {
         return mem_error(err, path);
     }
     for (size_t i = 0; i < name_count; i++) {
-        const cJSON *id = find_category(list, names[i]);
-        if (!id) {
-            id = find_category(list, coco_spelling(names[i]));
-        }
-        if (!cJSON_IsNumber(id)) {
+        size_t found = coco_find_name(file, names[i]);
+        if (found == SIZE_MAX) {
             return error_at(err, ERR_FORMAT, path, 0,
                             "no category is named '%s' as class %zu of the model is (give the names "
                             "file that belongs to these annotations with --names)",
                             names[i], i);
         }
-        ids->categories[i] = id->valuedouble;
+        ids->categories[i] = (double)file->categories[found].id;
     }
     return OK;
 }
@@ -99,25 +62,15 @@ static enum result read_categories(const char *path, const cJSON *list, char *co
 enum result coco_ids_read(const char *path, char *const *names, size_t name_count,
                           struct coco_ids *ids, struct error *err)
 {
-    char *text;
-    size_t size;
-    TRY(file_read(path, MAX_ANNOTATION_BYTES, &text, &size, err));
-    cJSON *root = cJSON_ParseWithLength(text, size);
-    mem_free(text);
-    const cJSON *images = cJSON_GetObjectItemCaseSensitive(root, "images");
-    const cJSON *categories = cJSON_GetObjectItemCaseSensitive(root, "categories");
-    enum result result;
-    if (!cJSON_IsArray(images) || !cJSON_IsArray(categories)) {
-        result = error_at(err, ERR_FORMAT, path, 0,
-                          "not a COCO annotation file: %s",
-                          root ? "it has no \"images\" and \"categories\"" : "it is not valid JSON");
-    } else {
-        result = read_images(path, images, ids, err);
+    struct coco_file file;
+    enum result result = coco_file_read(path, COCO_IDS, &file, err);
+    if (result == OK) {
+        result = take_images(path, &file, ids, err);
     }
     if (result == OK) {
-        result = read_categories(path, categories, names, name_count, ids, err);
+        result = take_categories(path, &file, names, name_count, ids, err);
     }
-    cJSON_Delete(root);
+    coco_file_free(&file);
     return result;
 }
 

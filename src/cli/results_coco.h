@@ -14,13 +14,12 @@ struct coco_image {
 
 struct coco_ids {
     struct coco_image *images; /* [count], sorted by file name */
-    size_t count, capacity;
+    size_t count;
     double *categories; /* category id by class number */
 };
 
 /* Read "images" (id, file_name) and "categories" (id, name) of a COCO annotation file. Each class is
- * matched to the category of its name, letter case apart; the six VOC spellings in Darknet's coco.names
- * (aeroplane, motorbike, sofa, tvmonitor, diningtable, pottedplant) count as COCO's. ERR_FORMAT for a file
+ * matched to the category of its name as coco_find_name does (data/coco_file.h). ERR_FORMAT for a file
  * of another kind, for two ids of one file name, and for a class without a category. *ids must be
  * zeroed; free with coco_ids_free, also after an error. */
 NODISCARD enum result coco_ids_read(const char *path, char *const *names, size_t name_count,

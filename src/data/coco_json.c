@@ -1,27 +1,12 @@
-/* COCO's instances_*.json: "images", "annotations", "categories". Everything else in it is ignored.
- *
- *   image      id, file_name, width, height
- *   annotation image_id, category_id, bbox [x, y, w, h] in pixels; iscrowd, area: optional
- *   category   id */
+/* A COCO annotation file as a data set. */
 #include "data/dataset_build.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cjson/cJSON.h>
 
 #include "base/fileio.h"
 #include "base/memory.h"
-
-enum { JSON_MAX_BYTES = 1 << 30 };
-
-/* An id and what it stands for; sorted by id. */
-struct id_entry {
-    int64_t id;
-    size_t index; /* sample or class; SIZE_MAX: a picture that does not exist */
-};
+#include "data/coco_file.h"
 
 struct object {
     size_t sample;
@@ -33,118 +18,15 @@ struct object {
 struct coco {
     struct dataset_build *build;
     const char *path;
-    struct id_entry *images, *categories;
-    size_t image_count, category_count;
+    struct coco_file file;
+    size_t *samples; /* by picture of the file; SIZE_MAX: a picture that does not exist */
     struct object *objects;
     size_t object_count, object_capacity;
 };
 
-/* ---- values with their places ---- */
-
-struct place {
-    const char *path, *array;
-    size_t index;
-};
-
-static enum result bad(const struct place *at, const char *key, const char *what, struct error *err)
+static enum result take_categories(struct coco *c, struct error *err)
 {
-    return error_at(err, ERR_FORMAT, at->path, 0, "%s[%zu]%s%s: %s", at->array, at->index,
-                    key ? "." : "", key ? key : "", what);
-}
-
-static enum result get_id(const struct place *at, const cJSON *object, const char *key,
-                          int64_t *value, struct error *err)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    const double exact = 9007199254740992.0; /* 2^53 */
-    if (!item) {
-        return bad(at, key, "is missing", err);
-    }
-    double number = item->valuedouble;
-    if (!cJSON_IsNumber(item) || !(fabs(number) <= exact) || number != floor(number)) {
-        return bad(at, key, "is not a whole number", err);
-    }
-    *value = (int64_t)number;
-    return OK;
-}
-
-static enum result get_size(const struct place *at, const cJSON *object, const char *key,
-                            int *value, struct error *err)
-{
-    int64_t number;
-    TRY(get_id(at, object, key, &number, err));
-    if (number < 1 || number > 1000000) {
-        return bad(at, key, "is no size of a picture", err);
-    }
-    *value = (int)number;
-    return OK;
-}
-
-static enum result get_array(const char *path, const cJSON *root, const char *key,
-                             const cJSON **array, struct error *err)
-{
-    *array = cJSON_GetObjectItemCaseSensitive(root, key);
-    if (!*array) {
-        return error_at(err, ERR_FORMAT, path, 0,
-                        "no \"%s\" (COCO's instances format has images, annotations, categories)",
-                        key);
-    }
-    if (!cJSON_IsArray(*array)) {
-        return error_at(err, ERR_FORMAT, path, 0, "\"%s\" is not an array", key);
-    }
-    return OK;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct id_entry *x = a;
-    const struct id_entry *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-static const struct id_entry *find_id(const struct id_entry *entries, size_t count, int64_t id)
-{
-    const struct id_entry key = {.id = id};
-    return count ? bsearch(&key, entries, count, sizeof key, by_id) : NULL;
-}
-
-static enum result sort_ids(const char *path, const char *array, struct id_entry *entries,
-                            size_t count, struct error *err)
-{
-    if (count > 1) {
-        qsort(entries, count, sizeof *entries, by_id);
-    }
-    for (size_t i = 1; i < count; i++) {
-        if (entries[i].id == entries[i - 1].id) {
-            return error_at(err, ERR_FORMAT, path, 0, "%s: the id %lld is given twice", array,
-                            (long long)entries[i].id);
-        }
-    }
-    return OK;
-}
-
-static enum result new_ids(const cJSON *array, struct id_entry **entries, struct error *err)
-{
-    *entries = mem_alloc((size_t)cJSON_GetArraySize(array), sizeof **entries);
-    return *entries ? OK : mem_error(err, "COCO ids");
-}
-
-/* ---- the three arrays ---- */
-
-static enum result read_categories(struct coco *c, const cJSON *root, struct error *err)
-{
-    const cJSON *array;
-    TRY(get_array(c->path, root, "categories", &array, err));
-    TRY(new_ids(array, &c->categories, err));
-    struct place at = {c->path, "categories", 0};
-    const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
-        TRY(get_id(&at, item, "id", &c->categories[c->category_count++].id, err));
-        at.index++;
-    }
-    size_t count = c->category_count;
-    TRY(sort_ids(c->path, "categories", c->categories, count, err));
+    size_t count = c->file.category_count;
     size_t wanted = c->build->source->class_count;
     if (count == 0 || (wanted && wanted != count)) {
         return error_at(err, ERR_FORMAT, c->path, 0,
@@ -157,8 +39,7 @@ static enum result read_categories(struct coco *c, const cJSON *root, struct err
         return mem_error(err, "COCO categories");
     }
     for (size_t i = 0; i < count; i++) {
-        ids[i] = c->categories[i].id;
-        c->categories[i].index = i;
+        ids[i] = c->file.categories[i].id;
     }
     c->build->set->category_ids = ids;
     c->build->set->class_count = count;
@@ -171,157 +52,92 @@ static bool picture_path(const struct coco *c, const char *name, char *out, size
     if (c->build->source->images) {
         return path_join(out, size, c->build->source->images, name);
     }
-    char folder[4096];
-    int length = (int)(path_base(c->path) - c->path);
-    int written = snprintf(folder, sizeof folder, "%.*s", length, c->path);
-    return written >= 0 && (size_t)written < sizeof folder && path_join(out, size, folder, name);
+    return path_beside(out, size, c->path, name);
 }
 
-static enum result read_image(struct coco *c, const struct place *at, const cJSON *item,
-                              struct error *err)
+static enum result take_picture(struct coco *c, size_t index, struct error *err)
 {
-    struct id_entry *entry = &c->images[c->image_count];
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "file_name");
-    int w = 0;
-    int h = 0;
-    TRY(get_id(at, item, "id", &entry->id, err));
-    TRY(get_size(at, item, "width", &w, err));
-    TRY(get_size(at, item, "height", &h, err));
-    if (!name || !cJSON_IsString(name) || !name->valuestring[0]) {
-        return bad(at, "file_name", name ? "is not a text" : "is missing", err);
-    }
+    const struct coco_picture *p = &c->file.pictures[index];
     char path[4096];
-    if (!picture_path(c, name->valuestring, path, sizeof path)) {
-        return bad(at, "file_name", "is too long", err);
+    c->samples[index] = SIZE_MAX;
+    if (!picture_path(c, p->file_name, path, sizeof path)) {
+        return error_at(err, ERR_FORMAT, c->path, p->line, "images[%zu].file_name: is too long",
+                        p->index);
     }
-    c->image_count++;
-    entry->index = SIZE_MAX;
     if (!path_exists(path)) {
-        dataset_fault(c->build, FAULT_NO_IMAGE, c->path, 0, "images[%zu]: %s does not exist",
-                      at->index, path);
+        dataset_fault(c->build, FAULT_NO_IMAGE, c->path, p->line, "images[%zu]: %s does not exist",
+                      p->index, path);
         return OK;
     }
     struct sample *sample = dataset_add(c->build, path, err);
     if (!sample) {
         return ERR_MEMORY;
     }
-    sample->coco_id = entry->id;
-    sample->image_w = w;
-    sample->image_h = h;
-    entry->index = c->build->set->sample_count - 1;
+    sample->coco_id = p->id;
+    sample->image_w = p->w;
+    sample->image_h = p->h;
+    c->samples[index] = c->build->set->sample_count - 1;
     return OK;
 }
 
-static enum result read_images(struct coco *c, const cJSON *root, struct error *err)
+/* Pictures in the file's order, not in that of their ids. */
+static enum result take_pictures(struct coco *c, struct error *err)
 {
-    const cJSON *array;
-    TRY(get_array(c->path, root, "images", &array, err));
-    TRY(new_ids(array, &c->images, err));
-    struct place at = {c->path, "images", 0};
-    const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
-        TRY(read_image(c, &at, item, err));
-        at.index++;
+    size_t count = c->file.picture_count;
+    size_t *order = mem_alloc(count, sizeof *order);
+    c->samples = mem_alloc(count, sizeof *c->samples);
+    enum result result = order && c->samples ? OK : mem_error(err, "COCO images");
+    for (size_t i = 0; result == OK && i < count; i++) {
+        order[c->file.pictures[i].index] = i;
     }
-    return sort_ids(c->path, "images", c->images, c->image_count, err);
+    for (size_t i = 0; result == OK && i < count; i++) {
+        result = take_picture(c, order[i], err);
+    }
+    mem_free(order);
+    return result;
 }
 
-static enum result get_bbox(const struct place *at, const cJSON *object, double *bbox,
-                            struct error *err)
-{
-    const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, "bbox");
-    if (!array) {
-        return bad(at, "bbox", "is missing", err);
-    }
-    if (!cJSON_IsArray(array) || cJSON_GetArraySize(array) != 4) {
-        return bad(at, "bbox", "is not an array of 4 numbers", err);
-    }
-    const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
-        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble)) {
-            return bad(at, "bbox", "is not an array of 4 numbers", err);
-        }
-        *bbox++ = item->valuedouble;
-    }
-    return OK;
-}
-
-static enum result get_extras(const struct place *at, const cJSON *object, struct object *out,
-                              struct error *err)
-{
-    const cJSON *crowd = cJSON_GetObjectItemCaseSensitive(object, "iscrowd");
-    if (crowd && !cJSON_IsNumber(crowd) && !cJSON_IsBool(crowd)) {
-        return bad(at, "iscrowd", "is neither 0 nor 1", err);
-    }
-    out->is_crowd = crowd && (cJSON_IsTrue(crowd) || crowd->valuedouble != 0);
-    const cJSON *area = cJSON_GetObjectItemCaseSensitive(object, "area");
-    if (area && (!cJSON_IsNumber(area) || !isfinite(area->valuedouble))) {
-        return bad(at, "area", "is not a number", err);
-    }
-    if (area) {
-        out->area = area->valuedouble;
-    }
-    return OK;
-}
-
-static enum result read_annotation(struct coco *c, const struct place *at, const cJSON *item,
+static enum result take_annotation(struct coco *c, const struct coco_annotation *a,
                                    struct error *err)
 {
-    int64_t image_id;
-    int64_t category_id;
-    double bbox[4];
-    struct object object = {0};
-    TRY(get_id(at, item, "image_id", &image_id, err));
-    TRY(get_id(at, item, "category_id", &category_id, err));
-    TRY(get_bbox(at, item, bbox, err));
-    object.area = bbox[2] * bbox[3];
-    TRY(get_extras(at, item, &object, err));
-    const struct id_entry *image = find_id(c->images, c->image_count, image_id);
-    const struct id_entry *category = find_id(c->categories, c->category_count, category_id);
-    if (!image) {
-        dataset_fault(c->build, FAULT_NO_IMAGE, c->path, 0, "annotations[%zu]: no image of id %lld",
-                      at->index, (long long)image_id);
+    size_t picture = coco_find_picture(&c->file, a->image_id);
+    size_t category = coco_find_category(&c->file, a->category_id);
+    if (picture == SIZE_MAX) {
+        dataset_fault(c->build, FAULT_NO_IMAGE, c->path, a->line,
+                      "annotations[%zu]: no image of id %lld", a->index, (long long)a->image_id);
         return OK;
     }
-    if (!category) {
-        dataset_fault(c->build, FAULT_CLASS_RANGE, c->path, 0,
-                      "annotations[%zu]: no category of id %lld", at->index,
-                      (long long)category_id);
+    if (category == SIZE_MAX) {
+        dataset_fault(c->build, FAULT_CLASS_RANGE, c->path, a->line,
+                      "annotations[%zu]: no category of id %lld", a->index,
+                      (long long)a->category_id);
         return OK;
     }
-    if (image->index == SIZE_MAX) {
+    if (c->samples[picture] == SIZE_MAX) {
         return OK; /* reported with its picture */
     }
-    const struct sample *sample = &c->build->set->samples[image->index];
+    struct object object = {.sample = c->samples[picture], .area = a->area, .is_crowd = a->is_crowd};
+    const struct sample *sample = &c->build->set->samples[object.sample];
     double w = sample->image_w;
     double h = sample->image_h;
-    struct edges edges = {bbox[0] / w, bbox[1] / h, (bbox[0] + bbox[2]) / w,
-                          (bbox[1] + bbox[3]) / h};
+    struct edges edges = {a->bbox[0] / w, a->bbox[1] / h, (a->bbox[0] + a->bbox[2]) / w,
+                          (a->bbox[1] + a->bbox[3]) / h};
     char prefix[64];
-    snprintf(prefix, sizeof prefix, "annotations[%zu]: ", at->index);
-    if (!dataset_take_box(c->build, &edges, c->path, 0, prefix, &object.truth.box)) {
+    snprintf(prefix, sizeof prefix, "annotations[%zu]: ", a->index);
+    if (!dataset_take_box(c->build, &edges, c->path, a->line, prefix, &object.truth.box)) {
         return OK;
     }
-    object.sample = image->index;
-    object.truth.class_id = (int)category->index;
+    object.truth.class_id = (int)category;
     TRY(mem_grow((void **)&c->objects, c->object_count, &c->object_capacity, sizeof *c->objects,
                  err));
     c->objects[c->object_count++] = object;
     return OK;
 }
 
-static enum result read_annotations(struct coco *c, const cJSON *root, struct error *err)
+static enum result take_annotations(struct coco *c, struct error *err)
 {
-    const cJSON *array;
-    TRY(get_array(c->path, root, "annotations", &array, err));
-    struct place at = {c->path, "annotations", 0};
-    const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
-        TRY(read_annotation(c, &at, item, err));
-        at.index++;
+    for (size_t i = 0; i < c->file.annotation_count; i++) {
+        TRY(take_annotation(c, &c->file.annotations[i], err));
     }
     return OK;
 }
@@ -372,41 +188,16 @@ static enum result share_out(struct coco *c, struct error *err)
     return OK;
 }
 
-/* ---- the file ---- */
-
-static enum result parse(const char *path, cJSON **root, struct error *err)
-{
-    char *text;
-    size_t size;
-    TRY(file_read(path, JSON_MAX_BYTES, &text, &size, err));
-    const char *end = text;
-    *root = cJSON_ParseWithLengthOpts(text, size + 1, &end, 1);
-    enum result result = OK;
-    if (!*root) {
-        int line = 1;
-        for (const char *c = text; c < end; c++) {
-            line += *c == '\n';
-        }
-        result = error_at(err, ERR_FORMAT, path, line, "not valid JSON from here: %.20s", end);
-    } else if (!cJSON_IsObject(*root)) {
-        result = error_at(err, ERR_FORMAT, path, 0, "not a JSON object");
-    }
-    mem_free(text);
-    return result;
-}
-
 enum result coco_json_read(struct dataset_build *build, struct error *err)
 {
     struct coco c = {.build = build, .path = build->source->path};
-    cJSON *root = NULL;
-    enum result result = parse(c.path, &root, err);
-    result = result == OK ? read_categories(&c, root, err) : result;
-    result = result == OK ? read_images(&c, root, err) : result;
-    result = result == OK ? read_annotations(&c, root, err) : result;
+    enum result result = coco_file_read(c.path, COCO_PICTURES, &c.file, err);
+    result = result == OK ? take_categories(&c, err) : result;
+    result = result == OK ? take_pictures(&c, err) : result;
+    result = result == OK ? take_annotations(&c, err) : result;
     result = result == OK ? share_out(&c, err) : result;
-    cJSON_Delete(root);
-    mem_free(c.images);
-    mem_free(c.categories);
+    coco_file_free(&c.file);
+    mem_free(c.samples);
     mem_free(c.objects);
     return result;
 }

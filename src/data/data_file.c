@@ -40,10 +40,8 @@ static char *trim(char *text)
 /* The value beside the .data file; false if that is no other place than the value itself. */
 static bool beside(const struct data_file *file, const char *value, char *out)
 {
-    char folder[PATH_SIZE];
-    int length = (int)(path_base(file->path) - file->path);
-    snprintf(folder, sizeof folder, "%.*s", length, file->path);
-    return length > 0 && value[0] != '/' && path_join(out, PATH_SIZE, folder, value);
+    bool has_folder = path_base(file->path) != file->path;
+    return has_folder && value[0] != '/' && path_beside(out, PATH_SIZE, file->path, value);
 }
 
 static enum result set_path(struct data_file *file, enum data_key key, const char *value, int line,

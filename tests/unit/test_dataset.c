@@ -409,11 +409,11 @@ static void test_coco(void)
     CHECK(set.samples[1].truth_count == 1 && !set.samples[1].is_crowd);
     CHECK_NEAR(set.samples[1].truths[0].box.w, 0.5, 1e-6);
     CHECK(seen_count == 5);
-    CHECK(was_seen(FAULT_ZERO_SIZE, path, 0, "annotations[2]: "));
-    CHECK(was_seen(FAULT_NO_IMAGE, path, 0, "images[1]: "));
-    CHECK(was_seen(FAULT_NO_IMAGE, path, 0, "annotations[4]: no image of id 77"));
-    CHECK(was_seen(FAULT_CLASS_RANGE, path, 0, "annotations[5]: no category of id 8"));
-    CHECK(was_seen(FAULT_CLIPPED, path, 0, "annotations[6]: "));
+    CHECK(was_seen(FAULT_ZERO_SIZE, path, 1, "annotations[2]: "));
+    CHECK(was_seen(FAULT_NO_IMAGE, path, 1, "images[1]: "));
+    CHECK(was_seen(FAULT_NO_IMAGE, path, 1, "annotations[4]: no image of id 77"));
+    CHECK(was_seen(FAULT_CLASS_RANGE, path, 1, "annotations[5]: no category of id 8"));
+    CHECK(was_seen(FAULT_CLIPPED, path, 1, "annotations[6]: "));
     dataset_free(&set);
 }
 
@@ -429,12 +429,12 @@ static void test_coco_broken(void)
         {"{}", "no \"categories\""},
         {"{" CATEGORIES "}", "no \"images\""},
         {"{" CATEGORIES "," IMAGES "}", "no \"annotations\""},
-        {"{" CATEGORIES ",\"images\": 3}", "\"images\" is not an array"},
+        {"{" CATEGORIES ",\"images\": 3}", ":1: images: not an array"},
         {"{\"categories\": [{\"id\": 1}, {}]}", "categories[1].id: is missing"},
         {"{\"categories\": [{\"id\": \"1\"}]}", "categories[0].id: is not a whole number"},
         {"{\"categories\": [{\"id\": 1}, {\"id\": 1}]}", "categories: the id 1 is given twice"},
-        {"{\"categories\": [{\"id\": 1}]}", "1 categories, but 2 classes are expected"},
-        {"{" CATEGORIES ",\"images\": [7]}", "images[0].id: is missing"},
+        {"{\"categories\": [{\"id\": 1}],\"images\": [], \"annotations\": []}", "1 categories, but 2 classes are expected"},
+        {"{" CATEGORIES ",\"images\": [7]}", ":1: images[0]: not a JSON object"},
         {"{" CATEGORIES ",\"images\": [{\"id\": 1, \"width\": 0}]}", "images[0].width: is no size"},
         {"{" CATEGORIES ",\"images\": [{\"id\": 1, \"width\": 1, \"height\": 1}]}",
          "images[0].file_name: is missing"},
@@ -447,7 +447,7 @@ static void test_coco_broken(void)
         {ONE("{\"image_id\": 42, \"category_id\": 3, \"bbox\": [1, 2, 3]}"),
          "annotations[0].bbox: is not an array of 4 numbers"},
         {ONE("{\"image_id\": 42, \"category_id\": 3, \"bbox\": [1, 2, 3, 1e999]}"),
-         "annotations[0].bbox: is not an array of 4 numbers"},
+         "annotations[0].bbox[3]: is not a finite number"},
         {ONE("{\"image_id\": 42, \"category_id\": 3, \"bbox\": [1, 2, 3, 4], \"iscrowd\": \"no\"}"),
          "annotations[0].iscrowd: is neither 0 nor 1"},
         {ONE("{\"image_id\": 42, \"category_id\": 3, \"bbox\": [1, 2, 3, 4], \"area\": []}"),

@@ -1,0 +1,65 @@
+/* COCO's instances_*.json as it is: "images", "annotations" and "categories", in any order. All else
+ * in it is passed over, and memory grows with the number of entries only. */
+#ifndef DATA_COCO_FILE_H
+#define DATA_COCO_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct coco_picture {
+    int64_t id;
+    char *file_name; /* owned; NULL: not given */
+    int w, h;        /* pixels; 0: not given */
+    size_t index;    /* its place in "images" */
+    int line;        /* in the file, where it ends */
+};
+
+struct coco_category {
+    int64_t id;
+    char *name; /* owned; NULL: not given */
+};
+
+struct coco_annotation {
+    int64_t image_id, category_id;
+    double bbox[4]; /* left, top, width, height in pixels, as written */
+    double area;    /* as written; of the box if not given */
+    bool is_crowd;
+    size_t index; /* its place in "annotations" */
+    int line;
+};
+
+struct coco_file {
+    struct coco_picture *pictures; /* by id */
+    size_t picture_count, picture_capacity;
+    struct coco_category *categories; /* by id */
+    size_t category_count, category_capacity;
+    struct coco_annotation *annotations; /* in the file's order */
+    size_t annotation_count, annotation_capacity;
+};
+
+enum coco_need {
+    COCO_IDS,     /* "images" with file names, "categories"; "annotations" are passed over */
+    COCO_OBJECTS, /* all three; an image needs an id only */
+    COCO_PICTURES /* all three; an image needs file_name, width and height, too */
+};
+
+/* ERR_FORMAT with "path:line: place: ..." for what is no JSON, a missing key, a value of a wrong
+ * type, an id given twice. Ids of annotations are not looked up. *file need not be initialised; free
+ * with coco_file_free, also after an error. */
+NODISCARD enum result coco_file_read(const char *path, enum coco_need need, struct coco_file *file,
+                                     struct error *err);
+void coco_file_free(struct coco_file *file);
+
+/* Place in pictures or categories, SIZE_MAX if there is no such id. */
+size_t coco_find_picture(const struct coco_file *file, int64_t id);
+size_t coco_find_category(const struct coco_file *file, int64_t id);
+
+/* Place in categories of the one of this name, letter case apart; the six VOC spellings of Darknet's
+ * coco.names (aeroplane, motorbike, sofa, tvmonitor, diningtable, pottedplant) count as COCO's.
+ * SIZE_MAX: none. */
+size_t coco_find_name(const struct coco_file *file, const char *name);
+
+#endif
