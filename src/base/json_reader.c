@@ -66,29 +66,34 @@ const char *json_place(const struct json_reader *r, char *out, size_t size)
     return out;
 }
 
-bool json_fault(struct json_reader *r, const char *fmt, ...)
+static bool fault(struct json_reader *r, const char *key, const char *fmt, va_list args)
 {
     char place[PLACE_BYTES], text[PLACE_BYTES];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
     if (r->result == OK) {
+        vsnprintf(text, sizeof text, fmt, args);
         json_place(r, place, sizeof place);
-        r->result = error_at(r->err, ERR_FORMAT, r->path, (int)r->line, "%s%s%s", place,
-                             place[0] ? ": " : "", text);
+        r->result =
+            error_at(r->err, ERR_FORMAT, r->path, (int)r->line, "%s%s%s%s%s", place,
+                     place[0] && key[0] ? "." : "", key, place[0] || key[0] ? ": " : "", text);
     }
     return false;
 }
 
-bool json_missing(struct json_reader *r, const char *key)
+bool json_fault(struct json_reader *r, const char *fmt, ...)
 {
-    char place[PLACE_BYTES];
-    if (r->result == OK) {
-        json_place(r, place, sizeof place);
-        r->result = error_at(r->err, ERR_FORMAT, r->path, (int)r->line, "%s%s%s: is missing", place,
-                             place[0] ? "." : "", key);
-    }
+    va_list args;
+    va_start(args, fmt);
+    fault(r, "", fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool json_fault_in(struct json_reader *r, const char *key, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fault(r, key, fmt, args);
+    va_end(args);
     return false;
 }
 
@@ -562,8 +567,8 @@ bool json_skip(struct json_reader *r)
             return false;
         }
         /* On to the next value inside, leaving what is closed. */
-        while (r->depth > outer && !(r->levels[r->depth - 1].is_array ? json_next_item(r)
-                                                                      : json_next_key(r))) {
+        while (r->depth > outer &&
+               !(r->levels[r->depth - 1].is_array ? json_next_item(r) : json_next_key(r))) {
             if (r->result != OK) {
                 return false;
             }

@@ -68,8 +68,8 @@ enum json_kind json_peek(struct json_reader *r);
 bool json_begin_object(struct json_reader *r);
 bool json_begin_array(struct json_reader *r);
 
-/* On to the next element; false behind the last one, which closes the object or array. The element's
- * value must then be read or skipped. */
+/* On to the next element; false behind the last one, which closes the object or array. The
+ * element's value must then be read or skipped. */
 bool json_next_key(struct json_reader *r);
 bool json_next_item(struct json_reader *r);
 
@@ -84,7 +84,8 @@ bool json_whole(struct json_reader *r, int64_t *value);
 bool json_flag(struct json_reader *r, bool *value);
 /* An array of exactly count numbers. */
 bool json_numbers(struct json_reader *r, double *values, size_t count);
-/* UTF-8, with a zero byte behind it, in text[size]; longer text and text with zero bytes is a fault. */
+/* UTF-8, with a zero byte behind it, in text[size]; longer text and text with zero bytes is a
+ * fault. */
 bool json_string(struct json_reader *r, char *text, size_t size);
 /* Any value, whatever is in it. */
 bool json_skip(struct json_reader *r);
@@ -92,8 +93,8 @@ bool json_skip(struct json_reader *r);
 /* A fault of the caller's finding at the value at hand: "path:line: place: text". Returns false. */
 bool json_fault(struct json_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* The same for a key that the object just left does not have: "path:line: place.key: is missing". */
-bool json_missing(struct json_reader *r, const char *key);
+/* The same for a key of the object just left: "path:line: place.key: text". */
+bool json_fault_in(struct json_reader *r, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Nothing but blanks follows; a fault otherwise. */
 bool json_end(struct json_reader *r);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -62,13 +62,6 @@ struct bench {
     double *layer_samples; /* [layer_count][runs] */
 };
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -104,10 +97,10 @@ static void measure(struct bench *b)
     int layers = b->model->net.layer_count;
     fill_input(plan_input(b->plan));
     for (int run = -args->warmup; run < args->runs; run++) {
-        double start = now_ms();
+        double start = clock_ms();
         plan_forward(b->plan, args->batch);
         if (run >= 0) {
-            b->samples[run] = now_ms() - start;
+            b->samples[run] = clock_ms() - start;
             log_progress("run %d of %d: %.2f ms", run + 1, args->runs, b->samples[run]);
         }
     }
@@ -116,9 +109,9 @@ static void measure(struct bench *b)
         fill_input(plan_input(b->plan)); /* activations may have been laid over it */
         plan_begin(b->plan, args->batch);
         for (int i = 0; i < layers; i++) {
-            double start = now_ms();
+            double start = clock_ms();
             plan_forward_layer(b->plan, i);
-            b->layer_samples[i * args->runs + run] = now_ms() - start;
+            b->layer_samples[i * args->runs + run] = clock_ms() - start;
         }
         log_progress("layers, run %d of %d", run + 1, args->runs);
     }

@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -74,13 +74,6 @@ struct check_job {
     struct check_report report;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static enum result open_network(struct check_job *job, struct error *err)
 {
     const struct check_args *args = job->args;
@@ -140,12 +133,12 @@ static enum result write_files(const struct check_job *job, struct error *err)
 
 static enum result run_job(struct check_job *job, int *status, struct error *err)
 {
-    double start = now();
+    double start = clock_seconds();
     parallel_set_threads(job->args->threads);
     job->report.doctor = &job->doctor;
     TRY(open_network(job, err));
     TRY(examine(job, err));
-    job->report.seconds = now() - start;
+    job->report.seconds = clock_seconds() - start;
     const struct finding_list *list = &job->doctor.findings;
     bool is_clean =
         finding_count(list, SEVERITY_ERROR) == 0 && finding_count(list, SEVERITY_WARNING) == 0;

@@ -5,7 +5,6 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/parallel.h"
 #include "cli/class_filter.h"
 #include "cli/cmd.h"
 #include "cli/detect_run.h"
@@ -13,8 +12,6 @@
 #include "cli/options.h"
 #include "cli/results_coco.h"
 #include "cli/results_paths.h"
-
-enum { MAX_BATCH = 1024, MAX_HELPERS = 8, FIT_AS_CFG = 0, FIT_LETTERBOX, FIT_STRETCH };
 
 struct detect_args {
     float confidence, iou;
@@ -50,7 +47,7 @@ static const struct option detection_options[] = {
      "keep each picture's shape, grey borders (default: what the cfg says)", 0},
     {"stretch", OPTION_SET, FIELD(fit), FIT_STRETCH, 0, NULL,
      "fit each picture into the input whatever its shape", 0},
-    {"batch", OPTION_INT, FIELD(batch), 1, MAX_BATCH, "N", "pictures computed together", 0},
+    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", "pictures computed together", 0},
     {0},
 };
 
@@ -204,7 +201,7 @@ static enum result prepare_output(const struct detect_args *args, const struct s
 /* What the run borrows from here; freed by release. */
 struct resources {
     struct model model;
-    struct plan *plan;
+    struct infer infer;
     struct inputs *inputs;
     struct coco_ids ids;
     bool *wanted;
@@ -212,7 +209,7 @@ struct resources {
 
 static void release(struct resources *r)
 {
-    plan_free(r->plan);
+    infer_close(&r->infer);
     inputs_close(r->inputs);
     coco_ids_free(&r->ids);
     mem_free(r->wanted);
@@ -224,10 +221,6 @@ static enum result prepare_model(const struct detect_args *args, struct resource
 {
     TRY(model_open(&args->model, MODEL_WHOLE, &r->model, err));
     const struct model *model = &r->model;
-    if (!model->head) {
-        return error_at(err, ERR_CFG, model->cfg_path, 0,
-                        "the network has no [yolo] or [region] layer, so it detects nothing");
-    }
     if (args->classes) {
         TRY(class_filter_parse(args->classes, model->names, model->name_count, &r->wanted, err));
     }
@@ -235,24 +228,18 @@ static enum result prepare_model(const struct detect_args *args, struct resource
         TRY(coco_ids_read(args->annotations, model->names, model->name_count, &r->ids, err));
         job->ids = &r->ids;
     }
-    TRY(model_plan(&r->model, args->batch, false, true, &r->plan, err));
-    int helpers = parallel_threads() / 2;
-    job->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
-    job->model = model;
-    job->plan = r->plan;
-    job->batch = args->batch;
-    job->letterbox = args->fit == FIT_AS_CFG ? model->net.options.letter_box
-                                             : args->fit == FIT_LETTERBOX;
-    job->options = (struct detect_options){
-        .threshold = args->confidence,
-        .iou_threshold = args->iou,
-        .agnostic = args->agnostic,
+    const struct infer_args infer = {
+        .confidence = args->confidence,
+        .iou = args->iou,
+        .fit = args->fit,
+        .batch = args->batch,
         .max_detections = args->max_detections,
+        .agnostic = args->agnostic,
         .classes = r->wanted,
-        .nms_kind = model->head->nms_kind,
-        .beta_nms = model->head->beta_nms,
+        .keeps_pictures = !args->no_save || args->crops,
     };
-    return OK;
+    job->infer = &r->infer;
+    return infer_open(&r->model, &infer, &r->infer, err);
 }
 
 static enum result detect(const struct detect_args *args, const struct string_list *paths,

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -30,13 +30,6 @@ struct session {
     bool has_chart_failed;
 };
 
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* ---- callbacks ---- */
 
 static enum result validate(void *ctx, struct network *net, struct validation *found,
@@ -55,19 +48,19 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
 static void draw_chart(struct session *session, const char *folder)
 {
     struct error err;
-    double start = now_seconds();
+    double start = clock_seconds();
     if (train_chart_draw(folder, &err) != OK && !session->has_chart_failed) {
         session->has_chart_failed = true;
         log_warn("no chart: %s", err.text);
     }
-    session->drawn = now_seconds();
+    session->drawn = clock_seconds();
     session->cost = session->drawn - start;
 }
 
 static void redraw(void *ctx, const char *folder)
 {
     struct session *session = ctx;
-    double since = now_seconds() - session->drawn;
+    double since = clock_seconds() - session->drawn;
     if (since > REDRAW_SECONDS && since * REDRAW_SHARE > session->cost) {
         draw_chart(session, folder);
     }
@@ -147,14 +140,14 @@ static enum result measure(struct training *t, const bool *frozen, enum bn_polic
     }
     for (int i = -1; result == OK && i < TIMED_STEPS; i++) { /* the first one warms up */
         struct batch batch;
-        start = i == 0 ? now_seconds() : start;
+        start = i == 0 ? clock_seconds() : start;
         result = loader_next(loader, &batch, err);
         if (result == OK) {
             op_copy(t->options.kern, &batch.input, plan_input(step.plan));
             (void)train_step_run(&step, batch.truths, batch.images);
         }
     }
-    *ms = (now_seconds() - start) * 1e3 / TIMED_STEPS;
+    *ms = (clock_seconds() - start) * 1e3 / TIMED_STEPS;
     *bytes = step.bytes + network_param_floats(&t->model.net, t->model.net.layer_count, NULL) * 4;
     loader_close(loader);
     train_step_close(&step);

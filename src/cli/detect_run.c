@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -20,18 +20,8 @@ enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };
 
 /* One picture on its way. */
 struct item {
+    struct infer_slot infer; /* first: compute sees nothing else */
     struct input_item input;
-    bool has_failed;
-    struct error err; /* why */
-
-    struct image picture; /* kept for saving only */
-    struct image_fit fit;
-    float *pixels; /* the network's input, allocated at first use */
-    struct detection_list list;
-    struct result_object *objects;
-    size_t object_capacity;
-    struct result_record record;
-
     char picture_path[PATH_BYTES]; /* "" = not saved */
     char stem[PATH_BYTES];         /* of labels and crops, below their folders */
 };
@@ -46,13 +36,6 @@ struct run {
     struct error stream_err;
     pthread_mutex_t totals_lock; /* savers count too */
 };
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static bool saves_stems(const struct detect_job *job)
 {
@@ -92,11 +75,9 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
 
 static void start_item(struct item *item)
 {
-    item->has_failed = false;
+    infer_start(&item->infer, item->input.path);
     item->picture_path[0] = 0;
     item->stem[0] = 0;
-    item->list.count = 0;
-    item->record = (struct result_record){.image = item->input.path};
     memset(&item->input, 0, sizeof item->input);
 }
 
@@ -111,19 +92,19 @@ static bool next_item(void *ctx, void *slot)
     struct item *item = slot;
     while (!interrupt_pending()) {
         start_item(item);
-        int status = inputs_next(run->job->inputs, &item->input, &item->err);
+        int status = inputs_next(run->job->inputs, &item->input, &item->infer.err);
         if (status == 0 || interrupt_pending()) {
             return false;
         }
         if (!item->input.path[0]) { /* an unusable line: its place must do for a name */
-            item->record.image = item->input.origin;
+            item->infer.record.image = item->input.origin;
         }
         if (status > 0 && is_own_output(run->job, &item->input)) {
             log_debug("%s: left out, it lies in the output folder", item->input.path);
             continue;
         }
-        item->has_failed = status < 0 || name_outputs(run, item, &item->err) != OK;
-        if (!item->has_failed && run->job->skips_existing && path_exists(item->picture_path)) {
+        item->infer.has_failed = status < 0 || name_outputs(run, item, &item->infer.err) != OK;
+        if (!item->infer.has_failed && run->job->skips_existing && path_exists(item->picture_path)) {
             pthread_mutex_lock(&run->totals_lock);
             run->totals->skipped++;
             pthread_mutex_unlock(&run->totals_lock);
@@ -134,124 +115,30 @@ static bool next_item(void *ctx, void *slot)
     return false;
 }
 
-/* ---- load: decode and fit ---- */
+/* ---- load and compute ---- */
 
-static enum result load(const struct detect_job *job, struct item *item, struct error *err)
+static enum result find_id(const struct detect_job *job, struct item *item, struct error *err)
 {
-    if (job->ids && !coco_ids_find(job->ids, item->input.path, &item->record.image_id)) {
+    if (job->ids && !coco_ids_find(job->ids, item->input.path, &item->infer.record.image_id)) {
         return error_at(err, ERR_FORMAT, item->input.path, 0,
                         "no image of that file_name in the annotations");
     }
-    struct tensor fitted = *plan_input(job->plan);
-    fitted.n = 1;
-    fitted.stride = (size_t)fitted.c;
-    if (!item->pixels) {
-        item->pixels = mem_alloc_raw(tensor_pixels(&fitted) * fitted.stride, sizeof(float));
-        if (!item->pixels) {
-            return mem_error(err, item->input.path);
-        }
-    }
-    fitted.data = item->pixels;
-    TRY(image_read(item->input.path, &item->picture, err));
-    item->record.width = item->picture.w;
-    item->record.height = item->picture.h;
-    return image_to_input(&item->picture, job->letterbox, &fitted, 0, &item->fit, err);
-}
-
-static void drop_picture(struct item *item)
-{
-    image_free(&item->picture);
-    item->picture = (struct image){0};
+    return OK;
 }
 
 static void load_item(void *ctx, void *slot)
 {
     const struct run *run = ctx;
     struct item *item = slot;
-    if (item->has_failed) {
-        return;
-    }
-    double start = now_ms();
-    item->has_failed = load(run->job, item, &item->err) != OK;
-    item->record.load_ms = now_ms() - start;
-    bool is_needed = run->job->saves_pictures || run->job->saves_crops;
-    if (item->has_failed || !is_needed) {
-        drop_picture(item);
-    }
-}
-
-/* ---- compute: the network, and what it found ---- */
-
-static void copy_input(const struct item *item, const struct tensor *input, int n)
-{
-    size_t pixels = (size_t)input->h * (size_t)input->w, channels = (size_t)input->c;
-    float *to = tensor_at(input, n, 0, 0);
-    if (input->stride == channels) {
-        memcpy(to, item->pixels, pixels * channels * sizeof(float));
-        return;
-    }
-    for (size_t i = 0; i < pixels; i++) {
-        memcpy(to + i * input->stride, item->pixels + i * channels, channels * sizeof(float));
-    }
-}
-
-static enum result find_objects(const struct detect_job *job, struct item *item, int n,
-                                struct error *err)
-{
-    item->list.count = 0;
-    TRY(plan_detect(job->plan, n, job->options.threshold, &item->list, err));
-    detect_to_image(&item->list, &item->fit);
-    TRY(detect_suppress(&item->list, &job->options, err));
-    size_t count = item->list.count;
-    if (count > item->object_capacity) {
-        mem_free(item->objects);
-        item->object_capacity = 0;
-        item->objects = mem_alloc(count, sizeof item->objects[0]);
-        if (!item->objects) {
-            return mem_error(err, item->input.path);
-        }
-        item->object_capacity = count;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct detection *d = &item->list.items[i];
-        item->objects[i] = (struct result_object){
-            .class_id = d->class_id,
-            .confidence = d->confidence,
-            .box = detect_box_px(&d->box, item->record.width, item->record.height),
-        };
-    }
-    item->record.objects = item->objects;
-    item->record.count = count;
-    return OK;
+    struct infer_slot *infer = &item->infer;
+    infer->has_failed = infer->has_failed || find_id(run->job, item, &infer->err) != OK;
+    infer_load(run->job->infer, infer);
 }
 
 static void compute_items(void *ctx, void *const *slots, int count)
 {
-    struct run *run = ctx;
-    const struct detect_job *job = run->job;
-    double start = now_ms();
-    int images = 0;
-    for (int i = 0; i < count; i++) {
-        const struct item *item = slots[i];
-        if (!item->has_failed) {
-            copy_input(item, plan_input(job->plan), images++);
-        }
-    }
-    if (images == 0) {
-        return;
-    }
-    plan_forward(job->plan, images);
-    double forward_ms = (now_ms() - start) / images;
-    for (int i = 0, n = 0; i < count; i++) {
-        struct item *item = slots[i];
-        if (item->has_failed) {
-            continue;
-        }
-        start = now_ms();
-        item->has_failed = find_objects(job, item, n++, &item->err) != OK;
-        item->record.infer_ms = forward_ms;
-        item->record.post_ms = now_ms() - start;
-    }
+    const struct run *run = ctx;
+    infer_compute(run->job->infer, slots, count);
 }
 
 /* ---- deliver: to stdout, in order ---- */
@@ -281,7 +168,7 @@ static void count_image(struct run *run, const struct result_record *record)
     pthread_mutex_unlock(&run->totals_lock);
     log_debug("%s: load %.1f ms, infer %.1f ms, post %.1f ms", record->image, record->load_ms,
               record->infer_ms, record->post_ms);
-    double now = now_ms();
+    double now = clock_ms();
     if (now - run->progress_ms >= PROGRESS_MS) {
         run->progress_ms = now;
         log_progress("%zu images, %zu failed, %.1f images/s", images, failures,
@@ -293,19 +180,19 @@ static void deliver_item(void *ctx, void *slot)
 {
     struct run *run = ctx;
     struct item *item = slot;
-    if (item->has_failed) {
-        drop_picture(item);
-        item->record.error = item->err.text;
-        count_failure(run, item, &item->err);
+    if (item->infer.has_failed) {
+        infer_drop_picture(&item->infer);
+        item->infer.record.error = item->infer.err.text;
+        count_failure(run, item, &item->infer.err);
     } else {
-        count_image(run, &item->record);
+        count_image(run, &item->infer.record);
     }
     if (run->is_stream_broken) {
         return;
     }
     struct error err;
     errno = 0;
-    enum result result = results_add(&run->stream, &item->record, &err);
+    enum result result = results_add(&run->stream, &item->infer.record, &err);
     if (result == ERR_IO) {
         run->is_stream_broken = true;
         run->totals->is_reader_gone = errno == EPIPE;
@@ -340,13 +227,13 @@ static enum result save_label(const struct detect_job *job, const struct item *i
     char path[PATH_BYTES], folder[PATH_BYTES];
     if (job->format == RESULT_VOC) {
         TRY(stem_path(job->out, item, ".xml", path, err));
-        return results_write_voc(path, &item->record, job->model->names, err);
+        return results_write_voc(path, &item->infer.record, job->infer->model->names, err);
     }
     if (!path_join(folder, sizeof folder, job->out, "labels")) {
         return error_at(err, ERR_IO, job->out, 0, "path too long");
     }
     TRY(stem_path(folder, item, ".txt", path, err));
-    return results_write_yolo(path, &item->record, job->saves_confidence, err);
+    return results_write_yolo(path, &item->infer.record, job->saves_confidence, err);
 }
 
 static enum result save_crops(const struct detect_job *job, const struct item *item, size_t *saved,
@@ -356,7 +243,7 @@ static enum result save_crops(const struct detect_job *job, const struct item *i
     if (!path_join(folder, sizeof folder, job->out, "crops")) {
         return error_at(err, ERR_IO, job->out, 0, "path too long");
     }
-    return annotate_save_crops(&item->picture, &item->record, job->model->names, folder, item->stem,
+    return annotate_save_crops(&item->infer.picture, &item->infer.record, job->infer->model->names, folder, item->stem,
                                saved, err);
 }
 
@@ -372,9 +259,9 @@ static enum result save(const struct detect_job *job, struct item *item,
         TRY(save_crops(job, item, &saved->crops, err));
     }
     if (job->saves_pictures) {
-        annotate_draw(&item->picture, &item->record, job->model->names);
+        annotate_draw(&item->infer.picture, &item->infer.record, job->infer->model->names);
         TRY(parent_make(item->picture_path, err));
-        TRY(image_write(item->picture_path, &item->picture, err));
+        TRY(image_write(item->picture_path, &item->infer.picture, err));
         saved->pictures++;
     }
     return OK;
@@ -384,13 +271,13 @@ static void save_item(void *ctx, void *slot)
 {
     struct run *run = ctx;
     struct item *item = slot;
-    if (item->has_failed) {
+    if (item->infer.has_failed) {
         return;
     }
     struct detect_totals saved = {0};
     struct error err;
     enum result result = save(run->job, item, &saved, &err);
-    drop_picture(item);
+    infer_drop_picture(&item->infer);
     if (result != OK) {
         count_failure(run, item, &err);
     }
@@ -405,12 +292,9 @@ static void save_item(void *ctx, void *slot)
 
 static void destroy_item(void *ctx, void *slot)
 {
-    (void)ctx;
     struct item *item = slot;
-    image_free(&item->picture);
-    mem_free(item->pixels);
-    detection_list_free(&item->list);
-    mem_free(item->objects);
+    (void)ctx;
+    infer_destroy(&item->infer);
 }
 
 static enum result run_pipeline(struct run *run, struct error *err)
@@ -428,9 +312,9 @@ static enum result run_pipeline(struct run *run, struct error *err)
     };
     const struct pipeline_options options = {
         .slot_bytes = sizeof(struct item),
-        .batch = job->batch,
-        .loaders = job->helpers,
-        .savers = job->helpers,
+        .batch = job->infer->batch,
+        .loaders = job->infer->helpers,
+        .savers = job->infer->helpers,
     };
     errno = 0;
     enum result result = results_begin(&run->stream, err);
@@ -455,11 +339,11 @@ static enum result run_pipeline(struct run *run, struct error *err)
 enum result detect_run(const struct detect_job *job, struct detect_totals *totals,
                        struct error *err)
 {
-    double start = now_ms();
+    double start = clock_ms();
     struct run run = {
         .job = job,
         .totals = totals,
-        .stream = {.out = stdout, .format = job->format, .names = job->model->names},
+        .stream = {.out = stdout, .format = job->format, .names = job->infer->model->names},
         .start_ms = start,
         .progress_ms = start,
     };
@@ -475,7 +359,7 @@ enum result detect_run(const struct detect_job *job, struct detect_totals *total
     enum result result = run_pipeline(&run, err);
     sigaction(SIGPIPE, &old, NULL);
     log_progress("%s", "");
-    totals->wall_ms = now_ms() - start;
+    totals->wall_ms = clock_ms() - start;
     pthread_mutex_destroy(&run.totals_lock);
     name_set_free(&run.picture_names);
     name_set_free(&run.stem_names);

@@ -6,20 +6,14 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "cli/model.h"
+#include "cli/infer.h"
 #include "cli/results.h"
 #include "data/inputs.h"
-#include "detect/detect.h"
 
 /* What the options came to. Borrows everything; must outlive the run. */
 struct detect_job {
-    const struct model *model;
-    struct plan *plan;
+    const struct infer *infer;
     struct inputs *inputs;
-    struct detect_options options;
-    bool letterbox;
-    int batch;
-    int helpers; /* loader threads, and as many savers */
 
     enum result_format format;
     const struct coco_ids *ids; /* RESULT_COCO, else NULL */

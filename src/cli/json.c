@@ -28,13 +28,18 @@ void json_add_rounded(cJSON *object, const char *key, double value, int digits)
 
 enum result json_print(cJSON *root, bool pretty, struct error *err)
 {
+    return json_write(root, pretty, stdout, err);
+}
+
+enum result json_write(cJSON *root, bool pretty, FILE *out, struct error *err)
+{
     char *text = pretty ? cJSON_Print(root) : cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     if (!text || allocation_failed) {
         cJSON_free(text);
         return mem_error(err, "JSON output");
     }
-    puts(text);
+    fprintf(out, "%s\n", text);
     cJSON_free(text);
     return OK;
 }

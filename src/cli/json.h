@@ -3,6 +3,7 @@
 #define CLI_JSON_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <cjson/cJSON.h>
 
@@ -19,5 +20,8 @@ void json_add_rounded(cJSON *object, const char *key, double value, int digits);
 /* Print root and a newline to stdout, indented if `pretty`, and delete it. ERR_MEMORY if anything
  * failed to be allocated since json_init: nothing is printed then. */
 NODISCARD enum result json_print(cJSON *root, bool pretty, struct error *err);
+
+/* The same to any stream; errors of the stream are the caller's to look for. */
+NODISCARD enum result json_write(cJSON *root, bool pretty, FILE *out, struct error *err);
 
 #endif

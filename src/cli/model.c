@@ -20,7 +20,7 @@ const struct option model_options[] = {
     {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "network description (Darknet .cfg)", 0},
     {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE", "parameters (Darknet .weights)", 0},
     {"names", OPTION_STRING, FIELD(names), 0, 0, "FILE", "class names, one a line", 0},
-    {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE", "a .data file: its names= is taken", 0},
+    {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE", "a .data file: its names, and its pictures where pictures are wanted", 0},
     {"model", OPTION_STRING, FIELD(model), 0, 0, "STEM",
      "short for cfg/STEM.cfg, weights/STEM.weights and STEM.names", 0},
     {"run", OPTION_STRING, FIELD(run), 0, 0, "DIR", "the model of a training run's folder", 0},

@@ -111,8 +111,7 @@ static void add_text(struct result_stream *stream, const struct result_record *r
     stream->written++;
 }
 
-/* RFC 4180: quotes around what holds a separator, a quote or a line end; quotes inside are doubled. */
-static void put_csv(FILE *out, const char *text)
+void results_put_csv(FILE *out, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
@@ -132,9 +131,9 @@ static void add_csv(struct result_stream *stream, const struct result_record *re
 {
     for (size_t i = 0; !record->error && i < record->count; i++) {
         const struct result_object *o = &record->objects[i];
-        put_csv(stream->out, record->image);
+        results_put_csv(stream->out, record->image);
         fprintf(stream->out, ",%d,", o->class_id);
-        put_csv(stream->out, stream->names[o->class_id]);
+        results_put_csv(stream->out, stream->names[o->class_id]);
         fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f,%.*f\n", CONFIDENCE_DIGITS, (double)o->confidence,
                 PIXEL_DIGITS, (double)o->box.x1, PIXEL_DIGITS, (double)o->box.y1, PIXEL_DIGITS,
                 (double)o->box.x2, PIXEL_DIGITS, (double)o->box.y2);

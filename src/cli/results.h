@@ -68,6 +68,10 @@ NODISCARD enum result results_write_yolo(const char *path, const struct result_r
 NODISCARD enum result results_write_voc(const char *path, const struct result_record *record,
                                         char *const *names, struct error *err);
 
+/* A CSV cell (RFC 4180): quotes around what holds a separator, a quote or a line end; quotes inside are
+ * doubled. */
+void results_put_csv(FILE *out, const char *text);
+
 /* text as valid UTF-8 in out[size]: each byte that belongs to no well-formed character becomes U+FFFD.
  * size >= 3 * strlen(text) + 1 always suffices; cut at a character if it does not. Returns out. */
 char *utf8_clean(const char *text, char *out, size_t size);

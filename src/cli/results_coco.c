@@ -22,8 +22,7 @@ static enum result take_images(const char *path, struct coco_file *file, struct 
     }
     for (size_t i = 0; i < file->picture_count; i++) {
         struct coco_picture *picture = &file->pictures[i];
-        ids->images[ids->count++] =
-            (struct coco_image){picture->file_name, (double)picture->id};
+        ids->images[ids->count++] = (struct coco_image){picture->file_name, (double)picture->id};
         picture->file_name = NULL;
     }
     if (ids->count > 0) {
@@ -49,10 +48,11 @@ static enum result take_categories(const char *path, const struct coco_file *fil
     for (size_t i = 0; i < name_count; i++) {
         size_t found = coco_find_name(file, names[i]);
         if (found == SIZE_MAX) {
-            return error_at(err, ERR_FORMAT, path, 0,
-                            "no category is named '%s' as class %zu of the model is (give the names "
-                            "file that belongs to these annotations with --names)",
-                            names[i], i);
+            return error_at(
+                err, ERR_FORMAT, path, 0,
+                "no category is named '%s' as class %zu of the model is (give the names "
+                "file that belongs to these annotations with --names)",
+                names[i], i);
         }
         ids->categories[i] = (double)file->categories[found].id;
     }

@@ -18,15 +18,16 @@ struct coco_ids {
     double *categories; /* category id by class number */
 };
 
-/* Read "images" (id, file_name) and "categories" (id, name) of a COCO annotation file. Each class is
- * matched to the category of its name as coco_find_name does (data/coco_file.h). ERR_FORMAT for a file
- * of another kind, for two ids of one file name, and for a class without a category. *ids must be
- * zeroed; free with coco_ids_free, also after an error. */
+/* Read "images" (id, file_name) and "categories" (id, name) of a COCO annotation file. Each class
+ * is matched to the category of its name as coco_find_name does (data/coco_file.h). ERR_FORMAT for
+ * a file of another kind, for two ids of one file name, and for a class without a category. *ids
+ * must be zeroed; free with coco_ids_free, also after an error. */
 NODISCARD enum result coco_ids_read(const char *path, char *const *names, size_t name_count,
                                     struct coco_ids *ids, struct error *err);
 void coco_ids_free(struct coco_ids *ids);
 
-/* The id of the image whose file_name is the path, or its end at a '/'; the longest such name wins. */
+/* The id of the image whose file_name is the path, or its end at a '/'; the longest such name wins.
+ */
 bool coco_ids_find(const struct coco_ids *ids, const char *path, double *id);
 
 #endif

@@ -1,7 +1,6 @@
 #include "cli/train_step.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/memory.h"
 
 enum { MAX_HEADS = 16 };
@@ -34,22 +33,15 @@ void train_step_close(struct train_step *step)
     *step = (struct train_step){0};
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 double train_step_run(struct train_step *step, const struct truth_set *truths, int images)
 {
     struct loss_parts parts[MAX_HEADS] = {{0}};
-    double start = now_ms();
+    double start = clock_ms();
     plan_zero_gradients(step->plan);
     plan_forward(step->plan, images);
     plan_loss(step->plan, truths, parts);
     plan_backward(step->plan);
     (void)optimizer_step(step->optimizer, step->plan, 0.0f, (size_t)images);
     plan_repack(step->plan);
-    return now_ms() - start;
+    return clock_ms() - start;
 }

@@ -7,10 +7,9 @@
 #include "base/memory.h"
 #include "detect/detect.h"
 #include "eval/coco.h"
+#include "eval/eval_set.h"
 
 enum { MAX_HEADS = 16 };
-
-static const float CONFIDENCE = 0.005f, OVERLAP = 0.45f;
 
 struct pass {
     const struct validate_options *o;
@@ -71,34 +70,17 @@ static void close_pass(struct pass *pass)
     mem_free(pass->detections);
 }
 
-static struct eval_box pixels(const struct box_cxcywh_norm *b, const struct image_fit *fit)
-{
-    double w = (double)b->w * fit->image_w, h = (double)b->h * fit->image_h;
-    return (struct eval_box){(double)b->cx * fit->image_w - w / 2.0,
-                             (double)b->cy * fit->image_h - h / 2.0, w, h};
-}
-
 static enum result collect_truths(struct pass *pass, const struct sample *sample,
                                   const struct image_fit *fit, struct eval_image *image,
                                   struct error *err)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < sample->truth_count; i++) {
-        const struct truth *truth = &sample->truths[i];
-        if ((size_t)truth->class_id >= pass->metrics.class_count) {
-            continue;
-        }
-        TRY(mem_grow((void **)&pass->truths, count, &pass->truth_capacity, sizeof *pass->truths,
-                     err));
-        struct eval_box box = pixels(&truth->box, fit);
-        pass->truths[count++] =
-            (struct eval_truth){.box = box,
-                                .area = sample->areas ? sample->areas[i] : box.w * box.h,
-                                .class_id = truth->class_id,
-                                .ignore = sample->is_crowd && sample->is_crowd[i]};
+    while (pass->truth_capacity < sample->truth_count) {
+        TRY(mem_grow((void **)&pass->truths, pass->truth_capacity, &pass->truth_capacity,
+                     sizeof *pass->truths, err));
     }
     image->truths = pass->truths;
-    image->truth_count = count;
+    image->truth_count = eval_truths_of_sample(sample, fit->image_w, fit->image_h,
+                                               pass->metrics.class_count, pass->truths);
     return OK;
 }
 
@@ -106,28 +88,20 @@ static enum result collect_detections(struct pass *pass, int n, const struct ima
                                       struct eval_image *image, struct error *err)
 {
     const struct head_info *head = network_head(pass->net);
-    struct detect_options options = {.threshold = CONFIDENCE,
-                                     .iou_threshold = OVERLAP,
+    struct detect_options options = {.threshold = VALIDATE_CONFIDENCE,
+                                     .iou_threshold = VALIDATE_OVERLAP,
                                      .nms_kind = head->nms_kind,
                                      .beta_nms = head->beta_nms};
     struct detection_list list = {0};
-    enum result result = plan_detect(pass->plan, n, CONFIDENCE, &list, err);
-    if (result == OK) {
-        detect_to_image(&list, fit);
-        result = detect_suppress(&list, &options, err);
-    }
+    enum result result = detect_find(pass->plan, n, &options, fit, &list, err);
     size_t count = 0;
     for (; result == OK && count < list.count; count++) {
         const struct detection *d = &list.items[count];
         result = mem_grow((void **)&pass->detections, count, &pass->detection_capacity,
                           sizeof *pass->detections, err);
         if (result == OK) {
-            struct box_xyxy_px b = detect_box_px(&d->box, fit->image_w, fit->image_h);
-            pass->detections[count] = (struct eval_detection){.box = {(double)b.x1, (double)b.y1,
-                                                                      (double)b.x2 - (double)b.x1,
-                                                                      (double)b.y2 - (double)b.y1},
-                                                              .score = (double)d->confidence,
-                                                              .class_id = d->class_id};
+            struct box_xyxy_px box = detect_box_px(&d->box, fit->image_w, fit->image_h);
+            pass->detections[count] = eval_detection_of(&box, d->class_id, d->confidence);
         }
     }
     detection_list_free(&list);

@@ -6,6 +6,11 @@
 #include "net/plan.h"
 #include "train/trainer.h"
 
+/* Detections of at least this confidence are counted (Darknet's `detector map`), suppressed at this
+ * overlap; also the defaults of `yolo eval`, so that both give the same numbers. */
+#define VALIDATE_CONFIDENCE 0.005f
+#define VALIDATE_OVERLAP 0.45f
+
 struct validate_options {
     const struct dataset *set;
     const struct kernels *kernels;

@@ -46,7 +46,7 @@ static bool get_side(struct json_reader *r, int *side)
 
 static bool need_key(struct json_reader *r, bool is_there, const char *key)
 {
-    return is_there || json_missing(r, key);
+    return is_there || json_fault_in(r, key, "is missing");
 }
 
 static bool grow(struct json_reader *r, void **array, size_t count, size_t *capacity, size_t size)
@@ -263,8 +263,8 @@ static void read_root(struct reading *reading)
 
 static enum result check_parts(const struct reading *reading, const char *path, struct error *err)
 {
-    const char *missing = !reading->has_categories ? "categories"
-                          : !reading->has_pictures ? "images"
+    const char *missing = !reading->has_categories                                 ? "categories"
+                          : !reading->has_pictures                                 ? "images"
                           : !reading->has_annotations && reading->need != COCO_IDS ? "annotations"
                                                                                    : NULL;
     if (missing) {

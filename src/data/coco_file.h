@@ -1,5 +1,5 @@
-/* COCO's instances_*.json as it is: "images", "annotations" and "categories", in any order. All else
- * in it is passed over, and memory grows with the number of entries only. */
+/* COCO's instances_*.json as it is: "images", "annotations" and "categories", in any order. All
+ * else in it is passed over, and memory grows with the number of entries only. */
 #ifndef DATA_COCO_FILE_H
 #define DATA_COCO_FILE_H
 
@@ -47,8 +47,8 @@ enum coco_need {
 };
 
 /* ERR_FORMAT with "path:line: place: ..." for what is no JSON, a missing key, a value of a wrong
- * type, an id given twice. Ids of annotations are not looked up. *file need not be initialised; free
- * with coco_file_free, also after an error. */
+ * type, an id given twice. Ids of annotations are not looked up. *file need not be initialised;
+ * free with coco_file_free, also after an error. */
 NODISCARD enum result coco_file_read(const char *path, enum coco_need need, struct coco_file *file,
                                      struct error *err);
 void coco_file_free(struct coco_file *file);
@@ -57,9 +57,9 @@ void coco_file_free(struct coco_file *file);
 size_t coco_find_picture(const struct coco_file *file, int64_t id);
 size_t coco_find_category(const struct coco_file *file, int64_t id);
 
-/* Place in categories of the one of this name, letter case apart; the six VOC spellings of Darknet's
- * coco.names (aeroplane, motorbike, sofa, tvmonitor, diningtable, pottedplant) count as COCO's.
- * SIZE_MAX: none. */
+/* Place in categories of the one of this name, letter case apart; the six VOC spellings of
+ * Darknet's coco.names (aeroplane, motorbike, sofa, tvmonitor, diningtable, pottedplant) count as
+ * COCO's. SIZE_MAX: none. */
 size_t coco_find_name(const struct coco_file *file, const char *name);
 
 #endif

@@ -116,7 +116,8 @@ static enum result take_annotation(struct coco *c, const struct coco_annotation 
     if (c->samples[picture] == SIZE_MAX) {
         return OK; /* reported with its picture */
     }
-    struct object object = {.sample = c->samples[picture], .area = a->area, .is_crowd = a->is_crowd};
+    struct object object = {
+        .sample = c->samples[picture], .area = a->area, .is_crowd = a->is_crowd};
     const struct sample *sample = &c->build->set->samples[object.sample];
     double w = sample->image_w;
     double h = sample->image_h;

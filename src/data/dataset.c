@@ -214,6 +214,12 @@ static void count_classes(struct dataset *set)
     }
 }
 
+bool dataset_is_coco(const char *path)
+{
+    const char *dot = strrchr(path_base(path), '.');
+    return dot && strcasecmp(dot, ".json") == 0 && !path_is_dir(path);
+}
+
 enum result dataset_open(const struct dataset_source *source, struct dataset *set,
                          struct error *err)
 {
@@ -225,9 +231,7 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
         return error_at(err, ERR_IO, source->path, 0,
                         "no such file (a list of pictures, a folder or a COCO .json is expected)");
     }
-    const char *dot = strrchr(path_base(source->path), '.');
-    bool is_json = dot && strcasecmp(dot, ".json") == 0 && !path_is_dir(source->path);
-    TRY(is_json ? coco_json_read(&build, err) : read_pictures(&build, err));
+    TRY(dataset_is_coco(source->path) ? coco_json_read(&build, err) : read_pictures(&build, err));
     log_rest(&build);
     if (set->sample_count == 0) {
         size_t missing = set->faults[FAULT_NO_IMAGE];

@@ -71,6 +71,9 @@ NODISCARD enum result dataset_open(const struct dataset_source *source, struct d
                                    struct error *err);
 void dataset_free(struct dataset *set);
 
+/* Is a source of this path a COCO file: named *.json, and no folder? */
+bool dataset_is_coco(const char *path);
+
 enum data_key { DATA_TRAIN, DATA_VALID, DATA_NAMES, DATA_BACKUP, DATA_KEY_COUNT };
 
 /* Darknet's .data file. Paths resolve against the file's folder, then the working directory; one that is found

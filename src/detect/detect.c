@@ -142,6 +142,16 @@ enum result detect_suppress(struct detection_list *list, const struct detect_opt
     return OK;
 }
 
+enum result detect_find(const struct plan *plan, int n, const struct detect_options *options,
+                        const struct image_fit *fit, struct detection_list *list,
+                        struct error *err)
+{
+    list->count = 0;
+    TRY(plan_detect(plan, n, options->threshold, list, err));
+    detect_to_image(list, fit);
+    return detect_suppress(list, options, err);
+}
+
 static float clip(float v, int size)
 {
     return fminf(fmaxf(v, 0.0f), (float)size);

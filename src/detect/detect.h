@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "data/image.h"
 #include "layers/layer.h"
+#include "net/plan.h"
 
 struct detect_options {
     float threshold;     /* objectness and confidence must exceed it */
@@ -27,6 +28,13 @@ void detect_to_image(struct detection_list *list, const struct image_fit *fit);
  * IoU - (d/c)^beta_nms. */
 NODISCARD enum result detect_suppress(struct detection_list *list,
                                       const struct detect_options *options, struct error *err);
+
+/* What the plan's last forward pass found in image n of its batch: all heads' detections above the
+ * threshold, mapped to the picture by fit, suppressed. The list is emptied first. */
+NODISCARD enum result detect_find(const struct plan *plan, int n,
+                                  const struct detect_options *options,
+                                  const struct image_fit *fit, struct detection_list *list,
+                                  struct error *err);
 
 /* Picture fractions to clipped pixel corners. */
 struct box_xyxy_px detect_box_px(const struct box_cxcywh_norm *box, int image_w, int image_h);

@@ -68,18 +68,18 @@ static int compare_pairs(const void *left, const void *right)
     return (a->truth > b->truth) - (a->truth < b->truth);
 }
 
-static enum result list_pairs(const struct confusion *matrix, const struct eval_image *image,
+static enum result list_pairs(const struct eval_image *image, double limit, double threshold,
                               struct pair_list *list, struct error *err)
 {
     for (size_t d = 0; d < image->detection_count; d++) {
         const struct eval_detection *detection = &image->detections[d];
-        if (!(detection->score > matrix->threshold)) {
+        if (!(detection->score > threshold)) {
             continue;
         }
         for (size_t g = 0; g < image->truth_count; g++) {
             const struct eval_truth *truth = &image->truths[g];
             double iou = eval_iou(&detection->box, &truth->box);
-            if (truth->ignore || !(iou >= matrix->iou)) {
+            if (truth->ignore || !(iou >= limit)) {
                 continue;
             }
             TRY(mem_grow((void **)&list->items, list->count, &list->capacity, sizeof *list->items,
@@ -106,16 +106,48 @@ static bool is_covered(const struct eval_image *image, const struct eval_detecti
     return false;
 }
 
-static void count_pairs(struct confusion *matrix, const struct eval_image *image,
-                        const struct pair_list *list, bool *found, bool *used)
+enum result confusion_join(const struct eval_image *image, size_t class_count, double iou,
+                           double threshold, ptrdiff_t *partners, struct error *err)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct pair *p = &list->items[i];
-        if (!found[p->truth] && !used[p->detection]) {
-            found[p->truth] = true;
-            used[p->detection] = true;
-            count(matrix, (size_t)image->truths[p->truth].class_id,
-                  (size_t)image->detections[p->detection].class_id);
+    struct pair_list list = {0};
+    TRY(eval_image_check(image, class_count, err));
+    bool *taken = mem_alloc(image->truth_count, sizeof *taken);
+    enum result result = taken ? OK : mem_error(err, "confusion matrix");
+    if (result == OK) {
+        result = list_pairs(image, iou, threshold, &list, err);
+    }
+    for (size_t d = 0; d < image->detection_count; d++) {
+        partners[d] = CONFUSION_ALONE;
+    }
+    for (size_t i = 0; result == OK && i < list.count; i++) {
+        const struct pair *p = &list.items[i];
+        if (!taken[p->truth] && partners[p->detection] == CONFUSION_ALONE) {
+            taken[p->truth] = true;
+            partners[p->detection] = (ptrdiff_t)p->truth;
+        }
+    }
+    for (size_t d = 0; d < image->detection_count; d++) {
+        const struct eval_detection *detection = &image->detections[d];
+        if (partners[d] == CONFUSION_ALONE &&
+            (!(detection->score > threshold) || is_covered(image, detection, iou))) {
+            partners[d] = CONFUSION_LEFT_OUT;
+        }
+    }
+    mem_free(list.items);
+    mem_free(taken);
+    return result;
+}
+
+static void count_joined(struct confusion *matrix, const struct eval_image *image,
+                         const ptrdiff_t *partners, bool *found)
+{
+    for (size_t d = 0; d < image->detection_count; d++) {
+        size_t class_id = (size_t)image->detections[d].class_id;
+        if (partners[d] >= 0) {
+            found[partners[d]] = true;
+            count(matrix, (size_t)image->truths[partners[d]].class_id, class_id);
+        } else if (partners[d] == CONFUSION_ALONE) {
+            count(matrix, matrix->class_count, class_id);
         }
     }
     for (size_t g = 0; g < image->truth_count; g++) {
@@ -123,34 +155,25 @@ static void count_pairs(struct confusion *matrix, const struct eval_image *image
             count(matrix, (size_t)image->truths[g].class_id, matrix->class_count);
         }
     }
-    for (size_t d = 0; d < image->detection_count; d++) {
-        const struct eval_detection *detection = &image->detections[d];
-        if (!used[d] && detection->score > matrix->threshold &&
-            !is_covered(image, detection, matrix->iou)) {
-            count(matrix, matrix->class_count, (size_t)detection->class_id);
-        }
-    }
 }
 
 enum result confusion_add(struct confusion *matrix, const struct eval_image *image,
                           struct error *err)
 {
-    struct pair_list list = {0};
-    TRY(eval_image_check(image, matrix->class_count, err));
+    ptrdiff_t *partners = mem_alloc(image->detection_count, sizeof *partners);
     bool *found = mem_alloc(image->truth_count, sizeof *found);
-    bool *used = mem_alloc(image->detection_count, sizeof *used);
     enum result result = OK;
-    if (!found || !used) {
+    if (!found || !partners) {
         result = mem_error(err, "confusion matrix");
     }
     if (result == OK) {
-        result = list_pairs(matrix, image, &list, err);
+        result = confusion_join(image, matrix->class_count, matrix->iou, matrix->threshold,
+                                partners, err);
     }
     if (result == OK) {
-        count_pairs(matrix, image, &list, found, used);
+        count_joined(matrix, image, partners, found);
     }
-    mem_free(list.items);
+    mem_free(partners);
     mem_free(found);
-    mem_free(used);
     return result;
 }

@@ -20,6 +20,14 @@ struct confusion {
     double threshold;
 };
 
+/* What a detection was joined with: the number of a truth, or one of these. */
+enum { CONFUSION_ALONE = -1, CONFUSION_LEFT_OUT = -2 /* too weak, or on an ignored truth */ };
+
+/* Join one picture's detections of score > threshold with its truths: partners[detection_count].
+ * ERR_FORMAT as eval_image_check with class_count, ERR_MEMORY. */
+NODISCARD enum result confusion_join(const struct eval_image *image, size_t class_count, double iou,
+                                     double threshold, ptrdiff_t *partners, struct error *err);
+
 /* iou in (0, 1]; detections count if score > threshold. *matrix need not be initialised;
  * confusion_free also after an error, and on a zeroed struct. */
 NODISCARD enum result confusion_init(struct confusion *matrix, size_t class_count, double iou,

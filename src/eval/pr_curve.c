@@ -100,3 +100,17 @@ bool pr_curve_best(const struct pr_curve *curve, struct pr_best *best)
     }
     return best->point.f1 > 0;
 }
+
+struct pr_point pr_curve_at(const struct pr_curve *curve, double threshold)
+{
+    size_t low = 0, high = curve->count; /* points[0, low) lie above */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (curve->points[middle].score > threshold) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low ? curve->points[low - 1] : (struct pr_point){.score = threshold};
+}

@@ -30,6 +30,10 @@ NODISCARD enum result pr_curve_build(struct coco_metrics *metrics, int class_id,
                                      struct pr_curve *curve, struct error *err);
 void pr_curve_free(struct pr_curve *curve);
 
+/* With the detections of score > threshold; all 0 but the score, which is the threshold, if there
+ * are none. */
+struct pr_point pr_curve_at(const struct pr_curve *curve, double threshold);
+
 /* Where F1 is highest; of equals the higher score. */
 struct pr_best {
     double threshold; /* halfway to the next lower score, or to 0: the same for > and >= */

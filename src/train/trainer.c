@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -53,13 +53,6 @@ struct trainer {
     bool told_collapse;
     char trouble[512];       /* what made an update bad */
 };
-
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static uint64_t images_per_update(const struct train_options *o)
 {
@@ -315,7 +308,7 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
 
 static double seconds_so_far(const struct trainer *t)
 {
-    return t->seconds_before + now_seconds() - t->session_start;
+    return t->seconds_before + clock_seconds() - t->session_start;
 }
 
 /* That nothing frozen has moved, by its hashes; ERR_INTERNAL before anything is saved if something has. */
@@ -388,7 +381,7 @@ static enum result write_row(struct trainer *t, struct error *err)
     const struct train_progress *p = &t->progress;
     double images = y->images ? (double)y->images : (double)NAN;
     double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
-    double elapsed = now_seconds() - y->started;
+    double elapsed = clock_seconds() - y->started;
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
@@ -420,7 +413,7 @@ static enum result write_row(struct trainer *t, struct error *err)
                  "iou_normalizer in the cfg's heads; published ones have .07)",
                  values[7]);
     }
-    t->tally = (struct tally){.started = now_seconds()};
+    t->tally = (struct tally){.started = clock_seconds()};
     t->found = (struct validation){(double)NAN, (double)NAN};
     t->changed = (double)NAN;
     if (t->o->redraw) {
@@ -440,7 +433,7 @@ static uint64_t updates_left(const struct trainer *t)
 
 static void show_progress(const struct trainer *t)
 {
-    double elapsed = now_seconds() - t->tally.started;
+    double elapsed = clock_seconds() - t->tally.started;
     double rate = t->tally.updates ? (double)t->tally.updates / elapsed : 0.0;
     double left = rate > 0.0 ? (double)updates_left(t) / rate : 0.0;
     const struct loss_parts *parts = &t->tally.parts;
@@ -520,7 +513,7 @@ static enum result roll_back(struct trainer *t, struct error *err)
     runlog_say(t->log, "%llu: %s; back to update %llu, rate halved",
                (unsigned long long)at, t->trouble, (unsigned long long)t->progress.iteration);
     TRY(open_loader(t, err));
-    t->tally = (struct tally){.started = now_seconds()};
+    t->tally = (struct tally){.started = clock_seconds()};
     return save(t, false, err);
 }
 
@@ -641,7 +634,7 @@ static enum result begin(struct trainer *t, struct error *err)
     TRY(check_heads(t->o->net, err));
     t->base_w = t->o->net->size.w;
     t->base_h = t->o->net->size.h;
-    t->session_start = now_seconds();
+    t->session_start = clock_seconds();
     t->tally.started = t->session_start;
     t->found = (struct validation){(double)NAN, (double)NAN};
     t->changed = (double)NAN;

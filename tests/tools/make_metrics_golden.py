@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Make tests/golden/metrics/cases.txt: make_metrics_golden.py [FILE]
+"""Make tests/golden/metrics/: make_metrics_golden.py [FOLDER]
 
 Generated pictures with the metrics expected of them. The COCO numbers come from pycocotools (which must be
 installed, with numpy); Darknet's and VOC's are computed here, straight from their definitions and without
-regard to speed. The file is checked in: run this only to add cases. The output does not depend on the day
+regard to speed. The files are checked in: run this only to add cases. The output does not depend on the day
 or the Python version.
 
-One item a line:
+truth.json, results.json and numbers.txt are one more case as files for `yolo eval`: annotations and results
+as COCO writes them, the keys in an unusual order, and pycocotools' twelve numbers.
+
+cases.txt, one item a line:
     case NAME CLASSES
     i ID                          a picture; its objects follow
     t CLASS X Y W H AREA IGNORE
@@ -22,6 +25,7 @@ One item a line:
 """
 import contextlib
 import io
+import json
 import os
 import random
 import sys
@@ -29,7 +33,7 @@ import sys
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-FILE = os.path.join(os.path.dirname(__file__), '..', 'golden', 'metrics', 'cases.txt')
+FOLDER = os.path.join(os.path.dirname(__file__), '..', 'golden', 'metrics')
 LIMIT = .5
 THRESHOLD = .25
 
@@ -438,12 +442,48 @@ def write_case(out, name, classes, pictures):
             out.write(f'n {k} {hits} {misses} {lost} {brief([overlap])}\n')
 
 
+def write_files(folder):
+    """Crowds, score ties, areas of their own, over a hundred detections, a class and pictures without truth."""
+    pictures = Maker(22, classes=6, crowds=.15, score_steps=20, repeats=3, own_area=True).pictures(14)
+    pictures += emptied(Maker(23, classes=6).pictures(2), True, False)
+    pictures += emptied(Maker(24, classes=6).pictures(2), False, True)
+    pictures += count_pictures()[-1:]
+    for i, p in enumerate(pictures):
+        p.id = (i * 7919 + 31) % 1009
+    pictures[3].detect(6, 10, 10, 50, 50, .9)
+    categories = [{'id': 3 * k + 2, 'name': f'class {k}'} for k in range(7)]
+    number = {'truth': 0}
+
+    def annotation(p, truth):
+        k, box, area, ignore = truth
+        number['truth'] += 1
+        return {'area': area, 'bbox': box, 'category_id': 3 * k + 2, 'id': number['truth'],
+                'image_id': p.id, 'iscrowd': ignore}
+
+    truth = {'annotations': [annotation(p, t) for p in pictures for t in p.truths],
+             'images': [{'id': p.id, 'file_name': f'{p.id}.jpg'} for p in pictures],
+             'categories': categories[::-1]}
+    results = [{'image_id': p.id, 'category_id': 3 * k + 2, 'bbox': box, 'score': score}
+               for p in pictures for k, box, score in p.found]
+    for name, content in ('truth', truth), ('results', results):
+        with open(os.path.join(folder, name + '.json'), 'w', encoding='ascii') as out:
+            json.dump(content, out, separators=(',', ':'))
+            out.write('\n')
+    stats, _, _ = coco_numbers(sorted(pictures, key=lambda p: p.id), 7)
+    names = 'AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl'.split()
+    with open(os.path.join(folder, 'numbers.txt'), 'w', encoding='ascii') as out:
+        for name, value in zip(names, stats):
+            out.write(f'{name} {float(value):.12g}\n')
+
+
 def main():
-    path = sys.argv[1] if len(sys.argv) > 1 else FILE
+    folder = sys.argv[1] if len(sys.argv) > 1 else FOLDER
+    path = os.path.join(folder, 'cases.txt')
     with open(path, 'w', encoding='ascii') as out:
         for name, classes, pictures in cases():
             write_case(out, name, classes, pictures)
     print(f'{path}: {os.path.getsize(path)} bytes')
+    write_files(folder)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,165 @@
+#include "cli/infer.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+
+enum { MAX_HELPERS = 8 };
+
+enum result infer_open(struct model *model, const struct infer_args *args, struct infer *infer,
+                       struct error *err)
+{
+    if (!model->head) {
+        return error_at(err, ERR_CFG, model->cfg_path, 0,
+                        "the network has no [yolo] or [region] layer, so it detects nothing");
+    }
+    TRY(model_plan(model, args->batch, false, true, &infer->plan, err));
+    int helpers = parallel_threads() / 2;
+    infer->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
+    infer->model = model;
+    infer->batch = args->batch;
+    infer->keeps_pictures = args->keeps_pictures;
+    infer->letterbox =
+        args->fit == FIT_AS_CFG ? model->net.options.letter_box : args->fit == FIT_LETTERBOX;
+    infer->options = (struct detect_options){
+        .threshold = args->confidence,
+        .iou_threshold = args->iou,
+        .agnostic = args->agnostic,
+        .max_detections = args->max_detections,
+        .classes = args->classes,
+        .nms_kind = model->head->nms_kind,
+        .beta_nms = model->head->beta_nms,
+    };
+    return OK;
+}
+
+void infer_close(struct infer *infer)
+{
+    plan_free(infer->plan);
+    infer->plan = NULL;
+}
+
+void infer_start(struct infer_slot *slot, const char *path)
+{
+    slot->has_failed = false;
+    slot->list.count = 0;
+    slot->record = (struct result_record){.image = path};
+}
+
+/* ---- decode and fit ---- */
+
+static enum result load(const struct infer *infer, struct infer_slot *slot, struct error *err)
+{
+    struct tensor fitted = *plan_input(infer->plan);
+    fitted.n = 1;
+    fitted.stride = (size_t)fitted.c;
+    if (!slot->pixels) {
+        slot->pixels = mem_alloc_raw(tensor_pixels(&fitted) * fitted.stride, sizeof(float));
+        if (!slot->pixels) {
+            return mem_error(err, slot->record.image);
+        }
+    }
+    fitted.data = slot->pixels;
+    TRY(image_read(slot->record.image, &slot->picture, err));
+    slot->record.width = slot->picture.w;
+    slot->record.height = slot->picture.h;
+    return image_to_input(&slot->picture, infer->letterbox, &fitted, 0, &slot->fit, err);
+}
+
+void infer_drop_picture(struct infer_slot *slot)
+{
+    image_free(&slot->picture);
+    slot->picture = (struct image){0};
+}
+
+void infer_load(const struct infer *infer, struct infer_slot *slot)
+{
+    if (slot->has_failed) {
+        return;
+    }
+    double start = clock_ms();
+    slot->has_failed = load(infer, slot, &slot->err) != OK;
+    slot->record.load_ms = clock_ms() - start;
+    if (slot->has_failed || !infer->keeps_pictures) {
+        infer_drop_picture(slot);
+    }
+}
+
+/* ---- the network, and what it found ---- */
+
+static void copy_input(const struct infer_slot *slot, const struct tensor *input, int n)
+{
+    size_t pixels = (size_t)input->h * (size_t)input->w, channels = (size_t)input->c;
+    float *to = tensor_at(input, n, 0, 0);
+    if (input->stride == channels) {
+        memcpy(to, slot->pixels, pixels * channels * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < pixels; i++) {
+        memcpy(to + i * input->stride, slot->pixels + i * channels, channels * sizeof(float));
+    }
+}
+
+static enum result find_objects(const struct infer *infer, struct infer_slot *slot, int n,
+                                struct error *err)
+{
+    TRY(detect_find(infer->plan, n, &infer->options, &slot->fit, &slot->list, err));
+    size_t count = slot->list.count;
+    if (count > slot->object_capacity) {
+        mem_free(slot->objects);
+        slot->object_capacity = 0;
+        slot->objects = mem_alloc(count, sizeof slot->objects[0]);
+        if (!slot->objects) {
+            return mem_error(err, slot->record.image);
+        }
+        slot->object_capacity = count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct detection *d = &slot->list.items[i];
+        slot->objects[i] = (struct result_object){
+            .class_id = d->class_id,
+            .confidence = d->confidence,
+            .box = detect_box_px(&d->box, slot->record.width, slot->record.height),
+        };
+    }
+    slot->record.objects = slot->objects;
+    slot->record.count = count;
+    return OK;
+}
+
+void infer_compute(const struct infer *infer, void *const *slots, int count)
+{
+    double start = clock_ms();
+    int images = 0;
+    for (int i = 0; i < count; i++) {
+        const struct infer_slot *slot = slots[i];
+        if (!slot->has_failed) {
+            copy_input(slot, plan_input(infer->plan), images++);
+        }
+    }
+    if (images == 0) {
+        return;
+    }
+    plan_forward(infer->plan, images);
+    double forward_ms = (clock_ms() - start) / images;
+    for (int i = 0, n = 0; i < count; i++) {
+        struct infer_slot *slot = slots[i];
+        if (slot->has_failed) {
+            continue;
+        }
+        start = clock_ms();
+        slot->has_failed = find_objects(infer, slot, n++, &slot->err) != OK;
+        slot->record.infer_ms = forward_ms;
+        slot->record.post_ms = clock_ms() - start;
+    }
+}
+
+void infer_destroy(struct infer_slot *slot)
+{
+    infer_drop_picture(slot);
+    mem_free(slot->pixels);
+    detection_list_free(&slot->list);
+    mem_free(slot->objects);
+}

@@ -1,0 +1,70 @@
+/* Pictures through a network, as the slots of a pipeline (cli/pipeline.h): read and fitted beside
+ * the computation, computed in batches, boxes back on the picture. What detect and eval share. */
+#ifndef CLI_INFER_H
+#define CLI_INFER_H
+
+#include <stdbool.h>
+
+#include "cli/model.h"
+#include "cli/results.h"
+#include "data/image.h"
+#include "detect/detect.h"
+
+enum infer_fit { FIT_AS_CFG, FIT_LETTERBOX, FIT_STRETCH };
+
+enum { INFER_MAX_BATCH = 1024 };
+
+/* What the options came to. */
+struct infer_args {
+    float confidence, iou;
+    int fit;             /* enum infer_fit */
+    int batch;           /* 1 .. INFER_MAX_BATCH */
+    int max_detections;  /* a picture; 0 = all */
+    bool agnostic;       /* boxes suppress each other across classes */
+    const bool *classes; /* [class count] wanted; NULL = all. Must outlive the run */
+    bool keeps_pictures; /* until the slot is done: they are wanted for saving */
+};
+
+struct infer {
+    const struct model *model;
+    struct plan *plan;
+    struct detect_options options;
+    bool letterbox, keeps_pictures;
+    int batch;
+    int helpers; /* loader threads */
+};
+
+/* A plan for the model, whose network must have a head (ERR_CFG otherwise); *infer must be zeroed.
+ * infer_close also after an error. */
+NODISCARD enum result infer_open(struct model *model, const struct infer_args *args,
+                                 struct infer *infer, struct error *err);
+void infer_close(struct infer *infer);
+
+/* One picture on its way. The slots of the pipeline begin with it. */
+struct infer_slot {
+    bool has_failed;
+    struct error err; /* why */
+
+    struct image picture; /* only if pictures are kept */
+    struct image_fit fit;
+    float *pixels; /* the network's input, allocated at first use */
+    struct detection_list list;
+    struct result_object *objects;
+    size_t object_capacity;
+    struct result_record record; /* image, image_id: the caller's */
+};
+
+/* Ready for another picture; `path` must stay as it is until the slot is done. */
+void infer_start(struct infer_slot *slot, const char *path);
+
+/* Read and fit record.image; any thread. Nothing happens to a slot that has failed. */
+void infer_load(const struct infer *infer, struct infer_slot *slot);
+
+/* The network on a batch of slots, and what it found; fills record. */
+void infer_compute(const struct infer *infer, void *const *slots, int count);
+
+/* Free the picture once it is not needed any more; everything. */
+void infer_drop_picture(struct infer_slot *slot);
+void infer_destroy(struct infer_slot *slot);
+
+#endif

@@ -1,0 +1,340 @@
+#include "eval/eval_set.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+
+enum { PATH_BYTES = 4096 };
+
+/* ---- one picture ---- */
+
+size_t eval_truths_of_sample(const struct sample *sample, int w, int h, size_t class_count,
+                             struct eval_truth *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sample->truth_count; i++) {
+        const struct truth *truth = &sample->truths[i];
+        if ((size_t)truth->class_id >= class_count) {
+            continue;
+        }
+        double bw = (double)truth->box.w * w, bh = (double)truth->box.h * h;
+        struct eval_box box = {(double)truth->box.cx * w - bw / 2.0,
+                               (double)truth->box.cy * h - bh / 2.0, bw, bh};
+        out[count++] = (struct eval_truth){.box = box,
+                                           .area = sample->areas ? sample->areas[i] : bw * bh,
+                                           .class_id = truth->class_id,
+                                           .ignore = sample->is_crowd && sample->is_crowd[i]};
+    }
+    return count;
+}
+
+struct eval_detection eval_detection_of(const struct box_xyxy_px *box, int class_id,
+                                        float confidence)
+{
+    return (struct eval_detection){.box = {(double)box->x1, (double)box->y1,
+                                           (double)box->x2 - (double)box->x1,
+                                           (double)box->y2 - (double)box->y1},
+                                   .score = (double)confidence,
+                                   .class_id = class_id};
+}
+
+enum result eval_set_size(struct eval_set *set, size_t picture, int w, int h, struct error *err)
+{
+    struct eval_picture *p = &set->pictures[picture];
+    if (p->sample && !p->truths) {
+        p->truths = mem_alloc(p->sample->truth_count, sizeof *p->truths);
+        if (!p->truths) {
+            return mem_error(err, "truths");
+        }
+        p->truth_count = eval_truths_of_sample(p->sample, w, h, set->class_count, p->truths);
+    }
+    p->w = w;
+    p->h = h;
+    return OK;
+}
+
+enum result eval_set_add(struct eval_set *set, size_t picture,
+                         const struct eval_detection *detection, struct error *err)
+{
+    struct eval_picture *p = &set->pictures[picture];
+    TRY(mem_grow((void **)&p->detections, p->detection_count, &p->detection_capacity,
+                 sizeof *p->detections, err));
+    p->detections[p->detection_count++] = *detection;
+    return OK;
+}
+
+struct eval_image eval_set_image(const struct eval_set *set, size_t picture)
+{
+    const struct eval_picture *p = &set->pictures[picture];
+    return (struct eval_image){.id = p->id,
+                               .truths = p->truths,
+                               .truth_count = p->truth_count,
+                               .detections = p->detections,
+                               .detection_count = p->detection_count};
+}
+
+/* ---- opening ---- */
+
+static enum result set_names(struct eval_set *set, char *const *names, struct error *err)
+{
+    char made[32];
+    set->names = mem_alloc(set->class_count, sizeof *set->names);
+    if (!set->names) {
+        return mem_error(err, "class names");
+    }
+    for (size_t i = 0; i < set->class_count; i++) {
+        const char *name = set->is_coco ? set->coco.categories[i].name : names ? names[i] : NULL;
+        snprintf(made, sizeof made, "class_%zu", i);
+        set->has_names = name != NULL;
+        set->names[i] = mem_strdup(name ? name : made);
+        if (!set->names[i]) {
+            return mem_error(err, "class names");
+        }
+    }
+    return OK;
+}
+
+static enum result new_pictures(struct eval_set *set, size_t count, struct error *err)
+{
+    set->pictures = mem_alloc(count, sizeof *set->pictures);
+    set->count = set->pictures ? count : 0;
+    return set->pictures ? OK : mem_error(err, "pictures");
+}
+
+static enum result open_list(const struct eval_source *source, struct eval_set *set,
+                             struct error *err)
+{
+    static const enum label_fault losses[] = {FAULT_NOT_NUMBERS, FAULT_CLASS_RANGE, FAULT_OUTSIDE,
+                                              FAULT_ZERO_SIZE, FAULT_NO_IMAGE};
+    struct dataset_source list = {.path = source->path, .class_count = source->class_count};
+    TRY(dataset_open(&list, &set->data, err));
+    TRY(new_pictures(set, set->data.sample_count, err));
+    for (size_t i = 0; i < set->count; i++) {
+        struct eval_picture *p = &set->pictures[i];
+        p->sample = &set->data.samples[i];
+        p->id = (int64_t)i;
+        p->path = mem_strdup(p->sample->image_path);
+        if (!p->path) {
+            return mem_error(err, "pictures");
+        }
+    }
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        set->fault_count += set->data.faults[losses[i]];
+    }
+    set->class_count = set->data.class_count;
+    return set_names(set, source->names, err);
+}
+
+static enum result take_image(const struct eval_source *source, struct eval_set *set, size_t index,
+                              struct error *err)
+{
+    const struct coco_picture *from = &set->coco.pictures[index];
+    struct eval_picture *p = &set->pictures[index];
+    char path[PATH_BYTES];
+    p->id = from->id;
+    p->w = from->w;
+    p->h = from->h;
+    if (!from->file_name) {
+        return source->needs_files ? error_at(err, ERR_FORMAT, source->path, from->line,
+                                              "images[%zu].file_name: is missing", from->index)
+                                   : OK;
+    }
+    bool fits = source->images ? path_join(path, sizeof path, source->images, from->file_name)
+                               : path_beside(path, sizeof path, source->path, from->file_name);
+    if (!fits) {
+        return error_at(err, ERR_FORMAT, source->path, from->line,
+                        "images[%zu].file_name: is too long", from->index);
+    }
+    p->path = mem_strdup(path);
+    return p->path ? OK : mem_error(err, "pictures");
+}
+
+static enum result bad_annotation(const struct eval_source *source, const struct coco_annotation *a,
+                                  const char *key, int64_t id, const char *what, struct error *err)
+{
+    return error_at(err, ERR_FORMAT, source->path, a->line, "annotations[%zu].%s: %lld is no %s",
+                    a->index, key, (long long)id, what);
+}
+
+static enum result take_annotation(const struct eval_source *source, struct eval_set *set,
+                                   const struct coco_annotation *a, struct error *err)
+{
+    size_t picture = coco_find_picture(&set->coco, a->image_id);
+    size_t category = coco_find_category(&set->coco, a->category_id);
+    if (picture == SIZE_MAX) {
+        return bad_annotation(source, a, "image_id", a->image_id, "image's id", err);
+    }
+    if (category == SIZE_MAX) {
+        return bad_annotation(source, a, "category_id", a->category_id, "category's id", err);
+    }
+    if (!(a->bbox[2] >= 0 && a->bbox[3] >= 0)) {
+        return error_at(err, ERR_FORMAT, source->path, a->line,
+                        "annotations[%zu].bbox: width or height is negative", a->index);
+    }
+    struct eval_picture *p = &set->pictures[picture];
+    p->truths[p->truth_count++] =
+        (struct eval_truth){.box = {a->bbox[0], a->bbox[1], a->bbox[2], a->bbox[3]},
+                            .area = a->area,
+                            .class_id = (int)category,
+                            .ignore = a->is_crowd};
+    return OK;
+}
+
+/* Room for every picture's truths, in one pass over the annotations. */
+static enum result size_truths(struct eval_set *set, struct error *err)
+{
+    size_t *counts = mem_alloc(set->count, sizeof *counts);
+    if (!counts) {
+        return mem_error(err, "truths");
+    }
+    for (size_t i = 0; i < set->coco.annotation_count; i++) {
+        size_t picture = coco_find_picture(&set->coco, set->coco.annotations[i].image_id);
+        if (picture != SIZE_MAX) {
+            counts[picture]++;
+        }
+    }
+    enum result result = OK;
+    for (size_t i = 0; i < set->count && result == OK; i++) {
+        set->pictures[i].truths = mem_alloc(counts[i], sizeof *set->pictures[i].truths);
+        result = set->pictures[i].truths ? OK : mem_error(err, "truths");
+    }
+    mem_free(counts);
+    return result;
+}
+
+static enum result open_coco(const struct eval_source *source, struct eval_set *set,
+                             struct error *err)
+{
+    set->is_coco = true;
+    TRY(coco_file_read(source->path, COCO_OBJECTS, &set->coco, err));
+    if (set->coco.category_count == 0 || set->coco.picture_count == 0) {
+        return error_at(err, ERR_FORMAT, source->path, 0, "no %s in it",
+                        set->coco.category_count == 0 ? "categories" : "images");
+    }
+    set->class_count = set->coco.category_count;
+    TRY(new_pictures(set, set->coco.picture_count, err));
+    for (size_t i = 0; i < set->count; i++) {
+        TRY(take_image(source, set, i, err));
+    }
+    TRY(size_truths(set, err));
+    for (size_t i = 0; i < set->coco.annotation_count; i++) {
+        TRY(take_annotation(source, set, &set->coco.annotations[i], err));
+    }
+    return set_names(set, NULL, err);
+}
+
+enum result eval_set_open(const struct eval_source *source, struct eval_set *set, struct error *err)
+{
+    *set = (struct eval_set){0};
+    return dataset_is_coco(source->path) ? open_coco(source, set, err)
+                                         : open_list(source, set, err);
+}
+
+void eval_set_free(struct eval_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        mem_free(set->pictures[i].path);
+        mem_free(set->pictures[i].truths);
+        mem_free(set->pictures[i].detections);
+    }
+    for (size_t i = 0; set->names && i < set->class_count; i++) {
+        mem_free(set->names[i]);
+    }
+    mem_free(set->pictures);
+    mem_free(set->names);
+    mem_free(set->by_name);
+    coco_file_free(&set->coco);
+    dataset_free(&set->data);
+    *set = (struct eval_set){0};
+}
+
+/* ---- finding ---- */
+
+size_t eval_set_find_id(const struct eval_set *set, int64_t id)
+{
+    return coco_find_picture(&set->coco, id); /* pictures are in the file's order by id */
+}
+
+/* Bytes of the common end of two paths that are whole components. */
+static size_t common_end(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b), same = 0, whole = 0;
+    while (same < la && same < lb && a[la - 1 - same] == b[lb - 1 - same]) {
+        same++;
+        bool ends_a = same == la || a[la - 1 - same] == '/';
+        bool ends_b = same == lb || b[lb - 1 - same] == '/';
+        whole = ends_a && ends_b ? same : whole;
+    }
+    return whole;
+}
+
+struct named {
+    const char *base;
+    size_t index;
+};
+
+static int by_base(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->base, ((const struct named *)b)->base);
+}
+
+static const char *base_of(const struct eval_set *set, size_t i)
+{
+    const char *path = set->pictures[i].path;
+    return path ? path_base(path) : "";
+}
+
+static enum result index_names(struct eval_set *set, struct error *err)
+{
+    struct named *named = mem_alloc(set->count, sizeof *named);
+    set->by_name = mem_alloc(set->count, sizeof *set->by_name);
+    if (!named || !set->by_name) {
+        mem_free(named);
+        return mem_error(err, "pictures");
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        named[i] = (struct named){base_of(set, i), i};
+    }
+    qsort(named, set->count, sizeof *named, by_base);
+    for (size_t i = 0; i < set->count; i++) {
+        set->by_name[i] = named[i].index;
+    }
+    mem_free(named);
+    return OK;
+}
+
+enum result eval_set_find_path(struct eval_set *set, const char *path, ptrdiff_t *picture,
+                               struct error *err)
+{
+    if (!set->by_name) {
+        TRY(index_names(set, err));
+    }
+    const char *base = path_base(path);
+    size_t low = 0, high = base[0] ? set->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(base_of(set, set->by_name[middle]), base) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    size_t longest = 0;
+    *picture = EVAL_NO_PICTURE;
+    for (; base[0] && low < set->count && strcmp(base_of(set, set->by_name[low]), base) == 0;
+         low++) {
+        size_t length = common_end(set->pictures[set->by_name[low]].path, path);
+        if (length > longest) {
+            longest = length;
+            *picture = (ptrdiff_t)set->by_name[low];
+        } else if (length == longest && length > 0) {
+            *picture = EVAL_TWO_PICTURES;
+        }
+    }
+    return OK;
+}
