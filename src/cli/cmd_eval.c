@@ -10,6 +10,7 @@
 #include "base/json_reader.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cli/eval_files.h"
 #include "cli/eval_report.h"
 #include "cli/eval_run.h"
 #include "cli/model.h"
@@ -23,7 +24,7 @@ enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
 enum { POINTS_NONE, POINTS_0, POINTS_11, POINTS_101 };
 enum { ABSENT_BY_RULES, ABSENT_ZERO, ABSENT_SKIP };
 
-static const int DEFAULT_BATCH = 4;
+static const int DEFAULT_BATCH = 4, DEFAULT_WORST = 20;
 
 struct eval_args {
     const char *images, *results;
@@ -34,6 +35,8 @@ struct eval_args {
     int points, rules, absent;
     float map_iou;
     int format;
+    const char *out;
+    int worst; /* negative: not given */
     struct model_args model;
 };
 
@@ -75,6 +78,10 @@ static const struct option metric_options[] = {
     {"iou-thresh|map-iou", OPTION_FLOAT, FIELD(map_iou), 0.01, 0.99, "X",
      "with --points: overlap from which a detection is right", 0},
     {"format", OPTION_CHOICE, FIELD(format), 0, 0, "text|json|csv", "what goes to stdout", 0},
+    {"out", OPTION_STRING, FIELD(out), 0, 0, "DIR",
+     "write tables and charts (curves, confusion, calibration) and the worst pictures there", 'o'},
+    {"worst", OPTION_INT, FIELD(worst), 0, 100000, "N",
+     "with --out: draw the N pictures with most misses and false alarms, default 20", 0},
     {0},
 };
 
@@ -206,6 +213,9 @@ static enum result find_source(struct job *job, const char *positional, struct e
         list = key == DATA_TRAIN ? job->file.train : job->file.valid;
     }
     job->list = list;
+    if (args->results && args->model.names && dataset_is_coco(list)) {
+        return error_set(err, ERR_ARG, "--names has no effect: the classes are those of %s", list);
+    }
     if (args->images && !dataset_is_coco(list)) {
         return error_set(err, ERR_ARG, "--images acts only with a COCO .json as DATA");
     }
@@ -218,6 +228,9 @@ static enum result check_args(const struct eval_args *args, struct error *err)
     if (args->points == POINTS_NONE &&
         (args->rules || args->absent || args->map_iou < 0.5f || args->map_iou > 0.5f)) {
         return error_set(err, ERR_ARG, "--rules, --absent and --iou-thresh act only with --points");
+    }
+    if (args->worst >= 0 && !args->out) {
+        return error_set(err, ERR_ARG, "--worst acts only with --out");
     }
     if (!args->results) {
         return OK;
@@ -410,8 +423,9 @@ static enum result measure(struct job *job, struct error *err)
 static enum result print(const struct job *job, struct error *err)
 {
     const struct evaluation *e = &job->evaluation;
-    log_info("%s: %zu images, %zu objects, %zu detections", job->list, e->images, e->all.truths,
-             e->all.detections);
+    log_info("%s: %zu image%s, %zu object%s, %zu detection%s", job->list, e->images,
+             e->images == 1 ? "" : "s", e->all.truths, e->all.truths == 1 ? "" : "s",
+             e->all.detections, e->all.detections == 1 ? "" : "s");
     switch (job->args->format) {
     case FORMAT_JSON:
         return eval_print_json(e, stdout, err);
@@ -430,13 +444,19 @@ static enum result evaluate(struct eval_args *args, const char *positional, int 
     struct job job = {.args = args};
     enum result result = check_args(args, err);
     result = result == OK ? find_source(&job, positional, err) : result;
+    result = result == OK && args->out ? dir_make(args->out, err) : result;
     result = result == OK ? fill_set(&job, err) : result;
     result = result == OK ? measure(&job, err) : result;
     result = result == OK ? print(&job, err) : result;
+    if (result == OK && args->out) {
+        size_t worst = (size_t)(args->worst >= 0 ? args->worst : DEFAULT_WORST);
+        result = eval_write_files(&job.evaluation, args->out, worst, err);
+    }
     size_t faults = job.failures + job.set.fault_count;
     if (result == OK && faults > 0) {
-        log_warn("%zu pictures could not be read, %zu label lines or listed pictures are left out",
-                 job.failures, job.set.fault_count);
+        log_warn(
+            "pictures that could not be read: %zu; label lines and listed pictures left out: %zu",
+            job.failures, job.set.fault_count);
         *status = STATUS_SOME_INPUTS_FAILED;
     }
     release(&job);
@@ -445,8 +465,12 @@ static enum result evaluate(struct eval_args *args, const char *positional, int 
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
 {
-    struct eval_args args = {
-        .confidence = -1, .overlap = -1, .max_detections = -1, .threshold = -1, .map_iou = 0.5f};
+    struct eval_args args = {.confidence = -1,
+                             .overlap = -1,
+                             .max_detections = -1,
+                             .worst = -1,
+                             .threshold = -1,
+                             .map_iou = 0.5f};
     const struct usage usage = {
         .command = "eval",
         .arguments = "[DATA]",

@@ -135,7 +135,8 @@ static void print_classes(const struct evaluation *e, FILE *out)
         print_row(e, name, fill > 0 ? fill : 0, &e->rows[k], out);
     }
     if (absent > 0) {
-        fprintf(out, "(%zu classes with neither objects nor detections are not listed)\n", absent);
+        fprintf(out, "(%zu of %zu classes have neither objects nor detections)\n", absent,
+                e->set->class_count);
     }
 }
 

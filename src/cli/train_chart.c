@@ -7,7 +7,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
-#include "data/draw.h"
+#include "data/plot.h"
 #include "train/trainer.h"
 
 enum {
@@ -19,12 +19,12 @@ enum {
     MIDDLE = 612, /* end of the losses */
     RATE_TOP = 664,
     BOTTOM = 790,
-    MAX_TICKS = 64,
     MAX_BYTES = 1 << 30
 };
 
 static const float INK = 17.0f; /* text height */
-static const struct color BLACK = {40, 40, 40}, GREY = {110, 110, 110}, GRID = {226, 226, 226};
+static const struct plot_field upper = {LEFT, TOP, RIGHT, MIDDLE},
+                               lower = {LEFT, RATE_TOP, RIGHT, BOTTOM};
 
 enum column {
     ITERATION,
@@ -65,17 +65,10 @@ struct table {
     size_t count, capacity;
 };
 
-/* One direction of a field: values to pixels. */
-struct axis {
-    double low, high; /* of values; of their logarithms if is_log */
-    bool is_log;
-    int from, to; /* pixels */
-};
-
 struct chart {
     struct image image;
     const struct table *table;
-    struct axis x;
+    struct plot_axis x;
 };
 
 /* ---- reading ---- */
@@ -199,16 +192,7 @@ static void widen(const struct table *table, enum column column, bool is_positiv
     }
 }
 
-/* 1, 2 or 5 times a power of ten: about `count` steps to the range. */
-static double nice_step(double range, int count)
-{
-    double rough = range / count;
-    double power = pow(10.0, floor(log10(rough)));
-    double share = rough / power;
-    return power * (share < 1.5 ? 1.0 : share < 3.5 ? 2.0 : share < 7.5 ? 5.0 : 10.0);
-}
-
-static struct axis loss_axis(const struct table *table)
+static struct plot_axis loss_axis(const struct table *table)
 {
     double low = HUGE_VAL, high = 0.0, least = HUGE_VAL, unused = 0.0;
     widen(table, LOSS, true, &low, &high);
@@ -216,7 +200,7 @@ static struct axis loss_axis(const struct table *table)
     widen(table, BOX, true, &least, &unused);
     widen(table, OBJECTNESS, true, &least, &unused);
     widen(table, CLASSES, true, &least, &unused);
-    struct axis axis = {.low = 0.0, .high = 1.0, .from = MIDDLE, .to = TOP};
+    struct plot_axis axis = {.low = 0.0, .high = 1.0, .from = MIDDLE, .to = TOP};
     if (!(high > 0.0)) {
         return axis;
     }
@@ -226,90 +210,10 @@ static struct axis loss_axis(const struct table *table)
         axis.low = floor(log10(low) * 3.0) / 3.0;
         axis.high = ceil(log10(high) * 3.0 + 0.1) / 3.0;
     } else {
-        double step = nice_step(high * 1.05, 6);
+        double step = plot_step(high * 1.05, 6);
         axis.high = ceil(high * 1.05 / step) * step;
     }
     return axis;
-}
-
-static float at(const struct axis *axis, double value)
-{
-    double v = axis->is_log ? (value > 0.0 ? log10(value) : axis->low) : value;
-    double share = (v - axis->low) / (axis->high - axis->low);
-    share = share < 0.0 ? 0.0 : share > 1.0 ? 1.0 : share;
-    return (float)(axis->from + share * (axis->to - axis->from));
-}
-
-/* Round values within the axis. */
-static int ticks_of(const struct axis *axis, int wanted, double ticks[MAX_TICKS])
-{
-    int count = 0;
-    if (!axis->is_log) {
-        double step = nice_step(axis->high - axis->low, wanted);
-        for (double v = ceil(axis->low / step - 1e-9); v * step <= axis->high + step * 1e-6; v++) {
-            if (count < MAX_TICKS) {
-                ticks[count++] = v * step + 0.0; /* no negative zero */
-            }
-        }
-        return count;
-    }
-    static const double steps[] = {1.0, 2.0, 5.0};
-    int used = axis->high - axis->low > 4.0 ? 1 : 3;
-    for (int power = (int)floor(axis->low); power <= (int)ceil(axis->high); power++) {
-        for (int i = 0; i < used; i++) {
-            double v = steps[i] * pow(10.0, power);
-            bool is_inside = log10(v) >= axis->low - 1e-9 && log10(v) <= axis->high + 1e-9;
-            if (is_inside && count < MAX_TICKS) {
-                ticks[count++] = v;
-            }
-        }
-    }
-    return count;
-}
-
-static void write_right(struct image *image, float x, float y, const char *text, struct color color)
-{
-    draw_text(image, x - draw_text_width(INK, text), y - INK / 2.0f, INK, text, color);
-}
-
-static void draw_y_axis(struct chart *chart, const struct axis *axis, int wanted, bool is_right)
-{
-    double ticks[MAX_TICKS];
-    int count = ticks_of(axis, wanted, ticks);
-    for (int i = 0; i < count; i++) {
-        char text[32];
-        float y = at(axis, ticks[i]);
-        snprintf(text, sizeof text, "%.6g", ticks[i]);
-        if (is_right) {
-            draw_text(&chart->image, RIGHT + 10, y - INK / 2.0f, INK, text, styles[5].color);
-        } else {
-            draw_line(&chart->image, LEFT, y, RIGHT, y, 1.0f, GRID);
-            write_right(&chart->image, LEFT - 10, y, text, GREY);
-        }
-    }
-}
-
-static void draw_x_axis(struct chart *chart)
-{
-    double ticks[MAX_TICKS];
-    int count = ticks_of(&chart->x, 9, ticks);
-    for (int i = 0; i < count; i++) {
-        char text[32];
-        float x = at(&chart->x, ticks[i]);
-        snprintf(text, sizeof text, "%.10g", ticks[i]);
-        draw_line(&chart->image, x, TOP, x, MIDDLE, 1.0f, GRID);
-        draw_line(&chart->image, x, RATE_TOP, x, BOTTOM, 1.0f, GRID);
-        draw_text(&chart->image, x - draw_text_width(INK, text) / 2.0f, BOTTOM + 8, INK, text,
-                  GREY);
-    }
-    draw_text(&chart->image, (LEFT + RIGHT) / 2 - draw_text_width(INK, "updates") / 2.0f,
-              BOTTOM + 34, INK, "updates", BLACK);
-}
-
-static void draw_borders(struct chart *chart)
-{
-    draw_frame(&chart->image, LEFT, TOP, RIGHT, MIDDLE, 1, GREY);
-    draw_frame(&chart->image, LEFT, RATE_TOP, RIGHT, BOTTOM, 1, GREY);
 }
 
 /* ---- lines ---- */
@@ -325,28 +229,24 @@ static bool has_values(const struct table *table, enum column column)
 }
 
 /* Over empty cells; few values are marked, too. */
-static void draw_series(struct chart *chart, const struct style *style, const struct axis *axis)
+static void draw_series(struct chart *chart, const struct style *style, const struct plot_axis *axis)
 {
     const struct table *table = chart->table;
-    float last_x = 0.0f, last_y = 0.0f;
-    bool has_last = false;
+    const double *rows = table->rows;
+    const struct plot_line line = {.x = rows + ITERATION,
+                                   .y = rows + style->column,
+                                   .count = table->count,
+                                   .stride = COLUMN_COUNT,
+                                   .width = style->width,
+                                   .color = style->color};
+    plot_line_draw(&chart->image, &chart->x, axis, &line);
     bool is_marked = style->column == MAP50 || style->column == VALIDATION_LOSS;
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; i < table->count && is_marked; i++) {
         const double *row = row_at(table, i);
-        if (!isfinite(row[style->column])) {
-            continue;
+        if (isfinite(row[style->column])) {
+            plot_dot(&chart->image, plot_at(&chart->x, row[ITERATION]),
+                     plot_at(axis, row[style->column]), 7.0f, style->color);
         }
-        float x = at(&chart->x, row[ITERATION]);
-        float y = at(axis, row[style->column]);
-        if (has_last) {
-            draw_line(&chart->image, last_x, last_y, x, y, style->width, style->color);
-        }
-        if (is_marked) { /* a dot: a line with next to no length */
-            draw_line(&chart->image, x - 0.1f, y, x + 0.1f, y, 7.0f, style->color);
-        }
-        last_x = x;
-        last_y = y;
-        has_last = true;
     }
 }
 
@@ -360,9 +260,7 @@ static float draw_legend(struct chart *chart, const struct style *style, float x
         latest = isfinite(value) ? value : latest;
     }
     snprintf(text, sizeof text, "%s %.4g", style->label, latest);
-    draw_line(&chart->image, x, TOP - 24, x + 26.0f, TOP - 24, style->width + 1.0f, style->color);
-    draw_text(&chart->image, x + 34.0f, TOP - 24 - INK / 2.0f, INK, text, BLACK);
-    return x + 34.0f + draw_text_width(INK, text) + 26.0f;
+    return plot_key(&chart->image, x, TOP - 24, INK, style->width + 1.0f, style->color, text);
 }
 
 static void draw_title(struct chart *chart, const char *folder)
@@ -377,23 +275,26 @@ static void draw_title(struct chart *chart, const char *folder)
     if (best >= 0.0 && n > 0 && (size_t)n < sizeof text) {
         snprintf(text + n, sizeof text - (size_t)n, ", best mAP@.5 %.4f", best);
     }
-    draw_text(&chart->image, LEFT, 22, 24.0f, text, BLACK);
-    draw_text(&chart->image, LEFT, RATE_TOP - INK - 8, INK, "learning rate", BLACK);
+    draw_text(&chart->image, LEFT, 22, 24.0f, text, PLOT_INK);
+    draw_text(&chart->image, LEFT, RATE_TOP - INK - 8, INK, "learning rate", PLOT_INK);
 }
 
 static void draw_all(struct chart *chart, const char *folder)
 {
-    struct axis losses = loss_axis(chart->table);
-    struct axis map = {.low = 0.0, .high = 1.0, .from = MIDDLE, .to = TOP};
+    struct plot_axis losses = loss_axis(chart->table);
+    struct plot_axis map = {.low = 0.0, .high = 1.0, .from = MIDDLE, .to = TOP};
     double low = 0.0, high = 0.0;
     widen(chart->table, RATE, false, &low, &high);
-    struct axis rate = {
+    struct plot_axis rate = {
         .low = 0.0, .high = high > 0.0 ? high * 1.1 : 1.0, .from = BOTTOM, .to = RATE_TOP};
-    draw_fill(&chart->image, 0, 0, WIDTH, HEIGHT, (struct color){255, 255, 255}, 1.0f);
-    draw_x_axis(chart);
-    draw_y_axis(chart, &losses, 6, false);
-    draw_y_axis(chart, &rate, 3, false);
-    draw_borders(chart);
+    struct image *image = &chart->image;
+    plot_x_axis(image, &upper, &chart->x, 9, 0.0f);
+    plot_x_axis(image, &lower, &chart->x, 9, INK);
+    plot_x_title(image, &lower, INK, "updates");
+    plot_y_axis(image, &upper, &losses, 6, INK);
+    plot_y_axis(image, &lower, &rate, 3, INK);
+    plot_frame(image, &upper);
+    plot_frame(image, &lower);
     draw_title(chart, folder);
     float x = LEFT;
     for (size_t i = 0; i < STYLE_COUNT; i++) {
@@ -404,7 +305,7 @@ static void draw_all(struct chart *chart, const char *folder)
         }
     }
     if (has_values(chart->table, MAP50)) {
-        draw_y_axis(chart, &map, 5, true);
+        plot_y_axis_right(image, &upper, &map, 5, INK, styles[5].color);
     }
     const struct style rate_style = {RATE, "", {120, 90, 170}, 2.2f};
     draw_series(chart, &rate_style, &rate);
@@ -418,9 +319,9 @@ enum result train_chart_draw(const char *folder, struct error *err)
     enum result result = read_table(folder, &table, err);
     if (result == OK && table.count >= 2) {
         thin_out(&table);
-        chart.x = (struct axis){
+        chart.x = (struct plot_axis){
             .high = row_at(&table, table.count - 1)[ITERATION], .from = LEFT, .to = RIGHT};
-        result = image_new(WIDTH, HEIGHT, &chart.image, err);
+        result = plot_new(WIDTH, HEIGHT, &chart.image, err);
         if (result == OK) {
             draw_all(&chart, folder);
             result = path_join(path, sizeof path, folder, "chart.png")

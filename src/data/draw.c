@@ -381,8 +381,8 @@ static void draw_label(struct image *image, const int box[4], const char *label,
     draw_text(image, (float)(x + margin), (float)(y + rise), height, label, ink_on(color));
 }
 
-void draw_detection(struct image *image, float x1, float y1, float x2, float y2, int class_id,
-                    const char *label)
+void draw_labelled_box(struct image *image, float x1, float y1, float x2, float y2,
+                       struct color color, const char *label)
 {
     /* The part inside the picture, at least one pixel of it: every detection leaves a mark. */
     int box[4];
@@ -394,11 +394,16 @@ void draw_detection(struct image *image, float x1, float y1, float x2, float y2,
     int room = min_int(box[2] - box[0], box[3] - box[1]);
     int width = max_int(2, (int)lrintf((float)side / 300));
     width = max_int(1, min_int(width, min_int(room / 4, max_int(1, side / 16))));
-    struct color color = draw_class_color(class_id);
     if (width > 1) { /* a thin shadow on both sides keeps the frame apart from what it surrounds */
         int outside[4] = {box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1};
         frame_px(image, outside, width + 2, (struct color){0, 0, 0}, 0.35f);
     }
     frame_px(image, box, width, color, 1);
     draw_label(image, box, label, color);
+}
+
+void draw_detection(struct image *image, float x1, float y1, float x2, float y2, int class_id,
+                    const char *label)
+{
+    draw_labelled_box(image, x1, y1, x2, y2, draw_class_color(class_id), label);
 }

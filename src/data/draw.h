@@ -23,8 +23,11 @@ void draw_text(struct image *image, float x, float y, float height_px, const cha
                struct color color);
 float draw_text_width(float height_px, const char *text);
 
-/* One detection: frame and a label "dog 0.98" on a filled tab in the class colour with readable ink
- * (black or white by luminance), line and text size by picture size, the tab moved inside the picture. */
+/* Frame and a label "dog 0.98" (NULL: none) on a filled tab in the colour with readable ink (black or
+ * white by luminance), line and text size by picture size, the tab moved inside the picture. */
+void draw_labelled_box(struct image *image, float x1, float y1, float x2, float y2,
+                       struct color color, const char *label);
+/* The same in the colour of the class. */
 void draw_detection(struct image *image, float x1, float y1, float x2, float y2, int class_id,
                     const char *label);
 

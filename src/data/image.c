@@ -19,6 +19,14 @@ enum { FILE_MAX_BYTES = 1 << 30, JPEG_QUALITY = 92, SHORT_SIDE_MAX = 65535 };
 
 #define READABLE "JPEG, PNG, BMP, GIF, TGA, PSD and binary PNM can be read"
 
+void image_paste(struct image *to, const struct image *from, int x, int y)
+{
+    for (int row = 0; row < from->h; row++) {
+        memcpy(to->rgb + ((size_t)(y + row) * (size_t)to->w + (size_t)x) * 3,
+               from->rgb + (size_t)row * (size_t)from->w * 3, (size_t)from->w * 3);
+    }
+}
+
 void image_free(struct image *image)
 {
     mem_free(image->rgb);

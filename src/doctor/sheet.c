@@ -24,15 +24,6 @@ static const struct color red = {255, 40, 40}, white = {255, 255, 255}, dark = {
 
 /* ---- pictures ---- */
 
-/* Copy `from` into `to` with its corner at (x, y); it fits. */
-static void paste(struct image *to, const struct image *from, int x, int y)
-{
-    for (int row = 0; row < from->h; row++) {
-        memcpy(to->rgb + ((size_t)(y + row) * (size_t)to->w + (size_t)x) * 3,
-               from->rgb + (size_t)row * (size_t)from->w * 3, (size_t)from->w * 3);
-    }
-}
-
 static enum result read_scaled(const char *path, double scale_w, double scale_h, struct image *out,
                                struct error *err)
 {
@@ -181,7 +172,7 @@ static enum result draw_sample(const struct doctor *doctor, const struct mark_li
     size_t size;
     if (result == OK) {
         draw_fill(&sheet, 0, 0, sheet.w, sheet.h, dark, 1);
-        paste(&sheet, &picture, 0, 0);
+        image_paste(&sheet, &picture, 0, 0);
         if (sample->label_path &&
             file_read(sample->label_path, LABEL_MAX_BYTES, &text, &size, &why) != OK) {
             text = NULL;
@@ -216,8 +207,8 @@ static enum result draw_pair(const struct doctor *doctor, const struct finding *
         if (result == OK) {
             char row[1200], name[PATH_SIZE];
             draw_fill(&sheet, 0, 0, sheet.w, sheet.h, dark, 1);
-            paste(&sheet, &left, 0, 0);
-            paste(&sheet, &right, left.w + 8, 0);
+            image_paste(&sheet, &left, 0, 0);
+            image_paste(&sheet, &right, left.w + 8, 0);
             snprintf(row, sizeof row, "%s: %s", doctor->sets[f->other_set].role,
                      path_base(a->image_path));
             draw_text(&sheet, 6, PAIR_HEIGHT + 4, ROW - 5, row, white);

@@ -83,6 +83,7 @@ struct eval_image eval_set_image(const struct eval_set *set, size_t picture)
 static enum result set_names(struct eval_set *set, char *const *names, struct error *err)
 {
     char made[32];
+    set->has_names = set->is_coco || names;
     set->names = mem_alloc(set->class_count, sizeof *set->names);
     if (!set->names) {
         return mem_error(err, "class names");
@@ -90,7 +91,7 @@ static enum result set_names(struct eval_set *set, char *const *names, struct er
     for (size_t i = 0; i < set->class_count; i++) {
         const char *name = set->is_coco ? set->coco.categories[i].name : names ? names[i] : NULL;
         snprintf(made, sizeof made, "class_%zu", i);
-        set->has_names = name != NULL;
+        set->has_names = set->has_names && name;
         set->names[i] = mem_strdup(name ? name : made);
         if (!set->names[i]) {
             return mem_error(err, "class names");

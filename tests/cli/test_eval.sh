@@ -77,7 +77,7 @@ try "by hand: absent classes left out" "$YOLO" eval "$work/truth.json" --results
 status 0; holds near mAP50 .5 1e-12
 echo '[]' >"$work/none.json"
 try "no detections" "$YOLO" eval "$work/truth.json" --results "$work/none.json"
-status 0; out '^AP +0\.0000'; out '^a +2 0\.0000'; no_out '^b '; out '^\(1 classes with neither'
+status 0; out '^AP +0\.0000'; out '^a +2 0\.0000'; no_out '^b '; out '^\(1 of 2 classes have neither'
 echo '{"images": [{"id": 7}], "annotations": [], "categories": [{"id": 1}]}' >"$work/empty.json"
 echo "[$(result 7 1 1,1,5,5 0.5)]" >"$work/one.json"
 try "no truth" "$YOLO" eval "$work/empty.json" --results "$work/one.json" --points 101 --rules voc
@@ -162,10 +162,41 @@ else
     status 0; err '200000 detections'
 fi
 
+# ---- the folder ----
+
+# shellcheck disable=SC2317 # called through holds
+is_png() {
+    [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] && [ "$(wc -c <"$1")" -gt 2000 ]
+}
+files() { # FOLDER: every table and picture is there
+    local name
+    for name in pr confidence calibration confusion classes; do
+        holds test -s "$1/$name.csv"; holds is_png "$1/$name.png"
+    done
+    holds test -s "$1/metrics.json"; holds test -s "$1/worst/worst.csv"
+}
+try "out" "$YOLO" eval --out "$work/eval" --worst 1 --format json
+status 0; files "$work/eval"; holds cmp "$work/out" "$work/eval/metrics.json"
+holds test "$(ls "$work/eval/worst")" = "$(printf '01_000000.jpg\nworst.csv')"
+holds grep -q '^cone,0,0,0,2,0,2$' "$work/eval/confusion.csv"
+holds test "$(wc -l <"$work/eval/pr.csv")" -eq 506; holds test "$(wc -l <"$work/eval/calibration.csv")" -eq 11
+holds grep -q 'val/000000.jpg,7,5,2,0,0$' "$work/eval/worst/worst.csv"
+try "out: pictures are not there" "$YOLO" eval "$golden/truth.json" --results "$golden/results.json" \
+    --out "$work/eval_golden"
+status 0; files "$work/eval_golden"; err 'none has a mistake and can be read'
+try "out: nothing at all" "$YOLO" eval "$work/empty.json" --results "$work/none.json" --out "$work/eval_none"
+status 0; files "$work/eval_none"
+try "out: no folder can be made" "$YOLO" eval --out "$golden/cases.txt/x"
+status 1; one_error 'cases.txt'; out_empty
+try "worst without out" "$YOLO" eval --worst 3
+status 2; one_error '--worst acts only with --out'
+
 # ---- options ----
 
 try "a model has no use beside results" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --conf .1
 status 2; one_error '--conf has no effect with --results'
+try "names of COCO's" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --names data/tabletop/tabletop.names
+status 2; one_error '--names has no effect'
 try "rules without points" "$YOLO" eval --rules voc
 status 2; one_error '--rules.*only with --points'
 try "two data sets" "$YOLO" eval a.txt --data b.txt
@@ -187,7 +218,7 @@ cp -r data/tabletop "$set"
 echo "images/val/gone.jpg" >>"$set/val.txt"
 try "unreadable and missing pictures" "$YOLO" eval "$set/tabletop.data" --model tabletop --format json
 status 3; holds near images 3 0; holds near failed 1 0; err 'images/val/.*\.jpg'; err 'gone.jpg does not exist'
-err '1 pictures could not be read, 1 label lines or listed pictures'
+err 'could not be read: 1; .*left out: 1'
 try "their objects are missed" "$YOLO" eval "$set/tabletop.data" --model tabletop
 status 3; out '^all +14 '
 for format in json jsonl; do
