@@ -149,10 +149,10 @@ try "COCO JSON" "$YOLO" train --data coco.data --cfg tiny.cfg "${short[@]}" --ou
 status 0
 uses 2 2
 err 'validation on 2 '
-err '^yolo: warning: set/images/train/coco.json: images\[2\]: .*missing.jpg does not exist'
-err '^yolo: warning: set/images/train/coco.json: annotations\[2\]: a box of 0 x'
-err '^yolo: warning: set/images/train/coco.json: annotations\[3\]: no category of id 4'
-err '^yolo: warning: set/images/train/coco.json: annotations\[4\]: no image of id 80'
+err '^yolo: warning: set/images/train/coco.json:3: images\[2\]: .*missing.jpg does not exist'
+err '^yolo: warning: set/images/train/coco.json:8: annotations\[2\]: a box of 0 x'
+err '^yolo: warning: set/images/train/coco.json:9: annotations\[3\]: no category of id 4'
+err '^yolo: warning: set/images/train/coco.json:10: annotations\[4\]: no image of id 80'
 holds [ -s coco-run/best.weights ]
 
 # ---- the shared sets ----
