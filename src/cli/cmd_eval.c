@@ -13,6 +13,7 @@
 #include "cli/eval_files.h"
 #include "cli/eval_report.h"
 #include "cli/eval_run.h"
+#include "cli/interrupt.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/train_validate.h"
@@ -398,6 +399,7 @@ static enum result fill_set(struct job *job, struct error *err)
         TRY(open_set(job, err));
         return read_results(job, err);
     }
+    interrupt_catch(); /* from here on the run ends in order, however early the signal */
     TRY(open_model(job, err));
     TRY(open_set(job, err));
     TRY(match_classes(job, err));

@@ -123,7 +123,6 @@ enum result eval_detect(const struct eval_job *job, struct eval_totals *totals, 
     };
     double start = clock_ms();
     *totals = (struct eval_totals){0};
-    interrupt_catch();
     progress_begin(&run.progress, "evaluation", job->set->count);
     enum result result = pipeline_run(&hooks, &options, err);
     progress_end();

@@ -19,7 +19,8 @@ struct eval_totals {
 };
 
 /* Detections of every picture into the set, in order, whatever the number of threads. OK also if
- * some pictures failed. ERR_INTERRUPTED, ERR_MEMORY, ERR_IO (of the stream). */
+ * some pictures failed. ERR_INTERRUPTED (the caller has called interrupt_catch), ERR_MEMORY, ERR_IO
+ * (of the stream). */
 NODISCARD enum result eval_detect(const struct eval_job *job, struct eval_totals *totals,
                                   struct error *err);
 
