@@ -28,6 +28,7 @@ static const struct plot_field upper = {LEFT, TOP, RIGHT, MIDDLE},
 
 enum column {
     ITERATION,
+    STAGE,
     RATE,
     LOSS,
     BOX,
@@ -39,7 +40,7 @@ enum column {
 };
 
 static const char *const column_names[COLUMN_COUNT] = {
-    "iteration", "rate", "loss", "box", "objectness", "classes", "val_loss", "map50"};
+    "iteration", "stage", "rate", "loss", "box", "objectness", "classes", "val_loss", "map50"};
 
 /* Line of a column; those of the upper field have a label. */
 struct style {
@@ -263,6 +264,24 @@ static float draw_legend(struct chart *chart, const struct style *style, float x
     return plot_key(&chart->image, x, TOP - 24, INK, style->width + 1.0f, style->color, text);
 }
 
+/* A line where a stage ends, and the name of the next: its last row is written at its end. */
+static void draw_stages(struct chart *chart)
+{
+    for (size_t i = 1; i < chart->table->count; i++) {
+        double before = round(row_at(chart->table, i - 1)[STAGE]);
+        double now = round(row_at(chart->table, i)[STAGE]);
+        if (!(now > before)) {
+            continue;
+        }
+        char text[32];
+        float x = plot_at(&chart->x, row_at(chart->table, i - 1)[ITERATION]);
+        draw_line(&chart->image, x, (float)TOP, x, (float)MIDDLE, 1.6f, PLOT_GREY);
+        draw_line(&chart->image, x, (float)RATE_TOP, x, (float)BOTTOM, 1.6f, PLOT_GREY);
+        snprintf(text, sizeof text, "stage %.0f", now);
+        plot_text(&chart->image, x + 6.0f, MIDDLE - INK, INK, text, PLOT_GREY);
+    }
+}
+
 static void draw_title(struct chart *chart, const char *folder)
 {
     char text[512];
@@ -296,6 +315,7 @@ static void draw_all(struct chart *chart, const char *folder)
     plot_frame(image, &upper);
     plot_frame(image, &lower);
     draw_title(chart, folder);
+    draw_stages(chart);
     float x = LEFT;
     for (size_t i = 0; i < STYLE_COUNT; i++) {
         const struct style *style = &styles[i];
