@@ -78,12 +78,12 @@ def read_annotation(path):
 class Report:
     """Counts and prints what was left out."""
 
-    def __init__(self):
-        self.counts = {}
+    def __init__(self, program):
+        self.program, self.counts = program, {}
 
     def add(self, kind, text):
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        print(f"voc_to_yolo: {text}", file=sys.stderr)
+        print(f"{self.program}: {text}", file=sys.stderr)
 
 
 def convert_object(found, size, path, report):
@@ -213,7 +213,7 @@ def main():
     parser.add_argument("--difficult", action="store_true", help="keep objects marked difficult")
     parser.add_argument("--copy", action="store_true", help="copy the pictures instead of linking them")
     args = parser.parse_args()
-    report = Report()
+    report = Report("voc_to_yolo")
     try:
         for path in (args.images, args.annotations):
             if not path.is_dir():

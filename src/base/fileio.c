@@ -1,5 +1,6 @@
 #include "base/fileio.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -176,6 +177,20 @@ bool path_is_dir(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool dir_is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    bool is_empty = dir || !path_exists(path);
+    while (dir && is_empty && (entry = readdir(dir))) {
+        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return is_empty;
 }
 
 const char *path_base(const char *path)

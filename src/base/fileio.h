@@ -38,6 +38,9 @@ NODISCARD enum result dir_make(const char *path, struct error *err);
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 
+/* A folder without entries, or nothing at all: files of ours can lie there and no others are meant. */
+bool dir_is_empty(const char *path);
+
 /* The part after the last '/', never NULL. */
 const char *path_base(const char *path);
 

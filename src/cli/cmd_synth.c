@@ -1,6 +1,5 @@
 #include "cli/cmd.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -256,21 +255,6 @@ static enum result make_set(struct synthesis *s, struct error *err)
     return OK;
 }
 
-static bool is_empty_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    if (!folder) {
-        return true; /* making what belongs there will tell */
-    }
-    const struct dirent *entry;
-    bool is_empty = true;
-    while (is_empty && (entry = readdir(folder))) {
-        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    }
-    closedir(folder);
-    return is_empty;
-}
-
 static enum result check_args(const struct synth_args *args, const struct string_list *rest,
                               struct error *err)
 {
@@ -288,7 +272,7 @@ static enum result check_args(const struct synth_args *args, const struct string
         return error_set(err, ERR_ARG, "synth: --name %.200s: a short word without / is expected",
                          args->name);
     }
-    if (!args->force && !is_empty_folder(rest->items[0])) {
+    if (!args->force && !dir_is_empty(rest->items[0])) {
         error_at(err, ERR_ARG, rest->items[0], 0, "the folder is not empty");
         return error_hint(err, "choose another one, or --force to write into it");
     }

@@ -88,7 +88,8 @@ bool dataset_take_box(struct dataset_build *build, const struct edges *edges, co
         dataset_fault(build, FAULT_ZERO_SIZE, path, line, "%sa box of %g x %g", prefix, w, h);
         return false;
     }
-    const char *pixels = w > 2 || h > 2 || fabs(edges->x1) > 2 || fabs(edges->y1) > 2
+    bool is_label = prefix[0] == '\0'; /* COCO's are pixels */
+    const char *pixels = is_label && (w > 2 || h > 2 || fabs(edges->x1) > 2 || fabs(edges->y1) > 2)
                              ? " (pixels? fractions of the picture are expected)"
                              : "";
     *box = (struct box_cxcywh_norm){(float)((x1 + x2) / 2), (float)((y1 + y2) / 2),

@@ -1,6 +1,5 @@
 #include "doctor/fix.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -31,16 +30,7 @@ static enum result join(char *out, const char *folder, const char *name, struct 
 
 static enum result make_root(struct fix *fix, const char *out, struct error *err)
 {
-    DIR *dir = opendir(out);
-    const struct dirent *entry;
-    bool is_used = !dir && path_exists(out);
-    while (dir && (entry = readdir(dir))) {
-        is_used = is_used || (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0);
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    if (is_used) {
+    if (!dir_is_empty(out)) {
         return error_at(err, ERR_ARG, out, 0,
                         "exists and is not empty (--fix writes to a new folder only)");
     }

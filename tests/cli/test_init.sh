@@ -54,6 +54,7 @@ find my -type f -exec cksum {} + >sums
 try "nothing is replaced" "$YOLO" init --names my.names --base yolov4
 status 2; one_error 'my/my.cfg: exists'; out_empty
 holds diff sums <(find my -type f -exec cksum {} +)
+# shellcheck disable=SC2016 # expanded by the inner shell
 try "one file in the way is enough" env -C "$work" sh -c 'mkdir taken && touch taken/taken.names &&
     exec "$0" init --names my.names --base yolov4-tiny --out taken' "$YOLO"
 status 2; one_error 'taken/taken.names: exists'; holds test ! -e taken/taken.cfg

@@ -1,0 +1,348 @@
+#include "cli/convert.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/coco_file.h"
+
+enum { SET_NAME = 256, PICTURE_MAX_BYTES = 1 << 30 };
+
+struct conversion {
+    const struct convert_from_coco *job;
+    struct convert_counts *counts;
+    struct coco_file first; /* of the first path: its categories are everyone's */
+    char (*sets)[SET_NAME]; /* [job->count] */
+    struct dataset data;    /* of the file in work */
+    struct coco_file file;
+    struct atomic_file list;
+};
+
+/* ---- names ---- */
+
+/* "instances_val2017.json" -> "val2017"; "train/_annotations.coco.json" -> "train". */
+static void name_set(const char *path, char *out)
+{
+    char folder[CONVERT_PATH];
+    const char *base = path_base(path);
+    const char *prefix = "instances_";
+    size_t length = strlen(base) > 5 ? strlen(base) - 5 : strlen(base); /* .json */
+    if (strncmp(base, "_annotations", 12) == 0 || strncmp(base, "annotations.", 12) == 0) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(base > path ? base - path - 1 : 0), path);
+        const char *parent = path_base(folder);
+        snprintf(out, SET_NAME, "%.200s", *parent && *parent != '.' ? parent : "train");
+        return;
+    }
+    if (strncmp(base, prefix, strlen(prefix)) == 0 && length > strlen(prefix)) {
+        base += strlen(prefix);
+        length -= strlen(prefix);
+    }
+    snprintf(out, SET_NAME, "%.*s", (int)(length < 200 ? length : 200), base);
+}
+
+/* The file's name below a folder of ours: as it is, or only its last part where it would lead out.
+ */
+static const char *inner_name(const char *file_name)
+{
+    bool leads_out = file_name[0] == '/';
+    for (const char *at = file_name; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        leads_out = leads_out || strncmp(at, "../", 3) == 0 || strcmp(at, "..") == 0;
+    }
+    return leads_out ? path_base(file_name) : file_name;
+}
+
+static enum result join(char *out, const char *folder, const char *name, struct error *err)
+{
+    return path_join(out, CONVERT_PATH, folder, name)
+               ? OK
+               : error_at(err, ERR_IO, folder, 0, "path too long");
+}
+
+/* out/KIND/SET/name with its folders made; `ending` replaces that of the name, NULL keeps it. */
+static enum result place(const struct conversion *c, size_t which, const char *kind,
+                         const char *name, const char *ending, char *path, struct error *err)
+{
+    char inner[CONVERT_PATH], folder[CONVERT_PATH];
+    int length = snprintf(inner, sizeof inner, "%s/%s/%s", kind, c->sets[which], name);
+    if (length < 0 || (size_t)length + 8 >= sizeof inner) {
+        return error_at(err, ERR_IO, name, 0, "path too long");
+    }
+    char *dot = strrchr(inner, '.');
+    if (ending) {
+        strcpy(dot && dot > path_base(inner) ? dot : inner + length, ending);
+    }
+    TRY(join(path, c->job->out, inner, err));
+    snprintf(folder, sizeof folder, "%.*s", (int)(path_base(path) - path), path);
+    return dir_make(folder, err);
+}
+
+/* ---- a picture ---- */
+
+/* As usual with six decimals; with seven where six are more than a thousandth of a pixel, and as
+ * many as it takes for what six would make nothing. */
+static void print_number(FILE *out, float value, bool is_large)
+{
+    if (value < 1e-5f) {
+        fprintf(out, " %.9g", (double)value);
+    } else {
+        fprintf(out, " %.*f", is_large ? 7 : 6, (double)value);
+    }
+}
+
+static enum result write_label(struct conversion *c, const struct sample *sample, const char *path,
+                               struct error *err)
+{
+    struct atomic_file file;
+    TRY(atomic_open(&file, path, err));
+    file.skips_sync = true;
+    bool is_large = sample->image_w > 1000 || sample->image_h > 1000;
+    for (size_t i = 0; i < sample->truth_count; i++) {
+        const struct truth *truth = &sample->truths[i];
+        if (sample->is_crowd && sample->is_crowd[i] && !c->job->keep_crowds) {
+            c->counts->crowds++;
+            continue;
+        }
+        fprintf(file.stream, "%d", truth->class_id);
+        print_number(file.stream, truth->box.cx, is_large);
+        print_number(file.stream, truth->box.cy, is_large);
+        print_number(file.stream, truth->box.w, is_large);
+        print_number(file.stream, truth->box.h, is_large);
+        fputc('\n', file.stream);
+        c->counts->boxes++;
+    }
+    return atomic_commit(&file, err);
+}
+
+static enum result copy_picture(const char *from, const char *to, struct error *err)
+{
+    char *bytes;
+    size_t size;
+    struct atomic_file file;
+    TRY(file_read(from, PICTURE_MAX_BYTES, &bytes, &size, err));
+    enum result result = atomic_open(&file, to, err);
+    if (result == OK) {
+        file.skips_sync = true;
+        fwrite(bytes, 1, size, file.stream);
+        result = atomic_commit(&file, err);
+    }
+    mem_free(bytes);
+    return result;
+}
+
+static enum result place_picture(const struct conversion *c, const char *from, const char *to,
+                                 struct error *err)
+{
+    char absolute[PATH_MAX];
+    if (c->job->copy) {
+        return copy_picture(from, to, err);
+    }
+    if (!realpath(from, absolute)) {
+        return error_errno(err, from, "no absolute path");
+    }
+    return symlink(absolute, to) == 0 ? OK : error_errno(err, to, "cannot link the picture");
+}
+
+static enum result convert_picture(struct conversion *c, size_t which, const struct sample *sample,
+                                   struct error *err)
+{
+    char label[CONVERT_PATH], picture[CONVERT_PATH];
+    size_t at = coco_find_picture(&c->file, sample->coco_id);
+    const char *name = inner_name(c->file.pictures[at].file_name);
+    TRY(place(c, which, "labels", name, ".txt", label, err));
+    bool is_taken = path_exists(label);
+    if (is_taken || strpbrk(name, "\n\r")) {
+        log_warn("%s:%d: images[%zu]: %s (left out)", c->job->paths[which],
+                 c->file.pictures[at].line, c->file.pictures[at].index,
+                 is_taken ? "another picture has this file_name, but for its ending"
+                          : "a file_name of more than one line");
+        c->counts->lost++;
+        return OK;
+    }
+    TRY(write_label(c, sample, label, err));
+    c->counts->pictures++;
+    if (!path_exists(sample->image_path)) {
+        c->counts->absent++;
+        return OK;
+    }
+    TRY(place(c, which, "images", name, NULL, picture, err));
+    TRY(place_picture(c, sample->image_path, picture, err));
+    fprintf(c->list.stream, "images/%s/%s\n", c->sets[which], name);
+    return OK;
+}
+
+/* ---- a file ---- */
+
+static bool has_same_categories(const struct coco_file *a, const struct coco_file *b)
+{
+    bool is_same = a->category_count == b->category_count;
+    for (size_t i = 0; is_same && i < a->category_count; i++) {
+        const char *x = a->categories[i].name;
+        const char *y = b->categories[i].name;
+        is_same = a->categories[i].id == b->categories[i].id && strcmp(x ? x : "", y ? y : "") == 0;
+    }
+    return is_same;
+}
+
+static enum result convert_pictures(struct conversion *c, size_t which, struct error *err)
+{
+    for (size_t i = 0; i < c->data.sample_count; i++) {
+        TRY(convert_picture(c, which, &c->data.samples[i], err));
+        if (i % 1000 == 999) {
+            log_progress("%s: %zu of %zu pictures", c->job->paths[which], i + 1,
+                         c->data.sample_count);
+        }
+    }
+    log_progress("%s", "");
+    return OK;
+}
+
+static enum result convert_file(struct conversion *c, size_t which, struct error *err)
+{
+    const char *path = c->job->paths[which];
+    const struct dataset_source source = {
+        .path = path, .images = c->job->images, .takes_absent = true};
+    char list[CONVERT_PATH], name[SET_NAME + 8];
+    TRY(coco_file_read(path, COCO_IDS, &c->file, err));
+    if (!has_same_categories(&c->first, &c->file)) {
+        return error_at(err, ERR_FORMAT, path, 0, "its categories are not those of %s",
+                        c->job->paths[0]);
+    }
+    TRY(dataset_open(&source, &c->data, err));
+    static const enum label_fault losses[] = {FAULT_CLASS_RANGE, FAULT_OUTSIDE, FAULT_ZERO_SIZE,
+                                              FAULT_NO_IMAGE};
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        c->counts->lost += c->data.faults[losses[i]];
+    }
+    snprintf(name, sizeof name, "%s.txt", c->sets[which]);
+    TRY(join(list, c->job->out, name, err));
+    TRY(atomic_open(&c->list, list, err));
+    enum result result = convert_pictures(c, which, err);
+    if (result != OK) {
+        atomic_abandon(&c->list);
+        return result;
+    }
+    return atomic_commit(&c->list, err);
+}
+
+/* ---- the whole ---- */
+
+static enum result write_names(const struct conversion *c, const char *stem, struct error *err)
+{
+    char path[CONVERT_PATH], name[SET_NAME + 8];
+    struct atomic_file file;
+    snprintf(name, sizeof name, "%s.names", stem);
+    TRY(join(path, c->job->out, name, err));
+    TRY(atomic_open(&file, path, err));
+    for (size_t i = 0; i < c->first.category_count; i++) {
+        const char *text = c->first.categories[i].name;
+        if (!text || !*text) {
+            fprintf(file.stream, "class_%zu", i);
+        }
+        for (; text && *text; text++) { /* one line, whatever it is */
+            fputc((unsigned char)*text < ' ' ? ' ' : *text, file.stream);
+        }
+        fputc('\n', file.stream);
+    }
+    return atomic_commit(&file, err);
+}
+
+/* The first set whose name has one of the words; `fallback` if none has. */
+static const char *pick_set(const struct conversion *c, const char *const *words,
+                            const char *fallback)
+{
+    for (; *words; words++) {
+        for (size_t i = 0; i < c->job->count; i++) {
+            if (strstr(c->sets[i], *words)) {
+                return c->sets[i];
+            }
+        }
+    }
+    return fallback;
+}
+
+static enum result write_data(const struct conversion *c, const char *stem, struct error *err)
+{
+    static const char *const train_words[] = {"train", NULL}, *const valid_words[] = {"val", "test",
+                                                                                      NULL};
+    char path[CONVERT_PATH], name[SET_NAME + 8];
+    struct atomic_file file;
+    const char *train = pick_set(c, train_words, c->sets[0]);
+    const char *valid = pick_set(c, valid_words, NULL);
+    snprintf(name, sizeof name, "%s.data", stem);
+    TRY(join(path, c->job->out, name, err));
+    TRY(atomic_open(&file, path, err));
+    fprintf(file.stream, "classes = %zu\ntrain = %s.txt\n", c->first.category_count, train);
+    if (valid && valid != train) {
+        fprintf(file.stream, "valid = %s.txt\n", valid);
+    }
+    fprintf(file.stream, "names = %s.names\nbackup = backup\n", stem);
+    return atomic_commit(&file, err);
+}
+
+static enum result prepare(struct conversion *c, struct error *err)
+{
+    const struct convert_from_coco *job = c->job;
+    c->sets = mem_alloc(job->count, sizeof *c->sets);
+    if (!c->sets) {
+        return mem_error(err, "converting");
+    }
+    for (size_t i = 0; i < job->count; i++) {
+        name_set(job->paths[i], c->sets[i]);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(c->sets[i], c->sets[k]) == 0) {
+                return error_set(err, ERR_ARG, "%s and %s would both become the set %s",
+                                 job->paths[k], job->paths[i], c->sets[i]);
+            }
+        }
+    }
+    if (path_exists(job->out) && !dir_is_empty(job->out)) {
+        return error_at(err, ERR_ARG, job->out, 0,
+                        "exists and is not empty (a new folder is expected: --out DIR)");
+    }
+    TRY(coco_file_read(job->paths[0], COCO_IDS, &c->first, err));
+    return dir_make(job->out, err);
+}
+
+static enum result convert_all(struct conversion *c, struct error *err)
+{
+    char stem[SET_NAME], folder[CONVERT_PATH];
+    snprintf(folder, sizeof folder, "%s", c->job->out);
+    for (size_t length = strlen(folder); length > 1 && folder[length - 1] == '/'; length--) {
+        folder[length - 1] = '\0';
+    }
+    const char *base = path_base(folder);
+    snprintf(stem, sizeof stem, "%.200s", *base && *base != '.' ? base : "coco");
+    TRY(prepare(c, err));
+    for (size_t i = 0; i < c->job->count; i++) {
+        enum result result = convert_file(c, i, err);
+        coco_file_free(&c->file);
+        dataset_free(&c->data);
+        c->file = (struct coco_file){0};
+        TRY(result);
+    }
+    TRY(write_names(c, stem, err));
+    return write_data(c, stem, err);
+}
+
+enum result convert_from_coco(const struct convert_from_coco *job, struct convert_counts *counts,
+                              struct error *err)
+{
+    *counts = (struct convert_counts){0};
+    struct conversion *c = mem_alloc(1, sizeof *c);
+    if (!c) {
+        return mem_error(err, "converting");
+    }
+    c->job = job;
+    c->counts = counts;
+    enum result result = convert_all(c, err);
+    coco_file_free(&c->first);
+    mem_free(c->sets);
+    mem_free(c);
+    return result;
+}
