@@ -187,7 +187,10 @@ static cJSON *job_json(const struct anchors_job *job)
 static enum result check_args(const struct anchors_args *args, struct error *err)
 {
     if (!args->data) {
-        return error_set(err, ERR_ARG, "anchors: --data FILE is missing");
+        return error_set(
+            err, ERR_ARG,
+            "anchors: a data set is missing (a .data file, or a list of pictures, a folder, "
+            "a COCO .json)");
     }
     if (!args->write) {
         return OK;
