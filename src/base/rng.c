@@ -67,3 +67,27 @@ float rng_normal(struct rng *rng)
     double v = (double)(rng_next(rng) >> 11) * 0x1p-53;
     return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
 }
+
+uint64_t rng_permute(uint64_t seed, uint64_t a, uint64_t count, uint64_t index)
+{
+    enum { ROUNDS = 8 };
+    int half = 1;
+    while (half < 32 && (UINT64_C(1) << (2 * half)) < count) {
+        half++;
+    }
+    uint64_t mask = (UINT64_C(1) << half) - 1;
+    uint64_t key = seed;
+    key = splitmix(&key) ^ a;
+    key = splitmix(&key) ^ count;
+    do { /* less than four times on average: the domain is less than four times the range */
+        uint64_t left = index >> half, right = index & mask;
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            uint64_t state = key + (round << 32 | right);
+            uint64_t next = left ^ (splitmix(&state) & mask);
+            left = right;
+            right = next;
+        }
+        index = left << half | right;
+    } while (index >= count);
+    return index;
+}

@@ -22,4 +22,9 @@ uint64_t rng_below(struct rng *rng, uint64_t bound);
 /* Standard normal. */
 float rng_normal(struct rng *rng);
 
+/* Where `index` of [0, count) comes in the permutation of (seed, a): a bijection of [0, count) without
+ * memory, in constant time. A Feistel network on the next power of four, repeated until the value lies in
+ * range (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). index < count. */
+uint64_t rng_permute(uint64_t seed, uint64_t a, uint64_t count, uint64_t index);
+
 #endif

@@ -288,6 +288,7 @@ static bool take_ticket(struct loader *l, struct place *p)
         }
         l->next_ticket++;
         uint64_t k = o->first_sample + ticket;
+        k = o->source_of ? o->source_of(o->source_ctx, k) : k;
         p->slot = slot;
         p->image = (int)(ticket % batch);
         p->epoch = k / o->set->sample_count;

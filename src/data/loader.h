@@ -18,6 +18,10 @@ struct loader_options {
     int channels;            /* 3 or 1 */
     uint64_t seed;
     uint64_t first_sample;   /* k of the first image */
+    /* Which sample image number k is; a pure function, called from the workers. NULL: sample k. Not with
+     * in_order. */
+    uint64_t (*source_of)(void *ctx, uint64_t k);
+    void *source_ctx;
     bool in_order;           /* no shuffling, one pass, then end */
     int threads;             /* workers; 0 = 1 */
     size_t cache_bytes;      /* decoded pictures kept in memory, at most */

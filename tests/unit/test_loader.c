@@ -254,6 +254,66 @@ static void test_seeking(void)
     dataset_free(&set);
 }
 
+/* ---- another order ---- */
+
+enum { SPAN = 3 * PICTURES, FIRST = 8 };
+
+static void one_size(void *ctx, uint64_t mini_batch, int *w, int *h)
+{
+    (void)ctx, (void)mini_batch;
+    *w = 32;
+    *h = 24;
+}
+
+static uint64_t backwards(void *ctx, uint64_t k)
+{
+    (void)ctx;
+    return SPAN - 1 - k % SPAN;
+}
+
+static bool image_hashes(const struct loader_options *options, int count, uint64_t *hashes)
+{
+    struct loader *loader;
+    bool good = loader_open(options, &loader, &err) == OK;
+    for (int i = 0; good && i < count; i += options->batch) {
+        struct batch batch;
+        good = loader_next(loader, &batch, &err) == OK && batch.images == options->batch &&
+               batch.mini_batch == (options->first_sample + (uint64_t)i) / (uint64_t)options->batch;
+        for (int n = 0; good && n < batch.images; n++) {
+            struct batch one = batch;
+            one.images = one.input.n = 1;
+            one.mini_batch = 0;
+            one.input.data = tensor_at(&batch.input, n, 0, 0);
+            one.sample_index += n;
+            one.truths += n;
+            hashes[i + n] = batch_hash(&one);
+        }
+    }
+    loader_close(loader);
+    return good;
+}
+
+/* source_of gives the very samples it names, on any number of threads and from any place on. */
+static void test_source_of(void)
+{
+    struct dataset set = open_set();
+    struct loader_options options = options_for(&set);
+    uint64_t plain[SPAN + 3], turned[2 * SPAN];
+    options.size_of = one_size;
+    CHECK(image_hashes(&options, SPAN, plain));
+    options.source_of = backwards;
+    options.first_sample = FIRST;
+    for (int threads = 1; threads <= 3; threads++) {
+        options.threads = threads;
+        CHECK(image_hashes(&options, 2 * SPAN - 4, turned));
+        for (int i = 0; i < 2 * SPAN - 4; i++) {
+            CHECK_MSG(turned[i] == plain[SPAN - 1 - (FIRST + i) % SPAN], "image %d, %d threads", i,
+                      threads);
+        }
+    }
+    dataset_free(&set);
+}
+
 /* The same picture at the same place of its epoch comes out different in every epoch. */
 static void test_epochs_differ(void)
 {
@@ -475,6 +535,7 @@ static const struct test_case cases[] = {
     {"epochs", test_epochs},
     {"bytes_do_not_depend_on_workers", test_bytes_do_not_depend_on_workers},
     {"seeking", test_seeking},
+    {"source_of", test_source_of},
     {"epochs_differ", test_epochs_differ},
     {"in_order", test_in_order},
     {"grey_input", test_grey_input},
