@@ -10,8 +10,8 @@ static size_t shape_floats(const struct shape *shape)
     return (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
 }
 
-/* A layer without parameters whose missing inputs take no more room than its output. Also at equal size: layers
- * further down may be in common (a route over poolings of one layer). */
+/* A layer without parameters whose missing inputs take no more room than its output. Also at equal
+ * size: layers further down may be in common (a route over poolings of one layer). */
 static bool is_cheaper_to_run(const struct features *f, const struct layer *l)
 {
     size_t missing = 0, own = shape_floats(&l->out);

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "net/weights.h"
 
-enum { STATE_VERSION = 2, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
+enum { STATE_VERSION = 3, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
 
 static const char state_name[] = "last.state";
 static const char last_name[] = "last.weights";
@@ -39,6 +39,7 @@ static const struct {
     FIELD(FIELD_U64, mini_batches),
     FIELD(FIELD_U32, stage),
     FIELD(FIELD_U64, stage_iteration),
+    FIELD(FIELD_U64, stage_first_sample),
     FIELD(FIELD_U64, frozen_hash),
     FIELD(FIELD_F64, best_map),
     FIELD(FIELD_U64, best_iteration),

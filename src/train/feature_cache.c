@@ -26,7 +26,7 @@ struct feature_cache {
     size_t features_at, record_bytes; /* in a record */
     size_t file_bytes;                /* so far */
     int file;
-    const unsigned char *map;  /* [map_bytes]; beyond file_bytes it must not be touched */
+    const unsigned char *map; /* [map_bytes]; beyond file_bytes it must not be touched */
     size_t map_bytes;
     unsigned char *staged; /* [record_bytes], a record in the making */
     char path[4096];
@@ -172,8 +172,7 @@ void feature_cache_remove(const char *folder)
 bool feature_cache_get(const struct feature_cache *cache, size_t number,
                        struct feature_record *record)
 {
-    if (number >= cache->layout.records ||
-        (number + 1) * cache->record_bytes > cache->file_bytes) {
+    if (number >= cache->layout.records || (number + 1) * cache->record_bytes > cache->file_bytes) {
         return false;
     }
     const unsigned char *from = cache->map + number * cache->record_bytes;
@@ -209,9 +208,8 @@ static enum result write_all(struct feature_cache *c, off_t at, struct error *er
 enum result feature_cache_put(struct feature_cache *cache, size_t number,
                               const struct feature_record *record, struct error *err)
 {
-    struct record_head head = {.number = number + 1,
-                               .sample_index = record->sample_index,
-                               .truths = record->truth_count};
+    struct record_head head = {
+        .number = number + 1, .sample_index = record->sample_index, .truths = record->truth_count};
     size_t at = number * cache->record_bytes;
     if (number >= cache->layout.records || record->truth_count > cache->layout.truths) {
         return error_at(err, ERR_ARG, cache->path, 0, "no room for record %zu with %zu truths",

@@ -1,13 +1,13 @@
 /* A file of features: one record an image, of a fixed size, written once and read many times.
  *
- *   u64 hash | u64 number + 1 | u64 sample index | u64 truths | truths, zeros up to the room for them |
- *   features, zeros up to a whole page
+ *   u64 hash | u64 number + 1 | u64 sample index | u64 truths | truths, zeros up to the room for
+ * them | features, zeros up to a whole page
  *
- * all as they lie in memory. The hash is of the key and everything behind it, and is verified whenever a
- * record is read: one that was cut short by a kill or a power cut, damaged, or written under another key
- * simply is not there. So the file has no header and no order of writing that could go wrong, and losing it
- * costs time only. It is read through a mapping and written with pwrite: a full disk is an error to be
- * handled and not a signal. */
+ * all as they lie in memory. The hash is of the key and everything behind it, and is verified
+ * whenever a record is read: one that was cut short by a kill or a power cut, damaged, or written
+ * under another key simply is not there. So the file has no header and no order of writing that
+ * could go wrong, and losing it costs time only. It is read through a mapping and written with
+ * pwrite: a full disk is an error to be handled and not a signal. */
 #ifndef TRAIN_FEATURE_CACHE_H
 #define TRAIN_FEATURE_CACHE_H
 
@@ -21,10 +21,10 @@
 extern const char feature_cache_name[]; /* "features.cache", in the run's folder */
 
 struct feature_cache_layout {
-    uint64_t key;   /* of all that the content depends on */
+    uint64_t key; /* of all that the content depends on */
     size_t records;
-    size_t floats;  /* features of an image */
-    size_t truths;  /* room for them */
+    size_t floats; /* features of an image */
+    size_t truths; /* room for them */
 };
 
 struct feature_record {
@@ -37,8 +37,8 @@ struct feature_record {
 /* Bytes of a record on disk; 0 on overflow. */
 size_t feature_cache_record_bytes(const struct feature_cache_layout *layout);
 
-/* Bytes free for the file of a run's folder, which need not exist yet; what a file of an earlier session
- * takes counts as free. UINT64_MAX if unknown. */
+/* Bytes free for the file of a run's folder, which need not exist yet; what a file of an earlier
+ * session takes counts as free. UINT64_MAX if unknown. */
 uint64_t feature_cache_room(const char *folder);
 
 struct feature_cache;
@@ -52,12 +52,13 @@ void feature_cache_close(struct feature_cache *cache);
 /* Removes the folder's file, if there is one. */
 void feature_cache_remove(const char *folder);
 
-/* False if it is not there or not whole. Valid until the same record is put or the cache is closed. */
+/* False if it is not there or not whole. Valid until the same record is put or the cache is closed.
+ */
 bool feature_cache_get(const struct feature_cache *cache, size_t number,
                        struct feature_record *record);
 
-/* ERR_IO (disk full): what the file has of this record will not be taken for one. ERR_ARG if it has more
- * truths than there is room for. */
+/* ERR_IO (disk full): what the file has of this record will not be taken for one. ERR_ARG if it has
+ * more truths than there is room for. */
 NODISCARD enum result feature_cache_put(struct feature_cache *cache, size_t number,
                                         const struct feature_record *record, struct error *err);
 

@@ -17,12 +17,12 @@ struct replay {
     const char *folder;
     uint64_t seed, first, pictures, variants;
     int mini_batch;
-    bool is_fetched;             /* the latest batch */
-    const float **rows;          /* [mini_batch], of a fetched batch: in the file */
-    float **made;                /* [mini_batch], of one that goes through the loader; NULL: known */
-    float *values;               /* [mini_batch][floats], where made points */
-    struct truth_set *truths;    /* [mini_batch] */
-    size_t *sample_index;        /* [mini_batch] */
+    bool is_fetched;          /* the latest batch */
+    const float **rows;       /* [mini_batch], of a fetched batch: in the file */
+    float **made;             /* [mini_batch], of one that goes through the loader; NULL: known */
+    float *values;            /* [mini_batch][floats], where made points */
+    struct truth_set *truths; /* [mini_batch] */
+    size_t *sample_index;     /* [mini_batch] */
 };
 
 /* ---- size ---- */
@@ -46,9 +46,10 @@ static enum result find_features(const struct replay_options *o, struct features
 {
     TRY(features_find(o->net, o->modes, features, err));
     if (features->kept == 0) {
-        return error_set(err, ERR_ARG,
-                         "cache-features: no layer at the beginning of the network is frozen, so there "
-                         "are no features to keep (--freeze 0-N, and --bn other than train)");
+        return error_set(
+            err, ERR_ARG,
+            "cache-features: no layer at the beginning of the network is frozen, so there "
+            "are no features to keep (--freeze 0-N, and --bn other than train)");
     }
     *layout = (struct feature_cache_layout){.floats = features->floats,
                                             .truths = truth_room(o->set, &o->augment)};
@@ -88,10 +89,11 @@ enum result replay_check(const struct replay_size *size, const char *folder, uin
         return OK;
     }
     if (usable < limit_bytes) {
-        error_set(err, ERR_ARG,
-                  "cache-features %d takes %.3g GB, and of the disk of %s %.3g GB are free, of which "
-                  "a tenth is left alone",
-                  size->variants, (double)size->bytes / 1e9, folder, (double)room / 1e9);
+        error_set(
+            err, ERR_ARG,
+            "cache-features %d takes %.3g GB, and of the disk of %s %.3g GB are free, of which "
+            "a tenth is left alone",
+            size->variants, (double)size->bytes / 1e9, folder, (double)room / 1e9);
     } else {
         error_set(err, ERR_ARG, "cache-features %d takes %.3g GB, the limit is %.3g GB",
                   size->variants, (double)size->bytes / 1e9, (double)limit_bytes / 1e9);
@@ -133,8 +135,8 @@ static void hash_augment(struct state_hash *hash, const struct augment_options *
 static uint64_t make_key(const struct replay_options *o, const struct features *f)
 {
     static const char version[] = "features 1";
-    const uint64_t numbers[] = {o->seed, o->first_sample, o->fingerprint.cfg, o->fingerprint.dataset,
-                                o->set->sample_count};
+    const uint64_t numbers[] = {o->seed, o->first_sample, o->fingerprint.cfg,
+                                o->fingerprint.dataset, o->set->sample_count};
     const char *isa = kernels_isa(o->kern);
     struct state_hash hash = {0};
     state_hash_add(&hash, version, sizeof version);
@@ -165,9 +167,11 @@ static enum result alloc_rows(struct replay *r, struct error *err)
     r->made = mem_alloc(batch, sizeof *r->made);
     r->truths = mem_alloc(batch, sizeof *r->truths);
     r->sample_index = mem_alloc(batch, sizeof *r->sample_index);
-    r->values = size_mul(batch, r->features.floats, &floats) ? mem_alloc_raw(floats, sizeof(float)) : NULL;
-    return r->rows && r->made && r->truths && r->sample_index && r->values ? OK
-                                                                             : mem_error(err, "features");
+    r->values =
+        size_mul(batch, r->features.floats, &floats) ? mem_alloc_raw(floats, sizeof(float)) : NULL;
+    return r->rows && r->made && r->truths && r->sample_index && r->values
+               ? OK
+               : mem_error(err, "features");
 }
 
 enum result replay_open(const struct replay_options *options, struct replay **replay,
@@ -196,8 +200,9 @@ enum result replay_open(const struct replay_options *options, struct replay **re
     }
     layout.key = make_key(o, &r->features);
     if (feature_cache_open(o->folder, &layout, &r->cache, &why) != OK) {
-        log_warn("%s; training goes on without a file of features, at the speed of reading pictures",
-                 why.text);
+        log_warn(
+            "%s; training goes on without a file of features, at the speed of reading pictures",
+            why.text);
     }
     *replay = r;
     return OK;
@@ -259,7 +264,8 @@ static void choose_made(struct replay *r, uint64_t k, int images)
 {
     for (int i = 0; i < images; i++) {
         struct feature_record known;
-        bool is_known = !r->cache || feature_cache_get(r->cache, record_of(r, k + (uint64_t)i), &known);
+        bool is_known =
+            !r->cache || feature_cache_get(r->cache, record_of(r, k + (uint64_t)i), &known);
         r->made[i] = is_known ? NULL : r->values + (size_t)i * r->features.floats;
     }
 }

@@ -1,16 +1,17 @@
 /* Training from kept features (`cache-features K` of a stage).
  *
- * While a prefix is frozen, what it makes of an image never changes. So the first K epochs of the stage are
- * trained as ever and the prefix's outputs, the truths and the picture's number are written down on the way
- * (train/feature_cache.h); every further epoch replays one of these K, in an order of its own, and needs
- * neither pictures nor the prefix. Image number k of the run is
+ * While a prefix is frozen, what it makes of an image never changes. So the first K epochs of the
+ * stage are trained as ever and the prefix's outputs, the truths and the picture's number are
+ * written down on the way (train/feature_cache.h); every further epoch replays one of these K, in
+ * an order of its own, and needs neither pictures nor the prefix. Image number k of the run is
  *
  *   epoch e = (k - first) / pictures < K:  sample k, as without features
  *   else:  sample first + (e mod K) * pictures + permutation of e((k - first) mod pictures)
  *
- * with `first` the first image of the stage. This is fixed, whether records are there or not: a mini-batch of
- * which one is missing goes through the loader, which makes the very samples (loader_options.source_of). So a
- * kill, a damaged file or a full disk cost time and change no bit. */
+ * with `first` the first image of the stage. This is fixed, whether records are there or not: a
+ * mini-batch of which one is missing goes through the loader, which makes the very samples
+ * (loader_options.source_of). So a kill, a damaged file or a full disk cost time and change no bit.
+ */
 #ifndef TRAIN_REPLAY_H
 #define TRAIN_REPLAY_H
 
@@ -19,16 +20,16 @@
 #include "train/checkpoint.h"
 
 struct replay_options {
-    const char *folder;               /* of the run; outlives the replay */
-    const struct network *net;        /* at the size it is trained at */
+    const char *folder;        /* of the run; outlives the replay */
+    const struct network *net; /* at the size it is trained at */
     const struct kernels *kern;
     bool no_winograd;
-    const enum layer_mode *modes;     /* [layer_count] */
+    const enum layer_mode *modes; /* [layer_count] */
     const struct dataset *set;
-    struct augment_options augment;   /* the stage's */
+    struct augment_options augment; /* the stage's */
     int mini_batch;
-    uint64_t seed, first_sample;      /* of the stage */
-    int variants;                     /* K */
+    uint64_t seed, first_sample; /* of the stage */
+    int variants;                /* K */
     struct train_fingerprint fingerprint;
 };
 
@@ -38,23 +39,23 @@ struct replay_size {
     uint64_t picture_bytes; /* one variant of one picture */
     uint64_t pictures;
     int variants;
-    uint64_t bytes;         /* of the whole file; UINT64_MAX if that does not fit a number */
+    uint64_t bytes; /* of the whole file; UINT64_MAX if that does not fit a number */
 };
 
-/* Only net, modes, set, augment and variants are read. ERR_ARG if nothing is frozen at the beginning of the
- * network; ERR_MEMORY. */
+/* Only net, modes, set, augment and variants are read. ERR_ARG if nothing is frozen at the
+ * beginning of the network; ERR_MEMORY. */
 NODISCARD enum result replay_measure(const struct replay_options *options, struct replay_size *size,
                                      struct error *err);
 
-/* ERR_ARG if the file would take more than limit_bytes or nine tenths of what is free for the folder (which
- * need not exist yet); the hint is the largest number of variants that fits. */
+/* ERR_ARG if the file would take more than limit_bytes or nine tenths of what is free for the
+ * folder (which need not exist yet); the hint is the largest number of variants that fits. */
 NODISCARD enum result replay_check(const struct replay_size *size, const char *folder,
                                    uint64_t limit_bytes, struct error *err);
 
 struct replay;
 
-/* A file that cannot be made is a warning: the replay then goes through the loader throughout. ERR_ARG as
- * replay_measure; ERR_MEMORY. The network's frozen parameters have their values. */
+/* A file that cannot be made is a warning: the replay then goes through the loader throughout.
+ * ERR_ARG as replay_measure; ERR_MEMORY. The network's frozen parameters have their values. */
 NODISCARD enum result replay_open(const struct replay_options *options, struct replay **replay,
                                   struct error *err);
 /* The file stays, for a resumed run. NULL is accepted. */
@@ -63,17 +64,18 @@ void replay_close(struct replay *replay);
 /* Which sample image number k of the run is; the loader's source_of, ctx = replay. */
 uint64_t replay_source(void *ctx, uint64_t k);
 
-/* If all of images k ... k + images - 1 are in the file: true, and the batch's truths, sample_index and
- * images (no input), valid until the next call. */
+/* If all of images k ... k + images - 1 are in the file: true, and the batch's truths, sample_index
+ * and images (no input), valid until the next call. */
 bool replay_fetch(struct replay *replay, uint64_t k, int images, struct batch *batch);
 
-/* Forward of the batch that begins at image k: from features if replay_fetch gave it, else from the plan's
- * input, and its records are written. A write that fails is a warning, and
- * the file is removed. */
-void replay_forward(struct replay *replay, struct plan *plan, uint64_t k, const struct batch *batch);
+/* Forward of the batch that begins at image k: from features if replay_fetch gave it, else from the
+ * plan's input, and its records are written. A write that fails is a warning, and the file is
+ * removed. */
+void replay_forward(struct replay *replay, struct plan *plan, uint64_t k,
+                    const struct batch *batch);
 
-/* The fetched batch again, one layer: in order from 0 after plan_begin. False if the layer was left out.
- * With a batch of the loader's this is plan_forward_layer. */
+/* The fetched batch again, one layer: in order from 0 after plan_begin. False if the layer was left
+ * out. With a batch of the loader's this is plan_forward_layer. */
 bool replay_forward_layer(const struct replay *replay, struct plan *plan, int layer);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernels/backward.h"
-#include "train/multiscale.h"
+#include "train/feed.h"
 #include "train/runlog.h"
 #include "train/stage_report.h"
 #include "train/still.h"
@@ -41,9 +41,9 @@ struct trainer {
     enum layer_mode *modes;
     struct plan *plan;
     struct optimizer *optimizer;
-    struct loader *loader;
+    struct feed *feed;
     struct runlog *log;
-    int base_w, base_h;      /* the cfg's size */
+    struct net_size base;    /* the cfg's */
     struct tally tally;
     struct validation found; /* the latest, until it is in a row */
     struct still still;      /* what keeps in the stage */
@@ -59,18 +59,6 @@ static uint64_t images_per_update(const struct train_options *o)
     return (uint64_t)o->mini_batch * (uint64_t)o->subdivisions;
 }
 
-static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
-{
-    const struct trainer *t = ctx;
-    const struct train_options *o = t->o;
-    const struct multiscale sizes = {.random = t->stage->augments ? o->random : 0.0f,
-                                     .step = o->resize_step,
-                                     .base_w = t->base_w,
-                                     .base_h = t->base_h,
-                                     .seed = o->seed};
-    multiscale_size(&sizes, mini_batch / (uint64_t)o->subdivisions, w, h);
-}
-
 /* ---- stages ---- */
 
 static enum result build_plan(struct trainer *t, struct error *err)
@@ -84,32 +72,41 @@ static enum result build_plan(struct trainer *t, struct error *err)
     return plan_build(t->o->net, t->o->kern, &options, &t->plan, err);
 }
 
-static enum result open_loader(struct trainer *t, struct error *err)
+static enum result open_feed(struct trainer *t, struct error *err)
 {
-    struct loader_options options = {.set = t->o->set,
-                                     .augment = t->o->augment,
-                                     .batch = t->o->mini_batch,
-                                     .channels = t->o->net->size.c,
-                                     .seed = t->o->seed,
-                                     .first_sample = t->progress.samples,
-                                     .threads = t->o->loader_threads,
-                                     .cache_bytes = t->o->cache_bytes,
-                                     .size_of = size_of,
-                                     .size_ctx = t};
-    options.augment.is_off = !t->stage->augments;
-    options.augment.mosaic = options.augment.mosaic && !t->stage->no_mosaic;
-    loader_close(t->loader);
-    t->loader = NULL;
-    return loader_open(&options, &t->loader, err);
+    struct feed_options options = {.run = t->o,
+                                   .stage = t->stage,
+                                   .modes = t->modes,
+                                   .base = t->base,
+                                   .first_sample = t->progress.stage_first_sample,
+                                   .next_sample = t->progress.samples};
+    feed_close(t->feed);
+    t->feed = NULL;
+    return feed_open(&options, &t->feed, err);
 }
 
-/* Modes, plan, optimiser and loader of the stage that progress names. */
+/* The plan is gone if the network has to change. */
+static enum result set_size(struct trainer *t, int w, int h, struct error *err)
+{
+    struct network *net = t->o->net;
+    if (net->size.w == w && net->size.h == h) {
+        return OK;
+    }
+    plan_free(t->plan);
+    t->plan = NULL;
+    return network_resize(net, w, h, err);
+}
+
+/* Modes, plan, optimiser and batches of the stage that progress names. */
 static enum result enter_stage(struct trainer *t, struct error *err)
 {
     struct optimizer *previous = t->optimizer, *fresh = NULL;
     size_t stage = t->progress.stage; /* one beyond the last: the run is finished */
     t->stage = &t->o->stages[stage < t->o->stage_count ? stage : t->o->stage_count - 1];
     modes_resolve(t->o->net, t->stage->frozen, t->stage->bn, t->modes);
+    if (t->stage->cache_features > 0) {
+        TRY(set_size(t, t->base.w, t->base.h, err));
+    }
     TRY(build_plan(t, err));
     struct optimizer_options options = t->o->optimizer;
     options.kernels = t->o->kern;
@@ -119,7 +116,7 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     t->optimizer = fresh;
     TRY(still_take(&t->still, t->o->net, t->stage->frozen, t->stage->bn, err));
     t->progress.frozen_hash = still_hash(&t->still);
-    return open_loader(t, err);
+    return open_feed(t, err);
 }
 
 static void announce_stage(const struct trainer *t)
@@ -169,8 +166,8 @@ static void find_trouble(struct trainer *t, const struct batch *batch)
     int layer = 0;
     plan_begin(t->plan, batch->images);
     for (; layer < t->o->net->layer_count; layer++) {
-        plan_forward_layer(t->plan, layer);
-        if (!tensor_is_finite(plan_output(t->plan, layer))) {
+        if (feed_forward_layer(t->feed, t->plan, layer) &&
+            !tensor_is_finite(plan_output(t->plan, layer))) {
             break;
         }
     }
@@ -184,14 +181,18 @@ static void find_trouble(struct trainer *t, const struct batch *batch)
     name_pictures(t, used, batch->sample_index, (size_t)batch->images);
 }
 
-static enum result match_size(struct trainer *t, const struct batch *batch, struct error *err)
+/* Into the plan, at the batch's size; nothing if it comes from features. */
+static enum result take_input(struct trainer *t, const struct batch *batch, struct error *err)
 {
-    struct network *net = t->o->net;
-    if (net->size.w == batch->input.w && net->size.h == batch->input.h) {
+    if (!batch->input.data) {
         return OK;
     }
-    TRY(network_resize(net, batch->input.w, batch->input.h, err));
-    return build_plan(t, err);
+    TRY(set_size(t, batch->input.w, batch->input.h, err));
+    if (!t->plan) {
+        TRY(build_plan(t, err));
+    }
+    op_copy(t->o->kern, &batch->input, plan_input(t->plan));
+    return OK;
 }
 
 static void add_parts(struct loss_parts *into, const struct loss_parts *from)
@@ -215,18 +216,17 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
 {
     struct batch batch;
     struct loss_parts heads[MAX_HEADS] = {{0}}, parts = {0};
-    TRY(loader_next(t->loader, &batch, err));
-    TRY(match_size(t, &batch, err));
+    TRY(feed_next(t->feed, &batch, err));
+    TRY(take_input(t, &batch, err));
     size_t place = t->progress.samples % images_per_update(t->o);
     for (int n = 0; n < batch.images && place + (size_t)n < NAMED_PICTURES; n++) {
         t->pictures[place + (size_t)n] = batch.sample_index[n];
     }
     t->progress.samples += (uint64_t)batch.images;
     t->progress.images_seen += (uint64_t)batch.images;
-    op_copy(t->o->kern, &batch.input, plan_input(t->plan));
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
     plan_set_seed(t->plan, rng_next(&rng));
-    plan_forward(t->plan, batch.images);
+    feed_forward(t->feed, t->plan, &batch);
     plan_loss(t->plan, batch.truths, heads);
     for (int i = 0; i < MAX_HEADS; i++) {
         add_parts(&parts, &heads[i]);
@@ -343,17 +343,12 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
 {
     struct network *net = t->o->net;
     int w = net->size.w, h = net->size.h;
-    bool is_resized = w != t->base_w || h != t->base_h;
-    if (is_resized) {
-        plan_free(t->plan);
-        t->plan = NULL;
-        TRY(network_resize(net, t->base_w, t->base_h, err));
-    }
+    TRY(set_size(t, t->base.w, t->base.h, err));
     optimizer_swap_ema(t->optimizer);
     enum result result = t->o->validate(t->o->ctx, net, &t->found, err);
     optimizer_swap_ema(t->optimizer);
     TRY(result);
-    if (is_resized) {
+    if (!t->plan) {
         TRY(network_resize(net, w, h, err));
         TRY(build_plan(t, err));
     }
@@ -512,7 +507,7 @@ static enum result roll_back(struct trainer *t, struct error *err)
     t->progress.mini_batches = samples / (uint64_t)t->o->mini_batch;
     runlog_say(t->log, "%llu: %s; back to update %llu, rate halved",
                (unsigned long long)at, t->trouble, (unsigned long long)t->progress.iteration);
-    TRY(open_loader(t, err));
+    TRY(open_feed(t, err));
     t->tally = (struct tally){.started = clock_seconds()};
     return save(t, false, err);
 }
@@ -530,6 +525,7 @@ static enum result next_stage(struct trainer *t, struct error *err)
 {
     t->progress.stage++;
     t->progress.stage_iteration = 0;
+    t->progress.stage_first_sample = t->progress.samples;
     t->progress.stage_best_map = (double)NAN;
     t->progress.validations_without_gain = 0;
     if (t->progress.stage < t->o->stage_count) {
@@ -632,8 +628,7 @@ static enum result check_heads(const struct network *net, struct error *err)
 static enum result begin(struct trainer *t, struct error *err)
 {
     TRY(check_heads(t->o->net, err));
-    t->base_w = t->o->net->size.w;
-    t->base_h = t->o->net->size.h;
+    t->base = t->o->net->size;
     t->session_start = clock_seconds();
     t->tally.started = t->session_start;
     t->found = (struct validation){(double)NAN, (double)NAN};
@@ -671,9 +666,12 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     if (result == OK) {
         result = run_all(&t, outcome, err);
     }
+    feed_close(t.feed);
+    if (result == OK && (outcome->diverged || t.progress.stage >= options->stage_count)) {
+        feed_tidy(options->folder);
+    }
     outcome->iterations = t.progress.iteration;
     outcome->best_map = t.progress.best_map;
-    loader_close(t.loader);
     runlog_close(t.log);
     optimizer_free(t.optimizer);
     plan_free(t.plan);

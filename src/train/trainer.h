@@ -24,6 +24,8 @@ struct train_stage {
     uint64_t iterations;   /* updates */
     int patience;          /* validations without a better mAP that end the stage early; 0: none */
     bool augments, no_mosaic;
+    int cache_features;    /* variants of each picture whose frozen features are kept and replayed
+                              (train/replay.h); such a stage has no multi-scale. 0: none */
 };
 
 /* What a validation found; NaN: not measured. */

@@ -1,4 +1,5 @@
-/* The file of features: what is read is what was written under this key, or nothing; a full disk. */
+/* The file of features: what is read is what was written under this key, or nothing; a full disk.
+ */
 #include "train/feature_cache.h"
 
 #include <signal.h>
@@ -111,7 +112,8 @@ static void test_records(void)
     CHECK(!path_exists(path));
 }
 
-/* Any flipped bit of what a record says makes it one that is not there, and it can be written again. */
+/* Any flipped bit of what a record says makes it one that is not there, and it can be written
+ * again. */
 static void test_damage(void)
 {
     struct feature_cache *cache;
@@ -181,7 +183,8 @@ static void test_other_key(void)
     feature_cache_close(cache);
 }
 
-/* At every size at which the disk can be full: an error, and what was there before stays readable. */
+/* At every size at which the disk can be full: an error, and what was there before stays readable.
+ */
 static void test_full_disk(void)
 {
     struct feature_cache *cache;

@@ -1,7 +1,7 @@
-/* Running from the kept outputs of a frozen prefix: every prefix and many other frozen sets of a network with
- * views, concatenations, in-place layers and two heads give, bit for bit, the losses, gradients and statistics
- * of the whole forward, in other batches than the features were written down in, and with everything that is
- * left out poisoned. */
+/* Running from the kept outputs of a frozen prefix: every prefix and many other frozen sets of a
+ * network with views, concatenations, in-place layers and two heads give, bit for bit, the losses,
+ * gradients and statistics of the whole forward, in other batches than the features were written
+ * down in, and with everything that is left out poisoned. */
 #include "net/features.h"
 
 #include "base/memory.h"
@@ -12,13 +12,15 @@
 enum { BATCH = 3, IMAGES = 6, SIDE = 32, CHANNELS = 3, HEADS = 2, MAX_LAYERS = 32 };
 
 static const char sections[] =
-    /* 0 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
-    /* 1 */ "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=3\nstride=2\npad=1\nactivation=mish\n"
+    /* 0 */
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
+    /* 1 */ "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=3\nstride=2\npad=1\nactivation="
+            "mish\n"
     /* 2 */ "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" /* a view */
     /* 3 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation=leaky\n"
     /* 4 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation=linear\n"
     /* 5 */ "[shortcut]\nfrom=-2\nactivation=leaky\n" /* in place */
-    /* 6 */ "[route]\nlayers=-1,-3\n"               /* placed; 3 is read again */
+    /* 6 */ "[route]\nlayers=-1,-3\n"                 /* placed; 3 is read again */
     /* 7 */ "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=1\nactivation=leaky\n"
     /* 8 */ "[route]\nlayers=-7,-1\n"
     /* 9 */ "[maxpool]\nsize=2\nstride=2\n"
@@ -60,7 +62,8 @@ static void randomise(struct network *net)
     }
 }
 
-static bool side_open(struct side *s, const struct kernels *kern, const bool *frozen, enum bn_policy bn)
+static bool side_open(struct side *s, const struct kernels *kern, const bool *frozen,
+                      enum bn_policy bn)
 {
     *s = (struct side){0};
     if (!fixture_open(&s->f, SIDE, SIDE, CHANNELS, sections)) {
@@ -93,7 +96,8 @@ static void put_images(const struct plan *plan, const int *which)
 
 static void learn(struct side *s)
 {
-    static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1}, {{0.6f, 0.3f, 0.2f, 0.2f}, 0}};
+    static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1},
+                                          {{0.6f, 0.3f, 0.2f, 0.2f}, 0}};
     const struct truth_set sets[BATCH] = {{truths, 1}, {truths + 1, 1}, {truths, 2}};
     plan_loss(s->f.plan, sets, s->parts);
     plan_backward(s->f.plan);
@@ -102,13 +106,16 @@ static void learn(struct side *s)
 /* Losses, gradients, statistics. */
 static bool sides_equal(const struct side *a, const struct side *b)
 {
-    if (memcmp(a->parts, b->parts, sizeof a->parts) != 0 || !(a->parts[0].objectness + a->parts[1].objectness > 0)) {
-        printf("  the losses differ: %.17g, %.17g\n", a->parts[0].objectness, b->parts[0].objectness);
+    if (memcmp(a->parts, b->parts, sizeof a->parts) != 0 ||
+        !(a->parts[0].objectness + a->parts[1].objectness > 0)) {
+        printf("  the losses differ: %.17g, %.17g\n", a->parts[0].objectness,
+               b->parts[0].objectness);
         return false;
     }
     for (int i = 0; i < LAYERS; i++) {
         for (int k = 0; k < a->f.net.layers[i].param_count; k++) {
-            const struct param *p = &a->f.net.layers[i].params[k], *q = &b->f.net.layers[i].params[k];
+            const struct param *p = &a->f.net.layers[i].params[k],
+                               *q = &b->f.net.layers[i].params[k];
             const float *g = plan_gradient(a->f.plan, i, k), *h = plan_gradient(b->f.plan, i, k);
             bool equal = memcmp(p->data, q->data, p->count * sizeof(float)) == 0 && !g == !h &&
                          (!g || memcmp(g, h, p->count * sizeof(float)) == 0);
@@ -191,8 +198,8 @@ static void test_prefixes(void)
             bool frozen[MAX_LAYERS] = {0};
             int kept;
             memset(frozen, true, (size_t)last + 1);
-            CHECK_MSG(check_set(kern, frozen, policies[last % 2], &kept), "layers 0-%d frozen, %s", last,
-                      kernels_isa(kern));
+            CHECK_MSG(check_set(kern, frozen, policies[last % 2], &kept), "layers 0-%d frozen, %s",
+                      last, kernels_isa(kern));
             CHECK_MSG(kept > 0, "layers 0-%d", last);
         }
     }
@@ -252,19 +259,19 @@ static void test_choice(void)
     } cases[] = {
         {0, "none"},
         {1, "layer 0: 2048"},
-        {2, "layer 1: 1024"},        /* also 2 and 8 are of it */
+        {2, "layer 1: 1024"}, /* also 2 and 8 are of it */
         {5, "layers 1, 3, 4: 2048"},
-        {6, "layers 1, 3, 4: 2048"}, /* 3 is wanted anyway, so the shortcut runs */
-        {8, "layers 1, 7: 2048"},    /* instead of the route of both */
-        {10, "layers 1, 7: 2048"}, /* nor what is pooled of it */
+        {6, "layers 1, 3, 4: 2048"},   /* 3 is wanted anyway, so the shortcut runs */
+        {8, "layers 1, 7: 2048"},      /* instead of the route of both */
+        {10, "layers 1, 7: 2048"},     /* nor what is pooled of it */
         {15, "layers 1, 7, 10: 2240"}, /* poolings and routes run */
         {17, "layers 1, 7, 10: 2240"},
         {22, "layers 1, 7, 17: 2272"}, /* not the upsampled one, nothing of the frozen head */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *kept = kept_layers(sections, cases[i].first_moving, BN_AUTO);
-        CHECK_MSG(strcmp(kept, cases[i].kept) == 0, "%d frozen: %s, expected %s", cases[i].first_moving,
-                  kept, cases[i].kept);
+        CHECK_MSG(strcmp(kept, cases[i].kept) == 0, "%d frozen: %s, expected %s",
+                  cases[i].first_moving, kept, cases[i].kept);
     }
     CHECK(strcmp(kept_layers(sections, 8, BN_TRAIN), "none") == 0); /* statistics move */
     /* Only a pooling lies before what moves: nothing is frozen, nothing to gain. */

@@ -18,11 +18,13 @@ static void test_bijection(void)
     for (uint64_t i = 0; i < 1000; i++) { /* wide ranges stay in range, and differ by neighbours */
         uint64_t wide = (UINT64_C(1) << 62) + 12345;
         uint64_t to = rng_permute(1, 2, wide, i);
-        CHECK(to < wide && to != rng_permute(1, 2, wide, i + 1) && to == rng_permute(1, 2, wide, i));
+        CHECK(to < wide && to != rng_permute(1, 2, wide, i + 1) &&
+              to == rng_permute(1, 2, wide, i));
     }
 }
 
-/* Over many streams every index comes to every place equally often, and neighbours do not keep together. */
+/* Over many streams every index comes to every place equally often, and neighbours do not keep
+ * together. */
 static void test_mixing(void)
 {
     enum { STREAMS = 4000 };
@@ -43,12 +45,12 @@ static void test_mixing(void)
             chi += gap * gap / expected;
         }
         double freedom = (double)((count - 1) * (count - 1));
-        CHECK_MSG(fabs(chi - freedom) < 5.0 * sqrt(2.0 * freedom) + 5.0, "count %d: chi square %.1f of %.0f",
-                  (int)count, chi, freedom);
+        CHECK_MSG(fabs(chi - freedom) < 5.0 * sqrt(2.0 * freedom) + 5.0,
+                  "count %d: chi square %.1f of %.0f", (int)count, chi, freedom);
         double pairs = (double)STREAMS * (double)(count - 1), rate = together / pairs;
         double chance = 1.0 / (double)(count - 1);
-        CHECK_MSG(count < 3 || fabs(rate - chance) < 0.02, "count %d: %.3f of neighbours, expected %.3f",
-                  (int)count, rate, chance);
+        CHECK_MSG(count < 3 || fabs(rate - chance) < 0.02,
+                  "count %d: %.3f of neighbours, expected %.3f", (int)count, rate, chance);
     }
 }
 

@@ -1,0 +1,162 @@
+#include "train/feed.h"
+
+#include "base/memory.h"
+#include "train/feature_cache.h"
+#include "train/multiscale.h"
+
+struct feed {
+    struct feed_options o;
+    struct loader *loader; /* NULL: not needed so far */
+    struct replay *replay; /* NULL: a stage without features */
+    uint64_t at, next;     /* first image of the latest batch; of the next one */
+};
+
+/* Features are of one size. */
+static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
+{
+    const struct feed_options *f = &((const struct feed *)ctx)->o;
+    bool varies = f->stage->augments && f->stage->cache_features == 0;
+    const struct multiscale sizes = {.random = varies ? f->run->random : 0.0f,
+                                     .step = f->run->resize_step,
+                                     .base_w = f->base.w,
+                                     .base_h = f->base.h,
+                                     .seed = f->run->seed};
+    multiscale_size(&sizes, mini_batch / (uint64_t)f->run->subdivisions, w, h);
+}
+
+/* ---- opening ---- */
+
+static struct augment_options stage_augment(const struct train_options *run,
+                                            const struct train_stage *stage)
+{
+    struct augment_options augment = run->augment;
+    augment.is_off = !stage->augments;
+    augment.mosaic = augment.mosaic && !stage->no_mosaic;
+    return augment;
+}
+
+static enum result open_loader(struct feed *f, struct error *err)
+{
+    const struct train_options *run = f->o.run;
+    struct loader_options options = {.set = run->set,
+                                     .augment = stage_augment(run, f->o.stage),
+                                     .batch = run->mini_batch,
+                                     .channels = f->o.base.c,
+                                     .seed = run->seed,
+                                     .first_sample = f->next,
+                                     .source_of = f->replay ? replay_source : NULL,
+                                     .source_ctx = f->replay,
+                                     .threads = run->loader_threads,
+                                     .cache_bytes = run->cache_bytes,
+                                     .size_of = size_of,
+                                     .size_ctx = f};
+    return loader_open(&options, &f->loader, err);
+}
+
+static struct replay_options replay_options_of(const struct train_options *run,
+                                               const struct train_stage *stage,
+                                               const enum layer_mode *modes)
+{
+    return (struct replay_options){.folder = run->folder,
+                                   .net = run->net,
+                                   .kern = run->kern,
+                                   .no_winograd = run->no_winograd,
+                                   .modes = modes,
+                                   .set = run->set,
+                                   .augment = stage_augment(run, stage),
+                                   .mini_batch = run->mini_batch,
+                                   .seed = run->seed,
+                                   .variants = stage->cache_features,
+                                   .fingerprint = run->fingerprint};
+}
+
+enum result feed_open(const struct feed_options *options, struct feed **feed, struct error *err)
+{
+    struct feed *f = mem_alloc(1, sizeof *f);
+    if (!f) {
+        return mem_error(err, "training batches");
+    }
+    *f = (struct feed){.o = *options, .at = options->next_sample, .next = options->next_sample};
+    enum result result;
+    if (options->stage->cache_features > 0) {
+        struct replay_options replay =
+            replay_options_of(options->run, options->stage, options->modes);
+        replay.first_sample = options->first_sample;
+        result = replay_open(&replay, &f->replay, err);
+    } else {
+        feature_cache_remove(options->run->folder);
+        result = open_loader(f, err);
+    }
+    if (result != OK) {
+        feed_close(f);
+        return result;
+    }
+    *feed = f;
+    return OK;
+}
+
+void feed_close(struct feed *feed)
+{
+    if (!feed) {
+        return;
+    }
+    loader_close(feed->loader);
+    replay_close(feed->replay);
+    mem_free(feed);
+}
+
+/* ---- batches ---- */
+
+enum result feed_next(struct feed *feed, struct batch *batch, struct error *err)
+{
+    int images = feed->o.run->mini_batch;
+    if (feed->replay && replay_fetch(feed->replay, feed->next, images, batch)) {
+        loader_close(feed->loader); /* it would make pictures that are not wanted */
+        feed->loader = NULL;
+    } else {
+        if (!feed->loader) {
+            TRY(open_loader(feed, err));
+        }
+        TRY(loader_next(feed->loader, batch, err));
+    }
+    feed->at = feed->next;
+    feed->next += (uint64_t)batch->images;
+    return OK;
+}
+
+void feed_forward(struct feed *feed, struct plan *plan, const struct batch *batch)
+{
+    if (feed->replay) {
+        replay_forward(feed->replay, plan, feed->at, batch);
+    } else {
+        plan_forward(plan, batch->images);
+    }
+}
+
+bool feed_forward_layer(const struct feed *feed, struct plan *plan, int layer)
+{
+    if (feed->replay) {
+        return replay_forward_layer(feed->replay, plan, layer);
+    }
+    plan_forward_layer(plan, layer);
+    return true;
+}
+
+enum result feed_measure(const struct train_options *run, const struct train_stage *stage,
+                         struct replay_size *size, struct error *err)
+{
+    enum layer_mode *modes = mem_alloc((size_t)run->net->layer_count, sizeof *modes);
+    if (!modes) {
+        return mem_error(err, "features");
+    }
+    modes_resolve(run->net, stage->frozen, stage->bn, modes);
+    struct replay_options replay = replay_options_of(run, stage, modes);
+    enum result result = replay_measure(&replay, size, err);
+    mem_free(modes);
+    return result;
+}
+
+void feed_tidy(const char *folder)
+{
+    feature_cache_remove(folder);
+}

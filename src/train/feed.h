@@ -1,0 +1,44 @@
+/* Where a stage's mini-batches come from: the loader, or features kept of earlier epochs
+ * (train/replay.h); and at which size. */
+#ifndef TRAIN_FEED_H
+#define TRAIN_FEED_H
+
+#include "data/loader.h"
+#include "net/plan.h"
+#include "train/replay.h"
+#include "train/trainer.h"
+
+struct feed_options {
+    const struct train_options *run;
+    const struct train_stage *stage;
+    const enum layer_mode *modes; /* [layer_count], of the stage */
+    struct net_size base;         /* the cfg's: multi-scale varies it, features are made at it */
+    uint64_t first_sample;        /* of the stage */
+    uint64_t next_sample;         /* the first image to come */
+};
+
+struct feed;
+
+/* With features the network has its base size and its values. A file of features that the stage
+ * does not use is removed. */
+NODISCARD enum result feed_open(const struct feed_options *options, struct feed **feed,
+                                struct error *err);
+void feed_close(struct feed *feed); /* NULL is accepted */
+
+/* The next mini-batch, valid until the next call. From features it has no input (input.data NULL).
+ * Errors as loader_next. */
+NODISCARD enum result feed_next(struct feed *feed, struct batch *batch, struct error *err);
+
+/* Forward of the latest batch: of what is in the plan's input, or from features. */
+void feed_forward(struct feed *feed, struct plan *plan, const struct batch *batch);
+/* One layer of it again, in order from 0 after plan_begin; false if it was left out. */
+bool feed_forward_layer(const struct feed *feed, struct plan *plan, int layer);
+
+/* What the features of a stage with cache_features will take; as replay_measure. The network has
+ * its base size. */
+NODISCARD enum result feed_measure(const struct train_options *run, const struct train_stage *stage,
+                                   struct replay_size *size, struct error *err);
+/* Remove what a finished run does not need any more. */
+void feed_tidy(const char *folder);
+
+#endif
