@@ -19,7 +19,7 @@
 struct bench_args {
     struct model_args model;
     int batch, runs, warmup, format;
-    bool trains;
+    bool trains, from_features;
     const char *freeze;
 };
 
@@ -36,6 +36,10 @@ static const struct option bench_options[] = {
      "training steps instead: forward, loss, backward, update of one batch", 0},
     {"freeze", OPTION_STRING, offsetof(struct bench_args, freeze), 0, 0, "SET",
      "with --train: " FREEZE_HELP, 0},
+    {"cached", OPTION_FLAG, offsetof(struct bench_args, from_features), 0, 0, NULL,
+     "with --train --freeze: steps from kept features of the frozen layers, as of train's "
+     "--cache-features",
+     0},
     {0},
 };
 
@@ -267,6 +271,7 @@ static enum result print_steps(const struct bench *b, const struct train_step *s
         cJSON_AddNumberToObject(root, "trainable", (double)totals->moving);
         cJSON_AddNumberToObject(root, "frozen", (double)totals->frozen);
         cJSON_AddNumberToObject(root, "frozen_layers", totals->frozen_layers);
+        cJSON_AddBoolToObject(root, "from_features", b->args->from_features);
         json_add_rounded(root, "step_mb", (double)step->bytes / 1e6, 1);
         json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
         return json_print(root, false, err);
@@ -278,6 +283,12 @@ static enum result print_steps(const struct bench *b, const struct train_step *s
            b->whole.min, b->whole.max, b->args->runs, b->args->batch / seconds);
     printf("trained   %zu values; frozen %zu in %d of %d layers\n", totals->moving, totals->frozen,
            totals->frozen_layers, totals->layers);
+    if (b->args->from_features) {
+        char layers[256];
+        features_describe(&step->features, layers, sizeof layers);
+        printf("features  of %s, %.2f MB an image\n", layers,
+               (double)step->features.floats * sizeof(float) / 1e6);
+    }
     printf("memory    %.1f MB beside the parameters; peak rss %.1f MB\n", (double)step->bytes / 1e6,
            peak_rss_mb());
     return OK;
@@ -313,6 +324,7 @@ static enum result prepare_steps(const struct bench *b, struct step_bench *s, st
         .frozen = s->frozen,
         .batch = b->args->batch,
         .optimizer = {.kernels = b->model->kernels, .momentum = 0.9f, .decay = 0.0005f},
+        .from_features = b->args->from_features,
     };
     return train_step_open(&options, &s->step, err);
 }
@@ -328,7 +340,8 @@ static enum result bench_steps(struct bench *b, struct error *err)
         totals = freeze_count(&b->model->net, s.frozen, BN_AUTO);
         result = freeze_check_moves(&totals, err);
     }
-    for (int run = -args->warmup; result == OK && run < args->runs; run++) {
+    int before = args->warmup + args->from_features; /* features are made in the first one */
+    for (int run = -before; result == OK && run < args->runs; run++) {
         fill_input(plan_input(s.step.plan));
         double ms = train_step_run(&s.step, s.sets, args->batch);
         if (run >= 0) {
@@ -355,6 +368,9 @@ static enum result bench(const struct bench_args *args, struct error *err)
     struct bench b = {.args = args, .model = &model};
     if (args->freeze && !args->trains) {
         return error_set(err, ERR_ARG, "--freeze acts only with --train");
+    }
+    if (args->from_features && !args->trains) {
+        return error_set(err, ERR_ARG, "--cached acts only with --train --freeze SET");
     }
     enum result result = model_open(&args->model, MODEL_ANY, &model, err);
     if (result == OK && args->trains) {
