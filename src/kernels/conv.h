@@ -73,10 +73,12 @@ size_t conv_backward_scratch_bytes(const struct kernels *kern, const struct conv
  * exchanged. With a stride, the input's pixels fall into stride_y * stride_x classes by their
  * remainders, each with its own subset of taps: every class is a convolution of stride 1.
  *
- * Floats that conv_pack_backward writes; weights and packed as in conv_pack. */
+ * Floats that conv_pack_backward writes; weights and packed as in conv_pack. The gradient of some channels only:
+ * with one group, a geometry of that in_c, the weights at the first of them, and filter_channels, how many a
+ * filter has in the weights (else in_c / groups). */
 size_t conv_backward_packed_floats(const struct kernels *kern, const struct conv_geometry *g);
 void conv_pack_backward(const struct kernels *kern, const struct conv_geometry *g,
-                        const float *weights, float *packed);
+                        const float *weights, int filter_channels, float *packed);
 /* dx[n, in_h, in_w, in_c] = dL/dinput, or += if adds; dx does not overlap dz. */
 void conv_backward_data(const struct kernels *kern, const struct conv_geometry *g,
                         const float *packed, const struct tensor *dz, const struct tensor *dx,

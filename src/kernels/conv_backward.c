@@ -155,13 +155,15 @@ size_t conv_backward_packed_floats(const struct kernels *kern, const struct conv
 }
 
 void conv_pack_backward(const struct kernels *kern, const struct conv_geometry *g,
-                        const float *weights, float *packed)
+                        const float *weights, int filter_channels, float *packed)
 {
     struct parts parts = parts_begin(kern, g);
     struct part part;
     while (parts_next(&parts, &part)) {
         if (!part.empty) {
             part.weights.at = weights + part.offset;
+            part.weights.channel =
+                (size_t)filter_channels * (size_t)g->kernel_h * (size_t)g->kernel_w;
             conv_pack_view(kern, &part.g, part.algorithm, &part.weights, packed);
         }
         packed += part_floats(kern, &part);

@@ -74,6 +74,16 @@ static size_t z_floats(const struct conv_unit *u, int batch)
     return part_floats((size_t)batch * (size_t)g->out_h * (size_t)g->out_w * (size_t)g->filters);
 }
 
+/* For the gradient of the wanted input channels. */
+static struct conv_geometry backward_geometry(const struct conv_unit *u, struct channel_range wanted)
+{
+    struct conv_geometry g = u->geometry;
+    if (g.groups == 1) {
+        g.in_c = wanted.count;
+    }
+    return g;
+}
+
 static size_t backward_packed_bytes(const struct kernels *kern, const struct conv_geometry *g)
 {
     return part_floats(conv_backward_packed_floats(kern, g)) * sizeof(float);
@@ -87,7 +97,10 @@ static void plan_kept(const struct conv_unit *u, const struct plan_limits *limit
     size_t scratch = batchnorm_scratch_bytes(pixels, g->filters);
     size_t conv_scratch = conv_backward_scratch_bytes(limits->kernels, g, limits->batch);
     if (limits->passes_gradient) {
-        conv_scratch += backward_packed_bytes(limits->kernels, g);
+        struct conv_geometry narrow = backward_geometry(u, limits->grad_channels);
+        size_t bytes = conv_backward_scratch_bytes(limits->kernels, &narrow, limits->batch);
+        conv_scratch = bytes > conv_scratch ? bytes : conv_scratch;
+        conv_scratch += backward_packed_bytes(limits->kernels, &narrow);
     }
     scratch = conv_scratch > scratch ? conv_scratch : scratch;
     p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
@@ -198,6 +211,22 @@ static void backward_to_z(const struct conv_unit *u, const struct layer *l, cons
     }
 }
 
+/* Packed just before use: as quick as packing ahead, and nothing is kept. */
+static void backward_to_input(const struct conv_unit *u, const float *weights, const struct exec *e)
+{
+    struct conv_geometry g = backward_geometry(u, e->grad_channels);
+    struct tensor dx = e->input_grads[0];
+    int filter_channels = u->geometry.in_c / g.groups;
+    float *packed = e->scratch;
+    char *scratch = (char *)e->scratch + backward_packed_bytes(e->kernels, &g);
+    if (g.groups == 1) {
+        dx = tensor_channels(&dx, e->grad_channels.first, e->grad_channels.count);
+        weights += (size_t)e->grad_channels.first * (size_t)g.kernel_h * (size_t)g.kernel_w;
+    }
+    conv_pack_backward(e->kernels, &g, weights, filter_channels, packed);
+    conv_backward_data(e->kernels, &g, packed, &e->out_grad, &dx, e->grad_adds[0], scratch);
+}
+
 void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const struct exec *e)
 {
     float *weight_grad = e->param_grads[layer_param(l, "weights") - l->params];
@@ -206,11 +235,7 @@ void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const 
         conv_backward_weights(e->kernels, &u->geometry, &e->inputs[0], &e->out_grad, weight_grad,
                               e->scratch);
     }
-    if (e->input_grads[0].data) { /* packed just before use: as quick as packing ahead, and nothing is kept */
-        float *packed = e->scratch;
-        char *scratch = (char *)e->scratch + backward_packed_bytes(e->kernels, &u->geometry);
-        conv_pack_backward(e->kernels, &u->geometry, layer_param(l, "weights")->data, packed);
-        conv_backward_data(e->kernels, &u->geometry, packed, &e->out_grad, &e->input_grads[0],
-                           e->grad_adds[0], scratch);
+    if (e->input_grads[0].data) {
+        backward_to_input(u, layer_param(l, "weights")->data, e);
     }
 }

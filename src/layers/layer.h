@@ -112,12 +112,18 @@ struct layer_plan {
     bool backward_needs_input, backward_needs_output;
 };
 
+/* Channels [first, first + count). */
+struct channel_range {
+    int first, count;
+};
+
 struct plan_limits {
     const struct kernels *kernels;
     bool allow_winograd;
     int batch;
     enum layer_mode mode;
     bool passes_gradient; /* an ancestor moves: the gradient with respect to the inputs is wanted */
+    struct channel_range grad_channels; /* as in struct exec */
 };
 
 /* What forward works on. */
@@ -134,6 +140,8 @@ struct exec {
     float *saved;
     struct tensor out_grad;            /* dL/dout; backward may overwrite it */
     const struct tensor *input_grads;  /* [input_count]; data NULL: not wanted */
+    struct channel_range grad_channels; /* of input_grads[0]; what lies outside leads to nothing that moves and
+                                          may be left unwritten */
     const bool *grad_adds;             /* [input_count]; true: add to what is there; false: write.
                                           input_grads[k] may be the very memory of out_grad (in place,
                                           views, placed concatenations): then it is already there */

@@ -20,6 +20,7 @@ static void ask_layers(struct plan *p)
             limits.passes_gradient =
                 limits.passes_gradient || p->slots[plan_slot(l->inputs[k])].flows;
         }
+        limits.grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0]));
         l->ops->plan(l, &limits, want);
         p->prepared_at[i] = prepared;
         prepared += (want->prepared_floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
@@ -109,6 +110,7 @@ static void wire(struct plan *p)
                            .mode = p->modes[i],
                            .input_grads = p->input_grads + first,
                            .grad_adds = p->grad_adds + first,
+                           .grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0])),
                            .bn_momentum = p->options.bn_momentum};
         first += (size_t)l->input_count;
         if (p->saved[i].floats > 0) {

@@ -30,6 +30,25 @@ void plan_find_flow(struct plan *p)
     }
 }
 
+struct channel_range plan_flow_channels(const struct plan *p, int slot)
+{
+    int all = slot > 0 ? p->net->layers[slot - 1].out.c : p->net->size.c;
+    if (slot == 0 || p->wants[slot - 1].place != PLACE_CONCAT) {
+        return (struct channel_range){0, all};
+    }
+    const struct layer *l = &p->net->layers[slot - 1];
+    int first = all, end = 0, channel = 0;
+    for (int k = 0; k < l->input_count; k++) {
+        if (p->slots[plan_slot(l->inputs[k])].flows) {
+            struct channel_range r = plan_flow_channels(p, plan_slot(l->inputs[k]));
+            first = channel + r.first < first ? channel + r.first : first;
+            end = channel + r.first + r.count;
+        }
+        channel += l->input_shapes[k].c;
+    }
+    return (struct channel_range){first, end > first ? end - first : 0};
+}
+
 static enum result check_flow(const struct plan *p, struct error *err)
 {
     for (int i = 0; i < p->net->layer_count; i++) {

@@ -81,6 +81,9 @@ struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
 
 /* Which outputs want a gradient: something moves at or before them. */
 void plan_find_flow(struct plan *p);
+/* The channels of a slot that do: of a concatenation those from its first moving source to its last. Sources'
+ * wants are settled. */
+struct channel_range plan_flow_channels(const struct plan *p, int slot);
 /* Decide which slots lie inside which. */
 void plan_place(struct plan *p);
 /* Lifetimes and sizes of outputs and saved memory. */

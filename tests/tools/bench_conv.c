@@ -190,7 +190,7 @@ static struct setup setup_make(const struct kernels *kern, const struct bench_sh
     if (forward) {
         conv_pack(kern, &g, algorithm, u.weights, u.packed);
     } else {
-        conv_pack_backward(kern, &g, u.weights, u.packed);
+        conv_pack_backward(kern, &g, u.weights, g.in_c / g.groups, u.packed);
     }
     return u;
 }
@@ -209,7 +209,7 @@ static void run_pass(const struct setup *u, enum pass pass)
 {
     switch (pass) {
     case PACK:
-        conv_pack_backward(u->kern, &u->g, u->weights, u->packed);
+        conv_pack_backward(u->kern, &u->g, u->weights, u->g.in_c / u->g.groups, u->packed);
         break;
     case DATA:
         conv_backward_data(u->kern, &u->g, u->packed, &u->out, &u->in, false, u->scratch);

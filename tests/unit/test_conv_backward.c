@@ -96,41 +96,48 @@ static void describe(char *text, size_t size, const struct problem *p, const cha
 }
 
 /* Sized for this batch or a larger one. */
-static void *scratch_make(const struct kernels *kern, const struct problem *p)
+static void *scratch_make(const struct kernels *kern, const struct conv_geometry *g, int batch)
 {
-    size_t bytes = conv_backward_scratch_bytes(kern, &p->g, p->x.t.n + p->g.filters % 3);
+    size_t bytes = conv_backward_scratch_bytes(kern, g, batch + g->filters % 3);
     return memset(need(mem_alloc_raw(bytes, 1)), 0xff, bytes);
 }
 
-/* The data gradient into (or onto) noise with canaries; *before gets what stood there. */
+/* The data gradient of channels [first, first + count) into (or onto) noise with canaries; *before gets what
+ * stood there. */
 static struct padded data_gradient(const struct kernels *kern, const struct problem *p, int extra,
-                                   bool adds, struct padded *before)
+                                   bool adds, const int channels[2], struct padded *before)
 {
     unsigned seed = 99, again = 99;
     struct shape s = {p->g.in_h, p->g.in_w, p->g.in_c};
     struct padded dx = padded_noise(p->x.t.n, s, extra, canary, &seed);
     *before = padded_noise(p->x.t.n, s, extra, canary, &again);
-    size_t floats = conv_backward_packed_floats(kern, &p->g);
+    struct conv_geometry g = p->g;
+    const float *weights = p->weights + (size_t)(channels[0] * g.kernel_h * g.kernel_w);
+    struct tensor wanted = tensor_channels(&dx.t, channels[0], channels[1]);
+    g.in_c = channels[1];
+    size_t floats = conv_backward_packed_floats(kern, &g);
     float *packed = need(mem_alloc_raw(floats, sizeof *packed));
     memset(packed, 0xff, floats * sizeof *packed);
-    void *scratch = scratch_make(kern, p);
-    conv_pack_backward(kern, &p->g, p->weights, packed);
-    conv_backward_data(kern, &p->g, packed, &p->dz.t, &dx.t, adds, scratch);
+    void *scratch = scratch_make(kern, &g, p->x.t.n);
+    conv_pack_backward(kern, &g, weights, p->g.in_c / p->g.groups, packed);
+    conv_backward_data(kern, &g, packed, &p->dz.t, &wanted, adds, scratch);
     mem_free(scratch);
     mem_free(packed);
     return dx;
 }
 
-/* Largest |got - want| over (sum of magnitudes + floor); infinite if any is NaN. */
-static double worst_data(const struct problem *p, const struct padded *dx,
-                         const struct padded *before, double floor_size)
+/* Largest |got - want| over (sum of magnitudes + floor); infinite if any is NaN. Other channels keep what
+ * they had. */
+static double worst_data(const struct problem *p, const struct padded *dx, const int wanted[2],
+                         const struct padded *before, bool adds, double floor_size)
 {
     double worst = 0.0;
     size_t channels = (size_t)p->g.in_c;
     for (size_t i = 0; i < tensor_pixels(&dx->t); i++) {
         for (size_t c = 0; c < channels; c++) {
-            double old = before ? (double)before->t.data[i * before->t.stride + c] : 0.0;
-            double want = p->dx[i * channels + c] + old;
+            bool is_wanted = (int)c >= wanted[0] && (int)c < wanted[0] + wanted[1];
+            double old = (double)before->t.data[i * before->t.stride + c] * (adds || !is_wanted);
+            double want = old + (is_wanted ? p->dx[i * channels + c] : 0.0);
             double size = p->dx_size[i * channels + c] + fabs(old) + floor_size;
             double error = fabs((double)dx->t.data[i * dx->t.stride + c] - want);
             error = error == 0.0 ? 0.0 : error / size;
@@ -155,7 +162,7 @@ static float *weights_gradient(const struct kernels *kern, const struct problem 
     for (size_t i = 0; i < p->weight_count; i++) {
         dw[i] = test_noise(&seed);
     }
-    void *scratch = scratch_make(kern, p);
+    void *scratch = scratch_make(kern, &p->g, p->x.t.n);
     conv_backward_weights(kern, &p->g, &p->x.t, &p->dz.t, dw, scratch);
     mem_free(scratch);
     return dw;
@@ -202,15 +209,19 @@ static void check_data(const struct problem *p, const struct kernels *kern, cons
     describe(text, sizeof text, p, isa);
     bool may_winograd = is_3x3(&p->g);
     double floor_size = may_winograd ? (double)(p->g.filters * 9) / 4.0 : 0.0;
-    for (int adds = 0; adds < 2; adds++) {
+    int c = p->g.in_c, some = p->g.groups == 1 ? c / 3 : 0;
+    const int ranges[2][2] = {{0, c}, {some, some > 0 ? (c + 2) / 3 : c}};
+    for (int i = 0; i < 4; i++) {
         struct padded before;
-        struct padded dx = data_gradient(kern, p, 5 - 5 * adds, adds, &before);
-        double error = worst_data(p, &dx, adds ? &before : NULL, floor_size);
+        bool adds = i % 2;
+        const int *range = ranges[i / 2];
+        struct padded dx = data_gradient(kern, p, 5 - 5 * adds, adds, range, &before);
+        double error = worst_data(p, &dx, range, &before, adds, floor_size);
         bool intact = padded_intact(&dx);
         mem_free(dx.block);
         mem_free(before.block);
-        CHECK_MSG(error <= (may_winograd ? winograd_limit : limit), "%s data adds %d: error %g",
-                  text, adds, error);
+        CHECK_MSG(error <= (may_winograd ? winograd_limit : limit),
+                  "%s data adds %d, channels %d + %d: error %g", text, adds, range[0], range[1], error);
         CHECK_MSG(intact, "%s data: wrote outside its output", text);
     }
 }
@@ -321,9 +332,10 @@ static void check_threads(const struct problem *p, const struct kernels *kern, c
     struct padded before, dx[3];
     float *blocks[3], *dw[3];
     static const int threads[3] = {1, 2, 5};
+    const int all[2] = {0, p->g.in_c};
     for (int i = 0; i < 3; i++) {
         parallel_set_threads(threads[i]);
-        dx[i] = data_gradient(kern, p, i, true, &before);
+        dx[i] = data_gradient(kern, p, i, true, all, &before);
         mem_free(before.block);
         dw[i] = weights_gradient(kern, p, &blocks[i]);
     }

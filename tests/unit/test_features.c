@@ -15,7 +15,7 @@ static const char sections[] =
     /* 0 */
     "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
     /* 1 */ "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=3\nstride=2\npad=1\nactivation="
-            "mish\n"
+    "mish\n"
     /* 2 */ "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" /* a view */
     /* 3 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation=leaky\n"
     /* 4 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation=linear\n"
@@ -36,7 +36,7 @@ static const char sections[] =
     /* 19 */ "[yolo]\nclasses=2\nnum=2\nmask=0,1\nanchors=6,6,12,14\niou_loss=ciou\n"
     /* 20 */ "[route]\nlayers=-3\n"
     /* 21 */ "[upsample]\nstride=2\n"
-    /* 22 */ "[route]\nlayers=-1,8\n"
+    /* 22 */ "[route]\nlayers=8,-1\n"
     /* 23 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation=swish\n"
     /* 24 */ "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
     /* 25 */ "[yolo]\nclasses=2\nnum=2\nmask=0,1\nanchors=3,4,7,5\niou_loss=ciou\n";
@@ -225,6 +225,67 @@ static void test_other_sets(void)
     CHECK_MSG(with > 5, "%d", with);
 }
 
+/* ---- gradients above a prefix ---- */
+
+static void learn_from_noise(struct side *s)
+{
+    for (int round = 0; round < 2;
+         round++) { /* the first one leaves poison wherever nobody writes */
+        memset(s->parts, 0, sizeof s->parts);
+        put_images(s->f.plan, round == 0 ? NULL : mixed);
+        plan_zero_gradients(s->f.plan);
+        plan_set_seed(s->f.plan, 7);
+        plan_forward(s->f.plan, BATCH);
+        learn(s);
+    }
+}
+
+static bool gradients_agree(const struct side *a, const struct side *b, int layer)
+{
+    for (int k = 0; k < a->f.net.layers[layer].param_count; k++) {
+        const float *g = plan_gradient(a->f.plan, layer, k),
+                    *h = plan_gradient(b->f.plan, layer, k);
+        double most = 0.0, worst = 0.0;
+        for (size_t j = 0; g && j < a->f.net.layers[layer].params[k].count; j++) {
+            double gap = fabs((double)g[j] - (double)h[j]);
+            most = fabs((double)h[j]) > most ? fabs((double)h[j]) : most;
+            worst = gap <= worst ? worst : isnan(gap) ? (double)INFINITY : gap;
+        }
+        if (!(worst <= 2e-5 * most)) {
+            printf("  layer %d %s: %g of %g\n", layer, a->f.net.layers[layer].params[k].role, worst,
+                   most);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of concatenations with frozen sources only the others' channels get a gradient; nobody misses the
+ * rest. */
+static void test_gradients_above(void)
+{
+    const bool nothing[MAX_LAYERS] = {0};
+    for (size_t isa = 0; isa < ISAS; isa++) {
+        const struct kernels *kern = kernels_of(isa);
+        for (int last = 0; kern && last < 10; last++) { /* then the dropout is of the prefix */
+            bool frozen[MAX_LAYERS] = {0}, ok;
+            struct side some, all;
+            memset(frozen, true, (size_t)last + 1);
+            CHECK(side_open(&some, kern, frozen, BN_EVAL) &&
+                  side_open(&all, kern, nothing, BN_EVAL));
+            learn_from_noise(&some);
+            learn_from_noise(&all);
+            ok = memcmp(some.parts, all.parts, sizeof some.parts) == 0;
+            for (int i = last + 1; ok && i < LAYERS; i++) {
+                ok = gradients_agree(&some, &all, i);
+            }
+            fixture_close(&some.f);
+            fixture_close(&all.f);
+            CHECK_MSG(ok, "layers 0-%d, %s", last, kernels_isa(kern));
+        }
+    }
+}
+
 /* ---- what is kept ---- */
 
 static const char *kept_layers(const char *text, int first_moving, enum bn_policy bn)
@@ -284,6 +345,7 @@ static void test_choice(void)
 static const struct test_case cases[] = {
     {"every prefix gives the bits of the whole forward", test_prefixes},
     {"other frozen sets, too", test_other_sets},
+    {"gradients above a prefix", test_gradients_above},
     {"what is kept", test_choice},
 };
 TEST_MAIN(cases)
