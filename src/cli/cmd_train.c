@@ -121,77 +121,108 @@ static enum result show_batches(struct training *t, const char *folder, struct e
 }
 
 /* Milliseconds of a mini-batch, reading included, and bytes. */
-static enum result measure(struct training *t, const bool *frozen, enum bn_policy bn, double *ms,
-                           size_t *bytes, struct error *err)
+struct cost {
+    double ms;
+    size_t bytes;
+};
+
+static enum result measure(struct training *t, const struct train_stage *stage, bool from_features,
+                           struct cost *cost, struct error *err)
 {
     struct train_step_options options = {.net = &t->model.net,
                                          .kernels = t->options.kern,
                                          .no_winograd = t->options.no_winograd,
-                                         .frozen = frozen,
-                                         .bn = bn,
+                                         .frozen = stage->frozen,
+                                         .bn = stage->bn,
                                          .batch = t->options.mini_batch,
-                                         .optimizer = t->options.optimizer};
+                                         .optimizer = t->options.optimizer,
+                                         .from_features = from_features};
     struct train_step step = {0};
     struct loader *loader = NULL;
+    struct batch batch = {0};
     double start = 0.0;
     enum result result = train_step_open(&options, &step, err);
     if (result == OK) {
         result = open_loader(t, &loader, err);
     }
     for (int i = -1; result == OK && i < TIMED_STEPS; i++) { /* the first one warms up */
-        struct batch batch;
         start = i == 0 ? clock_seconds() : start;
-        result = loader_next(loader, &batch, err);
+        if (i < 0 || !from_features) {
+            result = loader_next(loader, &batch, err);
+        }
         if (result == OK) {
             op_copy(t->options.kern, &batch.input, plan_input(step.plan));
             (void)train_step_run(&step, batch.truths, batch.images);
         }
     }
-    *ms = (clock_seconds() - start) * 1e3 / TIMED_STEPS;
-    *bytes = step.bytes + network_param_floats(&t->model.net, t->model.net.layer_count, NULL) * 4;
+    cost->ms = (clock_seconds() - start) * 1e3 / TIMED_STEPS;
+    cost->bytes = step.bytes + network_param_floats(&t->model.net, t->model.net.layer_count, NULL) * 4;
     loader_close(loader);
     train_step_close(&step);
     return result;
 }
 
 /* A line a stage, and one for nothing frozen to compare with. Returns hours. */
-static double print_estimate(const struct training *t, const char *what, uint64_t updates, double ms,
-                             size_t bytes)
+static double print_estimate(const struct training *t, const char *what, uint64_t updates,
+                             const struct cost *cost)
 {
-    double update = ms * t->options.subdivisions;
+    double update = cost->ms * t->options.subdivisions;
     double hours = update * (double)updates / 3.6e6;
     printf("%-9s %.0f ms an update, %.1f %s; %.0f MB\n", what, update,
-           hours < 1.0 ? hours * 60.0 : hours, hours < 1.0 ? "minutes" : "hours", (double)bytes / 1e6);
+           hours < 1.0 ? hours * 60.0 : hours, hours < 1.0 ? "minutes" : "hours",
+           (double)cost->bytes / 1e6);
     fflush(stdout);
     return hours;
 }
 
+/* How many updates of the stage train from features. */
+static uint64_t replayed_updates(const struct training *t, const struct train_stage *stage)
+{
+    uint64_t images = (uint64_t)stage->cache_features * t->train.sample_count;
+    uint64_t filling = (images + training_images_per_update(t) - 1) / training_images_per_update(t);
+    return stage->cache_features > 0 && filling < stage->iterations ? stage->iterations - filling : 0;
+}
+
+static enum result estimate_stage(struct training *t, size_t number, double *hours,
+                                  struct error *err)
+{
+    const struct train_stage *stage = &t->plan.stages[number];
+    uint64_t replayed = replayed_updates(t, stage);
+    struct cost cost;
+    char what[32] = "estimate";
+    if (t->plan.count > 1) {
+        snprintf(what, sizeof what, "stage %zu", number + 1);
+    }
+    TRY(measure(t, stage, false, &cost, err));
+    *hours += print_estimate(t, what, stage->iterations - replayed, &cost);
+    if (replayed > 0) {
+        TRY(measure(t, stage, true, &cost, err));
+        *hours += print_estimate(t, "features", replayed, &cost);
+    }
+    return OK;
+}
+
 static enum result estimate(struct training *t, struct error *err)
 {
-    double ms, hours = 0.0;
-    size_t bytes;
+    double hours = 0.0;
     uint64_t updates = 0;
     bool is_frozen = false;
     for (size_t i = 0; i < t->plan.count; i++) {
-        const struct train_stage *stage = &t->plan.stages[i];
-        char what[32] = "estimate";
-        if (t->plan.count > 1) {
-            snprintf(what, sizeof what, "stage %zu", i + 1);
-        }
-        TRY(measure(t, stage->frozen, stage->bn, &ms, &bytes, err));
-        hours += print_estimate(t, what, stage->iterations, ms, bytes);
-        updates += stage->iterations;
+        TRY(estimate_stage(t, i, &hours, err));
+        updates += t->plan.stages[i].iterations;
         is_frozen = is_frozen || t->plan.details[i].totals.frozen > 0;
     }
     if (is_frozen) {
+        struct cost cost;
         bool *nothing = mem_alloc((size_t)t->model.net.layer_count, sizeof *nothing);
         if (!nothing) {
             return mem_error(err, "training");
         }
-        enum result result = measure(t, nothing, t->plan.stages[0].bn, &ms, &bytes, err);
+        struct train_stage unfrozen = {.frozen = nothing, .bn = t->plan.stages[0].bn};
+        enum result result = measure(t, &unfrozen, false, &cost, err);
         mem_free(nothing);
         TRY(result);
-        double all = print_estimate(t, "unfrozen", updates, ms, bytes);
+        double all = print_estimate(t, "unfrozen", updates, &cost);
         printf("freezing  saves %.0f %% of the time\n", all > 0.0 ? 100.0 * (1.0 - hours / all) : 0.0);
     }
     return OK;
@@ -199,7 +230,9 @@ static enum result estimate(struct training *t, struct error *err)
 
 static enum result dry_run(const struct train_args *args, struct training *t, struct error *err)
 {
+    const char *where = args->resumes ? args->resume : args->out ? args->out : RUNS;
     training_describe(t, true);
+    TRY(training_check_features(t, where, args->cache_features_gb, true, err));
     fflush(stdout); /* the rest takes a while */
     TRY(estimate(t, err));
     if (args->show_batch) {
@@ -322,6 +355,8 @@ static enum result train(struct train_args *args, struct training *t, int *statu
         return dry_run(args, t, err);
     }
     training_describe(t, false);
+    const char *where = args->resumes ? folder : args->out ? args->out : RUNS;
+    TRY(training_check_features(t, where, args->cache_features_gb, false, err));
     training_warn(t);
     if (args->resumes) {
         warn_isa(args, t);

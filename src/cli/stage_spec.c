@@ -24,18 +24,24 @@ static const struct option stage_options[] = {
     {"patience", OPTION_INT, FIELD(patience), 0, 1e9, "N", "", 0},
     {"augment", OPTION_CHOICE, FIELD(augment), 0, 0, "on|off|no-mosaic", "", 0},
     {"lr-scale", OPTION_STRING, FIELD(lr_scale), 0, 0, "SET=X", "", 0},
+    {"cache-features", OPTION_INT, FIELD(cache_features), 0, 1e6, "K", "", 0},
     {0},
 };
 
-static const struct stage_spec unsaid = {
-    .bn = -1, .rate = -1.0f, .policy = -1, .warmup = -1, .patience = -1, .augment = -1};
+const struct stage_spec stage_spec_unsaid = {.bn = -1,
+                                             .rate = -1.0f,
+                                             .policy = -1,
+                                             .warmup = -1,
+                                             .patience = -1,
+                                             .augment = -1,
+                                             .cache_features = -1};
 
 static const char blanks[] = " \t\r\n";
 
 enum result stage_spec_parse(const char *text, size_t number, struct stage_spec *spec,
                              struct error *err)
 {
-    *spec = unsaid;
+    *spec = stage_spec_unsaid;
     spec->words = mem_strdup(text);
     if (!spec->words) {
         return mem_error(err, "a stage");

@@ -21,12 +21,16 @@ struct stage_spec {
     int warmup;
     int patience;
     int augment; /* enum stage_augment */
+    int cache_features;
     const char *lr_scale;
     char *words; /* owns the strings above */
 };
 
+extern const struct stage_spec stage_spec_unsaid;
+
 /* For help pages: the keys. */
-#define STAGE_KEYS "freeze, bn, epochs, iters, lr, policy, warmup, patience, augment, lr-scale"
+#define STAGE_KEYS \
+    "freeze, bn, epochs, iters, lr, policy, warmup, patience, augment, lr-scale, cache-features"
 
 /* Read one stage; `number` counts from 1, for messages. ERR_ARG names the word that is wrong. Free with
  * stage_spec_free, also after an error. */

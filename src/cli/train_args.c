@@ -32,6 +32,10 @@ static const struct option stage_options[] = {
      "updates during which the rate rises; default: the cfg's burn_in", 0},
     {"patience", OPTION_INT, FIELD(patience), 0, 1e9, "N",
      "end (the stage) after N validations without a better mAP; 0 = never", 0},
+    {"cache-features", OPTION_INT, FIELD(cache_features), 0, 1e6, "K",
+     "while layers at the beginning are frozen: keep what they make of K variants of each picture (the first "
+     "K epochs) in the run's folder, and train the epochs after from that, many times faster; 0 = no",
+     0},
     {"no-augment", OPTION_FLAG, FIELD(no_augment), 0, 0, NULL, "pictures as they are, at one size",
      0},
     {"no-mosaic", OPTION_FLAG, FIELD(no_mosaic), 0, 0, NULL, "no pictures made of four", 0},
@@ -86,6 +90,8 @@ static const struct option run_options[] = {
      0},
     {"cache-mb", OPTION_INT, FIELD(cache_mb), 0, 1 << 20, "N",
      "memory for decoded pictures, at most", 0},
+    {"cache-features-gb", OPTION_FLOAT, FIELD(cache_features_gb), 0, 1e6, "X",
+     "the most that --cache-features may take on disk; and never more than nine tenths of what is free", 0},
     {"loader-threads", OPTION_INT, FIELD(loader_threads), 1, 256, "N",
      "threads that read pictures; default: half of --threads", 0},
     {0},
@@ -121,8 +127,8 @@ static const char about[] =
     "was interrupted or killed goes on with --resume, bit for bit as if nothing had happened.\n"
     "Settings that are not given are the cfg's. stdout gets the folder's path.\n"
     "\n"
-    "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --loader-threads,\n"
-    "--threads, --cpu, and --stage for stages that have not begun may be given; the rest is known.\n";
+    "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --cache-features-gb,\n"
+    "--loader-threads, --threads, --cpu, and --stage for stages that have not begun may be given; the rest is known.\n";
 
 static const char resume_about[] = "Goes on with a run of `yolo train`.\n";
 
@@ -141,7 +147,8 @@ static const struct train_args defaults = {.rate = -1.0f,
                                            .bn_momentum = 0.01f,
                                            .checkpoint_every = 100,
                                            .log_every = 10,
-                                           .cache_mb = 256};
+                                           .cache_mb = 256,
+                                           .cache_features_gb = 10.0f};
 
 /* ---- parsing ---- */
 

@@ -24,6 +24,7 @@ struct train_args {
     int policy; /* enum rate_policy */
     int warmup;
     int patience;
+    int cache_features;
     bool no_augment, no_mosaic;
 
     /* What else changes the numbers; a resumed run must have the same. */
@@ -36,6 +37,7 @@ struct train_args {
     /* What does not. */
     float hours;
     int checkpoint_every, log_every, cache_mb, loader_threads;
+    float cache_features_gb;
     const char *out;
     bool dry_run, show_batch;
 

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "cli/train_setup.h"
 #include "net/cfg.h"
+#include "train/feed.h"
 
 /* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes collapsed. */
 static const float BOX_RATE = 0.02f;
@@ -104,6 +105,39 @@ void training_describe(const struct training *t, bool to_stdout)
     }
 }
 
+enum result training_check_features(const struct training *t, const char *folder, float limit_gb,
+                                    bool to_stdout, struct error *err)
+{
+    size_t first = 0;
+    if (t->options.resumes) {
+        struct checkpoint c;
+        enum result result = checkpoint_open(folder, &c, err);
+        first = c.progress.stage;
+        checkpoint_close(&c);
+        TRY(result);
+    }
+    for (size_t i = first; i < t->plan.count; i++) {
+        const struct train_stage *stage = &t->plan.stages[i];
+        struct replay_size size;
+        char text[1024], where[32] = "";
+        if (stage->cache_features == 0) {
+            continue;
+        }
+        if (t->plan.count > 1) {
+            snprintf(where, sizeof where, "stage %zu, ", i + 1);
+        }
+        TRY(feed_measure(&t->options, stage, &size, err));
+        replay_describe(&size, folder, text, sizeof text);
+        say(to_stdout, "features  %sof %s", where, text);
+        TRY(replay_check(&size, folder, (uint64_t)((double)limit_gb * 1e9), err));
+        if (t->options.random > 0.0f && stage->augments) {
+            say(to_stdout, "features  %sall pictures at %dx%d: no multi-scale (random=) while features are kept",
+                where, t->model.net.size.w, t->model.net.size.h);
+        }
+    }
+    return OK;
+}
+
 /* Twice as many mini-batches of half the size take half the memory. */
 static void warn_memory(const struct training *t, const struct train_stage *stage)
 {
@@ -172,6 +206,18 @@ static void warn_stage(const struct training *t, size_t stage)
         log_warn("%sthe warm-up of %ld updates is as long as the run (%ld): the rate never gets to %g "
                  "(--warmup N)",
                  where, s->schedule.warmup, s->schedule.length, (double)s->schedule.rate);
+    }
+    if (s->cache_features > 1 && !s->augments) {
+        log_info("hint: %swithout augmentation all %d variants of a picture are the same: "
+                 "cache-features=1 does it",
+                 where, s->cache_features);
+    }
+    double epochs = (double)s->iterations * (double)training_images_per_update(t) /
+                    (double)t->train.sample_count;
+    if (s->cache_features > 0 && epochs <= (double)s->cache_features) {
+        log_warn("%scache-features=%d keeps the first %d epochs, but there are only %.1f: nothing would be "
+                 "trained from them",
+                 where, s->cache_features, s->cache_features, epochs);
     }
     if (!t->has_valid && s->patience > 0) {
         log_warn("%s--patience has nothing to wait for: %s has no valid= set", where, t->data.path);

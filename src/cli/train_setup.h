@@ -42,6 +42,12 @@ void training_describe(const struct training *t, bool to_stdout);
 /* Hints on what is likely not meant. */
 void training_warn(const struct training *t);
 
+/* Stages with cache_features: says what their features will take in `folder` (which need not exist yet), as
+ * training_describe does; ERR_ARG if that is more than limit_gb or than the disk has. A resumed run: of the
+ * stages that are left. */
+NODISCARD enum result training_check_features(const struct training *t, const char *folder,
+                                              float limit_gb, bool to_stdout, struct error *err);
+
 /* Folder of the run: args->out or the next free one in runs/train; it is locked, and args.json, cfg and
  * names are written. */
 NODISCARD enum result training_make_folder(const struct train_args *args, struct training *t,

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/stage_spec.h"
+#include "net/features.h"
 #include "net/parts.h"
 
 enum { MAX_STAGE_LINE = 4096, WARMUP_SHARE = 10 };
@@ -22,9 +23,6 @@ struct request {
     uint64_t offset, length; /* of the schedule: updates of it that lie before, and in all */
     bool keeps_warmup;       /* the cfg's burn_in as it is; else at most a share of the stage */
 };
-
-static const struct stage_spec unsaid = {
-    .bn = -1, .rate = -1.0f, .policy = -1, .warmup = -1, .patience = -1, .augment = -1};
 
 /* ---- one stage ---- */
 
@@ -103,9 +101,39 @@ static void write_title(const struct stage_basis *b, const struct train_stage *s
 {
     char frozen[96];
     freeze_describe(b->net, stage->frozen, frozen, sizeof frozen);
-    snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen, bn_names[stage->bn],
-             (double)stage->schedule.rate, schedule_policy_name(stage->schedule.policy),
-             optimizer_kind_name(b->optimizer));
+    int used = snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen,
+                        bn_names[stage->bn], (double)stage->schedule.rate,
+                        schedule_policy_name(stage->schedule.policy),
+                        optimizer_kind_name(b->optimizer));
+    if (stage->cache_features > 0 && used > 0 && (size_t)used < sizeof d->title) {
+        snprintf(d->title + used, sizeof d->title - (size_t)used, " cache-features=%d",
+                 stage->cache_features);
+    }
+}
+
+/* K of --cache-features where the beginning of the network is frozen; a stage that asks for it itself must be
+ * such a one. */
+static enum result settle_features(const struct stage_basis *b, const struct stage_spec *spec,
+                                   struct train_stage *stage, struct error *err)
+{
+    int wanted = spec->cache_features >= 0 ? spec->cache_features : b->args->cache_features;
+    struct features features = {0};
+    enum layer_mode *modes = mem_alloc((size_t)b->net->layer_count, sizeof *modes);
+    if (!modes) {
+        return mem_error(err, "a stage");
+    }
+    modes_resolve(b->net, stage->frozen, stage->bn, modes);
+    enum result result = features_find(b->net, modes, &features, err);
+    stage->cache_features = result == OK && features.kept > 0 ? wanted : 0;
+    if (result == OK && features.kept == 0 && spec->cache_features > 0) {
+        result = error_set(err, ERR_ARG,
+                           "cache-features=%d: no layer at the beginning of the network is frozen, so there "
+                           "are no features to keep (freeze=0-N, and bn other than train)",
+                           wanted);
+    }
+    features_free(&features);
+    mem_free(modes);
+    return result;
 }
 
 static enum result settle_stage(const struct stage_basis *b, const struct request *r,
@@ -132,6 +160,7 @@ static enum result settle_stage(const struct stage_basis *b, const struct reques
     d->totals = freeze_count(b->net, d->frozen, stage->bn);
     TRY(freeze_check_moves(&d->totals, err));
     TRY(settle_schedule(b, r, &stage->schedule, err));
+    TRY(settle_features(b, spec, stage, err));
     if (scale) {
         TRY(settle_rate_scale(scale, b->net, &d->rate_scale, err));
         stage->rate_scale = d->rate_scale;
@@ -326,7 +355,7 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
     for (uint64_t done = 0; done < total;) {
         uint64_t border = is_timed ? freeze_next_change(b->net, done) : 0;
         uint64_t end = border > 0 && border < total ? border : total;
-        struct request r = {.spec = &unsaid,
+        struct request r = {.spec = &stage_spec_unsaid,
                             .iterations = end - done,
                             .offset = done,
                             .length = total,
@@ -420,7 +449,7 @@ static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *
                          args->unfreeze_every, level_count - 1 - first,
                          before / b->updates_per_epoch);
     }
-    struct request r = {.spec = &unsaid, .length = total, .keeps_warmup = true};
+    struct request r = {.spec = &stage_spec_unsaid, .length = total, .keeps_warmup = true};
     for (int level = first; level < level_count; level++) {
         r.iterations = level == level_count - 1 ? total - r.offset : every;
         TRY(add_level(b, plan, levels, level, &r, err));
@@ -451,12 +480,29 @@ static enum result write_lines(const struct stage_basis *b, struct stage_plan *p
         used += (size_t)snprintf(
             text + used, size - used,
             "freeze=%s bn=%s updates=%" PRIu64 " lr=%.9g policy=%s warmup=%ld from=%" PRIu64
-            " of=%ld patience=%d augment=%s lr-scale=%" PRIx64 "\n",
+            " of=%ld patience=%d augment=%s lr-scale=%" PRIx64 " cache-features=%d\n",
             frozen, bn_names[s->bn], s->iterations, (double)s->schedule.rate,
             schedule_policy_name(s->schedule.policy), s->schedule.warmup, s->schedule_offset,
-            s->schedule.length, s->patience, augment_name(s), scale);
+            s->schedule.length, s->patience, augment_name(s), scale, s->cache_features);
     }
     return OK;
+}
+
+/* --cache-features has to act in some stage. */
+static enum result check_features(const struct stage_basis *b, const struct stage_plan *plan,
+                                  struct error *err)
+{
+    bool acts = b->args->cache_features == 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        acts = acts || plan->stages[i].cache_features > 0;
+    }
+    if (acts) {
+        return OK;
+    }
+    return error_set(err, ERR_ARG,
+                     "--cache-features %d: no layer at the beginning of the network is frozen, so there are "
+                     "no features to keep (--freeze 0-N, and --bn other than train)",
+                     b->args->cache_features);
 }
 
 enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *plan,
@@ -480,6 +526,7 @@ enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *
     for (size_t i = 0; i < plan->count; i++) {
         plan->stages[i].title = plan->details[i].title;
     }
+    TRY(check_features(basis, plan, err));
     return write_lines(basis, plan, err);
 }
 

@@ -155,8 +155,3 @@ enum result feed_measure(const struct train_options *run, const struct train_sta
     mem_free(modes);
     return result;
 }
-
-void feed_tidy(const char *folder)
-{
-    feature_cache_remove(folder);
-}

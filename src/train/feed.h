@@ -38,7 +38,5 @@ bool feed_forward_layer(const struct feed *feed, struct plan *plan, int layer);
  * its base size. */
 NODISCARD enum result feed_measure(const struct train_options *run, const struct train_stage *stage,
                                    struct replay_size *size, struct error *err);
-/* Remove what a finished run does not need any more. */
-void feed_tidy(const char *folder);
 
 #endif

@@ -80,6 +80,31 @@ enum result replay_measure(const struct replay_options *options, struct replay_s
     return result;
 }
 
+/* "3.1 GB", "96 MB", "12 KB". */
+static void write_bytes(uint64_t bytes, char *text, size_t size)
+{
+    double value = (double)bytes;
+    if (value >= 1e9) {
+        snprintf(text, size, "%.3g GB", value / 1e9);
+    } else if (value >= 1e6) {
+        snprintf(text, size, "%.3g MB", value / 1e6);
+    } else {
+        snprintf(text, size, "%.3g KB", value / 1e3);
+    }
+}
+
+void replay_describe(const struct replay_size *size, const char *folder, char *text,
+                     size_t text_size)
+{
+    char picture[32], all[32], room[32];
+    write_bytes(size->picture_bytes, picture, sizeof picture);
+    write_bytes(size->bytes, all, sizeof all);
+    write_bytes(feature_cache_room(folder), room, sizeof room);
+    snprintf(text, text_size,
+             "%s: %s a picture, %llu pictures x %d variants = %s in %.300s, %s free", size->layers,
+             picture, (unsigned long long)size->pictures, size->variants, all, folder, room);
+}
+
 enum result replay_check(const struct replay_size *size, const char *folder, uint64_t limit_bytes,
                          struct error *err)
 {
@@ -88,22 +113,25 @@ enum result replay_check(const struct replay_size *size, const char *folder, uin
     if (size->bytes <= most) {
         return OK;
     }
+    char wanted[32], limit[32];
+    write_bytes(size->bytes, wanted, sizeof wanted);
+    write_bytes(usable < limit_bytes ? room : limit_bytes, limit, sizeof limit);
     if (usable < limit_bytes) {
         error_set(
             err, ERR_ARG,
-            "cache-features %d takes %.3g GB, and of the disk of %s %.3g GB are free, of which "
-            "a tenth is left alone",
-            size->variants, (double)size->bytes / 1e9, folder, (double)room / 1e9);
+            "cache-features %d takes %s, and on the disk of %s are %s free, of which a tenth is "
+            "left alone",
+            size->variants, wanted, folder, limit);
     } else {
-        error_set(err, ERR_ARG, "cache-features %d takes %.3g GB, the limit is %.3g GB",
-                  size->variants, (double)size->bytes / 1e9, (double)limit_bytes / 1e9);
+        error_set(err, ERR_ARG, "cache-features %d takes %s, the limit is %s", size->variants,
+                  wanted, limit);
     }
     uint64_t fits = size->picture_bytes ? most / size->picture_bytes / size->pictures : 0;
-    const char *limit = usable < limit_bytes ? "" : ", or a higher --cache-features-gb";
+    const char *higher = usable < limit_bytes ? "" : ", or a higher --cache-features-gb";
     if (fits == 0) {
-        return error_hint(err, "not even one variant of each picture fits%s", limit);
+        return error_hint(err, "not even one variant of each picture fits%s", higher);
     }
-    return error_hint(err, "--cache-features %llu would fit%s", (unsigned long long)fits, limit);
+    return error_hint(err, "--cache-features %llu would fit%s", (unsigned long long)fits, higher);
 }
 
 /* ---- opening ---- */

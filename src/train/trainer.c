@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernels/backward.h"
+#include "train/feature_cache.h"
 #include "train/feed.h"
 #include "train/runlog.h"
 #include "train/stage_report.h"
@@ -129,6 +130,12 @@ static void announce_stage(const struct trainer *t)
                (unsigned long long)t->stage->iterations,
                (unsigned long long)images_per_update(t->o), optimizer_values(t->optimizer),
                total / 1e6);
+    if (t->stage->cache_features > 0) {
+        runlog_say(t->log,
+                   "what the frozen layers make of the first %d epochs is kept in %s/%s, and trained "
+                   "from after that",
+                   t->stage->cache_features, t->o->folder, feature_cache_name);
+    }
     stage_report_table(t->log, t->o->net, t->modes);
 }
 
@@ -668,7 +675,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     }
     feed_close(t.feed);
     if (result == OK && (outcome->diverged || t.progress.stage >= options->stage_count)) {
-        feed_tidy(options->folder);
+        feature_cache_remove(options->folder);
     }
     outcome->iterations = t.progress.iteration;
     outcome->best_map = t.progress.best_map;
