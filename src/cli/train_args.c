@@ -128,7 +128,8 @@ static const char about[] =
     "Settings that are not given are the cfg's. stdout gets the folder's path.\n"
     "\n"
     "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --cache-features-gb,\n"
-    "--loader-threads, --threads, --cpu, and --stage for stages that have not begun may be given; the rest is known.\n";
+    "--loader-threads, --threads, --cpu, and --stage for stages that have not begun may be given;\n"
+    "the rest is known.\n";
 
 static const char resume_about[] = "Goes on with a run of `yolo train`.\n";
 

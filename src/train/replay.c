@@ -85,7 +85,7 @@ static void write_bytes(uint64_t bytes, char *text, size_t size)
 {
     double value = (double)bytes;
     if (value >= 1e9) {
-        snprintf(text, size, "%.3g GB", value / 1e9);
+        snprintf(text, size, value < 1e12 ? "%.3g GB" : "%.0f GB", value / 1e9);
     } else if (value >= 1e6) {
         snprintf(text, size, "%.3g MB", value / 1e6);
     } else {
