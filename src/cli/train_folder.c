@@ -10,15 +10,21 @@
 #include "cli/train_setup.h"
 #include "train/runlog.h"
 
-static enum result write_file(const char *folder, const char *name, const char *text, size_t size,
-                              struct error *err)
+static enum result open_file(const char *folder, const char *name, struct atomic_file *file,
+                             struct error *err)
 {
     char path[MODEL_PATH];
-    struct atomic_file file;
     if (!path_join(path, sizeof path, folder, name)) {
         return error_at(err, ERR_IO, folder, 0, "path too long");
     }
-    TRY(atomic_open(&file, path, err));
+    return atomic_open(file, path, err);
+}
+
+static enum result write_file(const char *folder, const char *name, const char *text, size_t size,
+                              struct error *err)
+{
+    struct atomic_file file;
+    TRY(open_file(folder, name, &file, err));
     fwrite(text, 1, size, file.stream); /* atomic_commit reports a failure */
     return atomic_commit(&file, err);
 }
@@ -26,12 +32,8 @@ static enum result write_file(const char *folder, const char *name, const char *
 static enum result write_names(const char *folder, const char *name, const struct model *model,
                                struct error *err)
 {
-    char path[MODEL_PATH];
     struct atomic_file file;
-    if (!path_join(path, sizeof path, folder, name)) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
-    TRY(atomic_open(&file, path, err));
+    TRY(open_file(folder, name, &file, err));
     for (size_t i = 0; i < model->name_count; i++) {
         fprintf(file.stream, "%s\n", model->names[i]);
     }

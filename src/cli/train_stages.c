@@ -189,6 +189,22 @@ static enum result add_stage(const struct stage_basis *b, struct stage_plan *pla
     return settle_stage(b, r, &plan->stages[plan->count - 1], &plan->details[plan->count - 1], err);
 }
 
+/* A new array [layer_count] of what is frozen; *frozen is NULL after an error. */
+static enum result resolve(const struct network *net, const char *text, bool **frozen,
+                           struct error *err)
+{
+    *frozen = mem_alloc((size_t)net->layer_count, sizeof **frozen);
+    if (!*frozen) {
+        return mem_error(err, "a stage");
+    }
+    enum result result = freeze_resolve(text, net, *frozen, err);
+    if (result != OK) {
+        mem_free(*frozen);
+        *frozen = NULL;
+    }
+    return result;
+}
+
 /* ---- --stage ---- */
 
 /* How far the stages so far go, where each said it in that unit; else -1. */
@@ -254,15 +270,7 @@ static enum result add_spec(const struct stage_basis *b, struct stage_plan *plan
         return error_at(err, ERR_ARG, b->net->cfg.path, 0,
                         "stopbackward=N in it and --stage both plan the run: take one of them out");
     }
-    r.frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r.frozen);
-    if (!r.frozen) {
-        return mem_error(err, "a stage");
-    }
-    enum result result = freeze_resolve(freeze, b->net, r.frozen, err);
-    if (result != OK) {
-        mem_free(r.frozen);
-        return result;
-    }
+    TRY(resolve(b->net, freeze, &r.frozen, err));
     return add_stage(b, plan, &r, err);
 }
 
@@ -360,15 +368,7 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
                             .offset = done,
                             .length = total,
                             .keeps_warmup = true};
-        r.frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r.frozen);
-        if (!r.frozen) {
-            return mem_error(err, "a stage");
-        }
-        enum result result = freeze_resolve(freeze, b->net, r.frozen, err);
-        if (result != OK) {
-            mem_free(r.frozen);
-            return result;
-        }
+        TRY(resolve(b->net, freeze, &r.frozen, err));
         if (is_timed) {
             freeze_timed(b->net, done, r.frozen);
         }
