@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The trainings behind docs/results.md and docs/transfer-learning.md:
-#   scripts/experiments.sh [--out DIR] [--table] RUN...
+#   scripts/experiments.sh [--short] [--out DIR] [--table] RUN...
+# --short: 224x224 and fewer epochs, as in docs/transfer-learning.md; without, 320x320, as in docs/results.md.
 # RUN is SET-WAY-SEED.
 #   SET   bccd, raccoon, aquarium (real pictures, from ../shared; they begin with yolo-fastest-1.1-xl trained on COCO), or
 #         objects (rendered: mug, die, bottle ...; they begin with the bundled model)
@@ -18,12 +19,13 @@ set -eu
 cd "$(dirname "$0")/.."
 shared=${YOLO_SHARED:-../shared}
 yolo=${YOLO:-./yolo}
-out=runs/experiments table=
+out='' table='' short='' size=320x320
 runs=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --out) out=$2 && shift ;;
     --table) table=1 ;;
+    --short) short=1 size=224x224 ;;
     -h | --help)
         sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
         exit 0
@@ -41,6 +43,7 @@ done
     exit 2
 }
 [ -x "$yolo" ] || make -s
+out=${out:-runs/${short:+short-}experiments}
 
 base_of() { # SET: stem of the cfg and weights it begins with
     case "$1" in
@@ -50,11 +53,13 @@ base_of() { # SET: stem of the cfg and weights it begins with
 }
 
 epochs_of() { # SET
-    case "$1" in
+    case "$1$short" in
     bccd) echo 50 ;;
     raccoon) echo 40 ;;
-    aquarium) echo 24 ;;
+    aquarium | bccd1 | raccoon1) echo 24 ;;
     objects) echo 20 ;;
+    aquarium1) echo 12 ;;
+    objects1) echo 12 ;;
     esac
 }
 
@@ -64,7 +69,7 @@ prepare() { # SET
     [ ! -e "$folder/net/net.data" ] || return 0
     case "$set" in
     objects)
-        "$yolo" synth "$folder" --classes target --train 400 --val 200 --size 320x320 --seed 9 -q >/dev/null
+        "$yolo" synth "$folder" --classes target --train 400 --val 200 --size "$size" --seed 9 -q >/dev/null
         ;;
     aquarium)
         mkdir -p "$folder"
@@ -81,7 +86,7 @@ prepare() { # SET
     base=$(base_of "$set")
     [ -e "$base.cfg" ] || base=cfg/$base
     "$yolo" init --names "$(echo "$folder"/*.names)" --base "$base.cfg" --train "$folder/train.txt" --valid "$folder/val.txt" \
-        --batch 16 --subdivisions 1 --out "$folder/net" -q >/dev/null
+        --imgsz "$size" --batch 16 --subdivisions 1 --out "$folder/net" -q >/dev/null
 }
 
 train() { # SET WAY SEED

@@ -4,10 +4,9 @@
 
 static uint64_t splitmix(uint64_t *state)
 {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    uint64_t drawn = rng_counted(*state, 1);
+    *state += RNG_WEYL;
+    return drawn;
 }
 
 struct rng rng_make(uint64_t seed, uint64_t a, uint64_t b)

@@ -4,6 +4,18 @@
 
 #include <stdint.h>
 
+#define RNG_WEYL 0x9e3779b97f4a7c15u
+
+/* Draw number `count` of splitmix64 (Steele, Lea & Flood 2014) from the state `key`: for draws by the million, in any
+ * order. */
+static inline uint64_t rng_counted(uint64_t key, uint64_t count)
+{
+    uint64_t z = key + count * RNG_WEYL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
 /* xoshiro256** (Blackman & Vigna 2018, arXiv:1805.01407), seeded by splitmix64. */
 struct rng {
     uint64_t s[4];

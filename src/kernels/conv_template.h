@@ -267,29 +267,33 @@ static inline __attribute__((always_inline)) void depthwise_pixels(const struct 
     }
 }
 
+/* All channels of a few pixels before the next ones: their windows overlap in L1. */
 static inline __attribute__((always_inline)) void
-depthwise_row(const struct conv_depthwise *d, size_t k, const enum depthwise_kind kind)
+depthwise_channels(const struct conv_depthwise *d, size_t first, const int count)
 {
-    size_t pixels = (size_t)d->pixels, i = 0;
-    for (; i + DEPTHWISE_PIXELS <= pixels; i += DEPTHWISE_PIXELS) {
-        depthwise_pixels(d, i, DEPTHWISE_PIXELS, k, kind);
-    }
-    for (; i < pixels; i++) {
-        depthwise_pixels(d, i, 1, k, kind);
+    size_t filters = (size_t)d->filters;
+    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+        if (d->multiplier > 1) {
+            depthwise_pixels(d, first, count, k, DEPTHWISE_SPREAD);
+        } else if (k + VEC_WIDTH <= filters) {
+            depthwise_pixels(d, first, count, k, DEPTHWISE_WHOLE);
+        } else {
+            depthwise_pixels(d, first, count, k, DEPTHWISE_PART);
+        }
     }
 }
 
 static void depthwise_slot(const struct conv_depthwise *d)
 {
-    size_t filters = (size_t)d->filters;
-    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
-        if (d->multiplier > 1) {
-            depthwise_row(d, k, DEPTHWISE_SPREAD);
-        } else if (k + VEC_WIDTH <= filters) {
-            depthwise_row(d, k, DEPTHWISE_WHOLE);
-        } else {
-            depthwise_row(d, k, DEPTHWISE_PART);
-        }
+    size_t pixels = (size_t)d->pixels, i = 0;
+    for (; i + DEPTHWISE_PIXELS <= pixels; i += DEPTHWISE_PIXELS) {
+        depthwise_channels(d, i, DEPTHWISE_PIXELS);
+    }
+    for (; i + 2 <= pixels; i += 2) {
+        depthwise_channels(d, i, 2);
+    }
+    for (; i < pixels; i++) {
+        depthwise_channels(d, i, 1);
     }
 }
 

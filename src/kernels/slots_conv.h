@@ -123,7 +123,7 @@ struct conv_outer {
 
 /* The weights' gradient of conv_depthwise for the same pixels: dw[r * weight_row + s * filters + k]
  * += sum over i < pixels of in[r * in_row + s * in_tap + i * in_step + k / multiplier]
- * * dz[i * dz_stride + k]. The pixels are summed from zero, in order, before dw is added. */
+ * * dz[i * dz_stride + k]. Up to 16 pixels are summed from zero, in order, before dw is added. */
 struct conv_depthwise_weights {
     const float *in;
     size_t in_row, in_tap, in_step; /* floats */

@@ -166,8 +166,8 @@ static void winograd_filter_gradient_slot(const struct winograd_filter_gradient 
 /* One vector of filters from k on and `columns` (at most 4) neighbouring taps of a row; columns and
  * kind are constants where this is inlined. */
 static inline __attribute__((always_inline)) void
-depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t at, size_t k, float *dw,
-                       const int columns, const enum depthwise_kind kind)
+depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t first, size_t end, size_t at, size_t k,
+                       float *dw, const int columns, const enum depthwise_kind kind)
 {
     bool whole = kind == DEPTHWISE_WHOLE, spread = kind == DEPTHWISE_SPREAD;
     size_t part = whole ? VEC_WIDTH : part_of((size_t)d->filters, k);
@@ -176,8 +176,9 @@ depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t at, size_t
     for (int s = 0; s < columns; s++) {
         sum[s] = vec_set(0.0f);
     }
-    const float *in = d->in + at + (spread ? 0 : k), *dz = d->dz + k;
-    for (int i = 0; i < d->pixels; i++) {
+    const float *in = d->in + first * d->in_step + at + (spread ? 0 : k);
+    const float *dz = d->dz + first * d->dz_stride + k;
+    for (size_t i = first; i < end; i++) {
         vec z = whole ? vec_load(dz) : vec_load_part(dz, part);
         UNROLLED
         for (int s = 0; s < columns; s++) {
@@ -198,37 +199,44 @@ depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t at, size_t
 }
 
 static inline __attribute__((always_inline)) void
-depthwise_weights_row(const struct conv_depthwise_weights *d, size_t r, size_t k,
-                      const enum depthwise_kind kind)
+depthwise_weights_row(const struct conv_depthwise_weights *d, size_t first, size_t end, size_t r,
+                      size_t k, const enum depthwise_kind kind)
 {
     for (size_t s = 0; s < (size_t)d->columns;) {
         size_t left = (size_t)d->columns - s;
         size_t at = r * d->in_row + s * d->in_tap;
         float *dw = d->dw + r * d->weight_row + s * (size_t)d->filters;
         if (left == 3) {
-            depthwise_weights_taps(d, at, k, dw, 3, kind);
+            depthwise_weights_taps(d, first, end, at, k, dw, 3, kind);
             s += 3;
         } else if (left >= 4) {
-            depthwise_weights_taps(d, at, k, dw, 4, kind);
+            depthwise_weights_taps(d, first, end, at, k, dw, 4, kind);
             s += 4;
         } else {
-            depthwise_weights_taps(d, at, k, dw, 1, kind);
+            depthwise_weights_taps(d, first, end, at, k, dw, 1, kind);
             s++;
         }
     }
 }
 
+/* As in depthwise_slot, all channels of a few pixels before the next ones. */
+enum { DEPTHWISE_WEIGHTS_PIXELS = 16 };
+
 static void depthwise_weights_slot(const struct conv_depthwise_weights *d)
 {
-    size_t filters = (size_t)d->filters;
-    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
-        for (size_t r = 0; r < (size_t)d->rows; r++) {
-            if (d->multiplier > 1) {
-                depthwise_weights_row(d, r, k, DEPTHWISE_SPREAD);
-            } else if (k + VEC_WIDTH <= filters) {
-                depthwise_weights_row(d, r, k, DEPTHWISE_WHOLE);
-            } else {
-                depthwise_weights_row(d, r, k, DEPTHWISE_PART);
+    size_t filters = (size_t)d->filters, pixels = (size_t)d->pixels;
+    for (size_t first = 0, end; first < pixels; first = end) {
+        size_t left = pixels - first;
+        end = first + (left < DEPTHWISE_WEIGHTS_PIXELS ? left : DEPTHWISE_WEIGHTS_PIXELS);
+        for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+            for (size_t r = 0; r < (size_t)d->rows; r++) {
+                if (d->multiplier > 1) {
+                    depthwise_weights_row(d, first, end, r, k, DEPTHWISE_SPREAD);
+                } else if (k + VEC_WIDTH <= filters) {
+                    depthwise_weights_row(d, first, end, r, k, DEPTHWISE_WHOLE);
+                } else {
+                    depthwise_weights_row(d, first, end, r, k, DEPTHWISE_PART);
+                }
             }
         }
     }

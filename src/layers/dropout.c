@@ -34,44 +34,65 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
 }
 
 struct drop {
-    const struct layer *layer;
-    uint64_t seed;
     const struct tensor *from, *to;
+    uint64_t key;
+    uint64_t kept; /* of the 2^32 values of a draw */
+    float factor;
     bool adds;
 };
 
+static struct drop drop_of(const struct layer *l, const struct exec *e)
+{
+    const struct dropout_state *s = l->state;
+    struct rng rng = rng_make(e->seed, (uint64_t)l->index, 0);
+    double keep = 1.0 - (double)s->probability;
+    return (struct drop){.key = rng_next(&rng),
+                         .kept = (uint64_t)(keep * 0x1p32),
+                         .factor = keep > 0.0 ? (float)(1.0 / keep) : 0.0f};
+}
+
+static float kept_or_zero(const struct drop *d, uint64_t drawn, float value)
+{
+    return (drawn & UINT32_MAX) < d->kept ? value * d->factor : 0.0f;
+}
+
+/* A draw of 64 bits serves two neighbouring channels. */
 static void drop_pixel(void *ctx, size_t pixel, int thread)
 {
     (void)thread;
     const struct drop *d = ctx;
-    const struct dropout_state *s = d->layer->state;
     const float *from = d->from->data + pixel * d->from->stride;
     float *to = d->to->data + pixel * d->to->stride;
-    float keep = 1.0f - s->probability;
-    struct rng rng = rng_make(d->seed, (uint64_t)d->layer->index, pixel);
-    for (int c = 0; c < d->to->c; c++) {
-        float value = rng_unit(&rng) < keep ? from[c] / keep : 0.0f;
+    int channels = d->to->c;
+    uint64_t count = (uint64_t)pixel * (uint64_t)((channels + 1) / 2);
+    for (int c = 0; c < channels; c += 2) {
+        uint64_t drawn = rng_counted(d->key, ++count);
+        float value = kept_or_zero(d, drawn, from[c]);
         to[c] = d->adds ? to[c] + value : value;
+        if (c + 1 < channels) {
+            value = kept_or_zero(d, drawn >> 32, from[c + 1]);
+            to[c + 1] = d->adds ? to[c + 1] + value : value;
+        }
     }
 }
 
 static void forward(const struct layer *l, const struct exec *e)
 {
-    struct drop drop = {.layer = l, .seed = e->seed, .from = &e->inputs[0], .to = &e->out};
+    struct drop drop = drop_of(l, e);
+    drop.from = &e->inputs[0];
+    drop.to = &e->out;
     parallel_for(tensor_pixels(&e->out), drop_pixel, &drop);
 }
 
 static void backward(const struct layer *l, const struct exec *e)
 {
-    struct drop drop = {.layer = l,
-                        .seed = e->seed,
-                        .from = &e->out_grad,
-                        .to = &e->input_grads[0],
-                        .adds = e->grad_adds[0]};
     if (!e->input_grads[0].data) {
         return;
     }
-    drop.adds = drop.adds && e->input_grads[0].data != e->out_grad.data;
+    struct drop drop = drop_of(l, e);
+    drop.from = &e->out_grad;
+    drop.to = &e->input_grads[0];
+    drop.adds = e->grad_adds[0] && e->input_grads[0].data != e->out_grad.data;
     parallel_for(tensor_pixels(&e->out_grad), drop_pixel, &drop);
 }
 
