@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The trainings behind docs/results.md and docs/transfer-learning.md:
-#   scripts/experiments.sh [--short] [--out DIR] [--table] RUN...
+#   scripts/experiments.sh [--short] [--out DIR] RUN...
 # --short: 224x224 and fewer epochs, as in docs/transfer-learning.md; without, 320x320, as in docs/results.md.
 # RUN is SET-WAY-SEED.
 #   SET   bccd, raccoon, aquarium (real pictures, from ../shared; they begin with yolo-fastest-1.1-xl trained on COCO), or
@@ -12,19 +12,17 @@
 #         staged   the backbone frozen for a third of the time at .001, then all layers with --bn eval at .0002
 #         drifting as staged, but the statistics of the frozen backbone move (--bn train)
 # All of one SET train equally long; every schedule is a half cosine. A run that was stopped goes on, a finished one is left
-# alone. At the end (or at once with --table, for what is there) a table: mAP of the best weights on the validation
-# pictures, minutes, peak memory of the training in MB. Each run uses one thread, so that two share a machine without waiting for
-# each other; the weights do not depend on it.
+# alone. scripts/experiments_report.py makes tables and charts of what is there. Each run uses one thread, so that two share a
+# machine without waiting for each other; the weights do not depend on it.
 set -eu
 cd "$(dirname "$0")/.."
 shared=${YOLO_SHARED:-../shared}
 yolo=${YOLO:-./yolo}
-out='' table='' short='' size=320x320
+out='' short='' size=320x320
 runs=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --out) out=$2 && shift ;;
-    --table) table=1 ;;
     --short) short=1 size=224x224 ;;
     -h | --help)
         sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
@@ -70,17 +68,18 @@ prepare() { # SET
     case "$set" in
     objects)
         "$yolo" synth "$folder" --classes target --train 400 --val 200 --size "$size" --seed 9 -q >/dev/null
+        "$yolo" synth "$folder/unseen" --classes target --train 0 --val 300 --size "$size" --seed 10 -q >/dev/null
         ;;
     aquarium)
         mkdir -p "$folder"
         ln -sfn "$(realpath "$shared/data/$set/images")" "$folder/images"
         ln -sfn "$(realpath "$shared/data/$set/labels")" "$folder/labels"
-        cp "$shared/data/$set/train.txt" "$shared/data/$set/val.txt" "$folder/"
+        cp "$shared/data/$set"/{train,val,test}.txt "$folder/"
         printf '%s\n' fish jellyfish penguin puffin shark starfish stingray >"$folder/$set.names"
         ;;
     *)
         python3 scripts/voc_to_yolo.py --images "$shared/data/$set/images" --annotations "$shared/data/$set/annotations" \
-            --lists "$shared/data/$set/train.txt" "$shared/data/$set/val.txt" --out "$folder"
+            --lists "$shared/data/$set"/t*.txt "$shared/data/$set/val.txt" --out "$folder"
         ;;
     esac
     base=$(base_of "$set")
@@ -118,28 +117,11 @@ train() { # SET WAY SEED
         --ema 0.99 --clip-norm 100 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder"
 }
 
-number() { # KEY: the first number behind "KEY": on stdin
-    tr -d '\n' | grep -oE "\"$1\": *[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
-}
-
-row() { # SET RUN
-    local json minutes megabytes
-    json=$("$yolo" eval --run "$out/$2" --data "$out/$1/net/net.data" --format json -q)
-    minutes=$(tail -n 1 "$out/$2/results.csv" | awk -F, '{ printf "%.0f", $NF / 60 }')
-    megabytes=$(grep -oE '[0-9]+ MB$' "$out/$2/train.log" | sort -n | tail -n 1)
-    printf '| %s | %s | %.3f | %.3f | %s | %s |\n' "$2" "$(epochs_of "$1")" "$(number AP50 <<<"$json")" \
-        "$(number AP <<<"$json")" "$minutes" "${megabytes% MB}"
-}
-
+TIMEFORMAT='%U %S' # of the process: what else the machine does hardly counts
 for run in "${runs[@]}"; do
     IFS=- read -r set way seed <<<"$run"
-    if [ -z "$table" ]; then
-        prepare "$set"
-        train "$set" "$way" "$seed"
-    fi
-done
-echo '| run | epochs | mAP@.5 | mAP@.5:.95 | minutes | MB |'
-echo '|---|---|---|---|---|---|'
-for run in "${runs[@]}"; do
-    [ ! -e "$out/$run/best.weights" ] || row "${run%%-*}" "$run"
+    prepare "$set"
+    mkdir -p "$out/$run"
+    { time train "$set" "$way" "$seed" 2>&3; } 3>&2 2>>"$out/$run/cpu"
+    touch "$out/$run/done"
 done
