@@ -1,26 +1,10 @@
-/* The slots of slots_conv.h that walk along channels, written once over a vector type. Included by
- * the three *_conv.c after they define `vec`, VEC_WIDTH and
- *   vec_set(x), vec_load(p), vec_load_part(p, count), vec_store(p, v), vec_store_part(p, v, count),
- *   vec_add, vec_sub, vec_mul, vec_fma(a, b, c) = a * b + c, vec_activate(v, act).
- * Everything is static: each ISA gets its own copy, compiled with its own flags. */
+/* The slots of slots_conv.h that walk along channels, over the vectors of vec_template.h and
+ * vec_activate(v, act). */
 #ifndef KERNELS_CONV_TEMPLATE_H
 #define KERNELS_CONV_TEMPLATE_H
 
 #include "kernels/slots_conv.h"
-
-#define UNROLLED _Pragma("GCC unroll 16")
-
-/* Vectors of one pixel: count floats, the last vector perhaps partial. */
-static inline size_t part_of(size_t count, size_t at)
-{
-    size_t left = count - at;
-    return left < VEC_WIDTH ? left : VEC_WIDTH;
-}
-
-static inline vec load_or(const float *p, size_t at, size_t part, float otherwise)
-{
-    return p ? vec_load_part(p + at, part) : vec_set(otherwise);
-}
+#include "kernels/vec_template.h"
 
 static void finish_slot(const struct conv_finish *f)
 {
@@ -36,11 +20,7 @@ static void finish_slot(const struct conv_finish *f)
             if (f->adds) {
                 y = vec_add(y, vec_load_part(out, part));
             }
-            if (part == VEC_WIDTH) {
-                vec_store(out, y);
-            } else {
-                vec_store_part(out, y, part);
-            }
+            put(out, y, part);
             acc += f->acc_stride;
             out += f->out_stride;
         }
@@ -121,7 +101,7 @@ static void winograd_input_slot(const struct winograd_input *w)
             UNROLLED
             for (int y = 0; y < 6; y++) {
                 const float *in = w->in[y * 6 + x] + w->offset + c;
-                d[y] = part == VEC_WIDTH ? vec_load(in) : vec_load_part(in, part);
+                d[y] = get(in, part);
             }
             input_line(d, v);
             UNROLLED
@@ -206,7 +186,7 @@ static void winograd_output_slot(const struct winograd_output *w)
             float *out = w->out + (size_t)r * w->row_stride + k;
             for (int s = 0; s < w->columns; s++) {
                 float *to = out + (size_t)s * w->pixel_stride;
-                vec_store_part(to, w->adds ? vec_add(y[s], vec_load_part(to, part)) : y[s], part);
+                put(to, w->adds ? vec_add(y[s], vec_load_part(to, part)) : y[s], part);
             }
         }
     }
@@ -230,10 +210,8 @@ enum depthwise_kind { DEPTHWISE_WHOLE, DEPTHWISE_PART, DEPTHWISE_SPREAD };
 
 /* `count` neighbouring pixels of one vector of filters from k on. count and kind are constants
  * where this is inlined. */
-static inline __attribute__((always_inline)) void depthwise_pixels(const struct conv_depthwise *d,
-                                                                   size_t first, const int count,
-                                                                   size_t k,
-                                                                   const enum depthwise_kind kind)
+INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, const int count,
+                              size_t k, const enum depthwise_kind kind)
 {
     bool whole = kind == DEPTHWISE_WHOLE, spread = kind == DEPTHWISE_SPREAD;
     size_t part = whole ? VEC_WIDTH : part_of((size_t)d->filters, k), step = d->in_step;
@@ -263,13 +241,12 @@ static inline __attribute__((always_inline)) void depthwise_pixels(const struct 
     for (int i = 0; i < count; i++) {
         float *out = d->out + (first + (size_t)i) * d->out_stride + k;
         vec y = vec_activate(vec_fma(acc[i], scale, shift), d->act);
-        vec_store_part(out, d->adds ? vec_add(y, vec_load_part(out, part)) : y, part);
+        put(out, d->adds ? vec_add(y, vec_load_part(out, part)) : y, part);
     }
 }
 
 /* All channels of a few pixels before the next ones: their windows overlap in L1. */
-static inline __attribute__((always_inline)) void
-depthwise_channels(const struct conv_depthwise *d, size_t first, const int count)
+INLINED void depthwise_channels(const struct conv_depthwise *d, size_t first, const int count)
 {
     size_t filters = (size_t)d->filters;
     for (size_t k = 0; k < filters; k += VEC_WIDTH) {

@@ -70,19 +70,13 @@ static const struct kernels *table_fill(enum isa isa)
 {
     static struct kernels tables[ISA_COUNT];
     struct kernels table = {.isa = ISA_NAMES[isa]};
-    ops_install_scalar(&table.ops);
-    conv_install_scalar(&table.conv);
-    train_install_scalar(&table.train);
+    slots_install_scalar(&table);
 #if HAVE_X86_KERNELS
     if (isa >= ISA_AVX2) {
-        ops_install_avx2(&table.ops);
-        conv_install_avx2(&table.conv);
-        train_install_avx2(&table.train);
+        slots_install_avx2(&table);
     }
     if (isa >= ISA_AVX512) {
-        ops_install_avx512(&table.ops);
-        conv_install_avx512(&table.conv);
-        train_install_avx512(&table.train);
+        slots_install_avx512(&table);
     }
 #endif
     tables[isa] = table;

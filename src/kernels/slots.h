@@ -1,6 +1,6 @@
-/* The kernel table itself: private to kernels/, its tests and the bench. Each slot's contract stands
- * in slots_ops.h (element-wise, pooling), slots_conv.h (register tile, transforms) and slots_train.h
- * (gradients, optimisers). */
+/* The kernel table itself: private to kernels/, its tests and the bench. Each slot's contract
+ * stands in slots_ops.h (element-wise, pooling), slots_conv.h (register tile, transforms) and
+ * slots_train.h (gradients, optimisers). */
 #ifndef KERNELS_SLOTS_H
 #define KERNELS_SLOTS_H
 
@@ -16,16 +16,11 @@ struct kernels {
 };
 
 /* Scalar fills every slot; the others override what they do better. */
-void ops_install_scalar(struct op_slots *slots);
-void conv_install_scalar(struct conv_slots *slots);
-void train_install_scalar(struct train_slots *slots);
+void slots_install_scalar(struct kernels *kern);
+void ops_install_scalar(struct op_slots *slots); /* its part */
 #if HAVE_X86_KERNELS
-void ops_install_avx2(struct op_slots *slots);
-void conv_install_avx2(struct conv_slots *slots);
-void train_install_avx2(struct train_slots *slots);
-void ops_install_avx512(struct op_slots *slots);
-void conv_install_avx512(struct conv_slots *slots);
-void train_install_avx512(struct train_slots *slots);
+void slots_install_avx2(struct kernels *kern);
+void slots_install_avx512(struct kernels *kern);
 #endif
 
 #endif

@@ -1,12 +1,4 @@
-/* The slots of slots_train.h, written once over a vector type. Included by the three *_train.c
- * after they define `vec`, VEC_WIDTH and, with the meaning of their names, vec_set(x), vec_load(p),
- * vec_load_part(p, count), vec_store(p, v), vec_store_part(p, v, count), vec_add, vec_sub, vec_mul,
- * vec_div, vec_min, vec_max (b if one is NaN), vec_sqrt, vec_abs, vec_fma(a, b, c) = a * b + c,
- * vec_exp(v) for -105 <= v <= 20, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no),
- * vec_any_equal(a, b), and `wide`, a vector of VEC_WIDTH / 2 doubles, with wide_low(v),
- * wide_high(v): the halves of a vec; wide_load(p), wide_store(p, w), wide_add, wide_sub,
- * wide_fma(a, b, c). Everything is static: each ISA gets its own copy, compiled with its own flags.
- */
+/* The slots of slots_train.h over the vectors of vec_template.h. */
 #ifndef KERNELS_TRAIN_TEMPLATE_H
 #define KERNELS_TRAIN_TEMPLATE_H
 
@@ -14,31 +6,9 @@
 
 #include "kernels/backward.h"
 #include "kernels/slots_train.h"
-
-#define INLINED static inline __attribute__((always_inline))
+#include "kernels/vec_template.h"
 
 enum { HALF = VEC_WIDTH / 2 };
-
-/* The vector at `at` of a run of count floats has this many. */
-INLINED size_t part_of(size_t count, size_t at)
-{
-    size_t left = count - at;
-    return left < VEC_WIDTH ? left : VEC_WIDTH;
-}
-
-INLINED vec get(const float *p, size_t part)
-{
-    return part == VEC_WIDTH ? vec_load(p) : vec_load_part(p, part);
-}
-
-INLINED void put(float *p, vec v, size_t part)
-{
-    if (part == VEC_WIDTH) {
-        vec_store(p, v);
-    } else {
-        vec_store_part(p, v, part);
-    }
-}
 
 /* ---- activations ---- */
 
@@ -46,7 +16,7 @@ INLINED void put(float *p, vec v, size_t part)
 INLINED vec logistic_derivative(vec x, vec *logistic)
 {
     vec one = vec_set(1.0f), zero = vec_set(0.0f);
-    vec t = vec_exp(vec_max(vec_set(-105.0f), vec_sub(zero, vec_abs(x))));
+    vec t = vec_exp_bounded(vec_max(vec_set(-105.0f), vec_sub(zero, vec_abs(x))));
     vec r = vec_div(one, vec_add(one, t));
     *logistic = vec_mul(vec_if_greater(zero, x, t, one), r);
     return vec_mul(vec_mul(t, r), r);
@@ -66,7 +36,7 @@ INLINED vec mish_derivative(vec x)
 {
     vec one = vec_set(1.0f), two = vec_set(2.0f);
     x = vec_min(vec_set(20.0f), vec_max(vec_set(-105.0f), x));
-    vec e = vec_exp(x);
+    vec e = vec_exp_bounded(x);
     vec n = vec_fma(e, e, vec_add(e, e));
     vec r = vec_div(one, vec_add(n, two));
     vec slope = vec_mul(vec_mul(vec_set(4.0f), vec_fma(e, e, e)), vec_mul(r, r));
@@ -380,20 +350,23 @@ static void adam(const struct adam_factors *f, const struct adam_arrays *x, size
     }
 }
 
-static const struct train_slots train_slots = {
-    .activate_backward = activate_backward,
-    .moments = moments,
-    .sum = sum,
-    .reduce = reduce,
-    .affine3 = affine3,
-    .accumulate = accumulate,
-    .multiply_add = multiply_add,
-    .max_backward = max_backward_window,
-    .sum_squares = sum_squares,
-    .all_finite = all_finite,
-    .lerp = lerp,
-    .sgd = sgd,
-    .adam = adam,
-};
+static void train_install(struct train_slots *slots)
+{
+    *slots = (struct train_slots){
+        .activate_backward = activate_backward,
+        .moments = moments,
+        .sum = sum,
+        .reduce = reduce,
+        .affine3 = affine3,
+        .accumulate = accumulate,
+        .multiply_add = multiply_add,
+        .max_backward = max_backward_window,
+        .sum_squares = sum_squares,
+        .all_finite = all_finite,
+        .lerp = lerp,
+        .sgd = sgd,
+        .adam = adam,
+    };
+}
 
 #endif

@@ -1,14 +1,14 @@
-/* The weights' gradient slots of slots_conv.h, written once over a vector type: included by the
- * three *_conv.c after conv_template.h and the enum of TILE_PIXELS and TILE_FILTERS, two vectors.
- */
+/* The weights' gradient slots of slots_conv.h over the vectors of vec_template.h; TILE_PIXELS as in
+ * tile_template.h. */
 #ifndef KERNELS_WGRAD_TEMPLATE_H
 #define KERNELS_WGRAD_TEMPLATE_H
 
-#include "kernels/slots_conv.h"
+#include "kernels/conv_template.h"
+
+enum { TILE_FILTERS = 2 * VEC_WIDTH };
 
 /* rows and vectors are constants where this is inlined, so that sum lives in registers. */
-static inline __attribute__((always_inline)) void outer(const struct conv_outer *o, const int rows,
-                                                        const int vectors)
+INLINED void outer(const struct conv_outer *o, const int rows, const int vectors)
 {
     vec sum[TILE_PIXELS][2];
     UNROLLED
@@ -56,11 +56,11 @@ static void outer_slot(const struct conv_outer *o)
         OUTER_CASE(2)
         OUTER_CASE(3)
         OUTER_CASE(4)
-#if OUTER_MAX_ROWS >= 6
+#if TILE_PIXELS >= 6
         OUTER_CASE(5)
         OUTER_CASE(6)
 #endif
-#if OUTER_MAX_ROWS >= 12
+#if TILE_PIXELS >= 12
         OUTER_CASE(7)
         OUTER_CASE(8)
         OUTER_CASE(9)
@@ -109,7 +109,7 @@ static void winograd_output_gradient_slot(const struct winograd_output_gradient 
             UNROLLED
             for (int r = 0; r < 4; r++) {
                 const float *dz = w->dz[r * 4 + x] + w->offset + k;
-                y[r] = part == VEC_WIDTH ? vec_load(dz) : vec_load_part(dz, part);
+                y[r] = get(dz, part);
             }
             output_gradient_line(y, m);
             UNROLLED
@@ -165,9 +165,9 @@ static void winograd_filter_gradient_slot(const struct winograd_filter_gradient 
 
 /* One vector of filters from k on and `columns` (at most 4) neighbouring taps of a row; columns and
  * kind are constants where this is inlined. */
-static inline __attribute__((always_inline)) void
-depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t first, size_t end, size_t at, size_t k,
-                       float *dw, const int columns, const enum depthwise_kind kind)
+INLINED void depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t first,
+                                    size_t end, size_t at, size_t k, float *dw, const int columns,
+                                    const enum depthwise_kind kind)
 {
     bool whole = kind == DEPTHWISE_WHOLE, spread = kind == DEPTHWISE_SPREAD;
     size_t part = whole ? VEC_WIDTH : part_of((size_t)d->filters, k);
@@ -194,13 +194,12 @@ depthwise_weights_taps(const struct conv_depthwise_weights *d, size_t first, siz
     UNROLLED
     for (int s = 0; s < columns; s++) {
         float *to = dw + (size_t)s * (size_t)d->filters + k;
-        vec_store_part(to, vec_add(vec_load_part(to, part), sum[s]), part);
+        put(to, vec_add(vec_load_part(to, part), sum[s]), part);
     }
 }
 
-static inline __attribute__((always_inline)) void
-depthwise_weights_row(const struct conv_depthwise_weights *d, size_t first, size_t end, size_t r,
-                      size_t k, const enum depthwise_kind kind)
+INLINED void depthwise_weights_row(const struct conv_depthwise_weights *d, size_t first, size_t end,
+                                   size_t r, size_t k, const enum depthwise_kind kind)
 {
     for (size_t s = 0; s < (size_t)d->columns;) {
         size_t left = (size_t)d->columns - s;

@@ -1,9 +1,15 @@
-/* The training slots for any machine: vectors of four floats as GCC and Clang spell them. No fused
- * multiply-add, so every machine gives the same bits. */
+/* The vectors of the templates (vec_template.h) for any machine: four floats as GCC and Clang spell
+ * them, which become SSE2, NEON or plain scalar code. No fused multiply-add, so every machine gives
+ * the same bits. */
+#ifndef KERNELS_SCALAR_VEC_H
+#define KERNELS_SCALAR_VEC_H
+
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
-#include "kernels/slots.h"
+#include "kernels/scalar_math.h"
 
 typedef float vec __attribute__((vector_size(16)));
 typedef double wide __attribute__((vector_size(16)));
@@ -99,12 +105,17 @@ static inline vec vec_abs(vec v)
     return (vec){fabsf(v[0]), fabsf(v[1]), fabsf(v[2]), fabsf(v[3])};
 }
 
+static inline vec vec_minus_abs(vec v)
+{
+    return (vec){-fabsf(v[0]), -fabsf(v[1]), -fabsf(v[2]), -fabsf(v[3])};
+}
+
 static inline vec vec_sqrt(vec v)
 {
     return (vec){sqrtf(v[0]), sqrtf(v[1]), sqrtf(v[2]), sqrtf(v[3])};
 }
 
-static inline vec vec_exp(vec v)
+static inline vec vec_exp_bounded(vec v)
 {
     return (vec){expf(v[0]), expf(v[1]), expf(v[2]), expf(v[3])};
 }
@@ -146,9 +157,16 @@ static inline wide wide_fma(wide a, wide b, wide c)
     return a * b + c;
 }
 
-#include "kernels/train_template.h"
-
-void train_install_scalar(struct train_slots *slots)
+/* act(v), act < ACT_FUSED_COUNT. */
+static inline vec vec_activate(vec v, enum activation act)
 {
-    *slots = train_slots;
+    if (act == ACT_LINEAR) {
+        return v;
+    }
+    for (int i = 0; i < VEC_WIDTH; i++) {
+        v[i] = scalar_activation(act, v[i]);
+    }
+    return v;
 }
+
+#endif

@@ -1,9 +1,10 @@
-/* The training slots for AVX-512. */
-#include <immintrin.h>
-#include <math.h>
+/* The vectors of the templates (vec_template.h) for AVX-512. */
+#ifndef KERNELS_AVX512_VEC_H
+#define KERNELS_AVX512_VEC_H
 
-#include "kernels/avx512_math.h"
-#include "kernels/slots.h"
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 typedef __m512 vec;
 typedef __m512d wide;
@@ -79,14 +80,15 @@ static inline vec vec_abs(vec v)
     return _mm512_abs_ps(v);
 }
 
+/* -|v|, a NaN stays one. */
+static inline vec vec_minus_abs(vec v)
+{
+    return _mm512_or_ps(v, _mm512_set1_ps(-0.0f));
+}
+
 static inline vec vec_fma(vec a, vec b, vec c)
 {
     return _mm512_fmadd_ps(a, b, c);
-}
-
-static inline vec vec_exp(vec v)
-{
-    return avx512_exp_bounded(v);
 }
 
 static inline vec vec_if_greater(vec a, vec b, vec yes, vec no)
@@ -139,9 +141,37 @@ static inline wide wide_fma(wide a, wide b, wide c)
     return _mm512_fmadd_pd(a, b, c);
 }
 
-#include "kernels/train_template.h"
-
-void train_install_avx512(struct train_slots *slots)
+/* The first count lanes of v, the others of `other`. */
+static inline vec vec_keep(vec v, size_t count, vec other)
 {
-    *slots = train_slots;
+    return _mm512_mask_mov_ps(other, part_mask(count), v);
 }
+
+static inline float vec_largest(vec v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
+static inline float vec_total(vec v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
+/* e^x for -105 <= x <= 89. */
+static inline __m512 vec_exp_bounded(vec x)
+{
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269502f)),
+                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693147182f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-1.90465432e-09f), r);
+    __m512 p = _mm512_set1_ps(0.00138145406f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.00836874545f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.041668389f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.166665211f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.49999994f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+#endif

@@ -1,35 +1,20 @@
-/* The element-wise slots for AVX-512. Each works on runs of channels: whole vectors, then one
- * masked vector; a `step` does one vector of at most 16 values. */
+/* The element-wise slots of slots_ops.h over the vectors of vec_template.h, for AVX2 and AVX-512;
+ * their
+ * *_vec.h have besides vec_keep(v, count, other): the first lanes of v, the others of `other`;
+ * vec_largest(v), vec_total(v): of all lanes. Each slot works on runs of channels: whole vectors,
+ * then a partial one; a `step` does one vector. */
+#ifndef KERNELS_OPS_TEMPLATE_H
+#define KERNELS_OPS_TEMPLATE_H
+
 #include <float.h>
+#include <math.h>
 
-#include "kernels/avx512_math.h"
-#include "kernels/slots.h"
-
-enum { LANES = 16 };
-
-static inline __mmask16 lanes(size_t count)
-{
-    return (__mmask16)((1u << count) - 1u);
-}
-
-/* count is the constant LANES in the main loops: the mask disappears there. */
-static inline __m512 load(const float *from, size_t count)
-{
-    return count == LANES ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(lanes(count), from);
-}
-
-static inline void store(float *to, size_t count, __m512 value)
-{
-    if (count == LANES) {
-        _mm512_storeu_ps(to, value);
-    } else {
-        _mm512_mask_storeu_ps(to, lanes(count), value);
-    }
-}
+#include "kernels/activation_template.h"
+#include "kernels/slots_ops.h"
 
 static inline void activate_step(const float *a, float *out, enum activation act, size_t count)
 {
-    store(out, count, avx512_activate(load(a, count), act));
+    put(out, vec_activate(get(a, count), act), count);
 }
 
 static inline void activate_as(const struct op_block *block, enum activation act)
@@ -38,8 +23,8 @@ static inline void activate_as(const struct op_block *block, enum activation act
         const float *a = block->a + p * block->a_stride;
         float *out = block->out + p * block->out_stride;
         size_t c = 0;
-        for (; c + LANES <= block->channels; c += LANES) {
-            activate_step(a + c, out + c, act, LANES);
+        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
+            activate_step(a + c, out + c, act, VEC_WIDTH);
         }
         if (c < block->channels) {
             activate_step(a + c, out + c, act, block->channels - c);
@@ -59,8 +44,8 @@ static void activate(const struct op_block *block, enum activation act)
 static inline void add_step(const float *a, const float *b, float *out, enum activation act,
                             size_t count)
 {
-    __m512 sum = _mm512_add_ps(load(a, count), load(b, count));
-    store(out, count, avx512_activate(sum, act));
+    vec sum = vec_add(get(a, count), get(b, count));
+    put(out, vec_activate(sum, act), count);
 }
 
 static inline void add_as(const struct op_block *block, enum activation act)
@@ -70,8 +55,8 @@ static inline void add_as(const struct op_block *block, enum activation act)
         const float *b = block->b + p * block->b_stride;
         float *out = block->out + p * block->out_stride;
         size_t c = 0;
-        for (; c + LANES <= block->channels; c += LANES) {
-            add_step(a + c, b + c, out + c, act, LANES);
+        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
+            add_step(a + c, b + c, out + c, act, VEC_WIDTH);
         }
         if (c < block->channels) {
             add_step(a + c, b + c, out + c, act, block->channels - c);
@@ -94,16 +79,15 @@ static void scale_shift(const struct op_block *block, const float *scale, const 
         const float *a = block->a + p * block->a_stride;
         float *out = block->out + p * block->out_stride;
         size_t c = 0;
-        for (; c + LANES <= block->channels; c += LANES) {
-            __m512 y =
-                _mm512_fmadd_ps(load(a + c, LANES), load(scale + c, LANES), load(shift + c, LANES));
-            store(out + c, LANES, y);
+        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
+            vec y = vec_fma(get(a + c, VEC_WIDTH), get(scale + c, VEC_WIDTH),
+                            get(shift + c, VEC_WIDTH));
+            put(out + c, y, VEC_WIDTH);
         }
         if (c < block->channels) {
             size_t left = block->channels - c;
-            __m512 y =
-                _mm512_fmadd_ps(load(a + c, left), load(scale + c, left), load(shift + c, left));
-            store(out + c, left, y);
+            vec y = vec_fma(get(a + c, left), get(scale + c, left), get(shift + c, left));
+            put(out + c, y, left);
         }
     }
 }
@@ -115,12 +99,12 @@ static void multiply(const struct op_block *block)
         const float *b = block->b + p * block->b_stride;
         float *out = block->out + p * block->out_stride;
         size_t c = 0;
-        for (; c + LANES <= block->channels; c += LANES) {
-            store(out + c, LANES, _mm512_mul_ps(load(a + c, LANES), load(b + c, LANES)));
+        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
+            put(out + c, vec_mul(get(a + c, VEC_WIDTH), get(b + c, VEC_WIDTH)), VEC_WIDTH);
         }
         if (c < block->channels) {
             size_t left = block->channels - c;
-            store(out + c, left, _mm512_mul_ps(load(a + c, left), load(b + c, left)));
+            put(out + c, vec_mul(get(a + c, left), get(b + c, left)), left);
         }
     }
 }
@@ -129,15 +113,15 @@ static void multiply_pixel(const struct op_block *block)
 {
     for (size_t p = 0; p < block->pixels; p++) {
         const float *a = block->a + p * block->a_stride;
-        __m512 b = _mm512_set1_ps(block->b[p * block->b_stride]);
+        vec b = vec_set(block->b[p * block->b_stride]);
         float *out = block->out + p * block->out_stride;
         size_t c = 0;
-        for (; c + LANES <= block->channels; c += LANES) {
-            store(out + c, LANES, _mm512_mul_ps(load(a + c, LANES), b));
+        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
+            put(out + c, vec_mul(get(a + c, VEC_WIDTH), b), VEC_WIDTH);
         }
         if (c < block->channels) {
             size_t left = block->channels - c;
-            store(out + c, left, _mm512_mul_ps(load(a + c, left), b));
+            put(out + c, vec_mul(get(a + c, left), b), left);
         }
     }
 }
@@ -146,48 +130,48 @@ static void multiply_pixel(const struct op_block *block)
  * its second operand if one is NaN. */
 static void max_four(const struct op_window *window, size_t first)
 {
-    __m512 m0 = _mm512_set1_ps(-FLT_MAX);
-    __m512 m1 = m0;
-    __m512 m2 = m0;
-    __m512 m3 = m0;
+    vec m0 = vec_set(-FLT_MAX);
+    vec m1 = m0;
+    vec m2 = m0;
+    vec m3 = m0;
     for (size_t y = 0; y < window->rows; y++) {
         const float *in = window->in + y * window->row_step + first;
         for (size_t x = 0; x < window->cols; x++) {
-            m0 = _mm512_max_ps(_mm512_loadu_ps(in), m0);
-            m1 = _mm512_max_ps(_mm512_loadu_ps(in + 1 * LANES), m1);
-            m2 = _mm512_max_ps(_mm512_loadu_ps(in + 2 * LANES), m2);
-            m3 = _mm512_max_ps(_mm512_loadu_ps(in + 3 * LANES), m3);
+            m0 = vec_max(vec_load(in), m0);
+            m1 = vec_max(vec_load(in + 1 * VEC_WIDTH), m1);
+            m2 = vec_max(vec_load(in + 2 * VEC_WIDTH), m2);
+            m3 = vec_max(vec_load(in + 3 * VEC_WIDTH), m3);
             in += window->col_step;
         }
     }
     float *out = window->out + first;
-    _mm512_storeu_ps(out, m0);
-    _mm512_storeu_ps(out + 1 * LANES, m1);
-    _mm512_storeu_ps(out + 2 * LANES, m2);
-    _mm512_storeu_ps(out + 3 * LANES, m3);
+    vec_store(out, m0);
+    vec_store(out + 1 * VEC_WIDTH, m1);
+    vec_store(out + 2 * VEC_WIDTH, m2);
+    vec_store(out + 3 * VEC_WIDTH, m3);
 }
 
 static inline void max_one(const struct op_window *window, size_t first, size_t count)
 {
-    __m512 m = _mm512_set1_ps(-FLT_MAX);
+    vec m = vec_set(-FLT_MAX);
     for (size_t y = 0; y < window->rows; y++) {
         const float *in = window->in + y * window->row_step + first;
         for (size_t x = 0; x < window->cols; x++) {
-            m = _mm512_max_ps(load(in, count), m);
+            m = vec_max(get(in, count), m);
             in += window->col_step;
         }
     }
-    store(window->out + first, count, m);
+    put(window->out + first, m, count);
 }
 
 static void max_window(const struct op_window *window)
 {
     size_t c = 0;
-    for (; c + 4 * LANES <= window->channels; c += 4 * LANES) {
+    for (; c + 4 * VEC_WIDTH <= window->channels; c += 4 * VEC_WIDTH) {
         max_four(window, c);
     }
-    for (; c + LANES <= window->channels; c += LANES) {
-        max_one(window, c, LANES);
+    for (; c + VEC_WIDTH <= window->channels; c += VEC_WIDTH) {
+        max_one(window, c, VEC_WIDTH);
     }
     if (c < window->channels) {
         max_one(window, c, window->channels - c);
@@ -195,14 +179,14 @@ static void max_window(const struct op_window *window)
 }
 
 static inline void upsample_step(const float *a, float *corner, const struct op_block *block,
-                                 int stride, __m512 factor, size_t count)
+                                 int stride, vec factor, size_t count)
 {
     size_t row_step = block->pixels * (size_t)stride * block->out_stride;
-    __m512 value = _mm512_mul_ps(factor, load(a, count));
+    vec value = vec_mul(factor, get(a, count));
     for (int y = 0; y < stride; y++) {
         float *out = corner + (size_t)y * row_step;
         for (int x = 0; x < stride; x++) {
-            store(out, count, value);
+            put(out, value, count);
             out += block->out_stride;
         }
     }
@@ -210,13 +194,13 @@ static inline void upsample_step(const float *a, float *corner, const struct op_
 
 static void upsample(const struct op_block *block, int stride, float factor)
 {
-    __m512 factors = _mm512_set1_ps(factor);
+    vec factors = vec_set(factor);
     for (size_t p = 0; p < block->pixels; p++) {
         const float *a = block->a + p * block->a_stride;
         float *corner = block->out + p * (size_t)stride * block->out_stride;
         size_t c = 0;
-        for (; c + LANES <= block->channels; c += LANES) {
-            upsample_step(a + c, corner + c, block, stride, factors, LANES);
+        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
+            upsample_step(a + c, corner + c, block, stride, factors, VEC_WIDTH);
         }
         if (c < block->channels) {
             upsample_step(a + c, corner + c, block, stride, factors, block->channels - c);
@@ -226,39 +210,35 @@ static void upsample(const struct op_block *block, int stride, float factor)
 
 static float largest_of(const float *in, size_t count)
 {
-    __m512 m = _mm512_set1_ps(-FLT_MAX);
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        m = _mm512_max_ps(_mm512_loadu_ps(in + i), m);
+    vec m = vec_set(-FLT_MAX);
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        size_t part = part_of(count, i);
+        m = vec_max(vec_keep(get(in + i, part), part, m), m);
     }
-    if (i < count) {
-        __m512 x = _mm512_mask_loadu_ps(m, lanes(count - i), in + i);
-        m = _mm512_max_ps(x, m);
-    }
-    return _mm512_reduce_max_ps(m);
+    return vec_largest(m);
 }
 
 static void softmax(const float *in, size_t count, float temperature, float *out)
 {
-    __m512 largest = _mm512_set1_ps(largest_of(in, count));
-    __m512 divisor = _mm512_set1_ps(temperature);
-    __m512 sum = _mm512_setzero_ps();
-    for (size_t i = 0; i < count; i += LANES) {
-        size_t left = count - i < LANES ? count - i : LANES;
-        __m512 x = _mm512_div_ps(_mm512_sub_ps(load(in + i, left), largest), divisor);
-        __m512 e = avx512_exp(x);
-        store(out + i, left, e);
-        sum = _mm512_mask_add_ps(sum, left == LANES ? 0xffff : lanes(left), sum, e);
+    vec largest = vec_set(largest_of(in, count)), divisor = vec_set(temperature);
+    vec below_all = vec_set(-INFINITY); /* e^-inf = 0 adds nothing */
+    vec sum = vec_set(0.0f);
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        size_t part = part_of(count, i);
+        vec x = vec_sub(vec_keep(get(in + i, part), part, below_all), largest);
+        vec e = vec_exp(vec_div(x, divisor));
+        put(out + i, e, part);
+        sum = vec_add(sum, e);
     }
-    __m512 total = _mm512_set1_ps(_mm512_reduce_add_ps(sum));
-    for (size_t i = 0; i < count; i += LANES) {
-        size_t left = count - i < LANES ? count - i : LANES;
-        store(out + i, left, _mm512_div_ps(load(out + i, left), total));
+    vec total = vec_set(vec_total(sum));
+    for (size_t i = 0; i < count; i += VEC_WIDTH) {
+        size_t part = part_of(count, i);
+        put(out + i, vec_div(get(out + i, part), total), part);
     }
 }
 
 /* mean_window stays scalar: rare, and the compiler vectorises it. */
-void ops_install_avx512(struct op_slots *slots)
+static void ops_install(struct op_slots *slots)
 {
     slots->activate = activate;
     slots->add = add;
@@ -269,3 +249,5 @@ void ops_install_avx512(struct op_slots *slots)
     slots->upsample = upsample;
     slots->softmax = softmax;
 }
+
+#endif

@@ -1,0 +1,44 @@
+/* What the other templates share. They are written once over a vector type and compiled once an
+ * instruction set: avx2_slots.c, avx512_slots.c and scalar_slots.c include first a *_vec.h, which
+ * defines vec, VEC_WIDTH floats, and vec_set(x), vec_load(p), vec_load_part(p, count), vec_store(p,
+ * v), vec_store_part(p, v, count), vec_add, vec_sub, vec_mul, vec_div, vec_min, vec_max (b if one
+ * is NaN), vec_sqrt, vec_abs, vec_minus_abs, vec_fma(a, b, c) = a * b + c, vec_exp_bounded(v) = e^v
+ * for -105 <= v <= 89, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no), vec_any_equal(a,
+ * b); wide, VEC_WIDTH / 2 doubles, and wide_low(v), wide_high(v): the halves of a vec;
+ * wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a, b, c). Everything is static: each
+ * set gets its own copy, compiled with its own flags. */
+#ifndef KERNELS_VEC_TEMPLATE_H
+#define KERNELS_VEC_TEMPLATE_H
+
+#define INLINED static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("GCC unroll 16")
+
+/* The vector at `at` of a run of count floats has this many, the last one perhaps fewer than
+ * VEC_WIDTH. */
+INLINED size_t part_of(size_t count, size_t at)
+{
+    size_t left = count - at;
+    return left < VEC_WIDTH ? left : VEC_WIDTH;
+}
+
+/* Partial loads and stores are slow on some machines: whole vectors go the plain way. */
+INLINED vec get(const float *p, size_t part)
+{
+    return part == VEC_WIDTH ? vec_load(p) : vec_load_part(p, part);
+}
+
+INLINED void put(float *p, vec v, size_t part)
+{
+    if (part == VEC_WIDTH) {
+        vec_store(p, v);
+    } else {
+        vec_store_part(p, v, part);
+    }
+}
+
+INLINED vec load_or(const float *p, size_t at, size_t part, float otherwise)
+{
+    return p ? vec_load_part(p + at, part) : vec_set(otherwise);
+}
+
+#endif
