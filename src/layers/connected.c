@@ -7,7 +7,7 @@
 #include "net/cfg.h"
 
 struct connected_state {
-    struct conv_unit unit;
+    struct conv_unit unit; /* first: conv_unit_layer_plan etc. */
     int outputs;
 };
 
@@ -51,34 +51,6 @@ static enum result params(struct layer *l, struct error *err)
     return conv_unit_add_bn(&s->unit, l, err);
 }
 
-static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
-{
-    const struct connected_state *s = l->state;
-    conv_unit_plan(&s->unit, limits, p);
-}
-
-static void prepare(const struct layer *l, const struct exec *e)
-{
-    const struct connected_state *s = l->state;
-    conv_unit_prepare(&s->unit, l, e, layer_param(l, "weights")->data);
-}
-
-static void forward(const struct layer *l, const struct exec *e)
-{
-    const struct connected_state *s = l->state;
-    if (mode_rules[e->mode].keeps_backward) {
-        conv_unit_forward_kept(&s->unit, l, e);
-    } else {
-        conv_unit_forward(&s->unit, e, &e->inputs[0], &e->out, e->scratch);
-    }
-}
-
-static void backward(const struct layer *l, const struct exec *e)
-{
-    const struct connected_state *s = l->state;
-    conv_unit_backward(&s->unit, l, e);
-}
-
 static void describe(const struct layer *l, char *text, size_t size)
 {
     snprintf(text, size, "%5d", l->out.c);
@@ -93,10 +65,10 @@ const struct layer_ops connected_ops = {
     .parse = parse,
     .shape = shape,
     .params = params,
-    .plan = plan,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .plan = conv_unit_layer_plan,
+    .prepare = conv_unit_layer_prepare,
+    .forward = conv_unit_layer_forward,
+    .backward = conv_unit_layer_backward,
     .choice_names = conv_unit_choices,
     .describe = describe,
 };

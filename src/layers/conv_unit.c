@@ -171,7 +171,9 @@ static struct batchnorm_used kept_used(const struct conv_unit *u, const struct e
     return batchnorm_used_at(e->saved + z_floats(u, e->out.n), u->geometry.filters);
 }
 
-void conv_unit_forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+/* Modes that keep for backward: the plain convolution z is saved, then normalised and activated; with
+ * stored statistics the output has the bits of conv_unit_forward. */
+static void forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e)
 {
     const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
     struct tensor z = kept_z(u, e);
@@ -227,8 +229,29 @@ static void backward_to_input(const struct conv_unit *u, const float *weights, c
     conv_backward_data(e->kernels, &g, packed, &e->out_grad, &dx, e->grad_adds[0], scratch);
 }
 
-void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+void conv_unit_layer_plan(const struct layer *l, const struct plan_limits *limits,
+                          struct layer_plan *p)
 {
+    conv_unit_plan(l->state, limits, p);
+}
+
+void conv_unit_layer_prepare(const struct layer *l, const struct exec *e)
+{
+    conv_unit_prepare(l->state, l, e, layer_param(l, "weights")->data);
+}
+
+void conv_unit_layer_forward(const struct layer *l, const struct exec *e)
+{
+    if (mode_rules[e->mode].keeps_backward) {
+        forward_kept(l->state, l, e);
+    } else {
+        conv_unit_forward(l->state, e, &e->inputs[0], &e->out, e->scratch);
+    }
+}
+
+void conv_unit_layer_backward(const struct layer *l, const struct exec *e)
+{
+    const struct conv_unit *u = l->state;
     float *weight_grad = e->param_grads[layer_param(l, "weights") - l->params];
     backward_to_z(u, l, e);
     if (weight_grad) {

@@ -42,9 +42,11 @@ void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const s
 void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                        const struct tensor *out, void *scratch);
 
-/* Modes that keep for backward: the plain convolution z is saved, then normalised and activated; with
- * stored statistics the output has the bits of conv_unit_forward. */
-void conv_unit_forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e);
-void conv_unit_backward(const struct conv_unit *u, const struct layer *l, const struct exec *e);
+/* The slots of a layer whose state begins with its unit. */
+void conv_unit_layer_plan(const struct layer *l, const struct plan_limits *limits,
+                          struct layer_plan *p);
+void conv_unit_layer_prepare(const struct layer *l, const struct exec *e);
+void conv_unit_layer_forward(const struct layer *l, const struct exec *e);
+void conv_unit_layer_backward(const struct layer *l, const struct exec *e);
 
 #endif
