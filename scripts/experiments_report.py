@@ -22,6 +22,7 @@ WAYS = {
     "high": "all layers at once, rate .001",
     "low": "all layers at once, rate .0002",
     "heads": "heads only",
+    "kept": "heads only, from kept features",
     "staged": "staged, statistics still",
     "drifting": "staged, statistics moving",
 }
