@@ -8,6 +8,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "data/exif.h"
 #include "data/stb.h"
 
 #define STBI_NO_STDIO
@@ -307,7 +308,12 @@ enum result image_decode(const char *path, const unsigned char *bytes, size_t si
     if (strcmp(kind->name, "PNM") == 0) {
         return decode_pnm(path, bytes, size, image, err);
     }
-    return decode_stb(path, bytes, size, image, err);
+    TRY(decode_stb(path, bytes, size, image, err));
+    enum result result = exif_turn(exif_orientation(bytes, size), image, err);
+    if (result != OK) {
+        image_free(image);
+    }
+    return result;
 }
 
 enum result image_read(const char *path, struct image *image, struct error *err)
@@ -339,7 +345,13 @@ enum result image_read_size(const char *path, int *w, int *h, struct error *err)
     }
     bool known = size > 0 && find_kind(head, size) != &tga &&
                  stbi_info_from_memory(head, (int)size, w, h, &channels) != 0;
+    bool is_lying = known && exif_orientation(head, size) >= 5;
     mem_free(head);
+    if (is_lying) {
+        int stored = *w;
+        *w = *h;
+        *h = stored;
+    }
     if (known) {
         return check_pixels(path, *w, *h, err);
     }

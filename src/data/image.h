@@ -17,11 +17,12 @@ struct image {
 enum { IMAGE_MAX_PIXELS = 256 * 1024 * 1024 };
 
 /* By content (JPEG, PNG, BMP, GIF first frame, TGA, PSD, PNM); grey, alpha (dropped, as Darknet), palette and 16-bit
- * become 8-bit RGB, the values being those of stbi_load(..., 3). ERR_IO / ERR_FORMAT with the path and the
- * reason; a file that ends before its picture (a JPEG without its end mark, too) is an error, although stb
- * and so Darknet fill the rest with grey. Thread-safe. */
+ * become 8-bit RGB, the values being those of stbi_load(..., 3); a JPEG is turned the way up that its EXIF block
+ * states. ERR_IO / ERR_FORMAT with the path and the reason; a file that ends before its picture (a JPEG
+ * without its end mark, too) is an error, although stb and so Darknet fill the rest with grey.
+ * Thread-safe. */
 NODISCARD enum result image_read(const char *path, struct image *image, struct error *err);
-/* Width and height alone, from the header where that is possible: far cheaper. */
+/* Width and height alone, as of image_read, from the header where that is possible: far cheaper. */
 NODISCARD enum result image_read_size(const char *path, int *w, int *h, struct error *err);
 NODISCARD enum result image_decode(const char *path, const unsigned char *bytes, size_t size,
                                    struct image *image, struct error *err);

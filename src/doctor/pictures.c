@@ -77,8 +77,8 @@ static void report_picture(struct doctor *doctor, int set, size_t index, const s
     }
     if (picture->is_read && picture->orientation > 1 && sample->truth_count > 0) {
         finding_add(&doctor->findings, FINDING_TURNED, &place,
-                    "EXIF orientation %d, but pictures are taken as stored: labels drawn on the "
-                    "turned view do not fit",
+                    "EXIF orientation %d: taken as it is to be shown; labels drawn on the stored pixels "
+                    "do not fit",
                     picture->orientation);
     }
 }

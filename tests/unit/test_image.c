@@ -1,7 +1,6 @@
 /* Pictures: reading (against stb itself), broken files, writing, and the way into the network's
  * input. */
 #include "data/image.h"
-#include "data/exif.h"
 
 #include <stdint.h>
 #include <sys/stat.h>
@@ -612,42 +611,7 @@ static void resize_pictures(void)
     image_free(&image);
 }
 
-/* A JPEG's beginning: an APP0, then EXIF with two entries in either byte order. */
-static void test_exif(void)
-{
-    static const unsigned char head[] = "\xff\xd8\xff\xe0\x00\x04zz\xff\xe1\x00\x2e"
-                                        "Exif\0\0";
-    static const unsigned char big[] = "MM\0*\0\0\0\x08\0\x02"
-                                       "\x01\x0f\0\x02\0\0\0\x01\0\0\0\0"
-                                       "\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-    static const unsigned char little[] = "II*\0\x08\0\0\0\x02\0"
-                                          "\x0f\x01\x02\0\x01\0\0\0\0\0\0\0"
-                                          "\x12\x01\x03\0\x01\0\0\0\x08\0\0\0\0\0\0\0";
-    unsigned char bytes[128];
-    size_t size = sizeof head - 1 + 38;
-    for (int which = 0; which < 2; which++) {
-        memcpy(bytes, head, sizeof head - 1);
-        memcpy(bytes + sizeof head - 1, which ? little : big, 38);
-        CHECK(exif_orientation(bytes, size) == (which ? 8 : 6));
-        for (size_t cut = 0; cut < size;
-             cut++) { /* exactly as large as it says, for the sanitizer */
-            unsigned char *copy = mem_alloc(cut, 1);
-            CHECK(copy);
-            memcpy(copy, bytes, cut);
-            CHECK(exif_orientation(copy, cut) == 1);
-            mem_free(copy);
-        }
-    }
-    bytes[sizeof head - 1 + 30] = 9; /* no such orientation */
-    CHECK(exif_orientation(bytes, size) == 1);
-    memset(bytes + sizeof head - 1 + 4, 0xff, 4); /* a directory far outside */
-    CHECK(exif_orientation(bytes, size) == 1);
-    bytes[1] = 0xd9;
-    CHECK(exif_orientation(bytes, size) == 1);
-}
-
 static const struct test_case cases[] = {
-    {"exif", test_exif},
     {"png_kinds", png_kinds},
     {"pnm_kinds", pnm_kinds},
     {"gif_first_frame", gif_first_frame},
