@@ -11,6 +11,7 @@
 #         heads    all but the heads frozen, rate .001
 #         kept     the same, trained from the kept features of six variants of each picture
 #         staged   the backbone frozen for a third of the time at .001, then all layers with --bn eval at .0002
+#         brisk    as staged, but all at .001
 #         drifting as staged, but the statistics of the frozen backbone move (--bn train)
 # All of one SET train equally long, 50 updates of it warm-up; every schedule is a half cosine. A run that was stopped goes on, a finished one is left
 # alone. scripts/experiments_report.py makes tables and charts of what is there. Each run uses one thread, so that two share a
@@ -105,10 +106,11 @@ train() { # SET WAY SEED
     low) how=(--weights "$weights" --lr 0.0002 --epochs "$epochs") ;;
     heads) how=(--weights "$weights" --freeze all-but-heads --lr 0.001 --epochs "$epochs") ;;
     kept) how=(--weights "$weights" --freeze all-but-heads --cache-features 6 --lr 0.001 --epochs "$epochs") ;;
-    staged | drifting)
+    staged | brisk | drifting)
         how=(--weights "$weights" --stage "freeze=backbone lr=0.001 warmup=25 epochs=$first"
             --stage "freeze=none bn=eval lr=0.0002 warmup=25 epochs=$((epochs - first))")
-        [ "$way" = staged ] || how[3]="freeze=backbone bn=train lr=0.001 warmup=25 epochs=$first"
+        [ "$way" != brisk ] || how[5]=${how[5]/0.0002/0.001}
+        [ "$way" != drifting ] || how[3]="freeze=backbone bn=train lr=0.001 warmup=25 epochs=$first"
         ;;
     *)
         echo "experiments: no way $way (see --help)" >&2

@@ -23,8 +23,9 @@ WAYS = {
     "low": "all layers at once, rate .0002",
     "heads": "heads only",
     "kept": "heads only, from kept features",
-    "staged": "staged, statistics still",
-    "drifting": "staged, statistics moving",
+    "staged": "staged",
+    "drifting": "staged, statistics drift",
+    "brisk": "staged, second stage at .001",
 }
 
 
