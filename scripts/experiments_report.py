@@ -40,7 +40,7 @@ class Run:
         log = (folder / "train.log").read_text()
         self.megabytes = max(int(m) for m in re.findall(r"(\d+) MB$", log, re.M))
         self.moved = max((int(r["frozen_bytes_changed"] or 0) for r in self.rows), default=0)
-        self.borders = [int(b["iteration"]) for a, b in zip(self.rows, self.rows[1:]) if a["stage"] != b["stage"]]
+        self.borders = [int(a["iteration"]) for a, b in zip(self.rows, self.rows[1:]) if a["stage"] != b["stage"]]
 
     def curve(self):
         return [(int(r["iteration"]), float(r["map50"])) for r in self.rows if r["map50"]]
@@ -52,9 +52,9 @@ def judge(yolo, run, data, name):
     best = run.folder / "best.weights"
     if not kept.exists() or kept.stat().st_mtime < best.stat().st_mtime:
         command = [yolo, "eval", *data, "--run", str(run.folder), "--format", "json", "-q"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode not in (0, 3):  # 3: some label lines were left out, as in training
-            sys.exit(f"experiments_report: {' '.join(command)}: exit status {done.returncode}")
+            sys.exit(f"experiments_report: {' '.join(command)}: exit status {done.returncode}\n{done.stderr}")
         kept.write_text(done.stdout)
     numbers = json.loads(kept.read_text())
     return numbers["AP50"], numbers["AP"]
@@ -131,8 +131,8 @@ def draw(runs, name, out):
     curves.set(xlabel="updates", ylabel="validation mAP@.5", title=f"{name}: while training", ylim=(0, None))
     curves.legend(fontsize=8)
     curves.grid(alpha=.3)
-    dots.set(yticks=range(len(WAYS)), yticklabels=WAYS, xlabel="mAP@.5", title="on pictures never looked at")
-    dots.invert_yaxis()
+    dots.set(yticks=range(len(WAYS)), yticklabels=WAYS, xlabel="mAP@.5", title="on unseen pictures")
+    dots.set_ylim(len(WAYS) - .5, -.5)
     dots.grid(alpha=.3)
     out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / f"{name}.png", dpi=90)
