@@ -117,8 +117,10 @@ train() { # SET WAY SEED
         exit 2
         ;;
     esac
-    "$yolo" train --data "$out/$set/net/net.data" --cfg "$out/$set/net/net.cfg" "${how[@]}" --lr-policy cosine --warmup 50 \
-        --ema 0.99 --clip-norm 100 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder"
+    how=("$yolo" train --data "$out/$set/net/net.data" --cfg "$out/$set/net/net.cfg" "${how[@]}" --lr-policy cosine --warmup 50
+        --ema 0.99 --clip-norm 100 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder")
+    echo "${how[@]@Q}" >&2
+    "${how[@]}"
 }
 
 TIMEFORMAT='%U %S' # of the process: what else the machine does hardly counts
