@@ -345,9 +345,9 @@ enum result image_read_size(const char *path, int *w, int *h, struct error *err)
     }
     bool known = size > 0 && find_kind(head, size) != &tga &&
                  stbi_info_from_memory(head, (int)size, w, h, &channels) != 0;
-    bool is_lying = known && exif_orientation(head, size) >= 5;
+    bool is_on_side = known && exif_orientation(head, size) >= 5;
     mem_free(head);
-    if (is_lying) {
+    if (is_on_side) {
         int stored = *w;
         *w = *h;
         *h = stored;
