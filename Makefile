@@ -1,6 +1,6 @@
 # yolo: `make` builds ./yolo, `make help` lists the rest.
 #
-# Variants live side by side in build/<variant>/: release (default), asan, tsan.
+# Variants live side by side in build/<variant>/: release (default), asan, tsan, simde.
 CC      ?= gcc
 VARIANT ?= release
 BUILD   := build/$(VARIANT)
@@ -26,6 +26,14 @@ CFLAGS := -O1 -g
 ALL_CFLAGS += -fsanitize=thread
 endif
 
+EMULATES_AVX512 := 0
+AVX512_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
+ifeq ($(VARIANT),simde) # the AVX-512 kernels on a machine with AVX2, for tests; needs libsimde-dev
+EMULATES_AVX512 := 1
+AVX512_FLAGS := -mavx2 -mfma -w -Wno-psabi -include tests/tools/avx512_on_simde.h
+endif
+DEFS += -DEMULATES_AVX512=$(EMULATES_AVX512)
+
 ISA_SOURCES := $(wildcard src/kernels/avx2_*.c src/kernels/avx512_*.c)
 SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.c))
 ifneq ($(filter x86_64%,$(MACHINE)),)
@@ -35,7 +43,7 @@ else
 DEFS += -DHAVE_X86_KERNELS=0
 endif
 $(BUILD)/src/kernels/avx2_%.o:   ISA_FLAGS := -mavx2 -mfma
-$(BUILD)/src/kernels/avx512_%.o: ISA_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
+$(BUILD)/src/kernels/avx512_%.o: ISA_FLAGS := $(AVX512_FLAGS)
 # stb shifts and adds signed numbers past their ends; let it, and let UBSan look elsewhere.
 $(BUILD)/src/data/stb.o:         ISA_FLAGS := -fwrapv -fno-sanitize=undefined
 # Comparisons that cannot trap become selects, and the loop over colours becomes vectors; same values.

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Other compilers, instruction sets and processors, apart from the everyday tests:
-#   scripts/test_portability.sh [--install] [clang] [isa] [aarch64] [s390x]     (default: all)
+#   scripts/test_portability.sh [--install] [clang] [isa] [avx512] [aarch64] [s390x]   (default: all)
 #
 #   clang    -Werror build with clang, unit tests
 #   isa      unit tests on emulated older processors: one without AVX, one with AVX2 only; and, where the
 #            reference data is at hand, real networks with --cpu scalar, avx2, avx512
+#   avx512   where the processor has AVX2 only: unit tests and real networks with the AVX-512 kernels emulated by SIMDe
 #   aarch64  unit tests cross-compiled, under qemu-aarch64
 #   s390x    the same on a big-endian processor
 #
@@ -18,14 +19,14 @@ parts=()
 for word in "$@"; do
     case "$word" in
     --install) install=1 ;;
-    clang | isa | aarch64 | s390x) parts+=("$word") ;;
+    clang | isa | avx512 | aarch64 | s390x) parts+=("$word") ;;
     *)
         sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
         exit 2
         ;;
     esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(clang isa aarch64 s390x)
+[ ${#parts[@]} -gt 0 ] || parts=(clang isa avx512 aarch64 s390x)
 jobs=$(nproc 2>/dev/null || echo 2)
 
 skip() {
@@ -109,6 +110,22 @@ test_isa() {
     done
 }
 
+test_avx512() {
+    local header=/usr/include/simde/x86/avx512.h
+    if grep -qw avx512vl /proc/cpuinfo || ! grep -qw avx2 /proc/cpuinfo; then
+        skip "avx512: the processor has AVX-512 itself, or not even AVX2"
+        return
+    fi
+    [ -e "$header" ] || [ -z "$install" ] || apt-get -qq install -y --no-install-recommends libsimde-dev >/dev/null
+    if [ ! -e "$header" ]; then
+        skip "avx512: no SIMDe (apt-get install libsimde-dev)"
+        return
+    fi
+    build avx512 VARIANT=simde tests build/simde/yolo || return
+    run_tests "avx512 emulated" build/simde/tests
+    counted "avx512 emulated" env YOLO=build/simde/yolo YOLO_FLAGS="--cpu avx512" bash tests/cli/test_reference.sh
+}
+
 # cJSON of another processor into FOLDER: private package lists, nothing installed.
 foreign_cjson() { # DEBIAN-NAME FOLDER
     local state=$PWD/build/apt options deb
@@ -149,6 +166,7 @@ for part in "${parts[@]}"; do
     case "$part" in
     clang) test_clang ;;
     isa) test_isa ;;
+    avx512) test_avx512 ;;
     aarch64) test_foreign aarch64 arm64 ;;
     s390x) test_foreign s390x s390x ;;
     esac

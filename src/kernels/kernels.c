@@ -40,7 +40,7 @@ static const char *isa_missing(enum isa isa)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2) || !fma) {
         return "the processor lacks AVX2 or FMA";
     }
-    if (isa == ISA_AVX2) {
+    if (isa == ISA_AVX2 || EMULATES_AVX512) {
         return NULL;
     }
     const unsigned needed = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
