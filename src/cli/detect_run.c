@@ -20,7 +20,7 @@ enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };
 
 /* One picture on its way. */
 struct item {
-    struct infer_slot infer; /* first: compute sees nothing else */
+    struct infer_slot infer; /* first: compute and destroy see nothing else */
     struct input_item input;
     char picture_path[PATH_BYTES]; /* "" = not saved */
     char stem[PATH_BYTES];         /* of labels and crops, below their folders */
@@ -290,13 +290,6 @@ static void save_item(void *ctx, void *slot)
 
 /* ---- all together ---- */
 
-static void destroy_item(void *ctx, void *slot)
-{
-    struct item *item = slot;
-    (void)ctx;
-    infer_destroy(&item->infer);
-}
-
 static enum result run_pipeline(struct run *run, struct error *err)
 {
     const struct detect_job *job = run->job;
@@ -307,7 +300,7 @@ static enum result run_pipeline(struct run *run, struct error *err)
         .compute = compute_items,
         .deliver = deliver_item,
         .save = saves_anything(job) ? save_item : NULL,
-        .destroy = destroy_item,
+        .destroy = infer_destroy,
         .is_stopped = is_stopped,
     };
     const struct pipeline_options options = {

@@ -7,7 +7,7 @@
 #include "cli/pipeline.h"
 
 struct item {
-    struct infer_slot infer; /* first: compute sees nothing else */
+    struct infer_slot infer; /* first: compute and destroy see nothing else */
     size_t picture;
 };
 
@@ -97,13 +97,6 @@ static bool is_stopped(void *ctx)
     return run->has_failed || interrupt_pending();
 }
 
-static void destroy_item(void *ctx, void *slot)
-{
-    struct item *item = slot;
-    (void)ctx;
-    infer_destroy(&item->infer);
-}
-
 enum result eval_detect(const struct eval_job *job, struct eval_totals *totals, struct error *err)
 {
     struct run run = {.job = job, .totals = totals};
@@ -113,7 +106,7 @@ enum result eval_detect(const struct eval_job *job, struct eval_totals *totals, 
         .load = load_item,
         .compute = compute_items,
         .deliver = deliver_item,
-        .destroy = destroy_item,
+        .destroy = infer_destroy,
         .is_stopped = is_stopped,
     };
     const struct pipeline_options options = {

@@ -156,8 +156,10 @@ void infer_compute(const struct infer *infer, void *const *slots, int count)
     }
 }
 
-void infer_destroy(struct infer_slot *slot)
+void infer_destroy(void *ctx, void *item)
 {
+    struct infer_slot *slot = item;
+    (void)ctx;
     infer_drop_picture(slot);
     mem_free(slot->pixels);
     detection_list_free(&slot->list);

@@ -63,8 +63,8 @@ void infer_load(const struct infer *infer, struct infer_slot *slot);
 /* The network on a batch of slots, and what it found; fills record. */
 void infer_compute(const struct infer *infer, void *const *slots, int count);
 
-/* Free the picture once it is not needed any more; everything. */
+/* Free the picture once it is not needed any more; everything, as a pipeline's destroy hook. */
 void infer_drop_picture(struct infer_slot *slot);
-void infer_destroy(struct infer_slot *slot);
+void infer_destroy(void *ctx, void *slot);
 
 #endif

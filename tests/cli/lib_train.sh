@@ -59,3 +59,12 @@ iou_loss=ciou
 iou_normalizer=.07
 CFG
 cd "$work" || exit 1 # default folders are relative
+
+# A run with the test's options in "${base[@]}" that must not begin: one line says why, nothing is written.
+refuse() { # NAME REGEX FLAGS...
+    try "$1" "$YOLO" train "${base[@]}" --out refused "${@:3}"
+    status 2
+    one_error "$2"
+    out_empty
+    holds [ ! -e refused ]
+}

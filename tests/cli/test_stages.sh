@@ -130,14 +130,6 @@ holds [ "$(tail -n 1 timed/results.csv | cut -d, -f4)" = "$(
 
 # ---- plans that cannot be ----
 
-refuse() { # NAME REGEX FLAGS...
-    try "$1" "$YOLO" train "${base[@]}" --out refused "${@:3}"
-    status 2
-    one_error "$2"
-    out_empty
-    holds [ ! -e refused ]
-}
-
 refuse "an unknown key" 'stage 1: unknown key epoch=3 \(did you mean epochs=' --stage "epoch=3"
 refuse "no key" 'stage 2: backbone is no key=value' --stage "iters=3" --stage "backbone"
 refuse "a bad value" 'stage 1: --lr fast: is not a number' --stage "iters=3 lr=fast"

@@ -91,14 +91,6 @@ try "all variants the same" "$YOLO" train "${loud[@]}" --epochs 3 --no-augment -
 status 0
 err 'cache-features=1 does it'
 
-refuse() { # NAME REGEX FLAGS...
-    try "$1" "$YOLO" train "${base[@]}" --out refused "${@:3}"
-    status 2
-    one_error "$2"
-    out_empty
-    holds [ ! -e refused ]
-}
-
 refuse "over the limit" 'takes 492 MB, the limit is 100 MB \(--cache-features 1017 would fit' \
     --cache-features 5000 --cache-features-gb .1
 refuse "not even one" 'not even one variant' --cache-features 2 --cache-features-gb .00005

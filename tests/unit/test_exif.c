@@ -11,6 +11,12 @@
 #include "test.h"
 
 static struct error err;
+static char path[] = "/tmp/test_exif_XXXXXX.jpg";
+
+static void remove_file(void)
+{
+    unlink(path);
+}
 
 /* A JPEG's beginning: an APP0, then EXIF with two entries in either byte order. */
 static void orientation(void)
@@ -65,9 +71,8 @@ static void turned(void)
         pixel[1] = y < H / 2 ? 20 : 220;
         pixel[2] = 100;
     }
-    char path[] = "/tmp/test_exif_XXXXXX.jpg";
     int handle = mkstemps(path, 4);
-    CHECK(handle >= 0 && close(handle) == 0);
+    CHECK(handle >= 0 && close(handle) == 0 && atexit(remove_file) == 0);
     CHECK_OK(image_write(path, &image, &err));
     image_free(&image);
     char *bytes;
@@ -104,7 +109,6 @@ static void turned(void)
         image_free(&image);
     }
     mem_free(bytes);
-    CHECK(unlink(path) == 0);
 }
 
 static const struct test_case cases[] = {
