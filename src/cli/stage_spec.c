@@ -38,8 +38,7 @@ const struct stage_spec stage_spec_unsaid = {.bn = -1,
 
 static const char blanks[] = " \t\r\n";
 
-enum result stage_spec_parse(const char *text, size_t number, struct stage_spec *spec,
-                             struct error *err)
+enum result stage_spec_parse(const char *text, struct stage_spec *spec, struct error *err)
 {
     *spec = stage_spec_unsaid;
     spec->words = mem_strdup(text);
@@ -49,9 +48,7 @@ enum result stage_spec_parse(const char *text, size_t number, struct stage_spec 
     char *rest = NULL;
     for (char *word = strtok_r(spec->words, blanks, &rest); word;
          word = strtok_r(NULL, blanks, &rest)) {
-        if (options_assign(stage_options, spec, word, err) != OK) {
-            return error_prefix(err, "stage %zu", number);
-        }
+        TRY(options_assign(stage_options, spec, word, err));
     }
     return OK;
 }

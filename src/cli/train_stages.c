@@ -316,8 +316,10 @@ static enum result plan_specs(const struct stage_basis *b, struct stage_plan *pl
     struct reach reach = {0, 0};
     for (size_t i = 0; i < texts->count; i++) {
         struct stage_spec spec = {0};
-        TRY(stage_spec_parse(texts->items[i], i + 1, &spec, err));
-        enum result result = add_spec(b, plan, &spec, &reach, err);
+        enum result result = stage_spec_parse(texts->items[i], &spec, err);
+        if (result == OK) {
+            result = add_spec(b, plan, &spec, &reach, err);
+        }
         stage_spec_free(&spec);
         if (result == OK && i > 0) {
             result = check_new(b->net, &plan->stages[i - 1], &plan->stages[i], i + 1, err);
