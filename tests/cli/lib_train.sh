@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # work is set by lib.sh, base by the test
 # Sourced by tests of yolo train, behind lib.sh: a set of rendered pictures and a net that is trained in
 # seconds, both in $work, which becomes the working directory.
 #

@@ -76,7 +76,10 @@ holds cmp whole/last.weights file/last.weights
 for round in 1 2 3 4; do
     try "kill -9 and resume, round $round" true
     "$YOLO" train "${staged[@]}" "${plan[@]}" --out "killed$round" -q >/dev/null 2>&1 &
-    for _ in $(seq 1200); do [ -e "killed$round/last.state" ] && break || sleep 0.02; done
+    for _ in $(seq 1200); do
+        [ -e "killed$round/last.state" ] && break
+        sleep 0.02
+    done
     for delay in 0.$((RANDOM % 5)) 0.$((RANDOM % 5)); do
         sleep "$delay"
         kill -KILL $! 2>/dev/null

@@ -2,6 +2,7 @@
 # yolo train when the world changes under it: full disk, folder gone or read-only, pictures and labels
 # deleted in the middle, a second process. A clear message, the state kept, and where the cause is
 # mended, the bytes of the undisturbed run.
+# shellcheck disable=SC2317 # functions are run by name
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/cli/lib_train.sh

@@ -1,6 +1,6 @@
 /* Speed of the convolution engine by layer shape and algorithm: `make bench-conv`.
  *
- *   bench_conv [isa] [threads] [part of a shape's name] [batch: the gradients as well]
+ *   bench_conv [isa] [threads] [part of a shape as "tiny 416 3 32 3 2"] [batch: the gradients as well]
  *
  * Prints the fastest of several runs in effective GFLOP/s: 2 x multiplications of the direct
  * convolution, whatever the algorithm spends. Weights and inputs are evicted between runs as far as
@@ -273,7 +273,10 @@ int main(int argc, char **argv)
            "pass", "us", "GFLOP/s");
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const struct bench_shape *s = &shapes[i];
-        if (argc > 3 && !strstr(s->network, argv[3])) {
+        char name[64];
+        snprintf(name, sizeof name, "%s %d %d %d %d %d", s->network, s->size, s->in_c, s->filters,
+                 s->kernel, s->stride);
+        if (argc > 3 && !strstr(name, argv[3])) {
             continue;
         }
         struct conv_geometry g = geometry_of(s);
