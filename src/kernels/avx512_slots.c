@@ -5,6 +5,7 @@
 #include "kernels/avx512_vec.h"
 #define TILE_PIXELS 12
 
+#include "kernels/activation_template.h"
 #include "kernels/ops_template.h"
 #include "kernels/tile_template.h"
 #include "kernels/train_template.h"

@@ -12,42 +12,14 @@ enum { GRAIN = 16 * 1024, PART = 256 };
 
 /* ---- activations ---- */
 
-/* scale and shift of a part of the channels, a missing one as a run of ones or zeros; both NULL if
- * both are missing. */
-struct part_affine {
-    const float *scale, *shift;
-    float ones[PART];
-};
-
-static void part_affine_set(struct part_affine *part, const struct conv_epilogue *f, size_t first)
-{
-    static const float zeros[PART];
-    part->scale = f->scale ? f->scale + first : NULL;
-    part->shift = f->shift ? f->shift + first : NULL;
-    if (part->scale && !part->shift) {
-        part->shift = zeros;
-    }
-    if (part->shift && !part->scale) {
-        for (size_t i = 0; i < PART; i++) {
-            part->ones[i] = 1.0f;
-        }
-        part->scale = part->ones;
-    }
-}
-
 /* The pre-activations of one pixel's channels [first, first + count), count <= PART, made by the
  * forward pass's own operation. */
 static void preactivation(const struct kernels *kern, const struct conv_epilogue *f, const float *z,
                           size_t first, size_t count, float *u)
 {
-    struct part_affine part;
-    part_affine_set(&part, f, first);
     struct op_block block = {.a = z + first, .out = u, .pixels = 1, .channels = count};
-    if (part.scale) {
-        kern->ops.scale_shift(&block, part.scale, part.shift);
-    } else {
-        kern->ops.activate(&block, ACT_LINEAR);
-    }
+    kern->ops.activate(&block, ACT_LINEAR, f->scale ? f->scale + first : NULL,
+                       f->shift ? f->shift + first : NULL);
 }
 
 static size_t part_of(size_t channels, size_t first)
@@ -65,19 +37,7 @@ static void fused_block(const struct kernels *kern, const struct conv_epilogue *
         part.channels *= part.pixels;
         part.pixels = 1;
     }
-    if (!f->scale == !f->shift) {
-        kern->train.activate_backward(&part, f->act, f->scale, f->shift);
-        return;
-    }
-    for (size_t first = 0; first < block->channels; first += PART) {
-        struct part_affine affine;
-        part_affine_set(&affine, f, first);
-        part.a = block->a + first;
-        part.b = block->b + first;
-        part.out = block->out + first;
-        part.channels = part_of(block->channels, first);
-        kern->train.activate_backward(&part, f->act, affine.scale, affine.shift);
-    }
+    kern->train.activate_backward(&part, f->act, f->scale, f->shift);
 }
 
 static void element_pixel(const struct kernels *kern, const struct conv_epilogue *f,

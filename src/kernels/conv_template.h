@@ -1,5 +1,4 @@
-/* The slots of slots_conv.h that walk along channels, over the vectors of vec_template.h and
- * vec_activate(v, act). */
+/* The slots of slots_conv.h that walk along channels, over the vectors of vec_template.h. */
 #ifndef KERNELS_CONV_TEMPLATE_H
 #define KERNELS_CONV_TEMPLATE_H
 

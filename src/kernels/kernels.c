@@ -12,6 +12,14 @@ enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_COUNT };
 
 static const char *const ISA_NAMES[ISA_COUNT] = {"scalar", "avx2", "avx512"};
 
+static void (*const install[ISA_COUNT])(struct kernels *kern) = {
+    slots_install_scalar,
+#if HAVE_X86_KERNELS
+    slots_install_avx2,
+    slots_install_avx512,
+#endif
+};
+
 #if HAVE_X86_KERNELS
 /* The registers the operating system saves at a task switch: bits of XCR0. */
 static unsigned saved_registers(void)
@@ -70,15 +78,7 @@ static const struct kernels *table_fill(enum isa isa)
 {
     static struct kernels tables[ISA_COUNT];
     struct kernels table = {.isa = ISA_NAMES[isa]};
-    slots_install_scalar(&table);
-#if HAVE_X86_KERNELS
-    if (isa >= ISA_AVX2) {
-        slots_install_avx2(&table);
-    }
-    if (isa >= ISA_AVX512) {
-        slots_install_avx512(&table);
-    }
-#endif
+    install[isa](&table);
     tables[isa] = table;
     return &tables[isa];
 }

@@ -17,7 +17,7 @@ struct pixel_job {
     const struct kernels *kern;
     enum activation act;
     struct tensor a, b, out;
-    const float *scale, *shift;
+    const struct conv_epilogue *epilogue;
     int group;
     float temperature;
     size_t image_pixels, item_pixels, image_items;
@@ -116,36 +116,55 @@ static void normalize_pixel(enum activation act, const float *a, float *out, siz
     }
 }
 
-static void activate_block(const struct kernels *kern, enum activation act,
+static void epilogue_block(const struct kernels *kern, const struct conv_epilogue *f,
                            const struct op_block *block)
 {
-    if (act < ACT_FUSED_COUNT) {
-        struct op_block flat = *block;
-        block_flatten(&flat);
-        kern->ops.activate(&flat, act);
-    } else if (act < ACT_NORM_CHAN) {
-        activate_elements(block, act);
-    } else {
+    struct op_block rest = *block;
+    bool affine = f->scale || f->shift, fused = f->act < ACT_FUSED_COUNT;
+    if (!affine) {
+        block_flatten(&rest);
+    }
+    if (affine || fused) {
+        kern->ops.activate(&rest, fused ? f->act : ACT_LINEAR, f->scale, f->shift);
+        rest.a = block->out;
+        rest.a_stride = block->out_stride;
+    }
+    if (!fused && f->act < ACT_NORM_CHAN) {
+        activate_elements(&rest, f->act);
+    } else if (!fused) {
         for (size_t p = 0; p < block->pixels; p++) {
-            normalize_pixel(act, block->a + p * block->a_stride, block->out + p * block->out_stride,
+            normalize_pixel(f->act, rest.a + p * rest.a_stride, block->out + p * block->out_stride,
                             block->channels);
         }
     }
 }
 
-static void run_activate(const struct pixel_job *job, struct op_block *block)
+static void run_epilogue(const struct pixel_job *job, struct op_block *block)
 {
-    activate_block(job->kern, job->act, block);
+    epilogue_block(job->kern, job->epilogue, block);
+}
+
+void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, const struct tensor *in,
+                 const struct tensor *out)
+{
+    if (f->act == ACT_LINEAR && !f->scale && !f->shift && in->data == out->data) {
+        return;
+    }
+    struct pixel_job job = {
+        .kern = kern, .a = *in, .out = *out, .epilogue = f, .run = run_epilogue};
+    pixel_job_run(&job);
 }
 
 void op_activate(const struct kernels *kern, enum activation act, const struct tensor *in,
                  const struct tensor *out)
 {
-    if (act == ACT_LINEAR && in->data == out->data) {
-        return;
-    }
-    struct pixel_job job = {.kern = kern, .act = act, .a = *in, .out = *out, .run = run_activate};
-    pixel_job_run(&job);
+    op_epilogue(kern, &(struct conv_epilogue){.act = act}, in, out);
+}
+
+void op_scale_shift(const struct kernels *kern, const float *scale, const float *shift,
+                    const struct tensor *in, const struct tensor *out)
+{
+    op_epilogue(kern, &(struct conv_epilogue){.scale = scale, .shift = shift}, in, out);
 }
 
 void op_copy(const struct kernels *kern, const struct tensor *in, const struct tensor *out)
@@ -180,7 +199,7 @@ static void run_add(const struct pixel_job *job, struct op_block *block)
         rest.a += common;
         rest.out += common;
         rest.channels -= common;
-        activate_block(job->kern, fused, &rest);
+        epilogue_block(job->kern, &(struct conv_epilogue){.act = fused}, &rest);
         sum.channels = common;
     }
     block_flatten(&sum);
@@ -189,7 +208,7 @@ static void run_add(const struct pixel_job *job, struct op_block *block)
         result.b = NULL;
         result.a = block->out;
         result.a_stride = block->out_stride;
-        activate_block(job->kern, job->act, &result);
+        epilogue_block(job->kern, &(struct conv_epilogue){.act = job->act}, &result);
     }
 }
 
@@ -198,66 +217,6 @@ void op_add(const struct kernels *kern, enum activation act, const struct tensor
 {
     struct pixel_job job = {
         .kern = kern, .act = act, .a = *a, .b = *b, .out = *out, .run = run_add};
-    pixel_job_run(&job);
-}
-
-enum { CHANNEL_PART = 256 };
-
-/* A missing factor or summand is a run of ones or zeros. */
-static void run_scale_shift(const struct pixel_job *job, struct op_block *block)
-{
-    float ones[CHANNEL_PART];
-    static const float zeros[CHANNEL_PART];
-    size_t channels = block->channels;
-    size_t part = job->scale && job->shift ? channels : CHANNEL_PART;
-    for (size_t i = 0; i < CHANNEL_PART; i++) {
-        ones[i] = 1.0f;
-    }
-    for (size_t first = 0; first < channels; first += part) {
-        block->channels = channels - first < part ? channels - first : part;
-        job->kern->ops.scale_shift(block, job->scale ? job->scale + first : ones,
-                                   job->shift ? job->shift + first : zeros);
-        block->a += part;
-        block->out += part;
-    }
-}
-
-void op_scale_shift(const struct kernels *kern, const float *scale, const float *shift,
-                    const struct tensor *in, const struct tensor *out)
-{
-    struct pixel_job job = {.kern = kern,
-                            .a = *in,
-                            .out = *out,
-                            .scale = scale,
-                            .shift = shift,
-                            .run = run_scale_shift};
-    pixel_job_run(&job);
-}
-
-static void run_epilogue(const struct pixel_job *job, struct op_block *block)
-{
-    struct op_block scaled = *block;
-    if (job->scale || job->shift) {
-        scaled.a = block->out;
-        scaled.a_stride = block->out_stride;
-        run_scale_shift(job, block);
-        if (job->act == ACT_LINEAR) {
-            return;
-        }
-    }
-    activate_block(job->kern, job->act, &scaled);
-}
-
-void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, const struct tensor *in,
-                 const struct tensor *out)
-{
-    struct pixel_job job = {.kern = kern,
-                            .act = f->act,
-                            .a = *in,
-                            .out = *out,
-                            .scale = f->scale,
-                            .shift = f->shift,
-                            .run = run_epilogue};
     pixel_job_run(&job);
 }
 

@@ -1,65 +1,53 @@
-/* The element-wise slots of slots_ops.h over the vectors of vec_template.h, for AVX2 and AVX-512;
- * their
- * *_vec.h have besides vec_keep(v, count, other): the first lanes of v, the others of `other`;
- * vec_largest(v), vec_total(v): of all lanes. Each slot works on runs of channels: whole vectors,
- * then a partial one; a `step` does one vector. */
+/* The slots of slots_ops.h over the vectors of vec_template.h. */
 #ifndef KERNELS_OPS_TEMPLATE_H
 #define KERNELS_OPS_TEMPLATE_H
 
 #include <float.h>
 #include <math.h>
 
-#include "kernels/activation_template.h"
 #include "kernels/slots_ops.h"
+#include "kernels/vec_template.h"
 
-static inline void activate_step(const float *a, float *out, enum activation act, size_t count)
-{
-    put(out, vec_activate(get(a, count), act), count);
-}
-
-static inline void activate_as(const struct op_block *block, enum activation act)
+INLINED void activate_as(const struct op_block *block, const enum activation act,
+                         const float *scale, const float *shift)
 {
     for (size_t p = 0; p < block->pixels; p++) {
         const float *a = block->a + p * block->a_stride;
         float *out = block->out + p * block->out_stride;
-        size_t c = 0;
-        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
-            activate_step(a + c, out + c, act, VEC_WIDTH);
-        }
-        if (c < block->channels) {
-            activate_step(a + c, out + c, act, block->channels - c);
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            vec u = affine(get(a + c, part), scale, shift, c, part);
+            put(out + c, vec_activate(u, act), part);
         }
     }
 }
 
-static void activate(const struct op_block *block, enum activation act)
+#define ACTIVATE_CASE(act)                                                                         \
+    case act:                                                                                      \
+        activate_as(block, act, scale, shift);                                                     \
+        break;
+
+static void activate(const struct op_block *block, enum activation act, const float *scale,
+                     const float *shift)
 {
-    if (act == ACT_LINEAR) {
-        activate_as(block, ACT_LINEAR);
-    } else {
-        activate_as(block, act);
+    switch (act) {
+        EACH_ACTIVATION(ACTIVATE_CASE)
+    default:
+        activate_as(block, ACT_LINEAR, scale, shift);
+        break;
     }
 }
 
-static inline void add_step(const float *a, const float *b, float *out, enum activation act,
-                            size_t count)
-{
-    vec sum = vec_add(get(a, count), get(b, count));
-    put(out, vec_activate(sum, act), count);
-}
-
-static inline void add_as(const struct op_block *block, enum activation act)
+INLINED void add_as(const struct op_block *block, const enum activation act)
 {
     for (size_t p = 0; p < block->pixels; p++) {
         const float *a = block->a + p * block->a_stride;
         const float *b = block->b + p * block->b_stride;
         float *out = block->out + p * block->out_stride;
-        size_t c = 0;
-        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
-            add_step(a + c, b + c, out + c, act, VEC_WIDTH);
-        }
-        if (c < block->channels) {
-            add_step(a + c, b + c, out + c, act, block->channels - c);
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            vec sum = vec_add(get(a + c, part), get(b + c, part));
+            put(out + c, vec_activate(sum, act), part);
         }
     }
 }
@@ -73,38 +61,15 @@ static void add(const struct op_block *block, enum activation act)
     }
 }
 
-static void scale_shift(const struct op_block *block, const float *scale, const float *shift)
-{
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        float *out = block->out + p * block->out_stride;
-        size_t c = 0;
-        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
-            vec y = vec_fma(get(a + c, VEC_WIDTH), get(scale + c, VEC_WIDTH),
-                            get(shift + c, VEC_WIDTH));
-            put(out + c, y, VEC_WIDTH);
-        }
-        if (c < block->channels) {
-            size_t left = block->channels - c;
-            vec y = vec_fma(get(a + c, left), get(scale + c, left), get(shift + c, left));
-            put(out + c, y, left);
-        }
-    }
-}
-
 static void multiply(const struct op_block *block)
 {
     for (size_t p = 0; p < block->pixels; p++) {
         const float *a = block->a + p * block->a_stride;
         const float *b = block->b + p * block->b_stride;
         float *out = block->out + p * block->out_stride;
-        size_t c = 0;
-        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
-            put(out + c, vec_mul(get(a + c, VEC_WIDTH), get(b + c, VEC_WIDTH)), VEC_WIDTH);
-        }
-        if (c < block->channels) {
-            size_t left = block->channels - c;
-            put(out + c, vec_mul(get(a + c, left), get(b + c, left)), left);
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            put(out + c, vec_mul(get(a + c, part), get(b + c, part)), part);
         }
     }
 }
@@ -115,13 +80,9 @@ static void multiply_pixel(const struct op_block *block)
         const float *a = block->a + p * block->a_stride;
         vec b = vec_set(block->b[p * block->b_stride]);
         float *out = block->out + p * block->out_stride;
-        size_t c = 0;
-        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
-            put(out + c, vec_mul(get(a + c, VEC_WIDTH), b), VEC_WIDTH);
-        }
-        if (c < block->channels) {
-            size_t left = block->channels - c;
-            put(out + c, vec_mul(get(a + c, left), b), left);
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            put(out + c, vec_mul(get(a + c, part), b), part);
         }
     }
 }
@@ -170,40 +131,25 @@ static void max_window(const struct op_window *window)
     for (; c + 4 * VEC_WIDTH <= window->channels; c += 4 * VEC_WIDTH) {
         max_four(window, c);
     }
-    for (; c + VEC_WIDTH <= window->channels; c += VEC_WIDTH) {
-        max_one(window, c, VEC_WIDTH);
-    }
-    if (c < window->channels) {
-        max_one(window, c, window->channels - c);
-    }
-}
-
-static inline void upsample_step(const float *a, float *corner, const struct op_block *block,
-                                 int stride, vec factor, size_t count)
-{
-    size_t row_step = block->pixels * (size_t)stride * block->out_stride;
-    vec value = vec_mul(factor, get(a, count));
-    for (int y = 0; y < stride; y++) {
-        float *out = corner + (size_t)y * row_step;
-        for (int x = 0; x < stride; x++) {
-            put(out, value, count);
-            out += block->out_stride;
-        }
+    for (; c < window->channels; c += VEC_WIDTH) {
+        max_one(window, c, part_of(window->channels, c));
     }
 }
 
 static void upsample(const struct op_block *block, int stride, float factor)
 {
     vec factors = vec_set(factor);
+    size_t row_step = block->pixels * (size_t)stride * block->out_stride;
     for (size_t p = 0; p < block->pixels; p++) {
         const float *a = block->a + p * block->a_stride;
         float *corner = block->out + p * (size_t)stride * block->out_stride;
-        size_t c = 0;
-        for (; c + VEC_WIDTH <= block->channels; c += VEC_WIDTH) {
-            upsample_step(a + c, corner + c, block, stride, factors, VEC_WIDTH);
-        }
-        if (c < block->channels) {
-            upsample_step(a + c, corner + c, block, stride, factors, block->channels - c);
+        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
+            size_t part = part_of(block->channels, c);
+            vec value = vec_mul(factors, get(a + c, part));
+            for (size_t i = 0; i < (size_t)(stride * stride); i++) {
+                size_t y = i / (size_t)stride, x = i % (size_t)stride;
+                put(corner + y * row_step + x * block->out_stride + c, value, part);
+            }
         }
     }
 }
@@ -237,17 +183,17 @@ static void softmax(const float *in, size_t count, float temperature, float *out
     }
 }
 
-/* mean_window stays scalar: rare, and the compiler vectorises it. */
 static void ops_install(struct op_slots *slots)
 {
-    slots->activate = activate;
-    slots->add = add;
-    slots->scale_shift = scale_shift;
-    slots->multiply = multiply;
-    slots->multiply_pixel = multiply_pixel;
-    slots->max_window = max_window;
-    slots->upsample = upsample;
-    slots->softmax = softmax;
+    *slots = (struct op_slots){
+        .activate = activate,
+        .add = add,
+        .multiply = multiply,
+        .multiply_pixel = multiply_pixel,
+        .max_window = max_window,
+        .upsample = upsample,
+        .softmax = softmax,
+    };
 }
 
 #endif

@@ -10,11 +10,37 @@
 enum { SMALL = 32 * 1024, COLUMN_FLOATS = 8 * 1024, COLUMN_LANES = 16, MEAN_PART = 64 };
 
 struct pool_job {
+    const struct kernels *kern;
     struct pool_geometry geometry;
     struct tensor in, out;
-    void (*window)(const struct op_window *window);
+    void (*window)(const struct kernels *kern, const struct op_window *window);
     size_t column_channels; /* 0: every window by itself */
 };
+
+static void max_window(const struct kernels *kern, const struct op_window *window)
+{
+    kern->ops.max_window(window);
+}
+
+/* Summed in double, in row-major order. An empty window gives 0. */
+static void mean_window(const struct kernels *kern, const struct op_window *window)
+{
+    size_t pixels = window->rows * window->cols;
+    double divisor = pixels > 0 ? (double)pixels : 1;
+    for (size_t first = 0; first < window->channels; first += MEAN_PART) {
+        double sums[MEAN_PART] = {0};
+        size_t left = window->channels - first, count = left < MEAN_PART ? left : MEAN_PART;
+        struct op_block row = {
+            .a_stride = window->col_step, .pixels = window->cols, .channels = count};
+        for (size_t y = 0; y < window->rows; y++) {
+            row.a = window->in + y * window->row_step + first;
+            kern->train.sum(&row, sums);
+        }
+        for (size_t c = 0; c < count; c++) {
+            window->out[first + c] = (float)(sums[c] / divisor);
+        }
+    }
+}
 
 /* The in-bounds part [first, first + count) of a window along one axis. */
 static size_t clip(int start, int size, int limit, int *first)
@@ -37,7 +63,7 @@ static void pool_row_direct(const struct pool_job *job, int image, int y)
         bool empty = window.rows == 0 || window.cols == 0;
         window.in = empty ? in->data : tensor_at(in, image, first_y, first_x);
         window.out = tensor_at(&job->out, image, y, x);
-        job->window(&window);
+        job->window(job->kern, &window);
     }
 }
 
@@ -55,14 +81,14 @@ static void pool_row_columns(const struct pool_job *job, int image, int y, int c
     for (int x = 0; x < in->w; x++) {
         down.in = rows > 0 ? tensor_at(in, image, first_y, x) + channel : in->data;
         down.out = columns + (size_t)x * count;
-        job->window(&down);
+        job->window(job->kern, &down);
     }
     struct op_window along = {.rows = 1, .col_step = count, .channels = count};
     for (int x = 0; x < job->out.w; x++) {
         along.cols = clip(x * g->stride_x - g->offset, g->size, in->w, &first_x);
         along.in = columns + (along.cols > 0 ? (size_t)first_x * count : 0);
         along.out = tensor_at(&job->out, image, y, x) + channel;
-        job->window(&along);
+        job->window(job->kern, &along);
     }
 }
 
@@ -100,7 +126,8 @@ static void pool_run(struct pool_job *job)
 void op_max_pool(const struct kernels *kern, const struct pool_geometry *g, const struct tensor *in,
                  const struct tensor *out)
 {
-    struct pool_job job = {.geometry = *g, .in = *in, .out = *out, .window = kern->ops.max_window};
+    struct pool_job job = {
+        .kern = kern, .geometry = *g, .in = *in, .out = *out, .window = max_window};
     /* Reads per output: size^2 by windows, (stride + 1) size by columns. */
     size_t part = COLUMN_FLOATS / (size_t)in->w;
     if (g->size > g->stride_x + 1 && part >= COLUMN_LANES) {
@@ -113,7 +140,8 @@ void op_max_pool(const struct kernels *kern, const struct pool_geometry *g, cons
 void op_avg_pool(const struct kernels *kern, const struct pool_geometry *g, const struct tensor *in,
                  const struct tensor *out)
 {
-    struct pool_job job = {.geometry = *g, .in = *in, .out = *out, .window = kern->ops.mean_window};
+    struct pool_job job = {
+        .kern = kern, .geometry = *g, .in = *in, .out = *out, .window = mean_window};
     pool_run(&job);
 }
 
@@ -139,7 +167,7 @@ static void global_item(void *ctx, size_t item, int thread)
         .col_step = job->in.stride,
         .channels = left < MEAN_PART ? left : MEAN_PART,
     };
-    job->kern->ops.mean_window(&window);
+    mean_window(job->kern, &window);
 }
 
 void op_global_avg(const struct kernels *kern, const struct tensor *in, const struct tensor *out)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernels/scalar_math.h"
+#include "kernels/activation.h"
 
 typedef float vec __attribute__((vector_size(16)));
 typedef double wide __attribute__((vector_size(16)));
@@ -120,6 +120,32 @@ static inline vec vec_exp_bounded(vec v)
     return (vec){expf(v[0]), expf(v[1]), expf(v[2]), expf(v[3])};
 }
 
+/* e^x for every x. */
+static inline vec vec_exp(vec v)
+{
+    return vec_exp_bounded(v);
+}
+
+/* The first count lanes of v, the others of `other`. */
+static inline vec vec_keep(vec v, size_t count, vec other)
+{
+    for (size_t i = count; i < VEC_WIDTH; i++) {
+        v[i] = other[i];
+    }
+    return v;
+}
+
+static inline float vec_largest(vec v)
+{
+    float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+    return a > b ? a : b;
+}
+
+static inline float vec_total(vec v)
+{
+    return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
 static inline wide wide_low(vec v)
 {
     return (wide){(double)v[0], (double)v[1]};
@@ -155,6 +181,74 @@ static inline wide wide_sub(wide a, wide b)
 static inline wide wide_fma(wide a, wide b, wide c)
 {
     return a * b + c;
+}
+
+/* ---- the fused activations of one float ---- */
+
+/* Written as a maximum, which compilers turn into one instruction; the product of a branch they
+ * keep. */
+static inline float scalar_leaky(float x)
+{
+    float y = 0.1f * x;
+    return y > x ? y : x;
+}
+
+static inline float scalar_relu(float x)
+{
+    return x < 0.0f ? 0.0f : x;
+}
+
+static inline float scalar_relu6(float x)
+{
+    return x > 6.0f ? 6.0f : scalar_relu(x);
+}
+
+static inline float scalar_logistic(float x)
+{
+    float t = expf(-fabsf(x));
+    return (x < 0.0f ? t : 1.0f) / (1.0f + t);
+}
+
+/* n / (n + 2) is 1 in float from 20 on and 0 below -105, where the bound keeps -inf * 0 away. */
+static inline float scalar_mish(float x)
+{
+    float e = expf(x > 20.0f ? 20.0f : x);
+    float n = e * e + 2.0f * e;
+    return (x < -105.0f ? -105.0f : x) * (n / (n + 2.0f));
+}
+
+static inline float scalar_swish(float x)
+{
+    return (x < -128.0f ? -128.0f : x) * scalar_logistic(x);
+}
+
+static inline float scalar_hard_mish(float x)
+{
+    float y = x * (0.5f * x + 1.0f);
+    y = x <= -2.0f ? 0.0f : y;
+    return x > 0.0f ? x : y;
+}
+
+static inline float scalar_activation(enum activation act, float x)
+{
+    switch (act) {
+    case ACT_LEAKY:
+        return scalar_leaky(x);
+    case ACT_RELU:
+        return scalar_relu(x);
+    case ACT_RELU6:
+        return scalar_relu6(x);
+    case ACT_LOGISTIC:
+        return scalar_logistic(x);
+    case ACT_MISH:
+        return scalar_mish(x);
+    case ACT_SWISH:
+        return scalar_swish(x);
+    case ACT_HARD_MISH:
+        return scalar_hard_mish(x);
+    default:
+        return x;
+    }
 }
 
 /* act(v), act < ACT_FUSED_COUNT. */

@@ -15,9 +15,7 @@ struct kernels {
     struct train_slots train;
 };
 
-/* Scalar fills every slot; the others override what they do better. */
 void slots_install_scalar(struct kernels *kern);
-void ops_install_scalar(struct op_slots *slots); /* its part */
 #if HAVE_X86_KERNELS
 void slots_install_avx2(struct kernels *kern);
 void slots_install_avx512(struct kernels *kern);

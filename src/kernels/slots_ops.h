@@ -1,9 +1,9 @@
 /* Slots for element-wise and pooling work on blocks of pixels. ops.c cuts tensors into blocks.
  *
  * Every slot computes an element by the same operations wherever it lies in a block, so that
- * cutting never changes a bit. Scalar, AVX2 and AVX-512 agree exactly in add, multiply, upsample
- * and the windows' maximum; scale_shift differs by the rounding of the product (FMA), activations
- * and softmax by a few ULP. */
+ * cutting never changes a bit. Scalar, AVX2 and AVX-512 agree exactly in sums, products, upsample
+ * and the windows' maximum; scale and shift differ by the rounding of the product (FMA),
+ * activations and softmax by a few ULP. */
 #ifndef KERNELS_SLOTS_OPS_H
 #define KERNELS_SLOTS_OPS_H
 
@@ -31,20 +31,18 @@ struct op_window {
 };
 
 struct op_slots {
-    /* out = act(a), act < ACT_FUSED_COUNT; within 4 ULP, or 2e-43 where e^x is denormal. */
-    void (*activate)(const struct op_block *block, enum activation act);
+    /* out = act(a * scale[channel] + shift[channel]), act < ACT_FUSED_COUNT; scale NULL is 1, shift
+     * NULL is 0. act is within 4 ULP, or 2e-43 where e^x is denormal. */
+    void (*activate)(const struct op_block *block, enum activation act, const float *scale,
+                     const float *shift);
     /* out = act(a + b), act < ACT_FUSED_COUNT. */
     void (*add)(const struct op_block *block, enum activation act);
-    /* out = a * scale[channel] + shift[channel]; neither is NULL. */
-    void (*scale_shift)(const struct op_block *block, const float *scale, const float *shift);
     /* out = a * b; b_stride 0 gives every pixel the same b. */
     void (*multiply)(const struct op_block *block);
     /* out = a * b[0] of the pixel. */
     void (*multiply_pixel)(const struct op_block *block);
     /* Max per channel, at least -FLT_MAX; NaN loses against everything, as in Darknet. */
     void (*max_window)(const struct op_window *window);
-    /* Mean per channel, summed in double, in row-major order. An empty window gives 0. */
-    void (*mean_window)(const struct op_window *window);
     /* a is one row of pixels; each pixel times factor goes to stride x stride output pixels, whose
      * rows are pixels * stride * out_stride floats apart. Not in-place. */
     void (*upsample)(const struct op_block *block, int stride, float factor);

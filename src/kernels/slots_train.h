@@ -37,8 +37,8 @@ struct sgd_arrays;
 struct adam_arrays;
 
 struct train_slots {
-    /* out = b * act'(a * scale[channel] + shift[channel]), act < ACT_FUSED_COUNT; scale and shift
-     * are both NULL (1 and 0) or both not. */
+    /* out = b * act'(a * scale[channel] + shift[channel]), act < ACT_FUSED_COUNT; scale NULL is 1,
+     * shift NULL is 0. */
     void (*activate_backward)(const struct op_block *block, enum activation act, const float *scale,
                               const float *shift);
     /* sum[c] += a - shift[c], squares[c] += (a - shift[c])^2, both over the block's pixels. */

@@ -82,40 +82,22 @@ INLINED void activate_backward_as(const struct op_block *block, const enum activ
         float *out = block->out + p * block->out_stride;
         for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
             size_t part = part_of(block->channels, c);
-            vec u = get(a + c, part);
-            if (scale) {
-                u = vec_fma(u, get(scale + c, part), get(shift + c, part));
-            }
+            vec u = affine(get(a + c, part), scale, shift, c, part);
             put(out + c, vec_mul(get(b + c, part), derivative(u, act)), part);
         }
     }
 }
 
+#define ACTIVATE_BACKWARD_CASE(act)                                                                \
+    case act:                                                                                      \
+        activate_backward_as(block, act, scale, shift);                                            \
+        break;
+
 static void activate_backward(const struct op_block *block, enum activation act, const float *scale,
                               const float *shift)
 {
     switch (act) {
-    case ACT_LEAKY:
-        activate_backward_as(block, ACT_LEAKY, scale, shift);
-        break;
-    case ACT_RELU:
-        activate_backward_as(block, ACT_RELU, scale, shift);
-        break;
-    case ACT_RELU6:
-        activate_backward_as(block, ACT_RELU6, scale, shift);
-        break;
-    case ACT_LOGISTIC:
-        activate_backward_as(block, ACT_LOGISTIC, scale, shift);
-        break;
-    case ACT_MISH:
-        activate_backward_as(block, ACT_MISH, scale, shift);
-        break;
-    case ACT_SWISH:
-        activate_backward_as(block, ACT_SWISH, scale, shift);
-        break;
-    case ACT_HARD_MISH:
-        activate_backward_as(block, ACT_HARD_MISH, scale, shift);
-        break;
+        EACH_ACTIVATION(ACTIVATE_BACKWARD_CASE)
     default:
         activate_backward_as(block, ACT_LINEAR, NULL, NULL);
         break;

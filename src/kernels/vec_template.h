@@ -4,9 +4,12 @@
  * v), vec_store_part(p, v, count), vec_add, vec_sub, vec_mul, vec_div, vec_min, vec_max (b if one
  * is NaN), vec_sqrt, vec_abs, vec_minus_abs, vec_fma(a, b, c) = a * b + c, vec_exp_bounded(v) = e^v
  * for -105 <= v <= 89, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no), vec_any_equal(a,
- * b); wide, VEC_WIDTH / 2 doubles, and wide_low(v), wide_high(v): the halves of a vec;
- * wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a, b, c). Everything is static: each
- * set gets its own copy, compiled with its own flags. */
+ * b); vec_keep(v, count, other): the first lanes of v, the others of `other`; vec_largest(v),
+ * vec_total(v): of all lanes; wide, VEC_WIDTH / 2 doubles, and wide_low(v), wide_high(v): the
+ * halves of a vec; wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a, b, c). Then it
+ * or activation_template.h gives vec_exp(v) = e^v for every v, and vec_activate(v, act) = act(v),
+ * act < ACT_FUSED_COUNT. Everything is static: each set gets its own copy, compiled with its own
+ * flags. */
 #ifndef KERNELS_VEC_TEMPLATE_H
 #define KERNELS_VEC_TEMPLATE_H
 
@@ -38,7 +41,26 @@ INLINED void put(float *p, vec v, size_t part)
 
 INLINED vec load_or(const float *p, size_t at, size_t part, float otherwise)
 {
-    return p ? vec_load_part(p + at, part) : vec_set(otherwise);
+    return p ? get(p + at, part) : vec_set(otherwise);
 }
+
+/* x * scale + shift of the channels from `at` on; NULL stands for 1 and 0, both for x itself. */
+INLINED vec affine(vec x, const float *scale, const float *shift, size_t at, size_t part)
+{
+    if (!scale && !shift) {
+        return x;
+    }
+    return vec_fma(x, load_or(scale, at, part, 1.0f), load_or(shift, at, part, 0.0f));
+}
+
+/* A case for every fused activation but ACT_LINEAR, of which loops know theirs when compiled. */
+#define EACH_ACTIVATION(CASE)                                                                      \
+    CASE(ACT_LEAKY)                                                                                \
+    CASE(ACT_RELU)                                                                                 \
+    CASE(ACT_RELU6)                                                                                \
+    CASE(ACT_LOGISTIC)                                                                             \
+    CASE(ACT_MISH)                                                                                 \
+    CASE(ACT_SWISH)                                                                                \
+    CASE(ACT_HARD_MISH)
 
 #endif

@@ -116,8 +116,8 @@ static void test_select(void)
         last = ISA_NAMES[isa];
         CHECK(strcmp(kernels_isa(kern), last) == 0);
         const struct op_slots *ops = &kern->ops;
-        CHECK(ops->activate && ops->add && ops->scale_shift && ops->multiply);
-        CHECK(ops->multiply_pixel && ops->max_window && ops->mean_window);
+        CHECK(ops->activate && ops->add && ops->multiply);
+        CHECK(ops->multiply_pixel && ops->max_window);
         CHECK(ops->upsample && ops->softmax);
         const struct conv_slots *conv = &kern->conv;
         CHECK(conv->mr > 0 && conv->nr > 0 && conv->tile && conv->finish);
@@ -157,7 +157,7 @@ static void sweep(const struct kernels *kern, enum activation act)
         if (round == 0) {
             memcpy(x, specials, sizeof(specials));
         }
-        kern->ops.activate(&block, act);
+        kern->ops.activate(&block, act, NULL, NULL);
         for (int i = 0; i < SWEEP; i++) {
             CHECK_MSG(activation_close(act, x[i], y[i]), "%s %s(%.9g) = %.9g, expected %.9g",
                       kernels_isa(kern), activation_name(act), (double)x[i], (double)y[i],
