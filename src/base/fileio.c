@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+
+enum { LONG_NAME = 200 /* bytes of a file name that leave room for more */ };
 
 enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,
                       struct error *err)
@@ -46,6 +49,19 @@ enum result file_read(const char *path, size_t max_bytes, char **data, size_t *s
     return OK;
 }
 
+/* PATH.PID.tmp; a name that leaves no room for that gives up its end for a number of its own. */
+static void name_temporary(struct atomic_file *file)
+{
+    static atomic_uint number;
+    size_t folder = (size_t)(path_base(file->path) - file->path), size = sizeof file->temporary;
+    if (strlen(file->path) - folder <= LONG_NAME) {
+        snprintf(file->temporary, size, "%s.%d.tmp", file->path, (int)getpid());
+        return;
+    }
+    snprintf(file->temporary, size, "%.*s.%u.%d.tmp", (int)(folder + LONG_NAME), file->path,
+             atomic_fetch_add(&number, 1), (int)getpid());
+}
+
 enum result atomic_open(struct atomic_file *file, const char *path, struct error *err)
 {
     file->stream = NULL;
@@ -55,7 +71,7 @@ enum result atomic_open(struct atomic_file *file, const char *path, struct error
         return error_at(err, ERR_IO, path, 0, "path too long");
     }
     strcpy(file->path, path);
-    snprintf(file->temporary, sizeof file->temporary, "%s.%d.tmp", path, (int)getpid());
+    name_temporary(file);
     file->stream = fopen(file->temporary, "wb");
     if (!file->stream) {
         file->temporary[0] = 0;
@@ -183,7 +199,7 @@ bool dir_is_empty(const char *path)
 {
     DIR *dir = opendir(path);
     const struct dirent *entry;
-    bool is_empty = dir || !path_exists(path);
+    bool is_empty = dir || !path_is_dir(path);
     while (dir && is_empty && (entry = readdir(dir))) {
         is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     }

@@ -22,7 +22,7 @@ struct atomic_file {
     bool skips_sync; /* set after open for what can be made again (pictures): commit is then far cheaper,
                         and a power cut may lose the file */
     char path[4096];
-    char temporary[4096 + 16];
+    char temporary[4096 + 32];
 };
 
 NODISCARD enum result atomic_open(struct atomic_file *file, const char *path, struct error *err);
@@ -38,7 +38,8 @@ NODISCARD enum result dir_make(const char *path, struct error *err);
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 
-/* A folder without entries, or nothing at all: files of ours can lie there and no others are meant. */
+/* Not a folder with entries in it: files of ours can lie there and no others are meant. Where it is no
+ * folder at all, dir_make says so. */
 bool dir_is_empty(const char *path);
 
 /* The part after the last '/', never NULL. */

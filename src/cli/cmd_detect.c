@@ -8,6 +8,7 @@
 #include "cli/class_filter.h"
 #include "cli/cmd.h"
 #include "cli/detect_run.h"
+#include "cli/input_guard.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/results_coco.h"
@@ -87,7 +88,8 @@ static const char about[] =
     "\n"
     "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what they\n"
     "are, others become .jpg. Where two inputs have one name, the later gets _2, _3... An input\n"
-    "is never overwritten. Ctrl-C: the batch at hand is finished and written; a second one kills.\n";
+    "is never overwritten, nor are labels that it has. Ctrl-C: the batch at hand is finished and\n"
+    "written; a second one kills.\n";
 
 static const char exit_codes[] =
     "0 done (also when nothing was detected), 1 failed or --fail-empty,\n"
@@ -179,8 +181,10 @@ static enum result run_job(const struct detect_job *job, const struct detect_arg
 }
 
 static enum result prepare_output(const struct detect_args *args, const struct string_list *paths,
-                                  struct detect_job *job, struct error *err)
+                                  struct input_guard *guard, struct detect_job *job,
+                                  struct error *err)
 {
+    job->guard = guard;
     job->out = args->out ? args->out : "runs/detect";
     job->saves_pictures = !args->no_save;
     job->saves_crops = args->crops;
@@ -190,12 +194,15 @@ static enum result prepare_output(const struct detect_args *args, const struct s
     if (!writes_files(args)) {
         return OK;
     }
+    bool may_hold_inputs = !dir_is_empty(job->out);
     TRY(dir_make(job->out, err));
     for (size_t i = 0; i < paths->count; i++) {
         bool is_above = is_inside(job->out, paths->items[i]) && !is_inside(paths->items[i], job->out);
         job->is_out_in_inputs = job->is_out_in_inputs || is_above;
     }
-    return OK;
+    return may_hold_inputs ? input_guard_fill(guard, paths->items, paths->count, job->out,
+                                              job->is_out_in_inputs, err)
+                           : OK;
 }
 
 /* What the run borrows from here; freed by release. */
@@ -204,6 +211,7 @@ struct resources {
     struct infer infer;
     struct inputs *inputs;
     struct coco_ids ids;
+    struct input_guard guard;
     bool *wanted;
 };
 
@@ -212,6 +220,7 @@ static void release(struct resources *r)
     infer_close(&r->infer);
     inputs_close(r->inputs);
     coco_ids_free(&r->ids);
+    name_set_free(&r->guard.files);
     mem_free(r->wanted);
     model_close(&r->model);
 }
@@ -253,7 +262,7 @@ static enum result detect(const struct detect_args *args, const struct string_li
     struct detect_job job = {0};
     enum result result = prepare_model(args, &resources, &job, err);
     if (result == OK) {
-        result = prepare_output(args, paths, &job, err);
+        result = prepare_output(args, paths, &resources.guard, &job, err);
     }
     if (result == OK) {
         result = inputs_open(paths->items, paths->count, &resources.inputs, err);

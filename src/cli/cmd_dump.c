@@ -50,7 +50,9 @@ static enum result npy_fits(const char *path, const struct npy *array, const str
                  "[%d, %d, %d, %d] (n, c, h, w) does not fit the network's input of %d channels, "
                  "height %d, width %d",
                  array->n, array->c, array->h, array->w, net->size.c, net->size.h, net->size.w);
-        return error_hint(err, "try --imgsz %dx%d", array->w, array->h);
+        bool is_channels_only = array->h == net->size.h && array->w == net->size.w;
+        return is_channels_only ? err->code
+                                : error_hint(err, "try --imgsz %dx%d", array->w, array->h);
     }
     return OK;
 }

@@ -250,6 +250,9 @@ static enum result check_args(const struct eval_args *args, struct error *err)
                        : args->fit == FIT_LETTERBOX ? "--letterbox"
                        : args->fit == FIT_STRETCH   ? "--stretch"
                        : args->batch > 0            ? "--batch"
+                       : m->threads != 0            ? "--threads"
+                       : m->cpu                     ? "--cpu"
+                       : m->no_winograd             ? "--no-winograd"
                                                     : NULL;
     if (idle) {
         return error_set(err, ERR_ARG, "%s has no effect with --results: no network runs", idle);

@@ -51,15 +51,10 @@ static enum result find_root(const struct dataset *data, char *root, struct erro
 
 /* ---- ids ---- */
 
-static enum result image_id(const struct conversion *c, const struct sample *sample, size_t index,
-                            double *id, struct error *err)
+static double image_id(const struct conversion *c, size_t index)
 {
-    *id = (double)index + 1;
-    if (!c->job->annotations || coco_ids_find(&c->ids, sample->image_path, id)) {
-        return OK;
-    }
-    return error_at(err, ERR_FORMAT, c->job->annotations, 0, "it has no picture of the name of %s",
-                    sample->image_path);
+    return c->job->annotations ? coco_ids_find(&c->ids, c->data.samples[index].image_path)->id
+                               : (double)index + 1;
 }
 
 static double category_id(const struct conversion *c, size_t class_id)
@@ -78,8 +73,8 @@ static enum result write_element(struct conversion *c, cJSON *object, struct err
 static enum result write_picture(struct conversion *c, size_t index, struct error *err)
 {
     const struct sample *sample = &c->data.samples[index];
-    double id;
-    TRY(image_id(c, sample, index, &id, err));
+    double id = (double)index + 1;
+    TRY(c->job->annotations ? coco_ids_take(&c->ids, sample->image_path, &id, err) : OK);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "id", id);
     cJSON_AddStringToObject(object, "file_name", sample->image_path + strlen(c->root));
@@ -184,10 +179,8 @@ static enum result drop_repeats(struct conversion *c, struct error *err)
 static enum result write_boxes(struct conversion *c, size_t index, struct error *err)
 {
     const struct sample *sample = &c->data.samples[index];
-    double id;
-    TRY(image_id(c, sample, index, &id, err));
     for (size_t k = 0; k < sample->truth_count; k++) {
-        TRY(write_box(c, sample, id, &sample->truths[k], err));
+        TRY(write_box(c, sample, image_id(c, index), &sample->truths[k], err));
     }
     return OK;
 }

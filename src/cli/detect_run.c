@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/annotate.h"
+#include "cli/input_guard.h"
 #include "cli/interrupt.h"
 #include "cli/pipeline.h"
 #include "cli/results_coco.h"
@@ -37,9 +38,14 @@ struct run {
     pthread_mutex_t totals_lock; /* savers count too */
 };
 
+static bool saves_labels(const struct detect_job *job)
+{
+    return job->format == RESULT_YOLO || job->format == RESULT_VOC;
+}
+
 static bool saves_stems(const struct detect_job *job)
 {
-    return job->saves_crops || job->format == RESULT_YOLO || job->format == RESULT_VOC;
+    return job->saves_crops || saves_labels(job);
 }
 
 static bool saves_anything(const struct detect_job *job)
@@ -48,6 +54,30 @@ static bool saves_anything(const struct detect_job *job)
 }
 
 /* ---- next: one item of the inputs ---- */
+
+static enum result label_file(const struct detect_job *job, const struct item *item,
+                              char path[PATH_BYTES], struct error *err)
+{
+    bool is_voc = job->format == RESULT_VOC;
+    int length = snprintf(path, PATH_BYTES, "%s/%s%s%s", job->out, is_voc ? "" : "labels/",
+                          item->stem, is_voc ? ".xml" : ".txt");
+    if (length < 0 || length >= PATH_BYTES) {
+        return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
+    }
+    return OK;
+}
+
+static enum result spare_labels(const struct detect_job *job, const struct item *item,
+                                struct error *err)
+{
+    char path[PATH_BYTES];
+    TRY(label_file(job, item, path, err));
+    if (is_label_of(path, item->input.path)) {
+        return error_at(err, ERR_IO, item->input.path, 0,
+                        "its labels exist, %s would be overwritten (choose another --out)", path);
+    }
+    return OK;
+}
 
 /* Where the item's results go. */
 static enum result name_outputs(struct run *run, struct item *item, struct error *err)
@@ -60,9 +90,10 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
         if (!path_join(item->picture_path, sizeof item->picture_path, job->out, unique)) {
             return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
         }
-        if (is_same_file(item->picture_path, item->input.path)) {
+        if (input_guard_holds(job->guard, item->picture_path, item->input.path)) {
             return error_at(err, ERR_IO, item->input.path, 0,
-                            "the annotated picture would overwrite it (choose another --out)");
+                            "its annotated picture would overwrite the input %s (choose another --out)",
+                            item->picture_path);
         }
     }
     if (saves_stems(job)) {
@@ -70,7 +101,15 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
         snprintf(name, sizeof name, "%.*s", (int)length, item->input.relative);
         TRY(name_set_add(&run->stem_names, name, item->stem, sizeof item->stem, err));
     }
-    return OK;
+    return saves_labels(job) ? spare_labels(job, item, err) : OK;
+}
+
+/* In the order of the inputs, so that the first of two namesakes has the name, and the id. */
+static enum result take_item(struct run *run, struct item *item, struct error *err)
+{
+    TRY(name_outputs(run, item, err));
+    return run->job->ids ? coco_ids_take(run->job->ids, item->input.path, &item->infer.record.image_id, err)
+                         : OK;
 }
 
 static void start_item(struct item *item)
@@ -103,7 +142,7 @@ static bool next_item(void *ctx, void *slot)
             log_debug("%s: left out, it lies in the output folder", item->input.path);
             continue;
         }
-        item->infer.has_failed = status < 0 || name_outputs(run, item, &item->infer.err) != OK;
+        item->infer.has_failed = status < 0 || take_item(run, item, &item->infer.err) != OK;
         if (!item->infer.has_failed && run->job->skips_existing && path_exists(item->picture_path)) {
             pthread_mutex_lock(&run->totals_lock);
             run->totals->skipped++;
@@ -117,21 +156,11 @@ static bool next_item(void *ctx, void *slot)
 
 /* ---- load and compute ---- */
 
-static enum result find_id(const struct detect_job *job, struct item *item, struct error *err)
-{
-    if (job->ids && !coco_ids_find(job->ids, item->input.path, &item->infer.record.image_id)) {
-        return error_at(err, ERR_FORMAT, item->input.path, 0,
-                        "no image of that file_name in the annotations");
-    }
-    return OK;
-}
-
 static void load_item(void *ctx, void *slot)
 {
     const struct run *run = ctx;
     struct item *item = slot;
     struct infer_slot *infer = &item->infer;
-    infer->has_failed = infer->has_failed || find_id(run->job, item, &infer->err) != OK;
     infer_load(run->job->infer, infer);
 }
 
@@ -210,29 +239,15 @@ static bool is_stopped(void *ctx)
 
 /* ---- save: pictures, crops, label files ---- */
 
-/* folder/stem + extension, its folder made. */
-static enum result stem_path(const char *folder, const struct item *item, const char *extension,
-                             char path[PATH_BYTES], struct error *err)
-{
-    int length = snprintf(path, PATH_BYTES, "%s/%s%s", folder, item->stem, extension);
-    if (length < 0 || length >= PATH_BYTES) {
-        return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
-    }
-    return parent_make(path, err);
-}
-
 static enum result save_label(const struct detect_job *job, const struct item *item,
                               struct error *err)
 {
-    char path[PATH_BYTES], folder[PATH_BYTES];
+    char path[PATH_BYTES];
+    TRY(label_file(job, item, path, err));
+    TRY(parent_make(path, err));
     if (job->format == RESULT_VOC) {
-        TRY(stem_path(job->out, item, ".xml", path, err));
         return results_write_voc(path, &item->infer.record, job->infer->model->names, err);
     }
-    if (!path_join(folder, sizeof folder, job->out, "labels")) {
-        return error_at(err, ERR_IO, job->out, 0, "path too long");
-    }
-    TRY(stem_path(folder, item, ".txt", path, err));
     return results_write_yolo(path, &item->infer.record, job->saves_confidence, err);
 }
 
@@ -251,7 +266,7 @@ static enum result save_crops(const struct detect_job *job, const struct item *i
 static enum result save(const struct detect_job *job, struct item *item,
                         struct detect_totals *saved, struct error *err)
 {
-    if (job->format == RESULT_YOLO || job->format == RESULT_VOC) {
+    if (saves_labels(job)) {
         TRY(save_label(job, item, err));
         saved->labels++;
     }

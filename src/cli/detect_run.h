@@ -16,8 +16,9 @@ struct detect_job {
     struct inputs *inputs;
 
     enum result_format format;
-    const struct coco_ids *ids; /* RESULT_COCO, else NULL */
-    const char *out;            /* output folder */
+    struct coco_ids *ids;            /* RESULT_COCO, else NULL */
+    const char *out;                 /* output folder */
+    const struct input_guard *guard; /* inputs that lie in it */
     bool saves_pictures, saves_crops, saves_confidence;
     bool skips_existing;   /* inputs whose annotated picture exists */
     bool is_out_in_inputs; /* a folder argument holds the output folder: leave that out */

@@ -22,7 +22,8 @@ static enum result take_images(const char *path, struct coco_file *file, struct 
     }
     for (size_t i = 0; i < file->picture_count; i++) {
         struct coco_picture *picture = &file->pictures[i];
-        ids->images[ids->count++] = (struct coco_image){picture->file_name, (double)picture->id};
+        ids->images[ids->count++] =
+            (struct coco_image){.file_name = picture->file_name, .id = (double)picture->id};
         picture->file_name = NULL;
     }
     if (ids->count > 0) {
@@ -84,7 +85,7 @@ void coco_ids_free(struct coco_ids *ids)
     *ids = (struct coco_ids){0};
 }
 
-bool coco_ids_find(const struct coco_ids *ids, const char *path, double *id)
+struct coco_image *coco_ids_find(const struct coco_ids *ids, const char *path)
 {
     for (const char *ending = path, *slash; ending; ending = slash ? slash + 1 : NULL) {
         slash = strchr(ending, '/');
@@ -93,8 +94,7 @@ bool coco_ids_find(const struct coco_ids *ids, const char *path, double *id)
             size_t middle = low + (high - low) / 2;
             int order = strcmp(ending, ids->images[middle].file_name);
             if (order == 0) {
-                *id = ids->images[middle].id;
-                return true;
+                return &ids->images[middle];
             }
             if (order < 0) {
                 high = middle;
@@ -103,5 +103,21 @@ bool coco_ids_find(const struct coco_ids *ids, const char *path, double *id)
             }
         }
     }
-    return false;
+    return NULL;
+}
+
+enum result coco_ids_take(struct coco_ids *ids, const char *path, double *id, struct error *err)
+{
+    struct coco_image *image = coco_ids_find(ids, path);
+    if (!image) {
+        return error_at(err, ERR_FORMAT, path, 0, "no image of that file_name in the annotations");
+    }
+    if (image->is_taken) {
+        return error_at(err, ERR_FORMAT, path, 0,
+                        "an earlier picture was the image %s of the annotations already",
+                        image->file_name);
+    }
+    image->is_taken = true;
+    *id = image->id;
+    return OK;
 }

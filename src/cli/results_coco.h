@@ -10,6 +10,7 @@
 struct coco_image {
     char *file_name; /* owned */
     double id;
+    bool is_taken;
 };
 
 struct coco_ids {
@@ -26,8 +27,12 @@ NODISCARD enum result coco_ids_read(const char *path, char *const *names, size_t
                                     struct coco_ids *ids, struct error *err);
 void coco_ids_free(struct coco_ids *ids);
 
-/* The id of the image whose file_name is the path, or its end at a '/'; the longest such name wins.
- */
-bool coco_ids_find(const struct coco_ids *ids, const char *path, double *id);
+/* The image whose file_name is the path, or its end at a '/'; the longest such name wins. NULL if there
+ * is none. */
+struct coco_image *coco_ids_find(const struct coco_ids *ids, const char *path);
+
+/* Its id, which it then has given. ERR_FORMAT if there is none, or if an earlier picture took it. */
+NODISCARD enum result coco_ids_take(struct coco_ids *ids, const char *path, double *id,
+                                    struct error *err);
 
 #endif

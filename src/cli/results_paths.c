@@ -91,6 +91,11 @@ enum result name_set_add(struct name_set *set, const char *relative, char *name,
     return error_at(err, ERR_IO, relative, 0, "no name for its results");
 }
 
+bool name_set_has(const struct name_set *set, const char *name)
+{
+    return set->count > 0 && find_place(set->entries, set->capacity, hash_name(name))->hash != 0;
+}
+
 enum result picture_name(const char *relative, char *name, size_t size, struct error *err)
 {
     static const char *const writable[] = {".jpg", ".jpeg", ".png", ".bmp"};

@@ -29,6 +29,9 @@ void name_set_free(struct name_set *set);
 NODISCARD enum result name_set_add(struct name_set *set, const char *relative, char *name, size_t size,
                                    struct error *err);
 
+/* Is this name in the set? */
+bool name_set_has(const struct name_set *set, const char *name);
+
 /* relative with an extension image_write knows: .jpg .jpeg .png .bmp (any case) stay, others become .jpg. */
 NODISCARD enum result picture_name(const char *relative, char *name, size_t size,
                                    struct error *err);

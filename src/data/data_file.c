@@ -169,6 +169,9 @@ enum result data_file_read(const char *path, struct data_file *file, struct erro
     if (strlen(path) >= PATH_SIZE) {
         return error_at(err, ERR_IO, path, 0, "path too long");
     }
+    if (!path_exists(path)) {
+        return error_at(err, ERR_ARG, path, 0, "no such file (a Darknet .data file is expected)");
+    }
     TRY(file_read(path, DATA_MAX_BYTES, &text, &size, err));
     file->path = mem_strdup(path);
     size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */

@@ -229,14 +229,14 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
     struct error local;
     err = err ? err : &local;
     if (!path_exists(source->path)) {
-        return error_at(err, ERR_IO, source->path, 0,
+        return error_at(err, ERR_ARG, source->path, 0,
                         "no such file (a list of pictures, a folder or a COCO .json is expected)");
     }
     TRY(dataset_is_coco(source->path) ? coco_json_read(&build, err) : read_pictures(&build, err));
     log_rest(&build);
     if (set->sample_count == 0) {
         size_t missing = set->faults[FAULT_NO_IMAGE];
-        return missing ? error_at(err, ERR_IO, source->path, 0,
+        return missing ? error_at(err, ERR_FORMAT, source->path, 0,
                                   "none of the %zu pictures exists (relative paths count from the "
                                   "working directory, else from the list's folder)",
                                   missing)

@@ -251,7 +251,7 @@ static int source_at_end(void *user)
 static const char *failure_reason(const struct kind *kind)
 {
     const char *reason = stbi_failure_reason();
-    bool stale = !reason || strcmp(reason, "unknown image type") == 0 ||
+    bool stale = !reason || !reason[0] || strcmp(reason, "unknown image type") == 0 ||
                  (strcmp(reason, "bad png sig") == 0 && strcmp(kind->name, "PNG") != 0);
     return stale ? "damaged" : reason;
 }

@@ -166,12 +166,12 @@ status 2; one_error 'not empty'; holds diff "$work/sums" <(sums "$work/fixed")
 try "check: nothing given" "$YOLO" check
 status 2; one_error 'data set is missing'; out_empty
 try "check: no such file" "$YOLO" check "$work/none.data"
-status 1; one_error 'none.data'
+status 2; one_error 'none.data'
 try "check: too many words" "$YOLO" check "$clean/synth.data" more
 status 2; one_error 'unexpected more'
 printf '%s\n' /nowhere/a.jpg /nowhere/b.jpg >"$work/gone.txt"
 try "check: no picture exists" "$YOLO" check "$work/gone.txt"
-status 1; one_error 'none of the 2 pictures'
+status 2; one_error 'none of the 2 pictures'
 printf 'classes=7\ntrain=train.txt\nvalid=val.txt\nnames=synth.names\n' >"$clean/seven.data"
 try "check: names that do not fit" "$YOLO" check "$clean/seven.data"
 status 3; out 'synth.names: error: 5 names, but the data set has 7'

@@ -68,7 +68,7 @@ same json/train.json one.json 0
 try "no names" "$YOLO" convert set/images/val --out unnamed.json
 status 0; holds grep -q '"class_0"' unnamed.json
 try "COCO in, numbers out: eval reads it" "$YOLO" check json/train.json --no-images
-status 1; one_error 'none of the 6 pictures'
+status 2; one_error 'none of the 6 pictures'
 
 # ---- COCO as it is: ids with gaps, out of order, crowds, empty pictures, cut and empty boxes ----
 mkdir -p coco/sub
@@ -161,7 +161,7 @@ try "two sets, one .json" "$YOLO" convert set/synth.data --out two.json
 status 2; one_error 'has two sets'
 try "a picture that the annotations lack" "$YOLO" convert set/val.txt --names yolo/yolo.names \
     --annotations coco/instances_val2017.json --out lack.json
-status 2; one_error 'no picture of the name'; holds test ! -e lack.json
+status 2; one_error 'no image of that file_name'; holds test ! -e lack.json
 cp set/images/train/000004.jpg broken.jpg
 head -c 3 broken.jpg >short.jpg
 printf '%s\n' broken.jpg short.jpg broken.jpg >list.txt

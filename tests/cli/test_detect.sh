@@ -147,6 +147,14 @@ d = next(d for d in a if d["category_id"] == 116)
 assert all(abs(p - q) < 1.5 for p, q in zip(d["bbox"], (114.2, 188.4, 272.2, 347.3))), d
 ' "$work/out"
 
+mkdir -p "$work/twin"
+cp "$photos/eagle.jpg" "$work/twin/dog.jpg"
+try "coco: one picture an id" "$YOLO" detect "$dog" "$work/twin/dog.jpg" "${model[@]}" --no-save --format coco \
+    --annotations "$work/ids.json"
+status 3
+one_error 'twin/dog.jpg: an earlier picture was the image dog.jpg'
+holds [ "$(grep -o '"category_id"' "$work/out" | wc -l)" -lt 9 ]
+
 # ---- options that select ----
 
 try "classes" "$YOLO" detect "$dog" "${model[@]}" --no-save --classes dog
@@ -291,6 +299,25 @@ try "an input is never overwritten" "$YOLO" detect "$work/n/a" "${model[@]}" --o
 status 3
 err 'overwrite'
 holds cmp -s "$dog" "$work/n/a/x.jpg"
+try "nor an input whose turn comes later" "$YOLO" detect "$work/n/a" "$work/n/b" "${model[@]}" --out "$work/n/b"
+status 3
+err 'n/a/x.jpg: .* overwrite the input .*n/b/x.jpg'
+holds cmp -s "$photos/eagle.jpg" "$work/n/b/x.jpg"
+rm -f "$work/n/b/x_2.jpg"
+mkdir -p "$work/set/images" "$work/set/labels"
+cp "$dog" "$work/set/images/known.jpg"
+cp "$dog" "$work/set/images/new.jpg"
+echo "1 .5 .5 .2 .2" >"$work/set/labels/known.txt"
+try "nor labels that exist" "$YOLO" detect "$work/set/images" "${model[@]}" --format yolo --no-save --out "$work/set"
+status 3
+one_error 'known.jpg: its labels exist'
+holds [ "$(cat "$work/set/labels/known.txt")" = "1 .5 .5 .2 .2" ]
+holds [ -s "$work/set/labels/new.txt" ]
+name=$(printf '%0251d' 0).jpg
+cp "$dog" "$work/$name"
+try "a name as long as names can be" "$YOLO" detect "$work/$name" "${model[@]}" --out "$work/long"
+status 0
+holds [ -s "$work/long/$name" ]
 try "output folder within the input" "$YOLO" detect "$work/n" "${model[@]}" --out "$work/n/out" --format jsonl
 status 0
 holds [ "$(wc -l <"$work/out")" -eq 2 ]

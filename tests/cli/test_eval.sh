@@ -157,7 +157,7 @@ awk 'BEGIN { printf "["; for (i = 0; i < 200000; i++)
     printf "]" }' >"$work/long.json"
 # shellcheck disable=SC2016 # expanded by the inner shell
 try "200,000 detections" bash -c 'ulimit -v 400000; exec "$0" "$@"' "$YOLO" eval "$work/truth.json" \
-    --results "$work/long.json" --threads 1
+    --results "$work/long.json"
 if [ "$last_status" -ne 0 ] && grep -q Sanitizer "$work/err"; then
     faults='' # a sanitizer cannot live in so little address space
 else
@@ -199,6 +199,10 @@ status 2; one_error '--worst acts only with --out'
 
 try "a model has no use beside results" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --conf .1
 status 2; one_error '--conf has no effect with --results'
+try "nor has the machine" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --cpu scalar
+status 2; one_error '--cpu has no effect with --results'
+try "no such set" "$YOLO" eval "$work/nowhere"
+status 2; one_error 'nowhere: no such file'
 try "names of COCO's" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --names data/tabletop/tabletop.names
 status 2; one_error '--names has no effect'
 try "rules without points" "$YOLO" eval --rules voc

@@ -299,11 +299,12 @@ static void coco_ids(void)
                        CATEGORIES "}", &ids, &err));
     CHECK(ids.count == 3 && ids.categories[0] == 18 && ids.categories[1] == 5);
     double id = -1;
-    CHECK(coco_ids_find(&ids, "a.jpg", &id) && id == 7);
-    CHECK(coco_ids_find(&ids, "/data/y/b.jpg", &id) && id == 9);
-    CHECK(coco_ids_find(&ids, "/data/x/b.jpg", &id) && id == 8);
-    CHECK(coco_ids_find(&ids, "/a.jpg", &id) && id == 7);
-    CHECK(!coco_ids_find(&ids, "aa.jpg", &id) && !coco_ids_find(&ids, "", &id));
+    CHECK(coco_ids_take(&ids, "aa.jpg", &id, &err) == ERR_FORMAT);
+    CHECK(coco_ids_take(&ids, "", &id, &err) == ERR_FORMAT);
+    CHECK(coco_ids_take(&ids, "/a.jpg", &id, &err) == OK && id == 7);
+    CHECK(coco_ids_take(&ids, "/data/y/b.jpg", &id, &err) == OK && id == 9);
+    CHECK(coco_ids_take(&ids, "/data/x/b.jpg", &id, &err) == OK && id == 8);
+    CHECK(coco_ids_take(&ids, "a.jpg", &id, &err) == ERR_FORMAT && strstr(err.text, "earlier"));
     coco_ids_free(&ids);
     static const char *const bad[] = {
         "{",
