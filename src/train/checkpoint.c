@@ -16,6 +16,7 @@
 enum { STATE_VERSION = 3, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
 
 static const char state_name[] = "last.state";
+static const char rollback_name[] = "rollback.state";
 static const char last_name[] = "last.weights";
 static const char best_name[] = "best.weights";
 
@@ -211,10 +212,9 @@ static enum result save_state(const char *folder, const struct checkpoint_conten
     return state_commit(&out, err);
 }
 
-enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
-                            bool is_best, struct error *err)
+static enum result check_content(const char *folder, const struct checkpoint_content *content,
+                                 struct error *err)
 {
-    uint64_t seen = content->progress->images_seen;
     if (optimizer_is_swapped(content->optimizer)) {
         return error_at(err, ERR_ARG, folder, 0,
                         "no checkpoint while the averages stand in for the weights");
@@ -226,12 +226,61 @@ enum result checkpoint_save(const char *folder, const struct checkpoint_content 
         return error_at(err, ERR_ARG, folder, 0, "the options take more than %d bytes",
                         MAX_OPTIONS);
     }
-    TRY(check_memory(folder, content->net, err));
-    if (is_best) {
-        TRY(save_weights(folder, best_name, content->net, content->optimizer, seen, err));
-    }
+    return check_memory(folder, content->net, err);
+}
+
+static enum result save_last(const char *folder, const struct checkpoint_content *content,
+                             struct error *err)
+{
+    TRY(check_content(folder, content, err));
     TRY(save_state(folder, content, err));
-    return save_weights(folder, last_name, content->net, content->optimizer, seen, err);
+    return save_weights(folder, last_name, content->net, content->optimizer,
+                        content->progress->images_seen, err);
+}
+
+enum result checkpoint_save_best(const char *folder, const struct checkpoint_content *content,
+                                 struct error *err)
+{
+    TRY(check_content(folder, content, err));
+    return save_weights(folder, best_name, content->net, content->optimizer,
+                        content->progress->images_seen, err);
+}
+
+/* Killed before the new last.state stands, the run comes to it again from the interrupt's, without going
+ * back in between: rollback.state is not missed. */
+enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
+                            struct error *err)
+{
+    char path[4096];
+    TRY(join(path, sizeof path, folder, rollback_name, err));
+    if (unlink(path) != 0 && errno != ENOENT) {
+        return error_errno(err, path, "cannot remove");
+    }
+    return save_last(folder, content, err);
+}
+
+/* A file system without hard links cannot keep it: the interrupt's state is then gone back to. */
+enum result checkpoint_save_interrupted(const char *folder,
+                                        const struct checkpoint_content *content,
+                                        struct error *err)
+{
+    char state[4096], rollback[4096];
+    TRY(join(state, sizeof state, folder, state_name, err));
+    TRY(join(rollback, sizeof rollback, folder, rollback_name, err));
+    if (link(state, rollback) != 0 && errno != EEXIST) {
+        log_debug("%s: cannot be kept as %s: %s", state, rollback_name, strerror(errno));
+    }
+    return save_last(folder, content, err);
+}
+
+enum result checkpoint_go_back(const char *folder, struct error *err)
+{
+    char state[4096], rollback[4096];
+    TRY(join(state, sizeof state, folder, state_name, err));
+    TRY(join(rollback, sizeof rollback, folder, rollback_name, err));
+    return rename(rollback, state) == 0 || errno == ENOENT
+               ? OK
+               : error_errno(err, rollback, "cannot rename");
 }
 
 /* ---- opening ---- */

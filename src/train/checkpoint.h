@@ -5,7 +5,7 @@
  * of the network, the optimiser's state, the moving averages. One file, replaced by one rename:
  * there is nothing it could disagree with. last.weights  what to detect with at that moment: the
  * averages if there are any, else the parameters. best.weights  the same of the best validation so
- * far.
+ * far. rollback.state  the last.state before an interrupt's, until the next one.
  *
  * Order of writing: best.weights, last.state, last.weights. A run killed in between has either a
  * best.weights its state does not know yet (the resumed run comes to it again), or a last.weights
@@ -58,11 +58,22 @@ struct checkpoint_content {
     struct optimizer *optimizer; /* not exchanged */
 };
 
-/* Write a checkpoint into the folder, with best.weights if is_best. After ERR_IO (disk full) the
- * files not yet replaced are the old ones, no temporary file is left, and the network is as before.
- */
+/* Write last.state and last.weights into the folder. After ERR_IO (disk full) the files not yet
+ * replaced are the old ones, no temporary file is left, and the network is as before. */
 NODISCARD enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
-                                      bool is_best, struct error *err);
+                                      struct error *err);
+/* The same where an interrupt fell, which is no place to go back to: an uninterrupted run has no checkpoint
+ * there. The one before it stays as rollback.state. */
+NODISCARD enum result checkpoint_save_interrupted(const char *folder,
+                                                  const struct checkpoint_content *content,
+                                                  struct error *err);
+/* best.weights, before last.state knows of it and while the optimiser still has the averages that were
+ * validated. */
+NODISCARD enum result checkpoint_save_best(const char *folder, const struct checkpoint_content *content,
+                                           struct error *err);
+
+/* The next checkpoint_open of the folder is to read the last checkpoint that no interrupt made. */
+NODISCARD enum result checkpoint_go_back(const char *folder, struct error *err);
 
 /* A checkpoint being read. In order: open; check; restore_network; then plan and optimizer_new for
  * the stage that progress names; restore_optimizer; close. */

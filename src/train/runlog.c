@@ -21,6 +21,7 @@ enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_COPY = 1 << 26, MAX_CSV = 1 << 3
 struct runlog {
     FILE *csv, *text;
     char csv_path[MAX_PATH], text_path[MAX_PATH];
+    const char *const *names; /* of the columns */
     size_t columns;
     int text_errno;
 };
@@ -213,31 +214,30 @@ static void keep_rows(FILE *stream, const char *text, uint64_t last, size_t coun
 
 /* `old` is what the file held; NULL: nothing to keep. */
 static enum result rewrite_csv(const struct runlog *log, const char *old, uint64_t last,
-                               const char *const *columns, struct error *err)
+                               struct error *err)
 {
     struct atomic_file file;
     TRY(atomic_open(&file, log->csv_path, err));
-    write_header(file.stream, columns, log->columns);
+    write_header(file.stream, log->names, log->columns);
     if (old) {
         keep_rows(file.stream, strchr(old, '\n') + 1, last, log->columns);
     }
     return atomic_commit(&file, err);
 }
 
-static enum result resume_csv(const struct runlog *log, uint64_t last, const char *const *columns,
-                              struct error *err)
+static enum result resume_csv(const struct runlog *log, uint64_t last, struct error *err)
 {
     char *old;
     size_t size;
     if (!path_exists(log->csv_path)) {
-        return rewrite_csv(log, NULL, 0, columns, err);
+        return rewrite_csv(log, NULL, 0, err);
     }
     TRY(file_read(log->csv_path, MAX_CSV, &old, &size, err));
     enum result result;
     if (!strchr(old, '\n')) {
-        result = rewrite_csv(log, NULL, 0, columns, err);
-    } else if (header_matches(old, columns, log->columns)) {
-        result = rewrite_csv(log, old, last, columns, err);
+        result = rewrite_csv(log, NULL, 0, err);
+    } else if (header_matches(old, log->names, log->columns)) {
+        result = rewrite_csv(log, old, last, err);
     } else {
         error_at(err, ERR_FORMAT, log->csv_path, 1, "has other columns than this program writes");
         result = error_hint(err, "move it out of the way to go on");
@@ -277,17 +277,21 @@ static enum result open_text(struct runlog *log, bool is_new, struct error *err)
     return OK;
 }
 
-static enum result open_files(struct runlog *log, const char *const *columns, uint64_t resumed_at,
-                              struct error *err)
+static enum result open_csv(struct runlog *log, struct error *err)
+{
+    log->csv = fopen(log->csv_path, "a");
+    return log->csv ? OK : error_errno(err, log->csv_path, "cannot open");
+}
+
+static enum result open_files(struct runlog *log, uint64_t resumed_at, struct error *err)
 {
     TRY(open_text(log, resumed_at == 0, err));
     if (resumed_at == 0) {
-        TRY(rewrite_csv(log, NULL, 0, columns, err));
+        TRY(rewrite_csv(log, NULL, 0, err));
     } else {
-        TRY(resume_csv(log, resumed_at, columns, err));
+        TRY(resume_csv(log, resumed_at, err));
     }
-    log->csv = fopen(log->csv_path, "a");
-    return log->csv ? OK : error_errno(err, log->csv_path, "cannot open");
+    return open_csv(log, err);
 }
 
 enum result runlog_open(const char *folder, const char *const *columns, size_t count,
@@ -297,13 +301,14 @@ enum result runlog_open(const char *folder, const char *const *columns, size_t c
     if (!l) {
         return mem_error(err, "the run's log");
     }
+    l->names = columns;
     l->columns = count;
     enum result result = join(l->csv_path, folder, "results.csv", err);
     if (result == OK) {
         result = join(l->text_path, folder, "train.log", err);
     }
     if (result == OK) {
-        result = open_files(l, columns, resumed_at, err);
+        result = open_files(l, resumed_at, err);
     }
     if (result != OK) {
         runlog_close(l);
@@ -325,6 +330,14 @@ void runlog_close(struct runlog *log)
         fclose(log->text);
     }
     mem_free(log);
+}
+
+enum result runlog_cut(struct runlog *log, uint64_t last, struct error *err)
+{
+    fclose(log->csv);
+    log->csv = NULL;
+    TRY(resume_csv(log, last, err));
+    return open_csv(log, err);
 }
 
 enum result runlog_row(struct runlog *log, uint64_t iteration, const double *values,

@@ -45,6 +45,10 @@ void runlog_close(struct runlog *log);
 NODISCARD enum result runlog_row(struct runlog *log, uint64_t iteration, const double *values,
                                  struct error *err);
 
+/* Remove the rows of iterations after `last`: updates that were undone. After an error no row can be
+ * written any more. */
+NODISCARD enum result runlog_cut(struct runlog *log, uint64_t last, struct error *err);
+
 /* A line for train.log, with date and time, and for the terminal (log_info). Failures to write it
  * are reported by the next runlog_row. log may be NULL: only the terminal. */
 void runlog_say(struct runlog *log, const char *fmt, ...) PRINTF_LIKE(2, 3);

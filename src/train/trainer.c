@@ -8,14 +8,14 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "kernels/backward.h"
 #include "train/feature_cache.h"
 #include "train/feed.h"
 #include "train/runlog.h"
 #include "train/stage_report.h"
 #include "train/still.h"
+#include "train/trouble.h"
 
-enum { MAX_ROLLBACKS = 3, MAX_HEADS = 16, NAMED_PICTURES = 2 };
+enum { MAX_ROLLBACKS = 3, MAX_HEADS = 16 };
 
 /* A loss this many times the running average is divergence, not noise. */
 static const double DIVERGENCE = 1e4;
@@ -50,7 +50,7 @@ struct trainer {
     struct still still;      /* what keeps in the stage */
     double changed;          /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
-    size_t pictures[NAMED_PICTURES]; /* the first of this update */
+    size_t pictures[TROUBLE_PICTURES]; /* the first of this update */
     bool told_collapse;
     char trouble[512];       /* what made an update bad */
 };
@@ -141,53 +141,6 @@ static void announce_stage(const struct trainer *t)
 
 /* ---- one update ---- */
 
-static bool tensor_is_finite(const struct tensor *tensor)
-{
-    size_t pixels = tensor_pixels(tensor);
-    for (size_t p = 0; p < pixels; p++) {
-        for (int c = 0; c < tensor->c; c++) {
-            if (!isfinite(tensor->data[p * tensor->stride + (size_t)c])) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/* Behind what the trouble is: the first of `count` pictures. */
-static void name_pictures(struct trainer *t, size_t used, const size_t *indices, size_t count)
-{
-    for (size_t i = 0; i < count && i < NAMED_PICTURES && used < sizeof t->trouble; i++) {
-        used += (size_t)snprintf(t->trouble + used, sizeof t->trouble - used, "%s%s",
-                                 i ? ", " : "; images ", t->o->set->samples[indices[i]].image_path);
-    }
-    if (count > NAMED_PICTURES && used < sizeof t->trouble) {
-        snprintf(t->trouble + used, sizeof t->trouble - used, " and %zu more",
-                 count - NAMED_PICTURES);
-    }
-}
-
-/* Name the first layer whose output is not finite, by running the batch again. */
-static void find_trouble(struct trainer *t, const struct batch *batch)
-{
-    int layer = 0;
-    plan_begin(t->plan, batch->images);
-    for (; layer < t->o->net->layer_count; layer++) {
-        if (feed_forward_layer(t->feed, t->plan, layer) &&
-            !tensor_is_finite(plan_output(t->plan, layer))) {
-            break;
-        }
-    }
-    size_t used = 0;
-    if (layer < t->o->net->layer_count) {
-        used = (size_t)snprintf(t->trouble, sizeof t->trouble, "layer %d [%s] is not finite", layer,
-                                t->o->net->layers[layer].ops->name);
-    } else {
-        used = (size_t)snprintf(t->trouble, sizeof t->trouble, "the loss left all bounds");
-    }
-    name_pictures(t, used, batch->sample_index, (size_t)batch->images);
-}
-
 /* Into the plan, at the batch's size; nothing if it comes from features. */
 static enum result take_input(struct trainer *t, const struct batch *batch, struct error *err)
 {
@@ -226,7 +179,7 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
     TRY(feed_next(t->feed, &batch, err));
     TRY(take_input(t, &batch, err));
     size_t place = t->progress.samples % images_per_update(t->o);
-    for (int n = 0; n < batch.images && place + (size_t)n < NAMED_PICTURES; n++) {
+    for (int n = 0; n < batch.images && place + (size_t)n < TROUBLE_PICTURES; n++) {
         t->pictures[place + (size_t)n] = batch.sample_index[n];
     }
     t->progress.samples += (uint64_t)batch.images;
@@ -242,7 +195,7 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
     double usual = t->progress.average_loss > 1.0 ? t->progress.average_loss : 1.0;
     if (!(loss <= DIVERGENCE * usual)) {
         *is_bad = true;
-        find_trouble(t, &batch);
+        trouble_of_batch(t->o, t->plan, t->feed, &batch, t->trouble, sizeof t->trouble);
         return OK;
     }
     plan_backward(t->plan);
@@ -269,27 +222,6 @@ static float current_rate(const struct trainer *t)
     return (float)((double)schedule_rate(&t->stage->schedule, (long)n) * t->progress.rate_factor);
 }
 
-/* Name the last layer whose gradient is not finite, where backward began to fail. */
-static void find_gradient_trouble(struct trainer *t)
-{
-    const struct network *net = t->o->net;
-    size_t used = (size_t)snprintf(t->trouble, sizeof t->trouble, "the gradients left all bounds");
-    bool is_found = false;
-    for (int i = net->layer_count - 1; i >= 0 && !is_found; i--) {
-        const struct layer *l = &net->layers[i];
-        for (int k = 0; k < l->param_count && !is_found; k++) {
-            const float *gradient = plan_gradient(t->plan, i, k);
-            is_found = gradient && !vec_all_finite(t->o->kern, l->params[k].count, gradient);
-            if (is_found) {
-                used = (size_t)snprintf(t->trouble, sizeof t->trouble,
-                                        "layer %d [%s]: the gradient of its %s is not finite", i,
-                                        l->ops->name, l->params[k].role);
-            }
-        }
-    }
-    name_pictures(t, used, t->pictures, images_per_update(t->o));
-}
-
 static enum result run_update(struct trainer *t, bool *is_bad, struct error *err)
 {
     struct loss_parts sum = {0};
@@ -303,7 +235,8 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
     double norm = optimizer_step(t->optimizer, t->plan, current_rate(t), images_per_update(t->o));
     if (!isfinite(norm)) {
         *is_bad = true;
-        find_gradient_trouble(t);
+        trouble_of_gradients(t->o, t->plan, t->pictures, images_per_update(t->o), t->trouble,
+                             sizeof t->trouble);
         return OK;
     }
     plan_repack(t->plan);
@@ -335,14 +268,18 @@ static enum result prove_still(struct trainer *t, struct error *err)
                      first->layer, l->ops->name);
 }
 
-static enum result save(struct trainer *t, bool is_best, struct error *err)
+/* For one of checkpoint.h's functions. */
+static enum result save(struct trainer *t,
+                        enum result (*write)(const char *folder, const struct checkpoint_content *content,
+                                             struct error *err),
+                        struct error *err)
 {
     t->progress.seconds = seconds_so_far(t);
     struct checkpoint_content content = {.progress = &t->progress,
                                          .fingerprint = &t->o->fingerprint,
                                          .net = t->o->net,
                                          .optimizer = t->optimizer};
-    return checkpoint_save(t->o->folder, &content, is_best, err);
+    return write(t->o->folder, &content, err);
 }
 
 /* At the cfg's size, with the averages in place of the live values if there are any. */
@@ -500,6 +437,14 @@ static enum result restore(struct trainer *t, struct error *err)
     return result;
 }
 
+/* To the last checkpoint that an undisturbed run has, too; what came since is undone. */
+static enum result go_back(struct trainer *t, struct error *err)
+{
+    TRY(checkpoint_go_back(t->o->folder, err));
+    TRY(restore(t, err));
+    return runlog_cut(t->log, t->progress.iteration, err);
+}
+
 /* Back to the last checkpoint at half the rate, past the pictures at which it happened. */
 static enum result roll_back(struct trainer *t, struct error *err)
 {
@@ -507,7 +452,7 @@ static enum result roll_back(struct trainer *t, struct error *err)
     uint64_t samples = (t->progress.samples + update - 1) / update * update;
     uint64_t at = t->progress.iteration + 1;
     uint32_t rollbacks = t->progress.rollbacks + 1;
-    TRY(restore(t, err));
+    TRY(go_back(t, err));
     t->progress.rollbacks = rollbacks;
     t->progress.rate_factor *= 0.5;
     t->progress.samples = samples;
@@ -516,7 +461,7 @@ static enum result roll_back(struct trainer *t, struct error *err)
                (unsigned long long)at, t->trouble, (unsigned long long)t->progress.iteration);
     TRY(open_feed(t, err));
     t->tally = (struct tally){.started = clock_seconds()};
-    return save(t, false, err);
+    return save(t, checkpoint_save, err);
 }
 
 /* ---- the run ---- */
@@ -577,11 +522,14 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
         runlog_say(t->log, "no better mAP@.5 in %d validations: stage %u of %zu ends early",
                    t->stage->patience, t->progress.stage + 1, t->o->stage_count);
     }
+    if (is_best) {
+        TRY(save(t, checkpoint_save_best, err));
+    }
     if (is_over) {
         TRY(next_stage(t, err));
     }
     if (is_best || is_over || is_last || is_checkpoint) {
-        TRY(save(t, is_best, err));
+        TRY(save(t, checkpoint_save, err));
     }
     return OK;
 }
@@ -598,7 +546,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
         if (is_bad && t->progress.rollbacks + 1 >= MAX_ROLLBACKS) {
             runlog_say(t->log, "%llu: %s", (unsigned long long)t->progress.iteration + 1, t->trouble);
             outcome->diverged = true;
-            return restore(t, err);
+            return go_back(t, err);
         }
         if (is_bad) {
             TRY(roll_back(t, err));
@@ -609,7 +557,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
                                    t->o->should_stop(t->o->ctx);
         if (outcome->was_interrupted) {
             TRY(prove_still(t, err));
-            return save(t, false, err);
+            return save(t, checkpoint_save_interrupted, err);
         }
         if (is_late) {
             runlog_say(t->log, "the time is over after %.0f s", seconds_so_far(t));
@@ -655,7 +603,7 @@ static enum result begin(struct trainer *t, struct error *err)
         t->seconds_before = t->progress.seconds;
     } else {
         TRY(enter_stage(t, err));
-        TRY(save(t, false, err)); /* there is always something to go back to */
+        TRY(save(t, checkpoint_save, err)); /* there is always something to go back to */
     }
     TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log, err));
     if (t->progress.stage < t->o->stage_count) {

@@ -131,6 +131,13 @@ holds [ "$(tail -n 1 timed/results.csv | cut -d, -f4)" = "$(
     tail -n 1 plain/results.csv | cut -d, -f4
 )" ]
 
+# The averages that were validated, also of what keeps still in the next stage. That one spoils everything.
+try "the best at the end of a stage" "$YOLO" train "${base[@]}" --ema .98 --no-augment --val-every 1000 -q --out both \
+    --stage "freeze=none iters=150 lr=.02 warmup=0" --stage "freeze=none bn=eval iters=3 lr=.5 warmup=0"
+"$YOLO" train "${base[@]}" --ema .98 --no-augment --val-every 1000 -q --out alone \
+    --stage "freeze=none iters=150 lr=.02 warmup=0" >/dev/null 2>&1
+holds cmp alone/best.weights both/best.weights
+
 # ---- plans that cannot be ----
 
 refuse "an unknown key" 'stage 1: unknown key epoch=3 \(did you mean epochs=' --stage "epoch=3"

@@ -130,4 +130,27 @@ try "and resumed to the end" "$YOLO" train --resume killed -q
 status 0
 holds same_run killed
 holds [ -z "$(compgen -G 'killed/*.tmp')" ]
+# ---- interrupts and divergence ----
+
+# A rate that is too high two updates after the last checkpoint: what an interrupt saved in between is no
+# place to go back to, an undisturbed run has no checkpoint there.
+wild=(--data set/synth.data --cfg tiny.cfg --seed 3 --threads 1 --log-every 1 -q
+    --stage "freeze=none iters=10 lr=1e-3 warmup=0" --stage "freeze=none bn=eval iters=400 lr=1 warmup=0")
+try "a run that diverges" "$YOLO" train "${wild[@]}" --out wild
+status 4
+holds [ "$(tail -n +2 wild/results.csv | cut -d, -f1 | tr "\n" " ")" = "1 2 3 4 5 6 7 8 9 10 " ]
+"$YOLO" train "${wild[@]}" --out stopped >/dev/null 2>&1 &
+ends=0
+for _ in $(seq 200); do
+    sleep "0.0$((RANDOM % 4 + 2))"
+    kill -TERM $! 2>/dev/null
+    wait $!
+    ends=$?
+    [ "$ends" -eq 4 ] && break
+    "$YOLO" train --resume stopped -q >/dev/null 2>&1 &
+done
+try "the same, interrupted again and again" true
+holds [ "$ends" -eq 4 ]
+holds cmp wild/last.weights stopped/last.weights
+holds cmp <(rows wild) <(rows stopped)
 finish

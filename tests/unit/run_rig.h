@@ -110,8 +110,9 @@ static inline enum result run_save(struct run *run, bool is_best)
     if (is_best) {
         run->progress.best_map = (double)run->progress.iteration / 1000;
         run->progress.best_iteration = run->progress.iteration;
+        TRY(checkpoint_save_best(folder, &content, &err));
     }
-    return checkpoint_save(folder, &content, is_best, &err);
+    return checkpoint_save(folder, &content, &err);
 }
 
 /* As a new process would: a network full of other values, then everything from the folder. */

@@ -159,6 +159,46 @@ static void test_between_renames(void)
     run_end(&late);
 }
 
+/* The update that the folder's state stands at; 0 if it cannot be read. */
+static uint64_t saved_update(void)
+{
+    struct checkpoint c;
+    uint64_t iteration = checkpoint_open(folder, &c, &err) == OK ? c.progress.iteration : 0;
+    checkpoint_close(&c);
+    return iteration;
+}
+
+static enum result save_interrupted(struct run *run)
+{
+    const struct checkpoint_content content = {&run->progress, &fingerprint, &run->rig.f.net,
+                                               run->optimizer};
+    return checkpoint_save_interrupted(folder, &content, &err);
+}
+
+/* An interrupt's checkpoint is resumed from, but not gone back to. */
+static void test_go_back(void)
+{
+    struct run run;
+    CHECK(set_up());
+    CHECK(run_start(&run, &options_of[1]));
+    run_step(&run);
+    CHECK_OK(run_save(&run, false));
+    for (uint64_t interrupts = 0; interrupts < 2; interrupts++) {
+        run_step(&run);
+        CHECK_OK(save_interrupted(&run));
+        CHECK(saved_update() == 2 + interrupts);
+    }
+    for (int again = 0; again < 2; again++) {
+        CHECK_OK(checkpoint_go_back(folder, &err));
+        CHECK(saved_update() == 1);
+    }
+    CHECK_OK(save_interrupted(&run));
+    CHECK_OK(run_save(&run, false));
+    CHECK_OK(checkpoint_go_back(folder, &err));
+    CHECK(saved_update() == 3);
+    run_end(&run);
+}
+
 static void test_leftovers(void)
 {
     struct run run;
@@ -416,6 +456,7 @@ static const struct test_case cases[] = {
     {"resume", test_resume},
     {"weights", test_weights},
     {"between_renames", test_between_renames},
+    {"go_back", test_go_back},
     {"leftovers", test_leftovers},
     {"kill", test_kill},
     {"full_disk", test_full_disk},

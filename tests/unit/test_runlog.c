@@ -154,6 +154,22 @@ static void test_rows(void)
     runlog_close(NULL);
 }
 
+static void test_cut(void)
+{
+    struct runlog *log;
+    CHECK(set_up());
+    CHECK_OK(runlog_open(folder, columns, COLUMNS, 0, &log, &err));
+    for (uint64_t i = 1; i < 5; i++) {
+        CHECK_OK(runlog_row(log, i, (double[]){(double)i, NAN}, &err));
+    }
+    CHECK_OK(runlog_cut(log, 2, &err));
+    CHECK_OK(runlog_row(log, 3, (double[]){7, NAN}, &err));
+    CHECK(holds("results.csv", "iteration,loss,mAP50\n1,1,\n2,2,\n3,7,\n"));
+    CHECK_OK(runlog_cut(log, 0, &err));
+    CHECK(holds("results.csv", "iteration,loss,mAP50\n"));
+    runlog_close(log);
+}
+
 static void test_resume(void)
 {
     static const struct {
@@ -288,9 +304,16 @@ static void test_memory(void)
 }
 
 static const struct test_case cases[] = {
-    {"folders", test_folders}, {"copy", test_copy},     {"args", test_args},
-    {"rows", test_rows},       {"resume", test_resume}, {"resume_odd", test_resume_odd},
-    {"say", test_say},         {"lock", test_lock},     {"full_disk", test_full_disk},
+    {"folders", test_folders},
+    {"copy", test_copy},
+    {"args", test_args},
+    {"rows", test_rows},
+    {"cut", test_cut},
+    {"resume", test_resume},
+    {"resume_odd", test_resume_odd},
+    {"say", test_say},
+    {"lock", test_lock},
+    {"full_disk", test_full_disk},
     {"memory", test_memory},
 };
 TEST_MAIN(cases)
