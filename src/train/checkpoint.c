@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "net/weights.h"
 
-enum { STATE_VERSION = 3, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
+enum { STATE_VERSION = 4, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
 
 static const char state_name[] = "last.state";
 static const char rollback_name[] = "rollback.state";
@@ -22,7 +22,7 @@ static const char best_name[] = "best.weights";
 
 /* ---- the fixed part ---- */
 
-enum field_kind { FIELD_U32, FIELD_U64, FIELD_F64 };
+enum field_kind { FIELD_U32, FIELD_U64, FIELD_SIZE, FIELD_F64 };
 
 /* In file order; another list is another STATE_VERSION. */
 #define FIELD(kind, name)                                                                          \
@@ -50,6 +50,15 @@ static const struct {
     FIELD(FIELD_F64, rate_factor),
     FIELD(FIELD_U32, rollbacks),
     FIELD(FIELD_F64, seconds),
+    FIELD(FIELD_F64, sums.parts.box),
+    FIELD(FIELD_F64, sums.parts.objectness),
+    FIELD(FIELD_F64, sums.parts.classes),
+    FIELD(FIELD_F64, sums.parts.iou_sum),
+    FIELD(FIELD_SIZE, sums.parts.assignments),
+    FIELD(FIELD_SIZE, sums.parts.truths),
+    FIELD(FIELD_U64, sums.images),
+    FIELD(FIELD_U64, sums.updates),
+    FIELD(FIELD_F64, sums.gradient_norm),
 };
 #undef FIELD
 
@@ -66,6 +75,9 @@ static void put_progress(struct state_writer *out, const struct train_progress *
         case FIELD_U64:
             state_put_u64(out, *(const uint64_t *)field);
             break;
+        case FIELD_SIZE:
+            state_put_u64(out, *(const size_t *)field);
+            break;
         case FIELD_F64:
             state_put_f64(out, *(const double *)field);
             break;
@@ -76,6 +88,7 @@ static void put_progress(struct state_writer *out, const struct train_progress *
 static enum result get_progress(struct state_reader *in, struct train_progress *progress,
                                 struct error *err)
 {
+    uint64_t size;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         void *field = (char *)progress + progress_fields[i].offset;
         switch (progress_fields[i].kind) {
@@ -84,6 +97,10 @@ static enum result get_progress(struct state_reader *in, struct train_progress *
             break;
         case FIELD_U64:
             TRY(state_get_u64(in, field, err));
+            break;
+        case FIELD_SIZE:
+            TRY(state_get_u64(in, &size, err));
+            *(size_t *)field = (size_t)size;
             break;
         case FIELD_F64:
             TRY(state_get_f64(in, field, err));

@@ -22,6 +22,13 @@
 #include "train/optimizer.h"
 #include "train/stateio.h"
 
+/* Sums since the last row of results.csv. */
+struct row_sums {
+    struct loss_parts parts;
+    uint64_t images, updates;
+    double gradient_norm;
+};
+
 struct train_progress {
     uint64_t seed;            /* of the run */
     uint64_t iteration;       /* updates made */
@@ -40,6 +47,7 @@ struct train_progress {
     double rate_factor;                /* on every rate: halved by each roll-back */
     uint32_t rollbacks;
     double seconds;                    /* of training, over all sessions */
+    struct row_sums sums;
 };
 
 /* What must be the same when a run is resumed. */

@@ -27,11 +27,9 @@ const char *const train_columns[] = {
     "iou", "gradient_norm", "val_loss", "map50", "frozen_values", "frozen_bytes_changed",
     "images_per_s", "seconds"};
 
-/* Sums since the last row of results.csv. */
-struct tally {
-    struct loss_parts parts;
+/* How fast it goes: in this session, since the last row. */
+struct pace {
     uint64_t images, updates;
-    double gradient_norm;
     double started;
 };
 
@@ -45,7 +43,7 @@ struct trainer {
     struct feed *feed;
     struct runlog *log;
     struct net_size base;    /* the cfg's */
-    struct tally tally;
+    struct pace pace;
     struct validation found; /* the latest, until it is in a row */
     struct still still;      /* what keeps in the stage */
     double changed;          /* bytes of it, as proved last, until it is in a row */
@@ -210,10 +208,12 @@ static void note_update(struct trainer *t, const struct loss_parts *sum, double 
     p->average_loss = isnan(p->average_loss) ? loss : 0.9 * p->average_loss + 0.1 * loss;
     p->iteration++;
     p->stage_iteration++;
-    add_parts(&t->tally.parts, sum);
-    t->tally.images += images_per_update(t->o);
-    t->tally.updates++;
-    t->tally.gradient_norm += norm;
+    add_parts(&p->sums.parts, sum);
+    p->sums.images += images_per_update(t->o);
+    p->sums.updates++;
+    p->sums.gradient_norm += norm;
+    t->pace.images += images_per_update(t->o);
+    t->pace.updates++;
 }
 
 static float current_rate(const struct trainer *t)
@@ -316,11 +316,11 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
 
 static enum result write_row(struct trainer *t, struct error *err)
 {
-    const struct tally *y = &t->tally;
     const struct train_progress *p = &t->progress;
+    const struct row_sums *y = &p->sums;
     double images = y->images ? (double)y->images : (double)NAN;
     double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
-    double elapsed = clock_seconds() - y->started;
+    double per_second = (double)t->pace.images / (clock_seconds() - t->pace.started);
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
@@ -335,7 +335,7 @@ static enum result write_row(struct trainer *t, struct error *err)
         t->found.map50,
         (double)t->still.values,
         t->changed,
-        images / elapsed,
+        per_second,
         seconds_so_far(t),
     };
     TRY(runlog_row(t->log, p->iteration, values, err));
@@ -344,7 +344,7 @@ static enum result write_row(struct trainer *t, struct error *err)
                    "%llu: loss %.3f (box %.3f, objectness %.3f, classes %.3f), IoU %.3f, rate %.3g, "
                    "%.1f img/s",
                    (unsigned long long)p->iteration, values[3], values[4], values[5], values[6],
-                   values[7], values[2], images / elapsed);
+                   values[7], values[2], per_second);
     }
     if (values[7] < COLLAPSED_IOU && !t->told_collapse) {
         t->told_collapse = true;
@@ -352,7 +352,8 @@ static enum result write_row(struct trainer *t, struct error *err)
                  "iou_normalizer in the cfg's heads; published ones have .07)",
                  values[7]);
     }
-    t->tally = (struct tally){.started = clock_seconds()};
+    t->progress.sums = (struct row_sums){0};
+    t->pace = (struct pace){.started = clock_seconds()};
     t->found = (struct validation){(double)NAN, (double)NAN};
     t->changed = (double)NAN;
     if (t->o->redraw) {
@@ -372,11 +373,11 @@ static uint64_t updates_left(const struct trainer *t)
 
 static void show_progress(const struct trainer *t)
 {
-    double elapsed = clock_seconds() - t->tally.started;
-    double rate = t->tally.updates ? (double)t->tally.updates / elapsed : 0.0;
+    double elapsed = clock_seconds() - t->pace.started;
+    double rate = t->pace.updates ? (double)t->pace.updates / elapsed : 0.0;
     double left = rate > 0.0 ? (double)updates_left(t) / rate : 0.0;
-    const struct loss_parts *parts = &t->tally.parts;
-    double images = t->tally.images ? (double)t->tally.images : (double)NAN;
+    const struct loss_parts *parts = &t->progress.sums.parts;
+    double images = t->progress.sums.images ? (double)t->progress.sums.images : (double)NAN;
     log_progress("%llu/%llu  %d:%02d:%02d left  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
                  "classes %.2f)  rate %.3g",
                  (unsigned long long)t->progress.iteration,
@@ -460,7 +461,7 @@ static enum result roll_back(struct trainer *t, struct error *err)
     runlog_say(t->log, "%llu: %s; back to update %llu, rate halved",
                (unsigned long long)at, t->trouble, (unsigned long long)t->progress.iteration);
     TRY(open_feed(t, err));
-    t->tally = (struct tally){.started = clock_seconds()};
+    t->pace = (struct pace){.started = clock_seconds()};
     return save(t, checkpoint_save, err);
 }
 
@@ -585,7 +586,7 @@ static enum result begin(struct trainer *t, struct error *err)
     TRY(check_heads(t->o->net, err));
     t->base = t->o->net->size;
     t->session_start = clock_seconds();
-    t->tally.started = t->session_start;
+    t->pace.started = t->session_start;
     t->found = (struct validation){(double)NAN, (double)NAN};
     t->changed = (double)NAN;
     t->modes = mem_alloc((size_t)t->o->net->layer_count, sizeof *t->modes);
