@@ -9,12 +9,17 @@
 
 void annotate_draw(struct image *image, const struct result_record *record, char *const *names)
 {
+    struct draw_labels labels = {.image = image};
     for (size_t i = record->count; i > 0; i--) {
         const struct result_object *o = &record->objects[i - 1];
+        draw_box(image, &o->box, draw_class_color(o->class_id));
+    }
+    for (size_t i = 0; i < record->count; i++) {
+        const struct result_object *o = &record->objects[i];
         char name[256], label[sizeof name + 16];
         snprintf(label, sizeof label, "%s %.2f",
                  utf8_clean(names[o->class_id], name, sizeof name), (double)o->confidence);
-        draw_detection(image, o->box.x1, o->box.y1, o->box.x2, o->box.y2, o->class_id, label);
+        draw_label(&labels, &o->box, draw_class_color(o->class_id), label);
     }
 }
 

@@ -6,7 +6,8 @@
 #include "cli/results.h"
 #include "data/image.h"
 
-/* Draw every object of the record into the picture, weakest first so that the strongest lie on top. */
+/* Draw every object of the record into the picture: frames, the strongest's on top, then labels
+ * (draw_label), the strongest's with the first choice of place. */
 void annotate_draw(struct image *image, const struct result_record *record, char *const *names);
 
 /* Save each object's part of the undrawn picture as <folder>/<class name>/<stem>_<number>.jpg, number from

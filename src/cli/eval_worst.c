@@ -18,8 +18,7 @@ enum {
     SIDE_MIN = 1000,
     STRIP = 58,
     STRIP_MIN = 640,
-    LABEL_BYTES = 300,
-    LABELS_MAX = 400
+    LABEL_BYTES = 300
 };
 
 static const double LIMIT = .5;
@@ -121,74 +120,24 @@ static enum result judge_all(const struct evaluation *e, struct eval_outcome *ou
 
 /* ---- drawing ---- */
 
-struct rect {
-    int left, top, right, bottom;
-};
-
 struct sheet {
     struct image picture; /* scaled */
     double scale;
-    struct rect labels[LABELS_MAX]; /* where there are some already */
-    size_t label_count;
+    struct draw_labels labels;
 };
-
-static struct rect box_on(const struct sheet *sheet, const struct eval_box *b)
-{
-    double s = sheet->scale;
-    return (struct rect){(int)(b->x * s), (int)(b->y * s), (int)((b->x + b->w) * s),
-                         (int)((b->y + b->h) * s)};
-}
-
-static void draw_box(struct sheet *sheet, const struct eval_box *b, struct color color)
-{
-    struct rect r = box_on(sheet, b);
-    draw_labelled_box(&sheet->picture, (float)r.left, (float)r.top, (float)r.right, (float)r.bottom,
-                      color, NULL);
-}
-
-static bool is_free(const struct sheet *sheet, const struct rect *r)
-{
-    bool is_inside = r->left >= 0 && r->top >= 0 && r->right <= sheet->picture.w &&
-                     r->bottom <= sheet->picture.h;
-    for (size_t i = 0; is_inside && i < sheet->label_count; i++) {
-        const struct rect *o = &sheet->labels[i];
-        is_inside = r->left >= o->right || r->right <= o->left || r->top >= o->bottom ||
-                    r->bottom <= o->top;
-    }
-    return is_inside;
-}
-
-/* Above the box, below it, or inside, at either side; nowhere if all of that is taken: the colour
- * of the frame tells enough. */
-static void draw_label(struct sheet *sheet, const struct eval_box *b, struct color color,
-                       const char *label)
-{
-    struct rect box = box_on(sheet, b);
-    int w = (int)draw_text_width(LABEL_INK, label) + 9;
-    int h = (int)LABEL_INK + 3;
-    const int lefts[] = {box.left, box.right - w};
-    const int tops[] = {box.top - h, box.bottom, box.top, box.bottom - h};
-    for (int i = 0; i < 8 && sheet->label_count < LABELS_MAX; i++) {
-        struct rect r = {lefts[i % 2], tops[i / 2], lefts[i % 2] + w, tops[i / 2] + h};
-        if (is_free(sheet, &r)) {
-            sheet->labels[sheet->label_count++] = r;
-            draw_fill(&sheet->picture, r.left, r.top, r.right, r.bottom, color, 1.0f);
-            draw_text(&sheet->picture, (float)r.left + 4.0f, (float)r.top + 1.0f, LABEL_INK, label,
-                      color.r == WRONG.r ? WHITE : STRIP_COLOR);
-            return;
-        }
-    }
-}
 
 enum pass { FRAMES, LABELS };
 
 static void put(struct sheet *sheet, enum pass pass, const struct eval_box *b, struct color color,
                 const char *label)
 {
+    double s = sheet->scale;
+    const struct box_xyxy_px box = {(float)(b->x * s), (float)(b->y * s),
+                                    (float)((b->x + b->w) * s), (float)((b->y + b->h) * s)};
     if (pass == FRAMES) {
-        draw_box(sheet, b, color);
+        draw_box(&sheet->picture, &box, color);
     } else {
-        draw_label(sheet, b, color, label);
+        draw_label(&sheet->labels, &box, color, label);
     }
 }
 
@@ -201,8 +150,8 @@ static void draw_crowds(struct sheet *sheet, const struct evaluation *e, const s
         if (t->ignore) {
             snprintf(label, sizeof label, "%.250s, not counted", e->set->names[t->class_id]);
             put(sheet, pass, &t->box, CROWD, label);
-        } else if (j->found_by[g] >= 0 && pass == FRAMES) {
-            draw_box(sheet, &t->box, TRUTH);
+        } else if (j->found_by[g] >= 0) {
+            put(sheet, pass, &t->box, TRUTH, NULL);
         }
     }
 }
@@ -315,7 +264,7 @@ static enum result draw_one(const struct evaluation *e, const struct eval_outcom
                             const char *folder, size_t number, size_t *drawn, struct error *err)
 {
     const char *path = e->set->pictures[o->picture].path;
-    struct sheet sheet = {0};
+    struct sheet sheet = {.labels = {.image = &sheet.picture, .height_px = LABEL_INK}};
     struct image out = {0};
     struct error why;
     char name[PATH_BYTES];

@@ -22,18 +22,30 @@ static void draw_pixels(const struct tensor *input, int n, struct image *out)
     }
 }
 
-static void draw_truth(struct image *out, const struct truth *truth, const char *const *names,
-                       size_t name_count)
+static struct box_xyxy_px box_on(const struct image *image, const struct box_cxcywh_norm *box)
 {
-    const struct box_cxcywh_norm *box = &truth->box;
-    float w = (float)out->w;
-    float h = (float)out->h;
-    char number[16];
-    snprintf(number, sizeof number, "%d", truth->class_id);
-    bool has_name = names && (size_t)truth->class_id < name_count;
-    draw_detection(out, (box->cx - box->w / 2) * w, (box->cy - box->h / 2) * h,
-                   (box->cx + box->w / 2) * w, (box->cy + box->h / 2) * h, truth->class_id,
-                   has_name ? names[truth->class_id] : number);
+    float w = (float)image->w;
+    float h = (float)image->h;
+    return (struct box_xyxy_px){(box->cx - box->w / 2) * w, (box->cy - box->h / 2) * h,
+                                (box->cx + box->w / 2) * w, (box->cy + box->h / 2) * h};
+}
+
+static void draw_truths(struct image *out, const struct truth_set *truths, const char *const *names,
+                        size_t name_count)
+{
+    struct draw_labels labels = {.image = out};
+    for (size_t k = 0; k < truths->count; k++) {
+        const struct box_xyxy_px box = box_on(out, &truths->items[k].box);
+        draw_box(out, &box, draw_class_color(truths->items[k].class_id));
+    }
+    for (size_t k = 0; k < truths->count; k++) {
+        const struct box_xyxy_px box = box_on(out, &truths->items[k].box);
+        int id = truths->items[k].class_id;
+        char number[16];
+        snprintf(number, sizeof number, "%d", id);
+        bool has_name = names && (size_t)id < name_count;
+        draw_label(&labels, &box, draw_class_color(id), has_name ? names[id] : number);
+    }
 }
 
 enum result batch_draw(const struct batch *batch, const char *const *names, size_t name_count,
@@ -48,9 +60,7 @@ enum result batch_draw(const struct batch *batch, const char *const *names, size
         struct image picture;
         TRY(image_new(batch->input.w, batch->input.h, &picture, err));
         draw_pixels(&batch->input, i, &picture);
-        for (size_t k = 0; k < batch->truths[i].count; k++) {
-            draw_truth(&picture, &batch->truths[i].items[k], names, name_count);
-        }
+        draw_truths(&picture, &batch->truths[i], names, name_count);
         enum result result = image_write(path, &picture, err);
         image_free(&picture);
         TRY(result);

@@ -345,65 +345,142 @@ void draw_text(struct image *image, float x, float y, float height_px, const cha
     mem_free(scratch.block);
 }
 
-/* ---- detections ---- */
+/* ---- boxes and their labels ---- */
 
-enum { LABEL_MIN_PX = 7 }; /* smaller is not readable: left out */
+enum {
+    LABEL_SMALL_PX = 12, /* text of labels shrinks to this for want of a place, */
+    LABEL_MIN_PX = 7     /* to this in a tiny picture; smaller is not readable: left out */
+};
 
-/* The label's height for this picture: by its size, less if it would not fit in. 0 = no label. */
-static float label_height(const struct image *image, const char *label)
+/* The part inside the picture, at least one pixel of it: every box leaves a mark. */
+static struct draw_rect visible_part(const struct image *image, const struct box_xyxy_px *box)
 {
-    if (!label || !label[0]) {
-        return 0;
-    }
-    float height = fmaxf(12, (float)min_int(image->w, image->h) / 30);
-    float per_px = draw_text_width(100, label) / 100 + 0.6f; /* with the tab's margins */
-    height = fminf(height, (float)image->w / per_px);
-    height = fminf(height, (float)image->h / 2.5f);
-    return height >= LABEL_MIN_PX ? floorf(height) : 0;
+    struct draw_rect r;
+    r.left = clamp_int(to_px(fminf(box->x1, box->x2)), 0, image->w - 1);
+    r.top = clamp_int(to_px(fminf(box->y1, box->y2)), 0, image->h - 1);
+    r.right = clamp_int(to_px(fmaxf(box->x1, box->x2)), r.left + 1, image->w);
+    r.bottom = clamp_int(to_px(fmaxf(box->y1, box->y2)), r.top + 1, image->h);
+    return r;
 }
 
-static void draw_label(struct image *image, const int box[4], const char *label, struct color color)
+void draw_box(struct image *image, const struct box_xyxy_px *box, struct color color)
 {
-    float height = label_height(image, label);
-    if (height <= 0) {
-        return;
-    }
-    int margin = max_int(1, (int)(height * 0.25f));
-    int rise = (int)(height * 0.08f);
-    int w = (int)ceilf(draw_text_width(height, label)) + 2 * margin;
-    int h = (int)height + 2 * rise;
-    int x = clamp_int(box[0], 0, max_int(0, image->w - w));
-    int y = box[1] - h; /* on top of the frame; below its upper edge where there is no room */
-    if (y < 0) {
-        y = clamp_int(box[1], 0, max_int(0, image->h - h));
-    }
-    draw_fill(image, x, y, x + w, y + h, color, 1);
-    draw_text(image, (float)(x + margin), (float)(y + rise), height, label, ink_on(color));
-}
-
-void draw_labelled_box(struct image *image, float x1, float y1, float x2, float y2,
-                       struct color color, const char *label)
-{
-    /* The part inside the picture, at least one pixel of it: every detection leaves a mark. */
-    int box[4];
-    box[0] = clamp_int(to_px(fminf(x1, x2)), 0, image->w - 1);
-    box[1] = clamp_int(to_px(fminf(y1, y2)), 0, image->h - 1);
-    box[2] = clamp_int(to_px(fmaxf(x1, x2)), box[0] + 1, image->w);
-    box[3] = clamp_int(to_px(fmaxf(y1, y2)), box[1] + 1, image->h);
+    struct draw_rect r = visible_part(image, box);
     int side = min_int(image->w, image->h);
-    int room = min_int(box[2] - box[0], box[3] - box[1]);
+    int room = min_int(r.right - r.left, r.bottom - r.top);
     int width = max_int(2, (int)lrintf((float)side / 300));
     width = max_int(1, min_int(width, min_int(room / 4, max_int(1, side / 16))));
     if (width > 1) { /* a thin shadow on both sides keeps the frame apart from what it surrounds */
-        int outside[4] = {box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1};
+        const int outside[4] = {r.left - 1, r.top - 1, r.right + 1, r.bottom + 1};
         frame_px(image, outside, width + 2, (struct color){0, 0, 0}, 0.35f);
     }
-    frame_px(image, box, width, color, 1);
-    draw_label(image, box, label, color);
+    const int inside[4] = {r.left, r.top, r.right, r.bottom};
+    frame_px(image, inside, width, color, 1);
 }
 
-void draw_detection(struct image *image, float x1, float y1, float x2, float y2, int class_id,
-                    const char *label)
+/* The text's height for this picture: by its size, less if it would not fit in. */
+static float label_height(const struct draw_labels *labels, float width_per_px)
 {
-    draw_labelled_box(image, x1, y1, x2, y2, draw_class_color(class_id), label);
+    const struct image *image = labels->image;
+    float by_size = fmaxf(LABEL_SMALL_PX, (float)min_int(image->w, image->h) / 30);
+    float height = labels->height_px > 0 ? labels->height_px : by_size;
+    height = fminf(height, (float)image->w / (width_per_px + 0.6f)); /* with the tab's margins */
+    height = fminf(height, (float)image->h / 2.5f);
+    return floorf(height);
+}
+
+static bool is_free(const struct draw_labels *labels, const struct draw_rect *r)
+{
+    const struct image *image = labels->image;
+    bool is_clear = r->left >= 0 && r->top >= 0 && r->right <= image->w && r->bottom <= image->h;
+    for (size_t i = 0; is_clear && i < labels->count; i++) {
+        const struct draw_rect *o = &labels->taken[i];
+        is_clear = r->left >= o->right || r->right <= o->left || r->top >= o->bottom ||
+                   r->bottom <= o->top;
+    }
+    return is_clear;
+}
+
+/* The first free place of w x h: above the box, below it or inside, at either side; then beside it.
+ * A box that would vanish under a label inside takes one only if may_hide. False if all of that is
+ * taken. */
+static bool find_place(const struct draw_labels *labels, const struct draw_rect *box, int w, int h,
+                       bool may_hide, struct draw_rect *place)
+{
+    bool has_room = box->right - box->left >= w && box->bottom - box->top >= 3 * h;
+    int left = clamp_int(box->left, 0, max_int(0, labels->image->w - w));
+    int right = max_int(0, box->right - w);
+    const struct {
+        int x, y;
+        bool is_inside;
+    } corners[] = {
+        {left, box->top - h, false},
+        {right, box->top - h, false},
+        {left, box->top, true},
+        {right, box->top, true},
+        {left, box->bottom, false},
+        {right, box->bottom, false},
+        {left, box->bottom - h, true},
+        {right, box->bottom - h, true},
+        {box->right, box->top, false},
+        {box->left - w, box->top, false},
+        {box->right, box->bottom - h, false},
+        {box->left - w, box->bottom - h, false},
+    };
+    for (size_t i = 0; i < sizeof corners / sizeof corners[0]; i++) {
+        int x = corners[i].x;
+        int y = corners[i].y;
+        *place = (struct draw_rect){x, y, x + w, y + h};
+        if ((!corners[i].is_inside || has_room || may_hide) && is_free(labels, place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A label's tab: its place, and the text in it. */
+struct tab {
+    struct draw_rect place;
+    float height;
+    int margin, rise; /* from the tab's corner to the text's */
+};
+
+/* In the largest text for which there is a place; that hides no box, if there is any such. */
+static bool find_tab(const struct draw_labels *labels, const struct draw_rect *box,
+                     float width_per_px, struct tab *tab)
+{
+    float full = label_height(labels, width_per_px);
+    float least = full < LABEL_SMALL_PX ? fmaxf(full, LABEL_MIN_PX) : LABEL_SMALL_PX;
+    for (int may_hide = 0; may_hide < 2; may_hide++) {
+        for (float height = full; height >= least; height = floorf(height * 0.8f)) {
+            tab->height = height;
+            tab->margin = max_int(1, (int)(height * 0.25f));
+            tab->rise = (int)(height * 0.08f);
+            int w = (int)ceilf(width_per_px * height) + 2 * tab->margin;
+            int h = (int)height + 2 * tab->rise;
+            if (find_place(labels, box, w, h, may_hide, &tab->place)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void draw_label(struct draw_labels *labels, const struct box_xyxy_px *box, struct color color,
+                const char *text)
+{
+    const float probe_px = 100;
+    if (!text || !text[0] || labels->count == DRAW_LABELS_MAX) {
+        return;
+    }
+    struct draw_rect part = visible_part(labels->image, box);
+    struct tab tab;
+    if (!find_tab(labels, &part, draw_text_width(probe_px, text) / probe_px, &tab)) {
+        return;
+    }
+    const struct draw_rect *r = &tab.place;
+    labels->taken[labels->count++] = *r;
+    draw_fill(labels->image, r->left, r->top, r->right, r->bottom, color, 1);
+    draw_text(labels->image, (float)(r->left + tab.margin), (float)(r->top + tab.rise), tab.height,
+              text, ink_on(color));
 }

@@ -90,34 +90,27 @@ static float clamp(double v, int size)
     return (float)(v < 0 ? 0 : v > size ? size : v);
 }
 
-/* A mark large enough to be seen and inside the picture, where the box is or would be. */
-static void mark_box(struct image *image, int h, const double v[5], int line)
+/* Where the box is or would be: large enough to be seen and inside the picture. */
+static struct box_xyxy_px mark_place(const struct image *picture, const double v[5])
 {
-    double w = image->w;
+    double w = picture->w;
+    double h = picture->h;
     double half_w = fmax(fabs(v[3]) * w, MARK_LEAST) / 2;
     double half_h = fmax(fabs(v[4]) * h, MARK_LEAST) / 2;
     double cx = fmin(fmax(v[1] * w, -half_w + MARK_LEAST), w + half_w - MARK_LEAST);
     double cy = fmin(fmax(v[2] * h, -half_h + MARK_LEAST), h + half_h - MARK_LEAST);
-    float x1 = clamp(cx - half_w, image->w);
-    float y1 = clamp(cy - half_h, h);
-    char text[16];
-    draw_frame(image, x1, y1, clamp(cx + half_w, image->w), clamp(cy + half_h, h), 3, red);
-    snprintf(text, sizeof text, "%d", line);
-    int tab = (int)draw_text_width(ROW - 4, text) + 6;
-    int left = (int)x1 + tab > image->w ? image->w - tab : (int)x1;
-    int top = (int)y1 >= ROW ? (int)y1 - ROW + 2 : (int)y1;
-    draw_fill(image, left, top, left + tab, top + ROW - 2, red, 1);
-    draw_text(image, (float)left + 3, (float)top + 1, ROW - 4, text, white);
+    return (struct box_xyxy_px){clamp(cx - half_w, picture->w), clamp(cy - half_h, picture->h),
+                                clamp(cx + half_w, picture->w), clamp(cy + half_h, picture->h)};
 }
 
-static void draw_truths(struct image *image, int h, const struct sample *sample)
+static void draw_truths(struct image *picture, const struct sample *sample)
 {
+    float w = (float)picture->w;
+    float h = (float)picture->h;
     for (size_t i = 0; i < sample->truth_count; i++) {
         const struct box_cxcywh_norm *b = &sample->truths[i].box;
-        float w = (float)image->w;
-        draw_frame(image, (b->cx - b->w / 2) * w, (b->cy - b->h / 2) * (float)h,
-                   (b->cx + b->w / 2) * w, (b->cy + b->h / 2) * (float)h, 2,
-                   draw_class_color(sample->truths[i].class_id));
+        draw_frame(picture, (b->cx - b->w / 2) * w, (b->cy - b->h / 2) * h, (b->cx + b->w / 2) * w,
+                   (b->cy + b->h / 2) * h, 2, draw_class_color(sample->truths[i].class_id));
     }
 }
 
@@ -136,21 +129,39 @@ struct mark_list {
     size_t count;
 };
 
-static void draw_marks(struct image *sheet, int h, const struct mark_list *marks, const char *text)
+/* Frames of the lines with findings, then their numbers, each once: marks are in order of lines. */
+static void draw_marks(struct image *picture, const struct mark_list *marks, const char *text)
 {
-    for (size_t i = 0; i < marks->count; i++) {
+    struct draw_labels labels = {.image = picture, .height_px = ROW - 4};
+    double v[5];
+    for (int is_label = 0; is_label < 2; is_label++) {
+        for (size_t i = 0; i < marks->count; i++) {
+            int line = marks->items[i]->line;
+            bool is_again = i > 0 && marks->items[i - 1]->line == line;
+            if (is_again || line <= 0 || !read_line(text, line, v)) {
+                continue;
+            }
+            const struct box_xyxy_px box = mark_place(picture, v);
+            char number[16];
+            snprintf(number, sizeof number, "%d", line);
+            if (is_label) {
+                draw_label(&labels, &box, red, number);
+            } else {
+                draw_frame(picture, box.x1, box.y1, box.x2, box.y2, 3, red);
+            }
+        }
+    }
+}
+
+static void draw_rows(struct image *sheet, int h, const struct mark_list *marks)
+{
+    for (size_t i = 0; i < marks->count && i < ROWS_MAX; i++) {
         const struct finding *f = marks->items[i];
-        double v[5];
         char row[300];
-        if (text && f->line > 0 && read_line(text, f->line, v)) {
-            mark_box(sheet, h, v, f->line);
-        }
-        if (i < ROWS_MAX) {
-            bool is_last = i == ROWS_MAX - 1 && marks->count > ROWS_MAX;
-            snprintf(row, sizeof row, "%d: %s: %s%s", f->line, finding_slug(f->kind), f->text,
-                     is_last ? " ... and more" : "");
-            draw_text(sheet, 6, (float)(h + 4 + ROW * (int)i), ROW - 5, row, white);
-        }
+        bool is_last = i == ROWS_MAX - 1 && marks->count > ROWS_MAX;
+        snprintf(row, sizeof row, "%d: %s: %s%s", f->line, finding_slug(f->kind), f->text,
+                 is_last ? " ... and more" : "");
+        draw_text(sheet, 6, (float)(h + 4 + ROW * (int)i), ROW - 5, row, white);
     }
 }
 
@@ -172,13 +183,16 @@ static enum result draw_sample(const struct doctor *doctor, const struct mark_li
     size_t size;
     if (result == OK) {
         draw_fill(&sheet, 0, 0, sheet.w, sheet.h, dark, 1);
-        image_paste(&sheet, &picture, 0, 0);
         if (sample->label_path &&
             file_read(sample->label_path, LABEL_MAX_BYTES, &text, &size, &why) != OK) {
             text = NULL;
         }
-        draw_truths(&sheet, picture.h, sample);
-        draw_marks(&sheet, picture.h, marks, text);
+        draw_truths(&picture, sample);
+        if (text) {
+            draw_marks(&picture, marks, text);
+        }
+        image_paste(&sheet, &picture, 0, 0);
+        draw_rows(&sheet, picture.h, marks);
         char name[PATH_SIZE];
         name_sheet(name, set->role, first->sample + 1, sample->image_path);
         result = write_sheet(folder, name, &sheet, err);

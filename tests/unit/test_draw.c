@@ -191,10 +191,18 @@ static void colors_differ(void)
     draw_class_color(2147483647);
 }
 
-static void detection_looks(void)
+/* Frame and label of class 3. */
+static void draw_cat(struct image *image, const struct box_xyxy_px *box, const char *text)
+{
+    struct draw_labels labels = {.image = image};
+    draw_box(image, box, draw_class_color(3));
+    draw_label(&labels, box, draw_class_color(3), text);
+}
+
+static void labelled_box_looks(void)
 {
     struct guarded g = make_guarded(400, 300, 0);
-    draw_detection(&g.image, 100, 100, 200, 200, 3, "cat 0.50");
+    draw_cat(&g.image, &(struct box_xyxy_px){100, 100, 200, 200}, "cat 0.50");
     struct color c = draw_class_color(3);
     CHECK(is_color(&g.image, 100, 150, c) && is_color(&g.image, 199, 150, c));
     CHECK(is_color(&g.image, 150, 199, c) && is_color(&g.image, 101, 98, c));
@@ -202,21 +210,15 @@ static void detection_looks(void)
     free(g.block);
     /* a tab that would leave the picture is inside it instead: as much of its colour as elsewhere
      */
-    static const float places[][4] = {
+    static const struct box_xyxy_px places[] = {
         {150, 100, 250, 200}, {0, 0, 100, 100},     {300, 0, 400, 100},
-        {-40, -30, 60, 70},   {340, 200, 440, 300},
+        {-40, -30, 60, 70},   {340, 200, 440, 300}, {-10, -10, 410, 310},
     };
     int first = 0;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         g = make_guarded(400, 300, 0);
-        const float *p = places[i];
-        draw_detection(&g.image, p[0], p[1], p[2], p[3], 3, "cat 0.50");
-        int tab = 0;
-        for (int k = 0; k < 400 * 300;
-             k++) { /* black ink included: only the frame's inside is not 0 */
-            tab += g.image.rgb[3 * k] != 0 || g.image.rgb[3 * k + 1] != 0;
-        }
-        tab = count_color(&g.image, c);
+        draw_cat(&g.image, &places[i], "cat 0.50");
+        int tab = count_color(&g.image, c);
         first = i == 0 ? tab : first;
         CHECK_MSG(tab > first / 2, "place %zu: %d pixels, %d in the middle", i, tab, first);
         CHECK(guards_hold(&g));
@@ -224,7 +226,7 @@ static void detection_looks(void)
     }
 }
 
-static void detection_anywhere(void)
+static void boxes_anywhere(void)
 {
     static const int sizes[][2] = {{1, 1}, {20, 20}, {2, 300}, {300, 2}, {100, 80}, {333, 77}};
     static const float values[] = {-1e30f, -INFINITY, NAN,   -20, -0.4f, 0,
@@ -238,15 +240,51 @@ static void detection_anywhere(void)
             float x2 = values[i / count / count % count];
             float y2 = values[i / count / count / count % count];
             bool plain = i % 3;
-            draw_detection(&g.image, x1, y1, x2, y2, i, plain ? "x 1" : "a rather long label 0.99");
+            draw_cat(&g.image, &(struct box_xyxy_px){x1, y1, x2, y2},
+                     plain ? "x 1" : "a rather long label 0.99");
             draw_frame(&g.image, x1, y1, x2, y2, i - 5000, red);
             draw_line(&g.image, x1, y1, x2, y2, x2, red);
             if (i % 5 == 0) {
                 draw_text(&g.image, x1, y1, y2 < 200 ? y2 : 200, "any", red);
             }
         }
-        draw_detection(&g.image, 0, 0, 5, 5, 0, "");
-        draw_detection(&g.image, 0, 0, 5, 5, 0, NULL);
+        draw_cat(&g.image, &(struct box_xyxy_px){0, 0, 5, 5}, "");
+        draw_cat(&g.image, &(struct box_xyxy_px){0, 0, 5, 5}, NULL);
+        CHECK(guards_hold(&g));
+        free(g.block);
+    }
+}
+
+static bool is_apart(const struct draw_rect *a, const struct draw_rect *b)
+{
+    return a->left >= b->right || a->right <= b->left || a->top >= b->bottom || a->bottom <= b->top;
+}
+
+/* Crowds of boxes: labels lie inside the picture and apart, the first is never left out. */
+static void labels_leave_room(void)
+{
+    static const int sizes[][2] = {{60, 40}, {200, 150}, {1000, 700}, {90, 800}, {2000, 60}};
+    unsigned seed = 5;
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        int w = sizes[s][0];
+        int h = sizes[s][1];
+        struct guarded g = make_guarded(w, h, 90);
+        struct draw_labels labels = {.image = &g.image};
+        for (int i = 0; i < 2 * DRAW_LABELS_MAX; i++) {
+            float x = (float)w * (0.5f + 0.6f * test_noise(&seed));
+            float y = (float)h * (0.5f + 0.6f * test_noise(&seed));
+            float side = (float)w * (0.1f + 0.1f * test_noise(&seed));
+            draw_label(&labels, &(struct box_xyxy_px){x, y, x + side, y + side}, red, "dog 0.9");
+            CHECK_MSG(labels.count > 0, "%d x %d: no label at all", w, h);
+        }
+        CHECK_MSG(s != 2 || labels.count > 100, "%zu labels in a large picture", labels.count);
+        for (size_t i = 0; i < labels.count; i++) {
+            const struct draw_rect *r = &labels.taken[i];
+            CHECK(r->left >= 0 && r->top >= 0 && r->right <= w && r->bottom <= h);
+            for (size_t j = 0; j < i; j++) {
+                CHECK_MSG(is_apart(r, &labels.taken[j]), "%d x %d: %zu and %zu", w, h, i, j);
+            }
+        }
         CHECK(guards_hold(&g));
         free(g.block);
     }
@@ -272,8 +310,9 @@ static const struct test_case cases[] = {
     {"text_is_there", text_is_there},
     {"text_of_any_bytes", text_of_any_bytes},
     {"colors_differ", colors_differ},
-    {"detection_looks", detection_looks},
-    {"detection_anywhere", detection_anywhere},
+    {"labelled_box_looks", labelled_box_looks},
+    {"boxes_anywhere", boxes_anywhere},
+    {"labels_leave_room", labels_leave_room},
     {"out_of_memory", out_of_memory},
 };
 TEST_MAIN(cases)

@@ -5,11 +5,13 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "cli/annotate.h"
 #include "cli/class_filter.h"
 #include "cli/json.h"
 #include "cli/results.h"
 #include "cli/results_coco.h"
 #include "cli/results_paths.h"
+#include "data/draw.h"
 #include "test.h"
 
 static char *names[] = {"dog", "traffic light", "a \"b\", <c> & d"};
@@ -410,6 +412,60 @@ static void inside(void)
     CHECK(is_same_file(path, path) && !is_same_file(path, outer) && !is_same_file("/no", "/no"));
 }
 
+/* A black picture with the objects drawn in. */
+static enum result annotated(const struct result_object *drawn, size_t count, struct image *image)
+{
+    struct error err;
+    const struct result_record record = {.objects = drawn, .count = count};
+    enum result result = image_new(400, 300, image, &err);
+    if (result == OK) {
+        memset(image->rgb, 0, (size_t)400 * 300 * 3);
+        annotate_draw(image, &record, names);
+    }
+    return result;
+}
+
+static void no_frame_cuts_a_label(void)
+{
+    static const struct result_object pair[] = {{0, 0.9f, {60, 20, 300, 280}},
+                                                {2, 0.5f, {20, 100, 120, 200}}};
+    struct image both, alone;
+    CHECK_OK(annotated(pair, 2, &both));
+    CHECK_OK(annotated(pair + 1, 1, &alone));
+    for (size_t y = 88; y < 99;
+         y++) { /* the tab on top of the weaker, the stronger's frame in it */
+        size_t row = (y * 400 + 20) * 3;
+        CHECK_MSG(memcmp(both.rgb + row, alone.rgb + row, (size_t)90 * 3) == 0, "row %zu", y);
+    }
+    image_free(&both);
+    image_free(&alone);
+}
+
+static size_t count_color(const struct image *image, struct color c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < (size_t)image->w * (size_t)image->h * 3; i += 3) {
+        count += image->rgb[i] == c.r && image->rgb[i + 1] == c.g && image->rgb[i + 2] == c.b;
+    }
+    return count;
+}
+
+static void no_label_hides_another(void)
+{
+    static const struct box_xyxy_px box = {100, 100, 103, 103};
+    const struct result_object same[] = {{0, 0.9f, box}, {2, 0.6f, box}, {1, 0.3f, box}};
+    struct image image, alone;
+    CHECK_OK(annotated(same, 3, &image));
+    for (size_t i = 0; i < 3; i++) {
+        struct color color = draw_class_color(same[i].class_id);
+        CHECK_OK(annotated(same + i, 1, &alone));
+        size_t wanted = count_color(&alone, color) - 9;
+        CHECK_MSG(count_color(&image, color) >= wanted, "label %zu", i);
+        image_free(&alone);
+    }
+    image_free(&image);
+}
+
 static const struct test_case cases[] = {
     {"text", text},
     {"csv", csv},
@@ -425,6 +481,8 @@ static const struct test_case cases[] = {
     {"class_filters", class_filters},
     {"output_names", output_names},
     {"inside", inside},
+    {"no_frame_cuts_a_label", no_frame_cuts_a_label},
+    {"no_label_hides_another", no_label_hides_another},
     {"json_out_of_memory", json_out_of_memory},
 };
 TEST_MAIN(cases)
