@@ -1,8 +1,12 @@
 #include "cli/eval_worst.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fileio.h"
 #include "base/log.h"
@@ -21,6 +25,7 @@ enum {
     LABEL_BYTES = 300
 };
 
+static const char CSV_NAME[] = "worst.csv";
 static const double LIMIT = .5;
 static const float INK = 17.0f, LABEL_INK = 15.0f;
 static const struct color RIGHT = {60, 190, 90}, TRUTH = {235, 235, 235}, MISSED = {255, 170, 0},
@@ -286,6 +291,49 @@ static enum result draw_one(const struct evaluation *e, const struct eval_outcom
     return result;
 }
 
+/* ---- a former run's pictures ---- */
+
+/* As draw_one gives them: 01_NAME.jpg, 02_... */
+static bool is_drawn_name(const char *name)
+{
+    char prefix[32];
+    size_t number = strtoul(name, NULL, 10);
+    size_t prefix_length = (size_t)snprintf(prefix, sizeof prefix, "%02zu_", number);
+    size_t length = strlen(name);
+    return number > 0 && strncmp(name, prefix, prefix_length) == 0 && length >= prefix_length + 4 &&
+           strcmp(name + length - 4, ".jpg") == 0;
+}
+
+static void remove_drawn(DIR *dir)
+{
+    const struct dirent *entry;
+    struct stat info;
+    while ((entry = readdir(dir))) {
+        if (is_drawn_name(entry->d_name) &&
+            fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(info.st_mode)) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+}
+
+/* Only in a folder with a worst.csv: another was filled by somebody else. A link is not followed. */
+static void remove_former(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    if (faccessat(fd, CSV_NAME, F_OK, 0) == 0) {
+        remove_drawn(dir);
+    }
+    closedir(dir);
+}
+
 /* ---- all ---- */
 
 static enum result write_csv(const struct evaluation *e, const char *folder,
@@ -293,7 +341,7 @@ static enum result write_csv(const struct evaluation *e, const char *folder,
 {
     char path[PATH_BYTES];
     struct atomic_file file;
-    if (!path_join(path, sizeof path, folder, "worst.csv")) {
+    if (!path_join(path, sizeof path, folder, CSV_NAME)) {
         return error_at(err, ERR_IO, folder, 0, "path too long");
     }
     TRY(atomic_open(&file, path, err));
@@ -320,11 +368,12 @@ enum result eval_write_worst(const struct evaluation *evaluation, const char *fo
         return mem_error(err, "worst pictures");
     }
     enum result result = judge_all(evaluation, outcomes, &count, err);
+    if (result == OK) {
+        remove_former(folder);
+        result = write_csv(evaluation, folder, outcomes, count, err);
+    }
     for (size_t i = 0; result == OK && i < count && i < limit; i++) {
         result = draw_one(evaluation, &outcomes[i], folder, i + 1, drawn, err);
-    }
-    if (result == OK) {
-        result = write_csv(evaluation, folder, outcomes, count, err);
     }
     mem_free(outcomes);
     return result;

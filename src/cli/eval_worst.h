@@ -14,8 +14,9 @@ struct eval_outcome {
 
 /* The `limit` worst pictures (most mistakes of all kinds, at least one; of equals the earlier) as
  * JPEGs 01_NAME.jpg... in the existing folder, drawn with truths and detections, and worst.csv with
- * every picture that has a mistake. A picture that cannot be read is passed over. *drawn counts
- * files. ERR_MEMORY, ERR_IO. */
+ * every picture that has a mistake. Pictures of those names that a former run left beside its
+ * worst.csv are removed. A picture that cannot be read is passed over. *drawn counts files.
+ * ERR_MEMORY, ERR_IO. */
 NODISCARD enum result eval_write_worst(const struct evaluation *evaluation, const char *folder,
                                        size_t limit, size_t *drawn, struct error *err);
 

@@ -185,6 +185,24 @@ holds test "$(awk -F, '/^cone/ { print $2 + $3 + $4 + $5 + $6 + $7 }' "$work/eva
 holds test "$(wc -l <"$work/eval/pr.csv")" -eq 506; holds test "$(wc -l <"$work/eval/calibration.csv")" -eq 11
 holds grep -q 'val/000000.jpg,7,' "$work/eval/worst/worst.csv"
 holds test "$(awk -F, '/000000/ { print $3 + $4 + $6 }' "$work/eval/worst/worst.csv")" -eq 7
+# What a former run drew goes; everything else stays, as does what lies behind a link.
+worst=$work/eval/worst
+touch "$worst/02_old.jpg" "$worst/137_old.jpg"
+others=(00_a.jpg 001_a.jpg 02_a.png 03_link.jpg 04_folder.jpg 1_a.jpg 1_a_02_a.jpg a.jpg)
+for name in "${others[@]}"; do touch "$worst/$name"; done
+rm "$worst/03_link.jpg" "$worst/04_folder.jpg"
+mkdir "$worst/04_folder.jpg"; touch "$work/mine.jpg"; ln -s "$work/mine.jpg" "$worst/03_link.jpg"
+"$YOLO" eval --out "$work/eval" --worst 1 -q >/dev/null
+try "out again, none of the worst: the former run's pictures are gone" "$YOLO" eval --out "$work/eval" --worst 0
+status 0; err 'tables, 0 of the worst pictures$'; no_err 'remov|delet'
+holds test "$(LC_ALL=C ls "$worst")" = "$(printf '%s\n' "${others[@]}" worst.csv | LC_ALL=C sort)"; holds test -e "$work/mine.jpg"
+mkdir -p "$work/foreign/worst" "$work/linked" "$work/elsewhere"
+touch "$work/foreign/worst/02_mine.jpg" "$work/elsewhere/02_mine.jpg" "$work/elsewhere/worst.csv"
+ln -s "$work/elsewhere" "$work/linked/worst"
+try "out: folders that are not ours keep their pictures" "$YOLO" eval --out "$work/foreign"
+status 0; holds test -e "$work/foreign/worst/02_mine.jpg"; holds test -e "$work/foreign/worst/worst.csv"
+"$YOLO" eval --out "$work/linked" -q >/dev/null
+holds test -e "$work/elsewhere/02_mine.jpg"
 try "out: pictures are not there" "$YOLO" eval "$golden/truth.json" --results "$golden/results.json" \
     --out "$work/eval_golden"
 status 0; files "$work/eval_golden"; err 'none has a mistake and can be read'
