@@ -18,11 +18,13 @@ enum {
     LEGEND = 920,
     LEGEND_ROW = 25,
     NAMED = 24, /* lines that get a name: all, or the best and the worst half of as many */
-    LABEL_BYTES = 256
+    LABEL_BYTES = 256,
+    BLANK = 14 /* half the height of what is kept clear of the grid for a text */
 };
 
 static const float INK = 17.0f, TITLE = 24.0f;
-static const struct color MEAN = {30, 30, 30}, THIN = {205, 205, 205}, GAP = {240, 195, 160};
+static const struct color MEAN = {30, 30, 30}, THIN = {205, 205, 205}, GAP = {240, 195, 160},
+                          BEHIND = {255, 255, 255};
 
 /* ---- figures ---- */
 
@@ -148,6 +150,17 @@ static void draw_legend(struct chart *chart, const struct evaluation *e,
     }
 }
 
+/* In place of lines and bars, where no class has an object: the text output says "-". */
+static void draw_nothing(struct image *image, const struct plot_field *field)
+{
+    static const char text[] = "no labelled objects: nothing to measure";
+    int x = (field->left + field->right) / 2;
+    int y = (field->top + field->bottom) / 2;
+    int half = (int)(draw_text_width(INK, text) / 2.0f) + 10;
+    draw_fill(image, x - half, y - BLANK, x + half, y + BLANK, BEHIND, 1.0f);
+    plot_text_around(image, (float)x, (float)y, INK, text, PLOT_INK);
+}
+
 /* ---- precision over recall ---- */
 
 static void fill_recalls(double x[COCO_RECALLS])
@@ -182,29 +195,36 @@ static void draw_pr_lines(struct chart *chart, struct evaluation *e,
     }
 }
 
+static void draw_pr(struct chart *chart, struct evaluation *e, const struct eval_ranking *ranking)
+{
+    double x[COCO_RECALLS], mean[COCO_RECALLS] = {0};
+    char text[64];
+    draw_pr_lines(chart, e, ranking, true, mean);
+    draw_pr_lines(chart, e, ranking, false, mean);
+    fill_recalls(x);
+    if (ranking->count > 1) {
+        const struct plot_line line = {
+            .x = x, .y = mean, .count = COCO_RECALLS, .width = 4.0f, .color = MEAN};
+        plot_line_draw(&chart->image, &chart->x, &chart->y, &line);
+        snprintf(text, sizeof text, "mean of %zu: AP50 %.3f", ranking->count,
+                 e->all.numbers[COCO_AP50]);
+        plot_key(&chart->image, LEGEND, TOP + LEGEND_ROW, INK, 4.0f, MEAN, text);
+    }
+    plot_text(&chart->image, LEGEND, TOP + 2 * LEGEND_ROW + 8, INK, "AP50 by class", PLOT_GREY);
+    draw_legend(chart, e, ranking, COCO_AP50);
+}
+
 enum result eval_draw_pr(struct evaluation *evaluation, const struct eval_ranking *ranking,
                          const char *path, struct error *err)
 {
     static const char *const titles[2] = {"recall", "precision"};
     struct chart chart;
-    double x[COCO_RECALLS], mean[COCO_RECALLS] = {0};
-    char text[64];
     enum result result =
         open_chart(&chart, FIELD_RIGHT, "Precision over recall, IoU .50", titles, err);
-    if (result == OK) {
-        draw_pr_lines(&chart, evaluation, ranking, true, mean);
-        draw_pr_lines(&chart, evaluation, ranking, false, mean);
-        fill_recalls(x);
-        if (ranking->count != 1) {
-            const struct plot_line line = {
-                .x = x, .y = mean, .count = COCO_RECALLS, .width = 4.0f, .color = MEAN};
-            plot_line_draw(&chart.image, &chart.x, &chart.y, &line);
-            snprintf(text, sizeof text, "mean of %zu: AP50 %.3f", ranking->count,
-                     fmax(evaluation->all.numbers[COCO_AP50], 0.0));
-            plot_key(&chart.image, LEGEND, TOP + LEGEND_ROW, INK, 4.0f, MEAN, text);
-        }
-        plot_text(&chart.image, LEGEND, TOP + 2 * LEGEND_ROW + 8, INK, "AP50 by class", PLOT_GREY);
-        draw_legend(&chart, evaluation, ranking, COCO_AP50);
+    if (result == OK && ranking->count > 0) {
+        draw_pr(&chart, evaluation, ranking);
+    } else if (result == OK) {
+        draw_nothing(&chart.image, &chart.field);
     }
     return close_chart(&chart, result, path, err);
 }
@@ -243,10 +263,9 @@ static void mark_best(struct chart *chart, const struct evaluation *e)
     plot_text(&chart->image, LEGEND, TOP + 7 * LEGEND_ROW, INK, text, PLOT_INK);
 }
 
-enum result eval_draw_confidence(struct evaluation *evaluation, const struct eval_ranking *ranking,
-                                 const char *path, struct error *err)
+static enum result draw_threshold(struct chart *chart, struct evaluation *e,
+                                  const struct eval_ranking *ranking, struct error *err)
 {
-    static const char *const titles[2] = {"confidence threshold", "precision, recall, F1"};
     static const struct {
         const char *name;
         size_t offset;
@@ -256,27 +275,34 @@ enum result eval_draw_confidence(struct evaluation *evaluation, const struct eva
                  {"F1", offsetof(struct pr_point, f1), 4.0f}};
     const struct color colors[] = {plot_color(0), plot_color(1), MEAN};
     struct eval_confidences c;
+    for (size_t i = 0; ranking->count > 1 && i < ranking->count; i++) {
+        TRY(eval_confidences(e, (int)ranking->classes[i], &c, err));
+        draw_confidences(chart, &c, lines[2].offset, 1.2f, THIN);
+    }
+    TRY(eval_confidences(e, PR_ALL_CLASSES, &c, err));
+    for (int i = 0; i < 3; i++) {
+        draw_confidences(chart, &c, lines[i].offset, lines[i].width, colors[i]);
+        plot_key(&chart->image, LEGEND, (float)(TOP + (i + 1) * LEGEND_ROW), INK, lines[i].width,
+                 colors[i], lines[i].name);
+    }
+    if (ranking->count > 1) {
+        plot_key(&chart->image, LEGEND, TOP + 4 * LEGEND_ROW, INK, 2.0f, THIN, "F1 of each class");
+    }
+    mark_best(chart, e);
+    return OK;
+}
+
+enum result eval_draw_confidence(struct evaluation *evaluation, const struct eval_ranking *ranking,
+                                 const char *path, struct error *err)
+{
+    static const char *const titles[2] = {"confidence threshold", "precision, recall, F1"};
     struct chart chart;
     enum result result =
         open_chart(&chart, FIELD_RIGHT, "What the confidence threshold does, IoU .50", titles, err);
-    for (size_t i = 0; result == OK && ranking->count > 1 && i < ranking->count; i++) {
-        result = eval_confidences(evaluation, (int)ranking->classes[i], &c, err);
-        if (result == OK) {
-            draw_confidences(&chart, &c, lines[2].offset, 1.2f, THIN);
-        }
-    }
-    result = result == OK ? eval_confidences(evaluation, PR_ALL_CLASSES, &c, err) : result;
-    if (result == OK) {
-        for (int i = 0; i < 3; i++) {
-            draw_confidences(&chart, &c, lines[i].offset, lines[i].width, colors[i]);
-            plot_key(&chart.image, LEGEND, (float)(TOP + (i + 1) * LEGEND_ROW), INK, lines[i].width,
-                     colors[i], lines[i].name);
-        }
-        if (ranking->count > 1) {
-            plot_key(&chart.image, LEGEND, TOP + 4 * LEGEND_ROW, INK, 2.0f, THIN,
-                     "F1 of each class");
-        }
-        mark_best(&chart, evaluation);
+    if (result == OK && ranking->count > 0) {
+        result = draw_threshold(&chart, evaluation, ranking, err);
+    } else if (result == OK) {
+        draw_nothing(&chart.image, &chart.field);
     }
     return close_chart(&chart, result, path, err);
 }
@@ -357,7 +383,7 @@ enum result eval_draw_classes(const struct evaluation *evaluation,
 {
     size_t shown = ranking->count < BARS_MAX ? ranking->count : BARS_MAX;
     struct plot_field field = {NAME_WIDTH, BARS_TOP, BARS_WIDTH - 190,
-                               BARS_TOP + (int)shown * BAR_ROW + 8};
+                               BARS_TOP + (shown > 0 ? (int)shown : 2) * BAR_ROW + 8};
     struct plot_axis x = {.high = 1.0, .from = field.left, .to = field.right};
     struct image image = {0};
     enum result result = plot_new(BARS_WIDTH, field.bottom + 44, &image, err);
@@ -372,6 +398,9 @@ enum result eval_draw_classes(const struct evaluation *evaluation,
     plot_x_axis(&image, &field, &x, 10, INK - 2.0f);
     for (size_t i = 0; i < shown; i++) {
         draw_bar(&image, evaluation, ranking->classes[i], BARS_TOP + 4 + (int)i * BAR_ROW, &x);
+    }
+    if (shown == 0) {
+        draw_nothing(&image, &field);
     }
     plot_frame(&image, &field);
     result = image_write(path, &image, err);

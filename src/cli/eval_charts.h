@@ -15,7 +15,8 @@ NODISCARD enum result eval_rank(const struct evaluation *evaluation, struct eval
                                 struct error *err);
 
 /* Each one PNG. Lines and bars of many classes: the best and the worst have names, the rest are
- * thin and grey. ERR_MEMORY, ERR_IO. The evaluation's matches may be sorted. */
+ * thin and grey; a set without any object to find gets a chart that says so. ERR_MEMORY, ERR_IO.
+ * The evaluation's matches may be sorted. */
 NODISCARD enum result eval_draw_pr(struct evaluation *evaluation,
                                    const struct eval_ranking *ranking, const char *path,
                                    struct error *err);

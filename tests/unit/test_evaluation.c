@@ -7,6 +7,8 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "capture.h"
+#include "cli/eval_charts.h"
+#include "data/image.h"
 #include "eval/confusion.h"
 #include "eval/results_file.h"
 #include "test.h"
@@ -254,6 +256,67 @@ static enum result everything(struct eval_set *set, struct evaluation *e)
     return measure_all(set, -1, e);
 }
 
+/* ---- charts ---- */
+
+/* Dark pixels of a grey in [x1, x2) x [y1, y2): text and the lines of means, no grid and no frame.
+ */
+static int dark_pixels(const struct image *image, int x1, int y1, int x2, int y2)
+{
+    int count = 0;
+    for (int y = y1; y < y2 && y < image->h; y++) {
+        for (int x = x1; x < x2; x++) {
+            count += image->rgb[((size_t)y * (size_t)image->w + (size_t)x) * 3] < 60;
+        }
+    }
+    return count;
+}
+
+/* Middle of the field, its lower edge, and the legend. */
+static enum result look_at(const char *path, int dark[3])
+{
+    struct image image;
+    TRY(image_read(path, &image, &err));
+    int middle = image.h > 400 ? (92 + 770) / 2 : (84 + image.h - 44) / 2;
+    dark[0] = dark_pixels(&image, 300, middle - 10, 700, middle + 10);
+    dark[1] = dark_pixels(&image, 200, 766, 800, 775);
+    dark[2] = dark_pixels(&image, 910, 90, image.w, 700);
+    image_free(&image);
+    return OK;
+}
+
+static void charts_without_objects(void)
+{
+    const struct eval_source source = {
+        .path = put("bare.json",
+                    "{\"images\": [{\"id\": 1, \"file_name\": \"a.jpg\"}],"
+                    "\"annotations\": [], \"categories\": [{\"id\": 1, \"name\": \"x\"}]}")};
+    struct eval_set set;
+    struct results_counts counts;
+    struct evaluation e;
+    struct eval_ranking ranking;
+    CHECK_OK(eval_set_open(&source, &set, &err));
+    CHECK_OK(read_results(&set,
+                          "[{\"image_id\": 1, \"category_id\": 1, \"score\": 0.7,"
+                          " \"bbox\": [0, 0, 5, 5]}]",
+                          &counts));
+    CHECK_OK(measure_all(&set, -1, &e));
+    CHECK_OK(eval_rank(&e, &ranking, &err));
+    CHECK(ranking.count == 0);
+    const char *path = put("chart.png", "");
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(i == 0   ? eval_draw_pr(&e, &ranking, path, &err)
+                 : i == 1 ? eval_draw_confidence(&e, &ranking, path, &err)
+                          : eval_draw_classes(&e, &ranking, path, &err));
+        int dark[3];
+        CHECK_OK(look_at(path, dark));
+        CHECK_MSG(dark[0] > 100, "chart %d says nothing", i);
+        CHECK_MSG(dark[1] == 0 && dark[2] == 0, "chart %d has a line or legend", i);
+    }
+    mem_free(ranking.classes);
+    evaluation_free(&e);
+    eval_set_free(&set);
+}
+
 static void out_of_memory(void)
 {
     long failed = 0;
@@ -282,6 +345,7 @@ static const struct test_case cases[] = {
     {"joining", joining},
     {"threshold_of_a_curve", threshold_of_a_curve},
     {"figures", figures},
+    {"charts_without_objects", charts_without_objects},
     {"out_of_memory", out_of_memory},
 };
 
