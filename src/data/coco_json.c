@@ -28,7 +28,11 @@ static enum result take_categories(struct coco *c, struct error *err)
 {
     size_t count = c->file.category_count;
     size_t wanted = c->build->source->class_count;
-    if (count == 0 || (wanted && wanted != count)) {
+    if (count == 0) {
+        return error_at(err, ERR_FORMAT, c->path, 0,
+                        "no categories (classes are the categories in the order of their ids)");
+    }
+    if (wanted && wanted != count) {
         return error_at(err, ERR_FORMAT, c->path, 0,
                         "%zu categories, but %zu classes are expected (classes are the categories "
                         "in the order of their ids)",

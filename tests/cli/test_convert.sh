@@ -140,6 +140,10 @@ holds test -s bad/labels/bad/outside.txt
 printf '{"images": [' >cut.json
 try "a file that ends early" "$YOLO" convert cut.json --out cut
 status 2; one_error 'cut.json:1: '; holds test ! -e cut
+printf '{"images": [{"id": 1, "file_name": "coco/a.jpg", "width": 160, "height": 120}], "annotations": [],
+ "categories": []}' >classless.json
+try "no categories" "$YOLO" convert classless.json --out classless
+status 2; one_error 'classless.json: no categories \('
 sed 's/toothbrush/brush/' coco/instances_val2017.json >other.json
 try "files of other categories" "$YOLO" convert coco/instances_val2017.json other.json --out mixed
 status 2; one_error 'other.json: its categories are not those of'
