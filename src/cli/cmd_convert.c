@@ -70,11 +70,7 @@ static enum result refuse(bool is_given, const char *option, const char *directi
 
 static void report(const char *out, const struct convert_counts *counts)
 {
-    char absent[96] = "", crowds[96] = "", lost[96] = "";
-    if (counts->absent > 0) {
-        snprintf(absent, sizeof absent, ", %zu of them not there: labels only (--images DIR)",
-                 counts->absent);
-    }
+    char crowds[96] = "", lost[96] = "";
     if (counts->crowds > 0) {
         snprintf(crowds, sizeof crowds, "; %zu crowd regions left out (--keep-crowds)",
                  counts->crowds);
@@ -82,8 +78,7 @@ static void report(const char *out, const struct convert_counts *counts)
     if (counts->lost > 0) {
         snprintf(lost, sizeof lost, "; %zu faulty entries left out", counts->lost);
     }
-    log_info("%s: %zu pictures%s, %zu boxes%s%s", out, counts->pictures, absent, counts->boxes,
-             crowds, lost);
+    log_info("%s: %zu pictures, %zu boxes%s%s", out, counts->pictures, counts->boxes, crowds, lost);
 }
 
 /* ---- from COCO ---- */

@@ -11,9 +11,9 @@
 enum { CONVERT_PATH = 4096 };
 
 struct convert_counts {
-    size_t pictures, absent; /* converted; of these without a file */
-    size_t boxes, crowds;    /* converted; crowd regions left out */
-    size_t lost; /* pictures, boxes and lines that could not be taken: each was reported */
+    size_t pictures;
+    size_t boxes, crowds; /* converted; crowd regions left out */
+    size_t lost;          /* pictures, boxes and lines that could not be taken: each was reported */
 };
 
 /* From COCO. */
@@ -26,11 +26,12 @@ struct convert_from_coco {
     bool copy;          /* copy the pictures instead of linking them */
 };
 
-/* Writes a label a picture under out/labels/SET and links under out/images/SET (where the files
- * exist), a list out/SET.txt for each file, and .names and .data called as the folder. SET is the
- * file's name without ending and "instances_", or the folder's where the name says nothing
+/* Writes a label a picture under out/labels/SET and links under out/images/SET, a list out/SET.txt
+ * for each file, and .names and .data called as the folder. SET is the file's name without ending
+ * and "instances_", or the folder's where the name says nothing
  * (_annotations.coco.json). Classes are the categories in the order of their ids; a picture without
- * boxes gets an empty label. Nothing is written outside `out`, whatever file_name says. */
+ * boxes gets an empty label. A picture whose file does not exist is lost; ERR_IO, and nothing is
+ * written, if a file has no other. Nothing is written outside `out`, whatever file_name says. */
 NODISCARD enum result convert_from_coco(const struct convert_from_coco *job,
                                         struct convert_counts *counts, struct error *err);
 

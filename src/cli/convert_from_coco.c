@@ -13,14 +13,19 @@
 
 enum { SET_NAME = 256, PICTURE_MAX_BYTES = 1 << 30 };
 
+/* One file of the job. */
+struct part {
+    const char *path;
+    char set[SET_NAME];
+    struct coco_file file;
+    struct dataset data;
+};
+
 struct conversion {
     const struct convert_from_coco *job;
     struct convert_counts *counts;
-    struct coco_file first; /* of the first path: its categories are everyone's */
-    char (*sets)[SET_NAME]; /* [job->count] */
-    struct dataset data;    /* of the file in work */
-    struct coco_file file;
-    struct atomic_file list;
+    struct part *parts; /* [job->count]; the categories of the first are everyone's */
+    FILE *list;         /* of the part in work */
 };
 
 /* ---- names ---- */
@@ -65,11 +70,11 @@ static enum result join(char *out, const char *folder, const char *name, struct 
 }
 
 /* out/KIND/SET/name with its folders made; `ending` replaces that of the name, NULL keeps it. */
-static enum result place(const struct conversion *c, size_t which, const char *kind,
+static enum result place(const struct conversion *c, const char *set, const char *kind,
                          const char *name, const char *ending, char *path, struct error *err)
 {
     char inner[CONVERT_PATH], folder[CONVERT_PATH];
-    int length = snprintf(inner, sizeof inner, "%s/%s/%s", kind, c->sets[which], name);
+    int length = snprintf(inner, sizeof inner, "%s/%s/%s", kind, set, name);
     if (length < 0 || (size_t)length + 8 >= sizeof inner) {
         return error_at(err, ERR_IO, name, 0, "path too long");
     }
@@ -148,31 +153,27 @@ static enum result place_picture(const struct conversion *c, const char *from, c
     return symlink(absolute, to) == 0 ? OK : error_errno(err, to, "cannot link the picture");
 }
 
-static enum result convert_picture(struct conversion *c, size_t which, const struct sample *sample,
-                                   struct error *err)
+static enum result convert_picture(struct conversion *c, const struct part *part,
+                                   const struct sample *sample, struct error *err)
 {
     char label[CONVERT_PATH], picture[CONVERT_PATH];
-    size_t at = coco_find_picture(&c->file, sample->coco_id);
-    const char *name = inner_name(c->file.pictures[at].file_name);
-    TRY(place(c, which, "labels", name, ".txt", label, err));
+    const struct coco_picture *from =
+        &part->file.pictures[coco_find_picture(&part->file, sample->coco_id)];
+    const char *name = inner_name(from->file_name);
+    TRY(place(c, part->set, "labels", name, ".txt", label, err));
     bool is_taken = path_exists(label);
     if (is_taken || strpbrk(name, "\n\r")) {
-        log_warn("%s:%d: images[%zu]: %s (left out)", c->job->paths[which],
-                 c->file.pictures[at].line, c->file.pictures[at].index,
+        log_warn("%s:%d: images[%zu]: %s (left out)", part->path, from->line, from->index,
                  is_taken ? "another picture has this file_name, but for its ending"
                           : "a file_name of more than one line");
         c->counts->lost++;
         return OK;
     }
     TRY(write_label(c, sample, label, err));
-    c->counts->pictures++;
-    if (!path_exists(sample->image_path)) {
-        c->counts->absent++;
-        return OK;
-    }
-    TRY(place(c, which, "images", name, NULL, picture, err));
+    TRY(place(c, part->set, "images", name, NULL, picture, err));
     TRY(place_picture(c, sample->image_path, picture, err));
-    fprintf(c->list.stream, "images/%s/%s\n", c->sets[which], name);
+    fprintf(c->list, "images/%s/%s\n", part->set, name);
+    c->counts->pictures++;
     return OK;
 }
 
@@ -189,45 +190,50 @@ static bool has_same_categories(const struct coco_file *a, const struct coco_fil
     return is_same;
 }
 
-static enum result convert_pictures(struct conversion *c, size_t which, struct error *err)
+static enum result read_part(struct conversion *c, struct part *part, struct error *err)
 {
-    for (size_t i = 0; i < c->data.sample_count; i++) {
-        TRY(convert_picture(c, which, &c->data.samples[i], err));
+    const struct dataset_source source = {.path = part->path, .images = c->job->images};
+    TRY(coco_file_read(part->path, COCO_IDS, &part->file, err));
+    if (!has_same_categories(&c->parts[0].file, &part->file)) {
+        return error_at(err, ERR_FORMAT, part->path, 0, "its categories are not those of %s",
+                        c->parts[0].path);
+    }
+    TRY(dataset_open(&source, &part->data, err));
+    static const enum label_fault losses[] = {FAULT_CLASS_RANGE, FAULT_OUTSIDE, FAULT_ZERO_SIZE,
+                                              FAULT_NO_IMAGE};
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        c->counts->lost += part->data.faults[losses[i]];
+    }
+    return OK;
+}
+
+static enum result convert_pictures(struct conversion *c, const struct part *part,
+                                    struct error *err)
+{
+    for (size_t i = 0; i < part->data.sample_count; i++) {
+        TRY(convert_picture(c, part, &part->data.samples[i], err));
         if (i % 1000 == 999) {
-            log_progress("%s: %zu of %zu pictures", c->job->paths[which], i + 1,
-                         c->data.sample_count);
+            log_progress("%s: %zu of %zu pictures", part->path, i + 1, part->data.sample_count);
         }
     }
     log_progress("%s", "");
     return OK;
 }
 
-static enum result convert_file(struct conversion *c, size_t which, struct error *err)
+static enum result convert_part(struct conversion *c, const struct part *part, struct error *err)
 {
-    const char *path = c->job->paths[which];
-    const struct dataset_source source = {
-        .path = path, .images = c->job->images, .takes_absent = true};
-    char list[CONVERT_PATH], name[SET_NAME + 8];
-    TRY(coco_file_read(path, COCO_IDS, &c->file, err));
-    if (!has_same_categories(&c->first, &c->file)) {
-        return error_at(err, ERR_FORMAT, path, 0, "its categories are not those of %s",
-                        c->job->paths[0]);
-    }
-    TRY(dataset_open(&source, &c->data, err));
-    static const enum label_fault losses[] = {FAULT_CLASS_RANGE, FAULT_OUTSIDE, FAULT_ZERO_SIZE,
-                                              FAULT_NO_IMAGE};
-    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
-        c->counts->lost += c->data.faults[losses[i]];
-    }
-    snprintf(name, sizeof name, "%s.txt", c->sets[which]);
-    TRY(join(list, c->job->out, name, err));
-    TRY(atomic_open(&c->list, list, err));
-    enum result result = convert_pictures(c, which, err);
+    char path[CONVERT_PATH], name[SET_NAME + 8];
+    struct atomic_file list;
+    snprintf(name, sizeof name, "%s.txt", part->set);
+    TRY(join(path, c->job->out, name, err));
+    TRY(atomic_open(&list, path, err));
+    c->list = list.stream;
+    enum result result = convert_pictures(c, part, err);
     if (result != OK) {
-        atomic_abandon(&c->list);
+        atomic_abandon(&list);
         return result;
     }
-    return atomic_commit(&c->list, err);
+    return atomic_commit(&list, err);
 }
 
 /* ---- the whole ---- */
@@ -239,8 +245,8 @@ static enum result write_names(const struct conversion *c, const char *stem, str
     snprintf(name, sizeof name, "%s.names", stem);
     TRY(join(path, c->job->out, name, err));
     TRY(atomic_open(&file, path, err));
-    for (size_t i = 0; i < c->first.category_count; i++) {
-        const char *text = c->first.categories[i].name;
+    for (size_t i = 0; i < c->parts[0].file.category_count; i++) {
+        const char *text = c->parts[0].file.categories[i].name;
         if (!text || !*text) {
             fprintf(file.stream, "class_%zu", i);
         }
@@ -258,8 +264,8 @@ static const char *pick_set(const struct conversion *c, const char *const *words
 {
     for (; *words; words++) {
         for (size_t i = 0; i < c->job->count; i++) {
-            if (strstr(c->sets[i], *words)) {
-                return c->sets[i];
+            if (strstr(c->parts[i].set, *words)) {
+                return c->parts[i].set;
             }
         }
     }
@@ -272,12 +278,12 @@ static enum result write_data(const struct conversion *c, const char *stem, stru
                                                                                       NULL};
     char path[CONVERT_PATH], name[SET_NAME + 8];
     struct atomic_file file;
-    const char *train = pick_set(c, train_words, c->sets[0]);
+    const char *train = pick_set(c, train_words, c->parts[0].set);
     const char *valid = pick_set(c, valid_words, NULL);
     snprintf(name, sizeof name, "%s.data", stem);
     TRY(join(path, c->job->out, name, err));
     TRY(atomic_open(&file, path, err));
-    fprintf(file.stream, "classes = %zu\ntrain = %s.txt\n", c->first.category_count, train);
+    fprintf(file.stream, "classes = %zu\ntrain = %s.txt\n", c->parts[0].file.category_count, train);
     if (valid && valid != train) {
         fprintf(file.stream, "valid = %s.txt\n", valid);
     }
@@ -285,27 +291,34 @@ static enum result write_data(const struct conversion *c, const char *stem, stru
     return atomic_commit(&file, err);
 }
 
-static enum result prepare(struct conversion *c, struct error *err)
+static enum result name_parts(struct conversion *c, struct error *err)
 {
     const struct convert_from_coco *job = c->job;
-    c->sets = mem_alloc(job->count, sizeof *c->sets);
-    if (!c->sets) {
-        return mem_error(err, "converting");
-    }
     for (size_t i = 0; i < job->count; i++) {
-        name_set(job->paths[i], c->sets[i]);
+        c->parts[i].path = job->paths[i];
+        name_set(job->paths[i], c->parts[i].set);
         for (size_t k = 0; k < i; k++) {
-            if (strcmp(c->sets[i], c->sets[k]) == 0) {
+            if (strcmp(c->parts[i].set, c->parts[k].set) == 0) {
                 return error_set(err, ERR_ARG, "%s and %s would both become the set %s",
-                                 job->paths[k], job->paths[i], c->sets[i]);
+                                 job->paths[k], job->paths[i], c->parts[i].set);
             }
         }
     }
+    return OK;
+}
+
+/* All files are read before anything is written: one that is of no use leaves nothing behind. */
+static enum result prepare(struct conversion *c, struct error *err)
+{
+    const struct convert_from_coco *job = c->job;
+    TRY(name_parts(c, err));
     if (path_exists(job->out) && !dir_is_empty(job->out)) {
         return error_at(err, ERR_ARG, job->out, 0,
                         "exists and is not empty (a new folder is expected: --out DIR)");
     }
-    TRY(coco_file_read(job->paths[0], COCO_IDS, &c->first, err));
+    for (size_t i = 0; i < job->count; i++) {
+        TRY(read_part(c, &c->parts[i], err));
+    }
     return dir_make(job->out, err);
 }
 
@@ -320,11 +333,7 @@ static enum result convert_all(struct conversion *c, struct error *err)
     snprintf(stem, sizeof stem, "%.200s", *base && *base != '.' ? base : "coco");
     TRY(prepare(c, err));
     for (size_t i = 0; i < c->job->count; i++) {
-        enum result result = convert_file(c, i, err);
-        coco_file_free(&c->file);
-        dataset_free(&c->data);
-        c->file = (struct coco_file){0};
-        TRY(result);
+        TRY(convert_part(c, &c->parts[i], err));
     }
     TRY(write_names(c, stem, err));
     return write_data(c, stem, err);
@@ -334,15 +343,16 @@ enum result convert_from_coco(const struct convert_from_coco *job, struct conver
                               struct error *err)
 {
     *counts = (struct convert_counts){0};
-    struct conversion *c = mem_alloc(1, sizeof *c);
-    if (!c) {
+    struct conversion c = {.job = job, .counts = counts};
+    c.parts = mem_alloc(job->count, sizeof *c.parts);
+    if (!c.parts) {
         return mem_error(err, "converting");
     }
-    c->job = job;
-    c->counts = counts;
-    enum result result = convert_all(c, err);
-    coco_file_free(&c->first);
-    mem_free(c->sets);
-    mem_free(c);
+    enum result result = convert_all(&c, err);
+    for (size_t i = 0; i < job->count; i++) {
+        coco_file_free(&c.parts[i].file);
+        dataset_free(&c.parts[i].data);
+    }
+    mem_free(c.parts);
     return result;
 }

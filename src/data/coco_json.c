@@ -68,7 +68,7 @@ static enum result take_picture(struct coco *c, size_t index, struct error *err)
         return error_at(err, ERR_FORMAT, c->path, p->line, "images[%zu].file_name: is too long",
                         p->index);
     }
-    if (!c->build->source->takes_absent && !path_exists(path)) {
+    if (!path_exists(path)) {
         dataset_fault(c->build, FAULT_NO_IMAGE, c->path, p->line, "images[%zu]: %s does not exist",
                       p->index, path);
         return OK;

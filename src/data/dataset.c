@@ -221,6 +221,21 @@ bool dataset_is_coco(const char *path)
     return dot && strcasecmp(dot, ".json") == 0 && !path_is_dir(path);
 }
 
+static enum result report_no_pictures(const struct dataset_build *build, struct error *err)
+{
+    const struct dataset_source *source = build->source;
+    size_t missing = build->set->faults[FAULT_NO_IMAGE];
+    if (missing == 0) {
+        return error_at(err, ERR_FORMAT, source->path, 0, "no pictures");
+    }
+    return error_at(err, ERR_FORMAT, source->path, 0, "none of the %zu pictures exists (%s)", missing,
+                    dataset_is_coco(source->path)
+                        ? "file_name counts from the .json's folder; in eval and convert from "
+                          "--images DIR, if given"
+                        : "relative paths count from the working directory, else from the list's "
+                          "folder");
+}
+
 enum result dataset_open(const struct dataset_source *source, struct dataset *set,
                          struct error *err)
 {
@@ -235,12 +250,7 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
     TRY(dataset_is_coco(source->path) ? coco_json_read(&build, err) : read_pictures(&build, err));
     log_rest(&build);
     if (set->sample_count == 0) {
-        size_t missing = set->faults[FAULT_NO_IMAGE];
-        return missing ? error_at(err, ERR_FORMAT, source->path, 0,
-                                  "none of the %zu pictures exists (relative paths count from the "
-                                  "working directory, else from the list's folder)",
-                                  missing)
-                       : error_at(err, ERR_FORMAT, source->path, 0, "no pictures");
+        return report_no_pictures(&build, err);
     }
     if (source->class_count == 0 && !set->category_ids) {
         count_classes(set);

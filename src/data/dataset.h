@@ -56,7 +56,6 @@ struct dataset_source {
     const char *path;      /* a list of images, a folder, or a COCO .json */
     const char *images;    /* COCO: the folder of the pictures; NULL: beside the json */
     size_t class_count;    /* 0: not known; then the largest class + 1 (COCO: all categories) */
-    bool takes_absent;     /* COCO: keep pictures that do not exist; else they are left out */
     fault_sink sink;
     void *sink_ctx;
 };

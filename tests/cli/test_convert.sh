@@ -54,10 +54,7 @@ PY
 # ---- to COCO and back ----
 try "a .data file to COCO" "$YOLO" convert set/synth.data --out json
 status 0; out_empty; err 'json/train.json: 6 pictures, [0-9]+ boxes'; err 'file_name counts from .*set/images/val/'
-try "and back" "$YOLO" convert json/train.json json/valid.json --out back
-status 0; err 'back: 9 pictures, 9 of them not there: labels only'
-rm -r back
-try "and back, with the pictures" "$YOLO" convert json/train.json --images set/images/train --out back
+try "and back" "$YOLO" convert json/train.json --images set/images/train --out back
 status 0; holds labels_agree set/labels/train back/labels/train; holds cmp set/synth.names back/back.names
 holds cmp set/images/train/000003.jpg back/images/train/000003.jpg; holds test -L back/images/train/000003.jpg
 try "what came back is a clean set" "$YOLO" check back/back.data
@@ -109,16 +106,52 @@ status 0; holds grep -q '^0 0.500000 0.500000 1.000000 1.000000$' crowds/labels/
 holds test ! -L crowds/images/val2017/a.jpg; holds cmp coco/a.jpg crowds/images/val2017/a.jpg
 mkdir -p robo/train robo/valid
 cp coco/a.jpg robo/train/a.jpg
+cp coco/b.jpg robo/valid/b.jpg
 sed 's/"b.jpg"/"nowhere.jpg"/' coco/instances_val2017.json >robo/train/_annotations.coco.json
-cp robo/train/_annotations.coco.json robo/valid/
+cp coco/instances_val2017.json robo/valid/_annotations.coco.json
 try "a COCO export of Roboflow" "$YOLO" convert robo/train/_annotations.coco.json robo/valid/_annotations.coco.json \
     --out robo_yolo
-status 0; holds grep -qx 'train = train.txt' robo_yolo/robo_yolo.data; holds grep -qx 'valid = valid.txt' robo_yolo/robo_yolo.data
-holds diff robo_yolo/train.txt <(echo images/train/a.jpg); err '5 of them not there'
+status 3; holds grep -qx 'train = train.txt' robo_yolo/robo_yolo.data; holds grep -qx 'valid = valid.txt' robo_yolo/robo_yolo.data
+holds diff robo_yolo/train.txt <(echo images/train/a.jpg)
+holds diff robo_yolo/valid.txt <(echo images/valid/b.jpg)
+
+# ---- pictures that are not there ----
+err 'robo_yolo: 2 pictures, 4 boxes; 1 crowd regions left out .*; 4 faulty entries left out'
+err 'train/_annotations.coco.json:7: images\[0\]: .*robo/train/nowhere.jpg does not exist'
+err 'valid/_annotations.coco.json:9: images\[2\]: .*robo/valid/sub/c.jpg does not exist'
+holds diff <(find robo_yolo -name '*.txt' | sort) - <<'END'
+robo_yolo/labels/train/a.txt
+robo_yolo/labels/valid/b.txt
+robo_yolo/train.txt
+robo_yolo/valid.txt
+END
+try "what is left is a clean set" "$YOLO" check robo_yolo/robo_yolo.data
+no_out 'no-label|no-image'; no_err 'no label file'
+absent() { # FILE COUNT: b.jpg is there, COUNT others are not
+    python3 - "$@" <<'PY'
+import json, sys
+names = ["b.jpg"] + [f"{i}.jpg" for i in range(int(sys.argv[2]))]
+json.dump({"images": [{"id": i, "file_name": name, "width": 160, "height": 120} for i, name in enumerate(names)],
+           "annotations": [], "categories": [{"id": 1, "name": "x"}]}, open(sys.argv[1], "w"))
+PY
+}
+absent coco/seven.json 7
+absent nothing.json 2
+try "many: the first five, and how many in all" "$YOLO" convert coco/seven.json --out seven
+status 3; err 'coco/seven.json: 7 pictures that do not exist in all'; err 'seven: 1 pictures, 0 boxes; 7 faulty entries left out'
+holds test "$(grep -c 'does not exist$' err)" -eq 5
+try "none at all" "$YOLO" convert nothing.json --out nothing
+status 1; one_error 'nothing.json: none of the 3 pictures exists \(.*--images DIR'; holds test ! -e nothing
+try "none at all of one of two files" "$YOLO" convert coco/seven.json nothing.json --out nothing
+status 1; one_error 'nothing.json: none of the 3 pictures'; holds test ! -e nothing
 
 # ---- faults: told with their place, nothing else lost ----
+mkdir -p pictures/inner
+cp coco/a.jpg pictures/outside.jpg
+cp coco/a.jpg pictures/inner/x.jpg
+cp coco/a.jpg pictures/inner/x.png
 cat >bad.json <<'END'
-{"images": [{"id": 1, "file_name": "../../outside.jpg", "width": 160, "height": 120},
+{"images": [{"id": 1, "file_name": "../outside.jpg", "width": 160, "height": 120},
  {"id": 2, "file_name": "x.jpg", "width": 160, "height": 120}, {"id": 3, "file_name": "x.png", "width": 9, "height": 9}],
  "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]},
  {"id": 2, "image_id": 2, "category_id": 1, "bbox": [1, 1, 0, 5]},
@@ -129,14 +162,14 @@ cat >bad.json <<'END'
  "categories": [{"id": 1, "name": "a\nb"}]}
 END
 ls >before
-try "faulty entries" "$YOLO" convert bad.json --out bad
+try "faulty entries" "$YOLO" convert bad.json --images pictures/inner --out bad
 status 3; err 'bad: 2 pictures, .*2 boxes; 5 faulty entries left out'
 err 'bad.json:4: annotations\[1\]: a box of 0 x '; err 'bad.json:5: annotations\[2\]: .*outside the picture$'
 err 'bad.json:6: annotations\[3\]: no category of id 8'; err 'bad.json:7: annotations\[4\]: no image of id 9'
 err 'bad.json:2: images\[2\]: another picture has this file_name'
 holds test "$(cat bad/bad.names)" = 'a b'
 holds test "$(comm -3 before <(ls))" = $'\tbad'
-holds test -s bad/labels/bad/outside.txt
+holds test -s bad/labels/bad/outside.txt; holds test -e bad/images/bad/outside.jpg
 printf '{"images": [' >cut.json
 try "a file that ends early" "$YOLO" convert cut.json --out cut
 status 2; one_error 'cut.json:1: '; holds test ! -e cut
@@ -146,7 +179,7 @@ try "no categories" "$YOLO" convert classless.json --out classless
 status 2; one_error 'classless.json: no categories \('
 sed 's/toothbrush/brush/' coco/instances_val2017.json >other.json
 try "files of other categories" "$YOLO" convert coco/instances_val2017.json other.json --out mixed
-status 2; one_error 'other.json: its categories are not those of'
+status 2; one_error 'other.json: its categories are not those of'; holds test ! -e mixed
 try "two files of one name" "$YOLO" convert coco/instances_val2017.json yolo/../coco/instances_val2017.json --out twice
 status 2; one_error 'would both become the set val2017'
 try "a folder in use" "$YOLO" convert json/train.json --out set
