@@ -54,7 +54,9 @@ static const char about[] =
     "(boxes\n"
     "without area or outside, unknown ids, pictures that are not there) is reported with its place "
     "and\n"
-    "left out. Going there and back changes no box by more than a thousandth of a pixel.\n"
+    "left out. A folder images in a file_name becomes images_, as labels are found by that "
+    "name.\n"
+    "Going there and back changes no box by more than a thousandth of a pixel.\n"
     "For Pascal VOC and Roboflow: scripts/voc_to_yolo.py, scripts/roboflow_to_yolo.py.\n";
 
 static enum result missing_out(const char *what, struct error *err)

@@ -28,10 +28,11 @@ struct convert_from_coco {
 
 /* Writes a label a picture under out/labels/SET and links under out/images/SET, a list out/SET.txt
  * for each file, and .names and .data called as the folder. SET is the file's name without ending
- * and "instances_", or the folder's where the name says nothing
- * (_annotations.coco.json). Classes are the categories in the order of their ids; a picture without
+ * and "instances_", or the folder's where the name says nothing (_annotations.coco.json).
+ * Classes are the categories in the order of their ids; a picture without
  * boxes gets an empty label. A picture whose file does not exist is lost; ERR_IO, and nothing is
- * written, if a file has no other. Nothing is written outside `out`, whatever file_name says. */
+ * written, if a file has no other. A SET, or a folder of a file_name, that is called images gets
+ * another name (label_path_nest). Nothing is written outside `out`, whatever file_name says. */
 NODISCARD enum result convert_from_coco(const struct convert_from_coco *job,
                                         struct convert_counts *counts, struct error *err);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/coco_file.h"
+#include "data/label_path.h"
 
 enum { SET_NAME = 256, PICTURE_MAX_BYTES = 1 << 30 };
 
@@ -30,7 +31,8 @@ struct conversion {
 
 /* ---- names ---- */
 
-/* "instances_val2017.json" -> "val2017"; "train/_annotations.coco.json" -> "train". */
+/* "instances_val2017.json" -> "val2017"; "train/_annotations.coco.json" -> "train". At most 200
+ * bytes. */
 static void name_set(const char *path, char *out)
 {
     char folder[CONVERT_PATH];
@@ -156,10 +158,12 @@ static enum result place_picture(const struct conversion *c, const char *from, c
 static enum result convert_picture(struct conversion *c, const struct part *part,
                                    const struct sample *sample, struct error *err)
 {
-    char label[CONVERT_PATH], picture[CONVERT_PATH];
+    char name[CONVERT_PATH], label[CONVERT_PATH], picture[CONVERT_PATH];
     const struct coco_picture *from =
         &part->file.pictures[coco_find_picture(&part->file, sample->coco_id)];
-    const char *name = inner_name(from->file_name);
+    if (!label_path_nest(inner_name(from->file_name), name, sizeof name)) {
+        return error_at(err, ERR_IO, from->file_name, 0, "path too long");
+    }
     TRY(place(c, part->set, "labels", name, ".txt", label, err));
     bool is_taken = path_exists(label);
     if (is_taken || strpbrk(name, "\n\r")) {
@@ -295,8 +299,12 @@ static enum result name_parts(struct conversion *c, struct error *err)
 {
     const struct convert_from_coco *job = c->job;
     for (size_t i = 0; i < job->count; i++) {
+        char name[SET_NAME];
         c->parts[i].path = job->paths[i];
-        name_set(job->paths[i], c->parts[i].set);
+        name_set(job->paths[i], name);
+        if (!label_path_nest(name, c->parts[i].set, SET_NAME)) {
+            return error_at(err, ERR_ARG, job->paths[i], 0, "its name is too long for a set");
+        }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(c->parts[i].set, c->parts[k].set) == 0) {
                 return error_set(err, ERR_ARG, "%s and %s would both become the set %s",

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "data/coco_file.h"
+#include "data/label_path.h"
 
 static int compare_images(const void *a, const void *b)
 {
@@ -85,25 +86,36 @@ void coco_ids_free(struct coco_ids *ids)
     *ids = (struct coco_ids){0};
 }
 
-struct coco_image *coco_ids_find(const struct coco_ids *ids, const char *path)
+static struct coco_image *find_name(const struct coco_ids *ids, const char *file_name)
 {
-    for (const char *ending = path, *slash; ending; ending = slash ? slash + 1 : NULL) {
-        slash = strchr(ending, '/');
-        size_t low = 0, high = ids->count;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            int order = strcmp(ending, ids->images[middle].file_name);
-            if (order == 0) {
-                return &ids->images[middle];
-            }
-            if (order < 0) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
+    size_t low = 0, high = ids->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(file_name, ids->images[middle].file_name);
+        if (order == 0) {
+            return &ids->images[middle];
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
     return NULL;
+}
+
+struct coco_image *coco_ids_find(const struct coco_ids *ids, const char *path)
+{
+    char original[4096];
+    struct coco_image *found = NULL;
+    for (const char *ending = path, *slash; ending && !found; ending = slash ? slash + 1 : NULL) {
+        slash = strchr(ending, '/');
+        found = find_name(ids, ending);
+        if (!found && label_path_unnest(ending, original, sizeof original)) {
+            found = find_name(ids, original);
+        }
+    }
+    return found;
 }
 
 enum result coco_ids_take(struct coco_ids *ids, const char *path, double *id, struct error *err)

@@ -27,8 +27,8 @@ NODISCARD enum result coco_ids_read(const char *path, char *const *names, size_t
                                     struct coco_ids *ids, struct error *err);
 void coco_ids_free(struct coco_ids *ids);
 
-/* The image whose file_name is the path, or its end at a '/'; the longest such name wins. NULL if there
- * is none. */
+/* The image whose file_name is the path, or its end at a '/', also as label_path_nest would write it; the
+ * longest such name wins. NULL if there is none. */
 struct coco_image *coco_ids_find(const struct coco_ids *ids, const char *path);
 
 /* Its id, which it then has given. ERR_FORMAT if there is none, or if an earlier picture took it. */

@@ -95,3 +95,44 @@ bool label_path_find(const char *image, char *out, size_t size)
     }
     return false;
 }
+
+/* How many "_" follow in a part of a path that is "images" but for them; -1: another part. */
+static int images_tail(const char *part, size_t length)
+{
+    size_t stem = strlen("images");
+    bool is_images =
+        strncmp(part, "images", stem) == 0 && stem + strspn(part + stem, "_") == length;
+    return is_images ? (int)(length - stem) : -1;
+}
+
+/* The name with its parts "images__..." `change` = 1 longer or -1 shorter, at least "images". */
+static bool shift_images(const char *name, int change, char *out, size_t size)
+{
+    size_t used = 0;
+    for (const char *at = name;; at++) {
+        size_t length = strcspn(at, "/");
+        int tail = images_tail(at, length);
+        size_t kept = tail > 0 && change < 0 ? length - 1 : length;
+        const char *more = tail >= 0 && change > 0 ? "_" : "";
+        int written =
+            snprintf(out + used, size - used, "%.*s%s%.1s", (int)kept, at, more, at + length);
+        if (written < 0 || (size_t)written >= size - used) {
+            return false;
+        }
+        used += (size_t)written;
+        at += length;
+        if (!*at) {
+            return true;
+        }
+    }
+}
+
+bool label_path_nest(const char *name, char *out, size_t size)
+{
+    return shift_images(name, 1, out, size);
+}
+
+bool label_path_unnest(const char *nested, char *out, size_t size)
+{
+    return shift_images(nested, -1, out, size);
+}

@@ -145,6 +145,35 @@ status 1; one_error 'nothing.json: none of the 3 pictures exists \(.*--images DI
 try "none at all of one of two files" "$YOLO" convert coco/seven.json nothing.json --out nothing
 status 1; one_error 'nothing.json: none of the 3 pictures'; holds test ! -e nothing
 
+# ---- labels are found by the last folder images: none may lie below ours ----
+mkdir -p below/images/images below/images_
+for name in images/a images/images/a images_/a; do
+    cp coco/a.jpg "below/$name.jpg"
+done
+cat >below/images.json <<'END'
+{"images": [{"id": 1, "file_name": "images/a.jpg", "width": 160, "height": 120},
+ {"id": 2, "file_name": "images/images/a.jpg", "width": 160, "height": 120},
+ {"id": 3, "file_name": "images_/a.jpg", "width": 160, "height": 120}],
+ "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 10, 50], "iscrowd": 0},
+ {"id": 2, "image_id": 2, "category_id": 1, "bbox": [2, 2, 20, 50], "iscrowd": 0},
+ {"id": 3, "image_id": 3, "category_id": 1, "bbox": [3, 3, 30, 50], "iscrowd": 0}],
+ "categories": [{"id": 1, "name": "x"}]}
+END
+try "folders called images" "$YOLO" convert below/images.json --out apart
+status 0; err 'apart: 3 pictures, 3 boxes'
+holds diff apart/images_.txt <(printf 'images/images_/%s/a.jpg\n' images_ images_/images_ images__)
+try "the labels are found" "$YOLO" check apart/apart.data --no-images
+out ' 3 boxes'; no_out 'no-label|orphan'; no_err 'no label file'
+try "back to COCO" "$YOLO" convert apart/images_.txt --names apart/apart.names --out apart.json
+status 0; err '3 pictures, 3 boxes'; holds grep -q '"file_name":"images_/images_/a.jpg"' apart.json
+sed 's/"images_\/a.jpg"/"b.jpg"/' below/images.json >below/train2017.json
+cp coco/b.jpg below/b.jpg
+try "one folder of that name" "$YOLO" convert below/train2017.json --out apart2
+status 0; holds diff apart2/train2017.txt <(printf 'images/train2017/%s\n' images_/a.jpg images_/images_/a.jpg b.jpg)
+try "back with the ids of the original" "$YOLO" convert apart2/train2017.txt --names apart2/apart2.names \
+    --annotations below/train2017.json --out apart2.json
+status 0; same below/train2017.json apart2.json 0.001
+
 # ---- faults: told with their place, nothing else lost ----
 mkdir -p pictures/inner
 cp coco/a.jpg pictures/outside.jpg

@@ -154,6 +154,26 @@ static void test_label_path(void)
     mem_free(endless);
 }
 
+static void test_label_path_nest(void)
+{
+    static const char *const table[][2] = {
+        {"a.jpg", "a.jpg"},
+        {"images/a.jpg", "images_/a.jpg"},
+        {"x/images/y/images/a.jpg", "x/images_/y/images_/a.jpg"},
+        {"./images//images_/a.jpg", "./images_//images__/a.jpg"},
+        {"images___", "images____"},
+        {"images.d/my_images/images_x/image/a.jpg", "images.d/my_images/images_x/image/a.jpg"},
+        {"", ""},
+    };
+    char path[64];
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        CHECK(label_path_nest(table[i][0], path, sizeof path) && strcmp(path, table[i][1]) == 0);
+        CHECK(label_path_unnest(table[i][1], path, sizeof path) && strcmp(path, table[i][0]) == 0);
+    }
+    CHECK(label_path_unnest("images/a.jpg", path, sizeof path) && strcmp(path, "images/a.jpg") == 0);
+    CHECK(label_path_nest("images/a.jpg", path, 14) && !label_path_nest("images/a.jpg", path, 13));
+}
+
 static void test_label_path_order(void)
 {
     const char *image = put("order/images/a.jpg", "");
@@ -557,6 +577,7 @@ static void test_shared_sets(void)
 
 static const struct test_case cases[] = {
     {"label_path", test_label_path},
+    {"label_path_nest", test_label_path_nest},
     {"label_path_order", test_label_path_order},
     {"good_labels", test_good_labels},
     {"label_faults", test_label_faults},

@@ -308,6 +308,11 @@ static void coco_ids(void)
     CHECK(coco_ids_take(&ids, "/data/x/b.jpg", &id, &err) == OK && id == 8);
     CHECK(coco_ids_take(&ids, "a.jpg", &id, &err) == ERR_FORMAT && strstr(err.text, "earlier"));
     coco_ids_free(&ids);
+    CHECK_OK(read_coco("{\"images\":[{\"id\":1,\"file_name\":\"a.jpg\"},"
+                       "{\"id\":2,\"file_name\":\"images/a.jpg\"}]," CATEGORIES "}", &ids, &err));
+    CHECK(coco_ids_find(&ids, "set/images/x/images_/a.jpg", &id) && id == 2);
+    CHECK(coco_ids_find(&ids, "set/images/x/a.jpg", &id) && id == 1);
+    coco_ids_free(&ids);
     static const char *const bad[] = {
         "{",
         "[]",
