@@ -6,8 +6,9 @@
 
 writes OUT/images (links to the pictures, or copies with --copy), OUT/labels (class cx cy w h, fractions),
 OUT/train.txt, OUT/val.txt, OUT/voc.names and OUT/voc.data. A list has a picture's path or bare name a line;
-without --lists every picture goes to OUT/train.txt. Boxes without area, boxes outside the picture and
-unreadable annotations are left out and reported with their file and line.
+without --lists every picture goes to OUT/train.txt. OUT/voc.data has a valid line only if --lists names a val, valid
+or test beside the list of the training. Boxes without area, boxes outside the picture and unreadable annotations are
+left out and reported with their file and line.
 """
 
 import argparse
@@ -197,9 +198,13 @@ def write(args, splits, annotations, pictures, classes):
         (args.out / (name + ".txt")).write_text("".join(lines))
     (args.out / "voc.names").write_text("".join(name + "\n" for name in classes))
     train = "train" if "train" in splits else next(iter(splits))
-    valid = next((name for name in ("val", "valid", "test") if name in splits), train)
-    (args.out / "voc.data").write_text(f"classes = {len(classes)}\ntrain = {train}.txt\nvalid = {valid}.txt\n"
-                                       "names = voc.names\nbackup = backup\n")
+    valid = next((name for name in ("val", "valid", "test") if name in splits and name != train), None)
+    (args.out / "voc.data").write_text(
+        f"classes = {len(classes)}\ntrain = {train}.txt\n" + (f"valid = {valid}.txt\n" if valid else "")
+        + "names = voc.names\nbackup = backup\n")
+    if not valid:
+        print(f"voc_to_yolo: {args.out / 'voc.data'} has no valid line: --lists names no val, valid or test beside {train}",
+              file=sys.stderr)
 
 
 def main():

@@ -282,6 +282,34 @@ status 1; err 'not empty'
 try "no export" "$roboflow" set --out flow5
 status 1; err 'neither train, valid nor test|neither data.yaml'; holds test ! -e flow5
 
+# ---- Pascal VOC ----
+voc=$root/scripts/voc_to_yolo.py
+mkdir -p xml
+for name in 000000 000001 000002; do
+    cat >xml/$name.xml <<'END'
+<annotation><size><width>160</width><height>120</height></size>
+<object><name>a</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>50</xmax><ymax>60</ymax></bndbox></object></annotation>
+END
+done
+mkdir -p jpeg
+cp set/images/train/00000[0-2].jpg jpeg/
+printf '%s\n' 000000 000001 >train.txt
+echo 000002 >val.txt
+try "VOC without lists" "$voc" --images jpeg --annotations xml --out voc1
+status 0; err 'voc1/voc.data has no valid line'; holds diff voc1/voc.data - <<'END'
+classes = 1
+train = train.txt
+names = voc.names
+backup = backup
+END
+try "is a clean set" "$YOLO" check voc1/voc.data
+out '^summary: 0 errors'; out '^  3 pictures'
+try "one list" "$voc" --images jpeg --annotations xml --lists val.txt --out voc2
+status 0; err 'voc2/voc.data has no valid line'; holds grep -qx 'train = val.txt' voc2/voc.data
+holds test "$(grep -c valid voc2/voc.data)" -eq 0
+try "two lists" "$voc" --images jpeg --annotations xml --lists train.txt val.txt --out voc3
+status 0; no_err valid; holds grep -qx 'valid = val.txt' voc3/voc.data
+
 # ---- the shared sets ----
 data=$SHARED/data
 if [ -d "$data" ]; then
@@ -301,7 +329,7 @@ if [ -d "$data" ]; then
     status 0; err '127 pictures, 909 boxes'
     try "and back" "$YOLO" convert aqua.json --images aqua_yolo/images/valid --out aqua_back
     status 0; holds labels_agree aqua_yolo/labels/valid aqua_back/labels/aqua
-    "$root/scripts/voc_to_yolo.py" --images "$data/bccd/images" --annotations "$data/bccd/annotations" \
+    "$voc" --images "$data/bccd/images" --annotations "$data/bccd/annotations" \
         --lists "$data/bccd/val.txt" --out bccd >/dev/null 2>&1
     try "bccd, from VOC, to COCO" "$YOLO" convert bccd/val.txt --names bccd/voc.names --out bccd.json
     status 0; err '87 pictures, 1137 boxes'
