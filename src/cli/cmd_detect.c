@@ -28,6 +28,7 @@ struct detect_args {
     bool saves_confidence;
     const char *annotations;
     bool skips_existing, fails_empty;
+    struct string_list excluded;
     struct model_args model;
 };
 
@@ -65,6 +66,8 @@ static const struct option output_options[] = {
      "--format coco: the annotation file that image and category ids come from", 0},
     {"skip-existing", OPTION_FLAG, FIELD(skips_existing), 0, 0, NULL,
      "leave out inputs whose annotated picture exists: nothing is printed for them", 0},
+    {"exclude", OPTION_LIST, FIELD(excluded), 0, 0, "DIR",
+     "leave out inputs that lie in this folder, as those in --out are; may be given again", 0},
     {"fail-empty", OPTION_FLAG, FIELD(fails_empty), 0, 0, NULL,
      "exit with 1 if nothing was detected in all inputs together", 0},
     {"dont-show|ext-output", OPTION_NOTHING, 0, 0, 0, NULL,
@@ -126,6 +129,11 @@ static enum result check_args(const struct detect_args *args, struct error *err)
     }
     if (args->out && !writes_files(args)) {
         return error_set(err, ERR_ARG, "--out has nothing to hold with --no-save");
+    }
+    for (size_t i = 0; i < args->excluded.count; i++) {
+        if (!path_is_dir(args->excluded.items[i])) {
+            return error_set(err, ERR_ARG, "--exclude %s: no such folder", args->excluded.items[i]);
+        }
     }
     return OK;
 }
@@ -191,6 +199,8 @@ static enum result prepare_output(const struct detect_args *args, const struct s
     job->saves_confidence = args->saves_confidence;
     job->skips_existing = args->skips_existing;
     job->format = (enum result_format)args->format;
+    job->excluded = args->excluded.items;
+    job->excluded_count = args->excluded.count;
     if (!writes_files(args)) {
         return OK;
     }
@@ -297,6 +307,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
         result = detect(&args, &paths, status, err);
     }
     string_list_free(&paths);
+    string_list_free(&args.excluded);
     return result;
 }
 

@@ -125,6 +125,16 @@ static bool is_own_output(const struct detect_job *job, const struct input_item 
     return job->is_out_in_inputs && !input->origin[0] && is_inside(input->path, job->out);
 }
 
+static bool is_left_out(const struct detect_job *job, const struct input_item *input)
+{
+    for (size_t i = 0; i < job->excluded_count; i++) {
+        if (is_inside(input->path, job->excluded[i])) {
+            return true;
+        }
+    }
+    return is_own_output(job, input);
+}
+
 static bool next_item(void *ctx, void *slot)
 {
     struct run *run = ctx;
@@ -138,8 +148,9 @@ static bool next_item(void *ctx, void *slot)
         if (!item->input.path[0]) { /* an unusable line: its place must do for a name */
             item->infer.record.image = item->input.origin;
         }
-        if (status > 0 && is_own_output(run->job, &item->input)) {
-            log_debug("%s: left out, it lies in the output folder", item->input.path);
+        if (status > 0 && is_left_out(run->job, &item->input)) {
+            log_debug("%s: left out, it lies in the output folder or one of --exclude",
+                      item->input.path);
             continue;
         }
         item->infer.has_failed = status < 0 || take_item(run, item, &item->infer.err) != OK;

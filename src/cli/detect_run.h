@@ -22,6 +22,8 @@ struct detect_job {
     bool saves_pictures, saves_crops, saves_confidence;
     bool skips_existing;   /* inputs whose annotated picture exists */
     bool is_out_in_inputs; /* a folder argument holds the output folder: leave that out */
+    const char *const *excluded; /* [excluded_count] folders to leave out, whoever names them */
+    size_t excluded_count;
 };
 
 struct detect_totals {

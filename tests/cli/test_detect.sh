@@ -24,6 +24,9 @@ try "save-conf without yolo" "$YOLO" detect a.jpg --save-conf
 status 2
 try "skip-existing without pictures" "$YOLO" detect a.jpg --skip-existing --no-save
 status 2
+try "no folder to leave out" "$YOLO" detect a.jpg --exclude "$work/none"
+status 2
+one_error '--exclude .*/none: no such folder'
 try "out without files" "$YOLO" detect a.jpg --out "$work/o" --no-save
 status 2
 holds [ ! -e "$work/o" ]
@@ -321,6 +324,10 @@ holds [ -s "$work/long/$name" ]
 try "output folder within the input" "$YOLO" detect "$work/n" "${model[@]}" --out "$work/n/out" --format jsonl
 status 0
 holds [ "$(wc -l <"$work/out")" -eq 2 ]
+try "folders left out" "$YOLO" detect "$work/n" "${model[@]}" --out "$work/n/out" --format jsonl \
+    --exclude "$work/n/a" --exclude "$work/n/b/../out"
+status 0
+holds [ "$(grep -c '/n/b/x.jpg"' "$work/out")" -eq 1 -a "$(wc -l <"$work/out")" -eq 1 ]
 try "output folder cannot be made" "$YOLO" detect "$dog" "${model[@]}" --out "$dog/x"
 status 1
 one_error 'dog.jpg/x'
