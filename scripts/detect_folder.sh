@@ -2,10 +2,11 @@
 # Detect objects in every picture below some folders, as a batch job would:
 #   scripts/detect_folder.sh [-o OUT] [-l LOG] FOLDER... [-- OPTION-OF-YOLO-DETECT...]
 #
-# OUT (default runs/batch) gets the annotated pictures and a detections.jsonl a folder. A second run skips what is
-# done already, so an interrupted job simply starts again. One job at a time for each OUT: a lock sees
-# to it. File names may contain anything, blanks and newlines included. Messages go to the terminal and
-# to LOG (default OUT/job.log).
+# OUT (default runs/batch) gets the annotated pictures and a detections.jsonl a folder: at the folder's path
+# from the working directory, in OUT/_root at its whole path if it lies elsewhere. A folder that holds OUT is
+# processed without it. A second run skips what is done already and tries again what could not be read, so an
+# interrupted job simply starts again. One job at a time for each OUT: a lock sees to it. File names may
+# contain anything, blanks and newlines included. Messages go to the terminal and to LOG (default OUT/job.log).
 # Exit status: 0 all done, 3 some pictures could not be read, 2 wrong usage, 130 interrupted, 1 anything
 # else (e.g. another job holds the lock).
 set -u
@@ -14,6 +15,21 @@ out=runs/batch log='' folders=() options=()
 
 say() {
     printf '%s %s\n' "$(date '+%F %T')" "$*" | tee -a "${log:-/dev/null}" >&2
+}
+
+# Where FOLDER and its results are: real paths, as one folder can have several names. Sets real and place.
+locate() { # FOLDER
+    real=$(realpath -- "$1" && echo .) # the dot: a newline at the end of the name is kept
+    real=${real%??}
+    case "$real/" in
+    "$here"/*) place=$out${real#"$here"} ;;
+    *) place=$out/$elsewhere$real ;;
+    esac
+}
+
+# The errors of the last run go: each picture that still cannot be read gets its record again.
+drop_errors() { # DETECTIONS.jsonl
+    [ ! -e "$1" ] || LC_ALL=C sed -i -E '/^\{"image":"([^"\\]|\\.)*","error":/d' "$1"
 }
 
 usage() {
@@ -66,6 +82,15 @@ fi
 interrupted=
 trap 'interrupted=1' INT TERM
 
+here=$(pwd -P)
+here=${here%/}
+# A name that no folder here has, or only OUT itself.
+elsewhere=_root
+while [ -e "$elsewhere" ] && [ ! "$elsewhere" -ef "$out/$elsewhere" ]; do
+    elsewhere=${elsewhere}_
+done
+real_out=$(realpath -- "$out")
+
 worst=0
 for folder in "${folders[@]}"; do
     [ -z "$interrupted" ] || break
@@ -74,12 +99,13 @@ for folder in "${folders[@]}"; do
         worst=3
         continue
     fi
-    # Not the bare name: /a/cats and /b/cats must not share a place.
-    place=$out/$(printf '%s' "$folder" | sed 's|^\./||; s|^/||; s|/*$||; s|\.\.|__|g')
-    mkdir -p "$place" || exit 1
-    say "$folder: start"
+    locate "$folder"
+    mkdir -p "$place" && drop_errors "$place/detections.jsonl" || exit 1
+    excluded=(--exclude "$out")
+    case "$real/" in "${real_out%/}"/*) excluded=() ;; esac # OUT is all around it
+    say "$folder: start, results in $place"
     # The folder is an argument, never a list on stdin: names with newlines stay whole.
-    "$yolo" detect "$(realpath -- "$folder")" --out "$place" --skip-existing --format jsonl -q \
+    "$yolo" detect "$real" --out "$place" --skip-existing --format jsonl -q ${excluded[@]+"${excluded[@]}"} \
         ${options[@]+"${options[@]}"} >>"$place/detections.jsonl" 2>>"$log" 9>&- </dev/null
     status=$?
     say "$folder: finished with status $status"
