@@ -141,9 +141,9 @@ try "many: the first five, and how many in all" "$YOLO" convert coco/seven.json 
 status 3; err 'coco/seven.json: 7 pictures that do not exist in all'; err 'seven: 1 pictures, 0 boxes; 7 faulty entries left out'
 holds test "$(grep -c 'does not exist$' err)" -eq 5
 try "none at all" "$YOLO" convert nothing.json --out nothing
-status 1; one_error 'nothing.json: none of the 3 pictures exists \(.*--images DIR'; holds test ! -e nothing
+status 2; one_error 'nothing.json: none of the 3 pictures exists \(.*--images DIR'; holds test ! -e nothing
 try "none at all of one of two files" "$YOLO" convert coco/seven.json nothing.json --out nothing
-status 1; one_error 'nothing.json: none of the 3 pictures'; holds test ! -e nothing
+status 2; one_error 'nothing.json: none of the 3 pictures'; holds test ! -e nothing
 
 # ---- labels are found by the last folder images: none may lie below ours ----
 mkdir -p below/images/images below/images_

@@ -369,7 +369,7 @@ static void test_unusable_sets(void)
 {
     struct dataset set;
     const char *path = in_root("nothing.txt");
-    CHECK(open_set(path, 1, &set) == ERR_IO && error_is(path, "no such file"));
+    CHECK(open_set(path, 1, &set) == ERR_ARG && error_is(path, "no such file"));
     dataset_free(&set);
     path = put("empty.txt", "\n\n");
     CHECK(open_set(path, 1, &set) == ERR_FORMAT && error_is(path, "no pictures"));
@@ -531,7 +531,7 @@ static void test_data_file_broken(void)
         CHECK(error_is(path, table[i].error));
         data_file_free(&file);
     }
-    CHECK(data_file_read(in_root("no.data"), &file, &err) == ERR_IO);
+    CHECK(data_file_read(in_root("no.data"), &file, &err) == ERR_ARG);
     data_file_free(&file);
     const char *path = put("few.data", "labels=a.txt\nnames=b.txt\n");
     CHECK_OK(data_file_read(path, &file, &err));

@@ -310,8 +310,8 @@ static void coco_ids(void)
     coco_ids_free(&ids);
     CHECK_OK(read_coco("{\"images\":[{\"id\":1,\"file_name\":\"a.jpg\"},"
                        "{\"id\":2,\"file_name\":\"images/a.jpg\"}]," CATEGORIES "}", &ids, &err));
-    CHECK(coco_ids_find(&ids, "set/images/x/images_/a.jpg", &id) && id == 2);
-    CHECK(coco_ids_find(&ids, "set/images/x/a.jpg", &id) && id == 1);
+    CHECK(coco_ids_find(&ids, "set/images/x/images_/a.jpg")->id == 2);
+    CHECK(coco_ids_find(&ids, "set/images/x/a.jpg")->id == 1);
     coco_ids_free(&ids);
     static const char *const bad[] = {
         "{",
