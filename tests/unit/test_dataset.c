@@ -375,7 +375,7 @@ static void test_unusable_sets(void)
     CHECK(open_set(path, 1, &set) == ERR_FORMAT && error_is(path, "no pictures"));
     dataset_free(&set);
     path = put("gone.txt", "a/b.jpg\na/c.jpg\n");
-    CHECK(open_set(path, 1, &set) == ERR_IO && error_is(path, "none of the 2 pictures exists"));
+    CHECK(open_set(path, 1, &set) == ERR_FORMAT && error_is(path, "none of the 2 pictures exists"));
     dataset_free(&set);
     path = put("binary.txt", "\x01\n\x02\n\x03\n\x04\n\x05\n\x06\n\x07\n\x08\n\x01\n\x0e\n\x0f\n");
     CHECK(open_set(path, 1, &set) != OK);
