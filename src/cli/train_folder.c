@@ -1,4 +1,5 @@
-/* The run's folder and what is in it before the training begins: training_make_folder of train_setup.h. */
+/* The run's folder and what is in it before the training begins: training_find_run and
+ * training_make_folder of train_setup.h. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -46,11 +47,51 @@ static bool ends_in(const char *name, const char *ending)
     return n > m && strcmp(name + n - m, ending) == 0;
 }
 
+/* results.csv with more than its header. */
+static bool has_rows(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    int c = file ? 0 : EOF;
+    while (c != EOF && c != '\n') {
+        c = fgetc(file);
+    }
+    bool has = c != EOF && fgetc(file) != EOF;
+    if (file) {
+        fclose(file);
+    }
+    return has;
+}
+
+const char *training_find_run(const char *folder)
+{
+    static const char *const names[] = {"last.state", "last.weights", "best.weights",
+                                        "results.csv"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    for (size_t i = 0; i < COUNT; i++) {
+        char path[MODEL_PATH];
+        bool is_csv = i + 1 == COUNT;
+        if (path_join(path, sizeof path, folder, names[i]) &&
+            (is_csv ? has_rows(path) : path_exists(path))) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 /* A folder the user named may exist; it may hold no other run, and nothing `--run` would mistake
  * for ours. */
 static enum result check_folder(const char *folder, const char *cfg, const char *names,
                                 struct error *err)
 {
+    const char *run = training_find_run(folder);
+    if (run && strcmp(run, "last.state") == 0) {
+        return error_at(err, ERR_ARG, folder, 0,
+                        "holds a run already (--resume %s, or another --out)", folder);
+    }
+    if (run) {
+        return error_at(err, ERR_ARG, folder, 0,
+                        "holds %s of a run already: another folder, please (--out DIR)", run);
+    }
     DIR *dir = opendir(folder);
     if (!dir) {
         return error_errno(err, folder, "cannot open the folder");
@@ -58,14 +99,10 @@ static enum result check_folder(const char *folder, const char *cfg, const char 
     enum result result = OK;
     for (const struct dirent *entry; result == OK && (entry = readdir(dir)) != NULL;) {
         const char *name = entry->d_name;
-        bool is_run = strcmp(name, "last.state") == 0;
-        bool is_other = (ends_in(name, ".cfg") && strcmp(name, cfg) != 0) ||
-                        (ends_in(name, ".names") && strcmp(name, names) != 0);
-        if (is_run || is_other) {
+        if ((ends_in(name, ".cfg") && strcmp(name, cfg) != 0) ||
+            (ends_in(name, ".names") && strcmp(name, names) != 0)) {
             result = error_at(err, ERR_ARG, folder, 0,
-                              is_run ? "holds a run already (--resume %s, or another --out)"
-                                     : "holds %s: another folder, please (--out DIR)",
-                              is_run ? folder : name);
+                              "holds %s: another folder, please (--out DIR)", name);
         }
     }
     closedir(dir);

@@ -300,12 +300,24 @@ static enum result settle(const struct train_args *args, struct training *t, str
     return settle_fingerprint(args, t, err);
 }
 
+/* With last.state the run goes on; one that was killed before its first checkpoint begins anew. */
+static enum result find_resumed(const struct train_args *args, struct training *t,
+                                struct error *err)
+{
+    const char *found = args->resumes ? training_find_run(args->resume) : NULL;
+    t->options.resumes = found && strcmp(found, "last.state") == 0;
+    if (!found || t->options.resumes) {
+        return OK;
+    }
+    error_at(err, ERR_ARG, args->resume, 0,
+             "last.state is missing, so the run cannot go on; %s would be overwritten", found);
+    return error_hint(err, "put it back, or begin another run with these weights: yolo train "
+                           "--weights FILE --out DIR");
+}
+
 enum result training_open(struct train_args *args, struct training *t, struct error *err)
 {
-    char state[MODEL_PATH];
-    t->options.resumes = args->resumes &&
-                         path_join(state, sizeof state, args->resume, "last.state") &&
-                         path_exists(state);
+    TRY(find_resumed(args, t, err));
     TRY(open_data_file(args, t, err));
     TRY(open_network(args, t, err));
     TRY(open_sets(t, err));

@@ -27,7 +27,7 @@ struct training {
 
 /* Read and check everything. args->model.data and .cfg are settled. Resuming: cfg and names are
  * those of the run's folder, args->resume; with a last.state in it (options.resumes) no weights are
- * read, else the run begins anew. *t must be zeroed; free with training_close, also after an error.
+ * read, without any trace of training the run begins anew; ERR_ARG if there is only some of it. *t must be zeroed; free with training_close, also after an error.
  */
 NODISCARD enum result training_open(struct train_args *args, struct training *t, struct error *err);
 void training_close(struct training *t);
@@ -47,6 +47,10 @@ void training_warn(const struct training *t);
  * stages that are left. */
 NODISCARD enum result training_check_features(const struct training *t, const char *folder,
                                               float limit_gb, bool to_stdout, struct error *err);
+
+/* What shows that a run in the folder has got somewhere: "last.state" if it can go on, else the name of its
+ * weights or of its results. NULL: there was none, or it ended before its first checkpoint. */
+const char *training_find_run(const char *folder);
 
 /* Folder of the run: args->out or the next free one in runs/train; it is locked, and args.json, cfg and
  * names are written. */

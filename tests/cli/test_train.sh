@@ -326,6 +326,28 @@ refuse "a cut-off weights file" 'short.weights' --weights short.weights
 try "a folder with a run" "$YOLO" train "${base[@]}" --out whole
 status 2
 one_error 'holds a run already'
+mkdir torn
+for file in last.weights best.weights results.csv; do
+    rm -f torn/*
+    cp whole/$file whole/args.json whole/tiny.cfg whole/tiny.names torn/
+    try "a folder with $file of a run" "$YOLO" train "${base[@]}" --iters 1 --out torn
+    status 2
+    one_error "torn: holds $file of a run already: another folder"
+    holds cmp whole/$file torn/$file
+    holds cmp whole/args.json torn/args.json
+    try "resume with $file, but no last.state" "$YOLO" train --resume torn
+    status 2
+    one_error "torn: last.state is missing.*; $file would be overwritten \\(put it back, or begin another run"
+    holds cmp whole/$file torn/$file
+    holds cmp whole/args.json torn/args.json
+done
+rm torn/*
+cp whole/args.json whole/tiny.cfg whole/tiny.names torn/
+head -n 1 whole/results.csv >torn/results.csv
+sed -i 's/"iters":[^,]*/"iters": 1/' torn/args.json
+try "resume what was killed before its first checkpoint" "$YOLO" train --resume torn
+status 0
+holds [ -s torn/last.state ]
 try "a folder that cannot be made" "$YOLO" train "${base[@]}" --out tiny.cfg/run
 status 1
 one_error 'tiny.cfg'
