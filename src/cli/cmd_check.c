@@ -15,7 +15,7 @@
 #include "doctor/fix.h"
 #include "doctor/sheet.h"
 
-enum { FORMAT_TEXT, FORMAT_JSON };
+enum { FORMAT_TEXT, FORMAT_JSON, DRAW_MOST = 200 };
 
 struct check_args {
     struct doctor_source source;
@@ -44,7 +44,8 @@ static const struct option check_options[] = {
      "do not open the pictures: labels and lists only", 0},
     {"draw", OPTION_STRING, FIELD(draw), 0, 0, "DIR",
      "draw pictures with suspicious labels, and pairs that look alike, into this folder", 0},
-    {"draw-max", OPTION_INT, FIELD(draw_max), 1, INT_MAX, "N", "at most so many of them", 0},
+    {"draw-max", OPTION_INT, FIELD(draw_max), 1, INT_MAX, "N",
+     "at most so many of them; default: 200", 0},
     {"fix", OPTION_STRING, FIELD(fix), 0, 0, "DIR",
      "write a cleaned copy of lists and labels into this new folder", 0},
     {"format", OPTION_CHOICE, FIELD(format), 0, 0, "text|json", "output format", 0},
@@ -122,7 +123,8 @@ static enum result write_files(const struct check_job *job, struct error *err)
     }
     if (args->draw) {
         size_t drawn, left;
-        TRY(sheet_draw(&job->doctor, args->draw, (size_t)args->draw_max, &drawn, &left, err));
+        TRY(sheet_draw(&job->doctor, args->draw,
+                       (size_t)(args->draw_max ? args->draw_max : DRAW_MOST), &drawn, &left, err));
         log_info("%s: %zu drawn", args->draw, drawn);
         if (left > 0) {
             log_warn("%s: %zu more are not drawn (--draw-max)", args->draw, left);
@@ -177,9 +179,21 @@ static enum result take_positionals(const struct string_list *rest, struct check
     return OK;
 }
 
+static enum result check_acts(const struct check_args *args, struct error *err)
+{
+    if (args->imgsz.w && !args->cfg) {
+        return error_set(err, ERR_ARG,
+                         "--imgsz acts only with --cfg: the network that has this input");
+    }
+    if (args->draw_max && !args->draw) {
+        return error_set(err, ERR_ARG, "--draw-max acts only with --draw DIR");
+    }
+    return OK;
+}
+
 static enum result run_check(int argc, char **argv, int *status, struct error *err)
 {
-    struct check_args args = {.draw_max = 200};
+    struct check_args args = {0};
     const struct usage usage = {
         .command = "check",
         .arguments = "DATA | TRAIN [VALID]",
@@ -193,6 +207,9 @@ static enum result run_check(int argc, char **argv, int *status, struct error *e
     enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
     if (result == OK && !done) {
         result = take_positionals(&rest, &args, err);
+    }
+    if (result == OK && !done) {
+        result = check_acts(&args, err);
     }
     string_list_free(&rest);
     if (result != OK || done) {

@@ -178,6 +178,11 @@ status 3; out 'synth.names: error: 5 names, but the data set has 7'
 try "check: a network" "$YOLO" check "$clean/synth.data" --cfg tests/golden/tiny.cfg
 out '^network input '; out 'anchors: mean IoU '; out 'learns '
 
+try "check: an input size of no network" "$YOLO" check "$clean/synth.data" --imgsz 128
+status 2; one_error '--imgsz acts only with --cfg'
+try "check: --draw-max alone" "$YOLO" check "$clean/synth.data" --draw-max 3
+status 2; one_error '--draw-max acts only with --draw'
+
 # ---- ten thousand labels ----
 mkdir -p "$work/many/images" "$work/many/labels"
 awk -v dir="$work/many" 'BEGIN {
