@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "net/parts.h"
@@ -117,7 +118,11 @@ static enum result freeze_numbers(const struct set_text *set, const char *item, 
         last = first - 1;
         first = 0;
     }
-    return last < 0 ? OK : freeze_range(set, first, last, err);
+    if (last < 0) {
+        log_info("hint: --%s 0 is the first 0 layers, so none; layer 0 alone is 0-0", set->option);
+        return OK;
+    }
+    return freeze_range(set, first, last, err);
 }
 
 static bool is_in_set(const char *name, enum net_part part)

@@ -410,13 +410,18 @@ static enum result parse_word(struct parser *p, struct string_list *rest, struct
     return unknown_option(p, word, name, n, err);
 }
 
-enum result options_assign(const struct option *options, void *target, const char *word,
-                           struct error *err)
+enum result options_assign(const struct option *options, void *target, uint64_t *given,
+                           const char *word, struct error *err)
 {
     struct match match;
     size_t n = strcspn(word, "=");
     for (const struct option *o = options; word[n] && o->names; o++) {
         if (match_option(o, word, n, &match) && !match.negated) {
+            uint64_t bit = UINT64_C(1) << (o - options);
+            if (*given & bit) {
+                return error_set(err, ERR_ARG, "%s: %.*s was given before", word, (int)n, word);
+            }
+            *given |= bit;
             match.target = (char *)target + o->offset;
             return o->kind == OPTION_FLAG ? set_flag(&match, word + n + 1, err)
                                           : set_value(&match, word + n + 1, err);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -72,10 +73,12 @@ struct usage {
 NODISCARD enum result options_parse(const struct usage *usage, int argc, char **argv,
                                     struct string_list *rest, bool *done, struct error *err);
 
-/* One word "key=value" of a table without OPTION_SET and OPTION_NOTHING. Strings point into the word.
- * ERR_ARG names what is wrong with it; an unknown key gets the nearest one as a hint. */
-NODISCARD enum result options_assign(const struct option *options, void *target, const char *word,
-                                     struct error *err);
+/* One word "key=value" of a table without OPTION_SET and OPTION_NOTHING, of at most 64 rows.
+ * Strings point into the word. *given: a bit a row that had its value already, 0 before the first
+ * word. ERR_ARG names what is wrong with the word, given twice too; an unknown key gets the nearest
+ * one as a hint. */
+NODISCARD enum result options_assign(const struct option *options, void *target, uint64_t *given,
+                                     const char *word, struct error *err);
 
 void options_print_help(const struct usage *usage);
 

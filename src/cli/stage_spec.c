@@ -46,9 +46,10 @@ enum result stage_spec_parse(const char *text, struct stage_spec *spec, struct e
         return mem_error(err, "a stage");
     }
     char *rest = NULL;
+    uint64_t given = 0;
     for (char *word = strtok_r(spec->words, blanks, &rest); word;
          word = strtok_r(NULL, blanks, &rest)) {
-        TRY(options_assign(stage_options, spec, word, err));
+        TRY(options_assign(stage_options, spec, &given, word, err));
     }
     return OK;
 }

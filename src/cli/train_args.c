@@ -58,12 +58,14 @@ static const struct option training_options[] = {
     {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
      "mini-batches per update: more of them take less memory", 0},
     {"optimizer", OPTION_CHOICE, FIELD(optimizer), 0, 0, "sgd|adam|adamw", "default: the cfg's", 0},
-    {"momentum", OPTION_FLOAT, FIELD(momentum), 0, 1, "X", "default: the cfg's", 0},
+    {"momentum", OPTION_FLOAT, FIELD(momentum), 0, 1, "X",
+     "of sgd; beta1 of adam and adamw; default: the cfg's momentum, or B1", 0},
     {"decay|weight-decay", OPTION_FLOAT, FIELD(decay), 0, 1, "X", "default: the cfg's", 0},
     {"clip-norm", OPTION_FLOAT, FIELD(clip_norm), 0, 1e9, "X",
      "scale a gradient down to this norm; 0 = never", 0},
     {"ema", OPTION_FLOAT, FIELD(ema), 0, 1, "X",
-     "decay of moving averages of the weights, as .9998, which are then saved and validated; 0 = none; "
+     "decay of moving averages of the weights, as .9998, which are then saved and validated; 0 = "
+     "none; "
      "default: the cfg's ema_alpha",
      0},
     {"bn-momentum", OPTION_FLOAT, FIELD(bn_momentum), 0, 1, "X",
@@ -91,7 +93,10 @@ static const struct option run_options[] = {
     {"cache-mb", OPTION_INT, FIELD(cache_mb), 0, 1 << 20, "N",
      "memory for decoded pictures, at most", 0},
     {"cache-features-gb", OPTION_FLOAT, FIELD(cache_features_gb), 0, 1e6, "X",
-     "the most that --cache-features may take on disk; and never more than nine tenths of what is free", 0},
+     "the most that --cache-features may take on disk, default: 10; and never more than nine "
+     "tenths of what "
+     "is free",
+     0},
     {"loader-threads", OPTION_INT, FIELD(loader_threads), 1, 256, "N",
      "threads that read pictures; default: half of --threads", 0},
     {0},
@@ -149,7 +154,7 @@ static const struct train_args defaults = {.rate = -1.0f,
                                            .checkpoint_every = 100,
                                            .log_every = 10,
                                            .cache_mb = 256,
-                                           .cache_features_gb = 10.0f};
+                                           .cache_features_gb = -1.0f};
 
 /* ---- parsing ---- */
 
@@ -237,6 +242,16 @@ static enum result check(const struct train_args *args, struct error *err)
     return OK;
 }
 
+static const float CACHE_FEATURES_GB = 10.0f;
+
+/* Not among the defaults, so that a limit that was given can be told from none. */
+static void settle_limit(struct train_args *args)
+{
+    if (args->cache_features_gb < 0.0f) {
+        args->cache_features_gb = CACHE_FEATURES_GB;
+    }
+}
+
 /* --stages joins the list of --stage. */
 static enum result read_stage_file(struct train_args *args, struct error *err)
 {
@@ -281,6 +296,8 @@ enum result train_args_parse(struct train_args *args, int argc, char **argv, boo
     TRY(result);
     TRY(read_stage_file(args, err));
     args->has_new_stages = args->resumes && args->stages.count > 0;
+    args->limits_features = args->cache_features_gb >= 0.0f;
+    settle_limit(args);
     args->argc = argc;
     args->argv = argv;
     return check(args, err);
@@ -480,6 +497,7 @@ enum result train_args_load(struct train_args *args, const char *folder, struct 
     loaded.resumes = true;
     loaded.resume = folder;
     loaded.has_new_stages = args->has_new_stages;
+    loaded.limits_features = args->limits_features;
     loaded.loaded = args->loaded;
     loaded.plan = args->plan;
     loaded.argc = args->argc;
@@ -492,6 +510,7 @@ enum result train_args_load(struct train_args *args, const char *folder, struct 
     }
     *args = loaded;
     TRY(parse_words(args, args->argc, args->argv, &done, err));
+    settle_limit(args);
     args->stage_file = NULL;
     return OK;
 }

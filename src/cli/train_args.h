@@ -38,6 +38,7 @@ struct train_args {
     float hours;
     int checkpoint_every, log_every, cache_mb, loader_threads;
     float cache_features_gb;
+    bool limits_features; /* it was given on this command line */
     const char *out;
     bool dry_run, show_batch;
 

@@ -250,10 +250,18 @@ static void warn_boxes(const struct training *t)
     }
 }
 
+static void warn_validation(const struct training *t)
+{
+    if (!t->has_valid && t->options.validate_every > 0) {
+        log_warn("--val-every has nothing to measure on: %s has no valid= set", t->data.path);
+    }
+}
+
 void training_warn(const struct training *t)
 {
     if (!t->options.resumes) {
         warn_boxes(t);
+        warn_validation(t);
     }
     for (size_t i = 0; i < t->plan.count; i++) {
         warn_memory(t, &t->plan.stages[i]);

@@ -198,7 +198,8 @@ static uint64_t updates_per_epoch(const struct training *t)
     return (t->train.sample_count + training_images_per_update(t) - 1) / training_images_per_update(t);
 }
 
-static void settle_optimizer(const struct train_args *args, struct training *t)
+static enum result settle_optimizer(const struct train_args *args, struct training *t,
+                                    struct error *err)
 {
     const struct net_options *net = &t->model.net.options;
     enum optimizer_kind kind = net->adam ? OPTIMIZER_ADAM : OPTIMIZER_SGD;
@@ -207,11 +208,17 @@ static void settle_optimizer(const struct train_args *args, struct training *t)
         .kind = args->optimizer >= 0 ? (enum optimizer_kind)args->optimizer : kind,
         .momentum = args->momentum >= 0.0f ? args->momentum : net->momentum,
         .decay = args->decay >= 0.0f ? args->decay : net->decay,
-        .beta1 = net->adam_b1,
+        .beta1 = args->momentum >= 0.0f ? args->momentum : net->adam_b1,
         .beta2 = net->adam_b2,
         .eps = net->adam_eps,
         .clip_norm = args->clip_norm,
         .ema_decay = args->ema >= 0.0f ? args->ema : net->ema_alpha};
+    const struct optimizer_options *o = &t->options.optimizer;
+    if (o->kind != OPTIMIZER_SGD && o->beta1 >= 1.0f) {
+        return error_set(err, ERR_ARG, "%s with a beta1 of 1 never moves (--momentum below 1)",
+                         optimizer_kind_name(o->kind));
+    }
+    return OK;
 }
 
 static const struct layer *last_head(const struct network *net)
@@ -272,7 +279,7 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
 static enum result settle(const struct train_args *args, struct training *t, struct error *err)
 {
     TRY(settle_batch(args, t, err));
-    settle_optimizer(args, t);
+    TRY(settle_optimizer(args, t, err));
     TRY(settle_augment(t, err));
     struct stage_basis basis = {.args = args,
                                 .net = &t->model.net,
@@ -291,9 +298,8 @@ static enum result settle(const struct train_args *args, struct training *t, str
     o->seed = (uint64_t)args->seed;
     o->loader_threads = args->loader_threads ? args->loader_threads : helpers < 1 ? 1 : helpers;
     o->cache_bytes = (size_t)args->cache_mb * 1000000;
-    o->validate_every = !t->has_valid          ? 0
-                        : args->validate_every ? (uint64_t)args->validate_every
-                                               : updates_per_epoch(t);
+    o->validate_every = args->validate_every || !t->has_valid ? (uint64_t)args->validate_every
+                                                              : updates_per_epoch(t);
     o->checkpoint_every = (uint64_t)args->checkpoint_every;
     o->log_every = (uint64_t)args->log_every;
     o->time_limit_s = (double)args->hours * 3600.0;

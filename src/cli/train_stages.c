@@ -58,8 +58,12 @@ static enum result settle_schedule(const struct stage_basis *b, const struct req
     return OK;
 }
 
-/* "0-9,12=0.1,20-29=.5": the sets end at their factors. */
-static enum result settle_rate_scale(const char *text, const struct network *net, float **scale,
+static const char nothing_scaled[] = "none of these layers is trained, each is frozen or without "
+                                     "weights, so there is no rate to scale";
+
+/* "0-9,12=0.1,20-29=.5": the sets end at their factors. *acts: one of their layers is trained. */
+static enum result settle_rate_scale(const char *text, const struct network *net,
+                                     const bool *frozen, float **scale, bool *acts,
                                      struct error *err)
 {
     size_t layers = (size_t)net->layer_count;
@@ -83,6 +87,7 @@ static enum result settle_rate_scale(const char *text, const struct network *net
         result = layer_set_add("lr-scale", at, net, set, err);
         for (size_t i = 0; result == OK && i < layers; i++) {
             (*scale)[i] = set[i] ? (float)factor : (*scale)[i];
+            *acts = *acts || (set[i] && !frozen[i] && net->layers[i].param_count > 0);
         }
         at = *end ? end + 1 : end;
     }
@@ -162,8 +167,13 @@ static enum result settle_stage(const struct stage_basis *b, const struct reques
     TRY(settle_schedule(b, r, &stage->schedule, err));
     TRY(settle_features(b, spec, stage, err));
     if (scale) {
-        TRY(settle_rate_scale(scale, b->net, &d->rate_scale, err));
+        bool acts = false;
+        TRY(settle_rate_scale(scale, b->net, d->frozen, &d->rate_scale, &acts, err));
+        if (spec->lr_scale && !acts) {
+            return error_set(err, ERR_ARG, "lr-scale=%.200s: %s", scale, nothing_scaled);
+        }
         stage->rate_scale = d->rate_scale;
+        d->scales_run = acts && !spec->lr_scale;
     }
     write_title(b, stage, d);
     return OK;
@@ -490,21 +500,32 @@ static enum result write_lines(const struct stage_basis *b, struct stage_plan *p
     return OK;
 }
 
-/* --cache-features has to act in some stage. */
-static enum result check_features(const struct stage_basis *b, const struct stage_plan *plan,
-                                  struct error *err)
+/* --cache-features and --lr-scale have to act in some stage. */
+static enum result check_acts(const struct stage_basis *b, const struct stage_plan *plan,
+                              struct error *err)
 {
-    bool acts = b->args->cache_features == 0;
+    const struct train_args *args = b->args;
+    bool caches = false, scales = false;
     for (size_t i = 0; i < plan->count; i++) {
-        acts = acts || plan->stages[i].cache_features > 0;
+        caches = caches || plan->stages[i].cache_features > 0;
+        scales = scales || plan->details[i].scales_run;
     }
-    if (acts) {
-        return OK;
+    if (args->cache_features > 0 && !caches) {
+        return error_set(
+            err, ERR_ARG,
+            "--cache-features %d: no layer at the beginning of the network is frozen, so there "
+            "are no features to keep (--freeze 0-N, and --bn other than train)",
+            args->cache_features);
     }
-    return error_set(err, ERR_ARG,
-                     "--cache-features %d: no layer at the beginning of the network is frozen, so there are "
-                     "no features to keep (--freeze 0-N, and --bn other than train)",
-                     b->args->cache_features);
+    if (args->limits_features && !caches) {
+        return error_set(
+            err, ERR_ARG,
+            "--cache-features-gb limits what --cache-features K keeps, and nothing is kept");
+    }
+    if (args->lr_scale && !scales) {
+        return error_set(err, ERR_ARG, "--lr-scale %.200s: %s", args->lr_scale, nothing_scaled);
+    }
+    return OK;
 }
 
 enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *plan,
@@ -528,7 +549,7 @@ enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *
     for (size_t i = 0; i < plan->count; i++) {
         plan->stages[i].title = plan->details[i].title;
     }
-    TRY(check_features(basis, plan, err));
+    TRY(check_acts(basis, plan, err));
     return write_lines(basis, plan, err);
 }
 

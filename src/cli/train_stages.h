@@ -12,6 +12,7 @@
 struct stage_details {
     bool *frozen;      /* [layer_count] */
     float *rate_scale; /* [layer_count], or NULL: all 1 */
+    bool scales_run;   /* it is the run's --lr-scale, and a layer it names is trained */
     struct freeze_totals totals;
     char title[256];
 };

@@ -161,6 +161,18 @@ echo '[{"freeze": ["0-1"]}]' >odd.json
 refuse "an odd plan" 'odd.json: stage 1: freeze: must be a word' --stages odd.json
 refuse "a bad factor" '--lr-scale 0-1=fast: must be layers=factor' --lr-scale 0-1=fast
 refuse "a factor for no layer" '--lr-scale 0-9: there is no layer 9' --lr-scale 0-9=2
+refuse "a factor for frozen layers" '--lr-scale 0-1=.1: none of these layers is trained' --freeze 0-1 --lr-scale 0-1=.1
+refuse "a factor for frozen layers in a stage" 'stage 2: lr-scale=0-0=.1: none of these layers is trained' \
+    --stage "freeze=0-1 iters=3" --stage "freeze=0-0 iters=3 lr-scale=0-0=.1"
+refuse "a factor for layers without weights" '--lr-scale 4-4=.1: none of these layers is trained' --lr-scale 4-4=.1
+try "a factor for layers that join later" "$YOLO" train "${base[@]}" --weights start/last.weights --lr-scale 0-1=.1 \
+    --stage "freeze=0-1 iters=2" --stage "freeze=none iters=2" --out joined
+status 0
+refuse "a key given twice" 'stage 1: iters=5: iters was given before' --stage "iters=3 freeze=0-1 iters=5"
+refuse "by two of its names" 'stage 1: learning_rate=.1: learning_rate was given before' \
+    --stage "iters=3 lr=.01 learning_rate=.1"
+echo '[{"freeze": "0-1", "epochs": 3, "freeze": "none"}]' >twice.json
+refuse "a key given twice in a file" 'stage 1: freeze=none: freeze was given before' --stages twice.json
 refuse "gradual without a beginning" 'takes both' --unfreeze-every 2
 refuse "gradual and too short" '3 parts join' --unfreeze-every 2 --from heads --epochs 6
 try "stopbackward and stages" "$YOLO" train --data set/synth.data --cfg timed.cfg --out refused --stage "iters=3"

@@ -366,6 +366,24 @@ holds [ "$(tail -n 1 idle/results.csv | cut -d, -f1)" -eq 10 ]
 try "boxes at a high rate" "$YOLO" train "${base[@]}" --lr .5 --dry-run
 status 0
 err '^yolo: warning: tiny.cfg:[0-9]+: iou_normalizer 0.07 at a rate of 0.5: boxes may collapse'
+try "adam, 20 updates" "$YOLO" train "${base[@]}" --optimizer adam --iters 20 --out adam
+status 0
+try "--momentum is adam's beta1" "$YOLO" train "${base[@]}" --optimizer adam --momentum .1 --iters 20 --out adam_m
+status 0
+if cmp -s adam/last.weights adam_m/last.weights; then fault "another --momentum, the same weights"; fi
+sed 's/^momentum=/adam=1\nB1=.1\nmomentum=/' tiny.cfg >adam.cfg
+try "--momentum is B1 of the cfg" "$YOLO" train "${base[@]}" --cfg adam.cfg --iters 20 --out adam_b
+status 0
+holds cmp adam_b/last.weights adam_m/last.weights
+refuse "adam that never moves" 'adam with a beta1 of 1 never moves' --optimizer adam --momentum 1
+try "--val-every without a valid= set" "$YOLO" train --data set/few.data --cfg tiny.cfg --val-every 5 --iters 2 \
+    --out unmeasured
+status 0
+err '^yolo: warning: --val-every has nothing to measure on: set/few.data has no valid= set'
+try "--freeze 0 freezes nothing" "$YOLO" train "${base[@]}" --freeze 0 --dry-run
+status 0
+err 'hint: --freeze 0 is the first 0 layers, so none; layer 0 alone is 0-0'
+out '^frozen +layers none:'
 try "detector train" "$YOLO" detector train set/two.data tiny.cfg --iters 2 --out darknet -dont_show
 status 0
 out_is darknet

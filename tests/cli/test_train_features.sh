@@ -99,8 +99,14 @@ refuse "nothing frozen" '--cache-features 2: no layer at the beginning' --freeze
 refuse "statistics that move" '--cache-features 2: no layer at the beginning' --bn train --cache-features 2
 refuse "a stage that cannot" 'stage 2: cache-features=2: no layer at the beginning' \
     --stage "epochs=2" --stage "freeze=none epochs=2 cache-features=2"
+refuse "a limit for nothing" '--cache-features-gb limits what --cache-features K keeps' --cache-features-gb 5
 refuse "no number" '--cache-features many' --cache-features many
 
+try "a limit for nothing, resumed" "$YOLO" train --resume plain --cache-features-gb 5
+status 2
+one_error '--cache-features-gb limits what'
+try "another limit, resumed" "$YOLO" train --resume twelve --cache-features-gb 5
+status 0
 try "bench from features" "$YOLO" bench --cfg tiny.cfg --train --freeze 0-2 --cached --batch 2 --runs 3
 status 0
 out '^features  of layer 2, '
