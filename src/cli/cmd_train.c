@@ -162,54 +162,67 @@ static enum result measure(struct training *t, const struct train_stage *stage, 
     return result;
 }
 
-/* A line a stage, and one for nothing frozen to compare with. Returns hours. */
-static double print_estimate(const struct training *t, const char *what, uint64_t updates,
-                             const struct cost *cost)
+struct estimate {
+    double hours, updates;
+};
+
+/* A line a stage, and one for nothing frozen to compare with; added to *sum. STAGE_ENDLESS updates
+ * take what is left of --time. */
+static void print_estimate(const struct training *t, const char *what, uint64_t updates,
+                           const struct cost *cost, struct estimate *sum)
 {
     double update = cost->ms * t->options.subdivisions;
     double hours = update * (double)updates / 3.6e6;
-    printf("%-9s %.0f ms an update, %.1f %s; %.0f MB\n", what, update,
-           hours < 1.0 ? hours * 60.0 : hours, hours < 1.0 ? "minutes" : "hours",
+    char count[64] = "";
+    if (updates == STAGE_ENDLESS) {
+        double spent = t->progress.seconds / 3600.0 + sum->hours;
+        hours = fmax(t->options.time_limit_s / 3600.0 - spent, 0.0);
+        updates = (uint64_t)(hours * 3.6e6 / update);
+        snprintf(count, sizeof count, " for about %" PRIu64 " updates", updates);
+    }
+    printf("%-9s %.0f ms an update, %.1f %s%s; %.0f MB\n", what, update,
+           hours < 1.0 ? hours * 60.0 : hours, hours < 1.0 ? "minutes" : "hours", count,
            (double)cost->bytes / 1e6);
     fflush(stdout);
-    return hours;
+    sum->hours += hours;
+    sum->updates += (double)updates;
 }
 
-/* How many updates of the stage train from features. */
-static uint64_t replayed_updates(const struct training *t, const struct train_stage *stage)
+/* How many updates of the stage train from pictures; those behind train from features. */
+static uint64_t unreplayed_updates(const struct training *t, const struct train_stage *stage)
 {
     uint64_t images = (uint64_t)stage->cache_features * t->train.sample_count;
     uint64_t filling = (images + training_images_per_update(t) - 1) / training_images_per_update(t);
-    return stage->cache_features > 0 && filling < stage->iterations ? stage->iterations - filling : 0;
+    return stage->cache_features > 0 && filling < stage->iterations ? filling : stage->iterations;
 }
 
-static enum result estimate_stage(struct training *t, size_t number, double *hours,
+static enum result estimate_stage(struct training *t, size_t number, struct estimate *sum,
                                   struct error *err)
 {
     const struct train_stage *stage = &t->plan.stages[number];
-    uint64_t replayed = replayed_updates(t, stage);
+    uint64_t unreplayed = unreplayed_updates(t, stage);
+    uint64_t replayed = stage->iterations - unreplayed;
     struct cost cost;
     char what[32] = "estimate";
     if (t->plan.count > 1) {
         snprintf(what, sizeof what, "stage %zu", number + 1);
     }
     TRY(measure(t, stage, false, &cost, err));
-    *hours += print_estimate(t, what, stage->iterations - replayed, &cost);
+    print_estimate(t, what, unreplayed, &cost, sum);
     if (replayed > 0) {
+        bool is_endless = stage->iterations == STAGE_ENDLESS;
         TRY(measure(t, stage, true, &cost, err));
-        *hours += print_estimate(t, "features", replayed, &cost);
+        print_estimate(t, "features", is_endless ? STAGE_ENDLESS : replayed, &cost, sum);
     }
     return OK;
 }
 
 static enum result estimate(struct training *t, struct error *err)
 {
-    double hours = 0.0;
-    uint64_t updates = 0;
+    struct estimate sum = {0}, all = {0};
     bool is_frozen = false;
     for (size_t i = 0; i < t->plan.count; i++) {
-        TRY(estimate_stage(t, i, &hours, err));
-        updates += t->plan.stages[i].iterations;
+        TRY(estimate_stage(t, i, &sum, err));
         is_frozen = is_frozen || t->plan.details[i].totals.frozen > 0;
     }
     if (is_frozen) {
@@ -222,8 +235,9 @@ static enum result estimate(struct training *t, struct error *err)
         enum result result = measure(t, &unfrozen, false, &cost, err);
         mem_free(nothing);
         TRY(result);
-        double all = print_estimate(t, "unfrozen", updates, &cost);
-        printf("freezing  saves %.0f %% of the time\n", all > 0.0 ? 100.0 * (1.0 - hours / all) : 0.0);
+        print_estimate(t, "unfrozen", (uint64_t)sum.updates, &cost, &all);
+        printf("freezing  saves %.0f %% of the time\n",
+               all.hours > 0.0 ? 100.0 * (1.0 - sum.hours / all.hours) : 0.0);
     }
     return OK;
 }

@@ -35,13 +35,23 @@ static void describe_length(const struct training *t, size_t stage, bool to_stdo
 {
     const struct train_stage *s = &t->plan.stages[stage];
     uint64_t images = training_images_per_update(t);
-    say(to_stdout, "length    %" PRIu64 " updates of %" PRIu64 " pictures (%d x %d), %.1f epochs",
-        s->iterations, images, t->options.subdivisions, t->options.mini_batch,
-        (double)s->iterations * (double)images / (double)t->train.sample_count);
-    long end = (long)(s->schedule_offset + s->iterations);
-    say(to_stdout, "rate      %g, policy %s, warm-up %ld updates, %g at the end; %s",
-        (double)s->schedule.rate, schedule_policy_name(s->schedule.policy), s->schedule.warmup,
-        (double)schedule_rate(&s->schedule, end), optimizer_kind_name(t->options.optimizer.kind));
+    bool is_endless = s->iterations == STAGE_ENDLESS;
+    char updates[64], epochs[32] = "", last[48] = "";
+    if (is_endless) {
+        snprintf(updates, sizeof updates, "until --time (%g hours) is over, in updates",
+                 t->options.time_limit_s / 3600.0);
+    } else {
+        long end = (long)(s->schedule_offset + s->iterations);
+        snprintf(updates, sizeof updates, "%" PRIu64 " updates", s->iterations);
+        snprintf(epochs, sizeof epochs, ", %.1f epochs",
+                 (double)s->iterations * (double)images / (double)t->train.sample_count);
+        snprintf(last, sizeof last, ", %g at the end", (double)schedule_rate(&s->schedule, end));
+    }
+    say(to_stdout, "length    %s of %" PRIu64 " pictures (%d x %d)%s", updates, images,
+        t->options.subdivisions, t->options.mini_batch, epochs);
+    say(to_stdout, "rate      %g, policy %s, warm-up %ld updates%s; %s", (double)s->schedule.rate,
+        schedule_policy_name(s->schedule.policy), s->schedule.warmup, last,
+        optimizer_kind_name(t->options.optimizer.kind));
 }
 
 static void describe_stage(const struct training *t, size_t stage, bool to_stdout)
@@ -108,15 +118,7 @@ void training_describe(const struct training *t, bool to_stdout)
 enum result training_check_features(const struct training *t, const char *folder, float limit_gb,
                                     bool to_stdout, struct error *err)
 {
-    size_t first = 0;
-    if (t->options.resumes) {
-        struct checkpoint c;
-        enum result result = checkpoint_open(folder, &c, err);
-        first = c.progress.stage;
-        checkpoint_close(&c);
-        TRY(result);
-    }
-    for (size_t i = first; i < t->plan.count; i++) {
+    for (size_t i = t->progress.stage; i < t->plan.count; i++) {
         const struct train_stage *stage = &t->plan.stages[i];
         struct replay_size size;
         char text[1024], where[32] = "";

@@ -321,6 +321,28 @@ static enum result find_resumed(const struct train_args *args, struct training *
                            "--weights FILE --out DIR");
 }
 
+/* Where the resumed run stands. */
+static enum result read_progress(const struct train_args *args, struct training *t,
+                                 struct error *err)
+{
+    struct checkpoint c;
+    double limit = t->options.time_limit_s;
+    if (!t->options.resumes) {
+        return OK;
+    }
+    enum result result = checkpoint_open(args->resume, &c, err);
+    t->progress = c.progress;
+    checkpoint_close(&c);
+    TRY(result);
+    if (limit > 0.0 && t->progress.seconds >= limit && t->progress.stage < t->plan.count) {
+        error_at(err, ERR_ARG, args->resume, 0,
+                 "the time is over: it has trained for %.4g hours, and --time is %g",
+                 t->progress.seconds / 3600.0, (double)args->hours);
+        return error_hint(err, "give more: yolo train --resume %.200s --time H", args->resume);
+    }
+    return OK;
+}
+
 enum result training_open(struct train_args *args, struct training *t, struct error *err)
 {
     TRY(find_resumed(args, t, err));
@@ -328,6 +350,7 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     TRY(open_network(args, t, err));
     TRY(open_sets(t, err));
     TRY(settle(args, t, err));
+    TRY(read_progress(args, t, err));
     return load_start(args, t, err);
 }
 

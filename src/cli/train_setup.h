@@ -17,6 +17,7 @@ struct training {
     bool *is_loaded; /* [layer_count], from the weights file */
     struct stage_plan plan;
     struct train_options options;  /* but for folder and callbacks */
+    struct train_progress progress; /* of the run that is resumed; else zero */
     char bundled_data[MODEL_PATH]; /* "" if --data was given */
     char start[512];               /* what the weights were */
     char *fingerprint;
@@ -27,7 +28,8 @@ struct training {
 
 /* Read and check everything. args->model.data and .cfg are settled. Resuming: cfg and names are
  * those of the run's folder, args->resume; with a last.state in it (options.resumes) no weights are
- * read, without any trace of training the run begins anew; ERR_ARG if there is only some of it. *t must be zeroed; free with training_close, also after an error.
+ * read, without any trace of training the run begins anew; ERR_ARG if there is only some of it, or
+ * if its time is over. *t must be zeroed; free with training_close, also after an error.
  */
 NODISCARD enum result training_open(struct train_args *args, struct training *t, struct error *err);
 void training_close(struct training *t);

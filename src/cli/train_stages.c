@@ -357,11 +357,17 @@ static enum result total_length(const struct stage_basis *b, uint64_t *iteration
         return error_at(err, ERR_ARG, b->net->cfg.path, 0,
                         "no max_batches in it: how long? (--epochs N, --iters N or --time H)");
     }
-    if (*iterations > STAGE_ENDLESS) {
-        return error_set(err, ERR_ARG, "%d epochs are %" PRIu64 " updates: too many", args->epochs,
-                         *iterations);
+    bool is_told = args->epochs || args->iterations || most;
+    if (is_told && *iterations >= STAGE_ENDLESS) {
+        return error_set(err, ERR_ARG, "%" PRIu64 " updates: too many", *iterations);
     }
     return OK;
+}
+
+/* Of a stage that begins behind `done` updates and goes on to `end`. */
+static uint64_t stage_length(uint64_t done, uint64_t end)
+{
+    return end == STAGE_ENDLESS ? STAGE_ENDLESS : end - done;
 }
 
 /* One stage, cut where the cfg's stopbackward=N ends; the schedule runs through. */
@@ -376,7 +382,7 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
         uint64_t border = is_timed ? freeze_next_change(b->net, done) : 0;
         uint64_t end = border > 0 && border < total ? border : total;
         struct request r = {.spec = &stage_spec_unsaid,
-                            .iterations = end - done,
+                            .iterations = stage_length(done, end),
                             .offset = done,
                             .length = total,
                             .keeps_warmup = true};
@@ -463,7 +469,7 @@ static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *
     }
     struct request r = {.spec = &stage_spec_unsaid, .length = total, .keeps_warmup = true};
     for (int level = first; level < level_count; level++) {
-        r.iterations = level == level_count - 1 ? total - r.offset : every;
+        r.iterations = level == level_count - 1 ? stage_length(r.offset, total) : every;
         TRY(add_level(b, plan, levels, level, &r, err));
         r.offset += every;
     }

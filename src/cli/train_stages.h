@@ -31,8 +31,6 @@ struct stage_basis {
     enum optimizer_kind optimizer; /* for titles */
 };
 
-enum { STAGE_ENDLESS = 1000000000 /* updates: until --time is over */ };
-
 /* ERR_ARG in one line, with the stage's number, for what cannot be or would do nothing: sets that do not exist,
  * everything frozen, no length, spans that overlap, a stage that changes nothing. *plan must be zeroed; free with
  * stage_plan_free, also after an error. It points into args and the network. */

@@ -13,6 +13,9 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
+/* As the iterations of the last stage: until time_limit_s is over. */
+enum { STAGE_ENDLESS = 1000000000 };
+
 /* One stage: what is frozen, how batch norm behaves, at which rates, how long. */
 struct train_stage {
     const char *title;     /* for people: "freeze=0-19 lr=0.001" */

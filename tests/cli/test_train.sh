@@ -229,6 +229,39 @@ try "resume from nothing" "$YOLO" train --resume set
 status 1
 one_error 'args.json'
 
+# ---- as long as --time says ----
+
+sed '/max_batches/d' tiny.cfg >endless.cfg
+timed=(--data set/two.data --cfg endless.cfg --seed 3 --checkpoint-every 20 --val-every 1000000)
+try "no length but --time: the plan" "$YOLO" train "${timed[@]}" --time .5 --freeze 0-1 --dry-run
+status 0
+out '^length +until --time \(0.5 hours\) is over, in updates of 8 pictures \(2 x 4\)$'
+out '^rate +0.004, policy constant, warm-up 10 updates; sgd$'
+out '^estimate +[0-9]+ ms an update, 30.0 minutes for about [0-9]+ updates; '
+no_out '1000000000|at the end'
+try "no length but --time: features" "$YOLO" train "${timed[@]}" --time .5 --freeze 0-1 --cache-features 2 --dry-run
+status 0
+out '^estimate +[0-9]+ ms an update, 0.0 minutes; '
+out '^features +[0-9]+ ms an update, (30.0|29.[0-9]) minutes for about [0-9]+ updates; '
+try "no length at all" "$YOLO" train "${timed[@]}" --dry-run
+status 2
+one_error 'no max_batches in it: how long'
+try "no length but --time" "$YOLO" train "${timed[@]}" --time .0003 --out timed
+status 0
+err 'the time is over after'
+cp -r timed over_time
+try "resumed when the time is over" "$YOLO" train --resume over_time
+status 2
+one_error 'over_time: the time is over: it has trained for [0-9.e-]+ hours, and --time is 0.0003 \(give more: .*--resume over_time --time H\)'
+holds cmp timed/last.weights over_time/last.weights
+holds cmp timed/results.csv over_time/results.csv
+try "resumed with more time" "$YOLO" train --resume over_time --time .0006
+status 0
+if cmp -s timed/last.weights over_time/last.weights; then fault "nothing was trained"; fi
+try "too long to count" "$YOLO" train "${timed[@]}" --iters 1000000000 --time .0003 --out refused
+status 2
+one_error '1000000000 updates: too many'
+
 # ---- freezing ----
 
 try "frozen layers keep every byte" "$YOLO" train "${base[@]}" --weights one/last.weights --freeze 0-2 \
