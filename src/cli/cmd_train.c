@@ -239,6 +239,11 @@ static enum result estimate(struct training *t, struct error *err)
         printf("freezing  saves %.0f %% of the time\n",
                all.hours > 0.0 ? 100.0 * (1.0 - sum.hours / all.hours) : 0.0);
     }
+    if (t->has_valid) {
+        printf("valid     not in these times: validation of %zu pictures every %" PRIu64
+               " updates\n",
+               t->valid.sample_count, t->options.validate_every);
+    }
     return OK;
 }
 

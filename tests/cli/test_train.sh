@@ -132,6 +132,7 @@ out '^length +100 updates of 8 pictures \(2 x 4\)'
 out '^frozen +layers 0-1: 2 of 5 with parameters, 1416 values'
 out '^estimate +[0-9]+ ms an update'
 out '^unfrozen +[0-9]+ ms an update'
+out '^valid +not in these times: validation of 4 pictures every 3 updates$'
 holds [ ! -e runs ]
 try "a run" "$YOLO" train "${base[@]}" --iters 150
 status 0
@@ -228,6 +229,10 @@ one_error 'unknown option --lr'
 try "resume from nothing" "$YOLO" train --resume set
 status 1
 one_error 'args.json'
+
+try "dry run without validation" "$YOLO" train --data set/few.data --cfg tiny.cfg --dry-run
+status 0
+no_out '^valid '
 
 # ---- as long as --time says ----
 
