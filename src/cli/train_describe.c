@@ -143,17 +143,10 @@ enum result training_check_features(const struct training *t, const char *folder
 /* Twice as many mini-batches of half the size take half the memory. */
 static void warn_memory(const struct training *t, const struct train_stage *stage)
 {
-    struct network *net = t->options.net;
     struct plan_memory memory;
     struct error err;
-    enum layer_mode *modes = mem_alloc((size_t)net->layer_count, sizeof *modes);
     double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    struct plan_options plan = {
-        .batch = t->options.mini_batch, .no_winograd = t->options.no_winograd, .modes = modes};
-    if (modes) {
-        modes_resolve(net, stage->frozen, stage->bn, modes);
-    }
-    if (modes && plan_measure(net, t->options.kern, &plan, &memory, &err) == OK) {
+    if (training_measure(t, stage, &memory, &err) == OK) {
         double bytes = (double)memory.prepared_bytes + (double)memory.activation_bytes +
                        (double)memory.scratch_bytes + 2.0 * (double)memory.gradient_bytes;
         if (machine > 0.0 && bytes > 0.8 * machine) {
@@ -162,7 +155,6 @@ static void warn_memory(const struct training *t, const struct train_stage *stag
                      t->options.mini_batch, bytes / 1e9, machine / 1e9);
         }
     }
-    mem_free(modes);
 }
 
 static void warn_unloaded(const struct training *t, const struct train_stage *stage)

@@ -321,6 +321,35 @@ static enum result find_resumed(const struct train_args *args, struct training *
                            "--weights FILE --out DIR");
 }
 
+enum result training_measure(const struct training *t, const struct train_stage *stage,
+                             struct plan_memory *memory, struct error *err)
+{
+    const struct network *net = &t->model.net;
+    enum layer_mode *modes = mem_alloc((size_t)net->layer_count, sizeof *modes);
+    if (!modes) {
+        return mem_error(err, "training");
+    }
+    struct plan_options plan = {
+        .batch = t->options.mini_batch, .no_winograd = t->options.no_winograd, .modes = modes};
+    modes_resolve(net, stage->frozen, stage->bn, modes);
+    enum result result = plan_measure(net, t->options.kern, &plan, memory, err);
+    mem_free(modes);
+    return result;
+}
+
+/* What the trainer would refuse only when there is a folder already. */
+static enum result check_trains(const struct training *t, struct error *err)
+{
+    if (loader_check_channels(t->model.net.size.c, err) != OK) {
+        return error_prefix(err, "%.300s", t->model.cfg_path);
+    }
+    for (size_t i = 0; i < t->plan.count; i++) {
+        struct plan_memory memory;
+        TRY(training_measure(t, &t->plan.stages[i], &memory, err));
+    }
+    return OK;
+}
+
 /* Where the resumed run stands. */
 static enum result read_progress(const struct train_args *args, struct training *t,
                                  struct error *err)
@@ -350,6 +379,7 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     TRY(open_network(args, t, err));
     TRY(open_sets(t, err));
     TRY(settle(args, t, err));
+    TRY(check_trains(t, err));
     TRY(read_progress(args, t, err));
     return load_start(args, t, err);
 }

@@ -37,6 +37,10 @@ void training_close(struct training *t);
 uint64_t training_images_per_update(const struct training *t);
 size_t training_count_truths(const struct dataset *set);
 
+/* What a mini-batch of the stage takes. ERR_* if the network cannot be trained so. */
+NODISCARD enum result training_measure(const struct training *t, const struct train_stage *stage,
+                                       struct plan_memory *memory, struct error *err);
+
 /* For people: data, start, what moves and what does not, length, rate. On stdout if to_stdout, else
  * log_info. */
 void training_describe(const struct training *t, bool to_stdout);
