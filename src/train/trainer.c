@@ -371,17 +371,29 @@ static uint64_t updates_left(const struct trainer *t)
     return left;
 }
 
+/* Of the updates left, or of the time, whichever is shorter. */
+static double seconds_left(const struct trainer *t, double updates_a_second)
+{
+    double left = updates_a_second > 0.0 ? (double)updates_left(t) / updates_a_second : 0.0;
+    double of_time = fmax(t->o->time_limit_s - seconds_so_far(t), 0.0);
+    return t->o->time_limit_s > 0.0 && of_time < left ? of_time : left;
+}
+
 static void show_progress(const struct trainer *t)
 {
     double elapsed = clock_seconds() - t->pace.started;
     double rate = t->pace.updates ? (double)t->pace.updates / elapsed : 0.0;
-    double left = rate > 0.0 ? (double)updates_left(t) / rate : 0.0;
+    double left = seconds_left(t, rate);
     const struct loss_parts *parts = &t->progress.sums.parts;
     double images = t->progress.sums.images ? (double)t->progress.sums.images : (double)NAN;
-    log_progress("%llu/%llu  %d:%02d:%02d left  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
+    char total[32] = "";
+    if (t->stage->iterations != STAGE_ENDLESS) {
+        snprintf(total, sizeof total, "/%llu",
+                 (unsigned long long)(t->progress.iteration + updates_left(t)));
+    }
+    log_progress("%llu%s  %d:%02d:%02d left  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
                  "classes %.2f)  rate %.3g",
-                 (unsigned long long)t->progress.iteration,
-                 (unsigned long long)(t->progress.iteration + updates_left(t)), (int)(left / 3600.0),
+                 (unsigned long long)t->progress.iteration, total, (int)(left / 3600.0),
                  (int)(left / 60.0) % 60, (int)left % 60, rate * (double)images_per_update(t->o),
                  t->progress.average_loss, parts->box / images, parts->objectness / images,
                  parts->classes / images, (double)current_rate(t));
