@@ -95,7 +95,7 @@ static enum result shape(struct layer *l, struct error *err)
             return cfg_error(
                 l->section, cfg_find(l->section, "from"), err,
                 "layer %d is %d x %d but the previous layer is %d x %d; they cannot be "
-                "added (is the network size a multiple of 32?)",
+                "added (is the network size a multiple of its largest stride, often 32?)",
                 l->inputs[i], in.w, in.h, l->out.w, l->out.h);
         }
     }

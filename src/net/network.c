@@ -373,12 +373,39 @@ static enum result settle(struct network *net, struct error *err)
     return OK;
 }
 
+/* Pixels of the network's input from one cell of the layer to the next: what the layers on the way
+ * to it make of a side, in whole factors, whatever a border rounds. */
+static int stride_of(const struct network *net, int layer)
+{
+    bool is_high = net->size.h > net->size.w; /* the longer side tells more */
+    double stride = 1;
+    for (int i = layer; i >= 0; i = net->layers[i].inputs[0]) {
+        const struct layer *l = &net->layers[i];
+        double in = is_high ? l->input_shapes[0].h : l->input_shapes[0].w;
+        double out = is_high ? l->out.h : l->out.w;
+        stride *= in > out ? round(in / out) : 1 / round(out / in);
+    }
+    return (int)fmin(fmax(stride, 1), MAX_SIDE);
+}
+
+/* Of the detection heads; 1 without any. */
+static int largest_stride(const struct network *net)
+{
+    int largest = 1;
+    for (int i = 0; i < net->layer_count; i++) {
+        int stride = net->layers[i].ops->head ? stride_of(net, i) : 1;
+        largest = stride > largest ? stride : largest;
+    }
+    return largest;
+}
+
 static void warn_size(const struct network *net)
 {
-    if (network_head(net) && (net->size.w % 32 != 0 || net->size.h % 32 != 0)) {
-        log_warn("%s: an input of %d x %d is not a multiple of 32: the last row or column of cells "
+    int stride = largest_stride(net);
+    if (net->size.w % stride != 0 || net->size.h % stride != 0) {
+        log_warn("%s: an input of %d x %d is not a multiple of %d: the last row or column of cells "
                  "sees less than the others",
-                 net->cfg.path, net->size.w, net->size.h);
+                 net->cfg.path, net->size.w, net->size.h, stride);
     }
 }
 

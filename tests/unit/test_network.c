@@ -218,14 +218,14 @@ static void test_warnings(void)
     struct network net = {0};
     static const char text[] = "[net]\nwidth=50\nheight=50\nchannels=3\ntrack=1\nlernrate=1\n"
                                "contrastive=0\n[convolutional]\nfilters=18\nfilter=9\n"
-                               "activation=linear\n[yolo]\nclasses=1\nnum=3\nmask=0,1,2\n"
-                               "anchors=1,2,3,4,5,6\njitter=.3\nrandom=1\nignore_thresh=.7\n";
+                               "activation=linear\nstride=4\n[yolo]\nclasses=1\nnum=3\n"
+                               "mask=0,1,2\nanchors=1,2,3,4,5,6\njitter=.3\nrandom=1\nignore_thresh=.7\n";
     capture_begin();
     enum result result = network_parse("a.cfg", text, sizeof text - 1, 0, 0, &net, &err);
     capture_end();
     CHECK_MSG(result == OK, "%s", err.text);
     network_free(&net);
-    CHECK_MSG(strstr(captured, "a.cfg: an input of 50 x 50 is not a multiple of 32"), "%s",
+    CHECK_MSG(strstr(captured, "a.cfg: an input of 50 x 50 is not a multiple of 4"), "%s",
               captured);
     CHECK_MSG(strstr(captured, "a.cfg:5: [net] track is not built here"), "%s", captured);
     CHECK_MSG(strstr(captured, "a.cfg:6: [net] unknown key lernrate"), "%s", captured);
