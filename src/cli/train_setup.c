@@ -62,7 +62,10 @@ static enum result open_sets(struct training *t, struct error *err)
                         "filters= of the layers above them)",
                         t->data.classes, t->model.cfg_path, classes);
     }
-    struct dataset_source source = {.path = t->data.train, .class_count = (size_t)classes};
+    struct dataset_source source = {.path = t->data.train,
+                                    .class_count = (size_t)classes,
+                                    .names = t->model.names,
+                                    .name_count = t->model.name_count};
     TRY(dataset_open(&source, &t->train, err));
     warn_skipped("training", &t->train);
     if (training_count_truths(&t->train) == 0) {

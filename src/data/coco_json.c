@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/fileio.h"
 #include "base/memory.h"
@@ -24,6 +25,24 @@ struct coco {
     size_t object_count, object_capacity;
 };
 
+/* A name that no category has is a translation; one of another category's is a mistake. */
+static enum result check_names(const struct coco *c, struct error *err)
+{
+    const struct dataset_source *source = c->build->source;
+    for (size_t i = 0; source->names && i < source->name_count; i++) {
+        size_t found = coco_find_name(&c->file, source->names[i]);
+        const char *own = i < c->file.category_count ? c->file.categories[i].name : NULL;
+        bool is_own = own && strcasecmp(own, source->names[i]) == 0; /* of two by one name */
+        if (found != SIZE_MAX && found != i && !is_own) {
+            return error_at(err, ERR_FORMAT, c->path, 0,
+                            "class %zu is named %s, but %s is class %zu here (classes are the "
+                            "categories in the order of their ids)",
+                            i, source->names[i], source->names[i], found);
+        }
+    }
+    return OK;
+}
+
 static enum result take_categories(struct coco *c, struct error *err)
 {
     size_t count = c->file.category_count;
@@ -38,6 +57,7 @@ static enum result take_categories(struct coco *c, struct error *err)
                         "in the order of their ids)",
                         count, wanted);
     }
+    TRY(check_names(c, err));
     int64_t *ids = mem_alloc(count, sizeof *ids);
     if (!ids) {
         return mem_error(err, "COCO categories");

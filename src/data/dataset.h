@@ -56,6 +56,8 @@ struct dataset_source {
     const char *path;      /* a list of images, a folder, or a COCO .json */
     const char *images;    /* COCO: the folder of the pictures; NULL: beside the json */
     size_t class_count;    /* 0: not known; then the largest class + 1 (COCO: all categories) */
+    char *const *names;    /* COCO: [name_count], must not be the categories' in another order; or NULL */
+    size_t name_count;
     fault_sink sink;
     void *sink_ctx;
 };

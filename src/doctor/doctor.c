@@ -135,6 +135,8 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     const struct dataset_source source = {
         .path = s->path,
         .class_count = doctor->class_count,
+        .names = doctor->names,
+        .name_count = doctor->name_count,
         .sink = take_fault,
         .sink_ctx = &sink,
     };

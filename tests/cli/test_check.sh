@@ -175,6 +175,13 @@ status 2; one_error 'none of the 2 pictures'
 printf 'classes=7\ntrain=train.txt\nvalid=val.txt\nnames=synth.names\n' >"$clean/seven.data"
 try "check: names that do not fit" "$YOLO" check "$clean/seven.data"
 status 3; out 'synth.names: error: 5 names, but the data set has 7'
+"$YOLO" convert "$clean/val.txt" --names "$clean/synth.names" --out "$work/val.json" -q 2>/dev/null
+tac "$clean/synth.names" >"$work/turned.names"
+sed 's/sphere/Kugel/' "$clean/synth.names" >"$work/other.names"
+try "check: names in another order than a COCO file's" "$YOLO" check "$work/val.json" --names "$work/turned.names"
+status 2; one_error 'val.json: class 0 is named torus, but torus is class 4 here'
+try "check: a translated name is no fault" "$YOLO" check "$work/val.json" --names "$work/other.names"
+err 'none of the [0-9]+ pictures'
 try "check: a network" "$YOLO" check "$clean/synth.data" --cfg tests/golden/tiny.cfg
 out '^network input '; out 'anchors: mean IoU '; out 'learns '
 
