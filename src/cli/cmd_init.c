@@ -294,7 +294,7 @@ static void write_stages(const struct init *init, FILE *out)
     const struct net_options *o = &init->net.options;
     double images = (double)init->data.train_count;
     double updates = init->cfg.length.updates;
-    double per_pass = images > 0 ? images / o->batch : 1;
+    double per_pass = images > 0 ? images / net_update_images(o->batch, o->subdivisions) : 1;
     double passes = updates / per_pass;
     bool is_told = init->args->max_batches || init->args->epochs;
     if (images > 0 && passes > TUNING_PASSES && !is_told) {

@@ -26,7 +26,8 @@ static double clamp_updates(double updates)
 struct init_length init_length(const struct net_options *base, const struct init_wish *wish)
 {
     struct init_length length = {0};
-    double batch = wish->batch ? wish->batch : base->batch;
+    double batch = net_update_images(wish->batch ? wish->batch : base->batch,
+                                     wish->subdivisions ? wish->subdivisions : base->subdivisions);
     double images = (double)wish->images;
     double rule = fmax(fmax((double)UPDATES_PER_CLASS * wish->classes, LEAST_UPDATES), images);
     double passes = images > 0 ? rule * batch / images : 0;

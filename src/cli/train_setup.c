@@ -184,7 +184,7 @@ static enum result settle_batch(const struct train_args *args, struct training *
     }
     if (batch % parts != 0) {
         log_warn("a batch of %d in %d parts: mini-batches of %d, so an update takes %d pictures",
-                 batch, parts, batch / parts, batch / parts * parts);
+                 batch, parts, batch / parts, net_update_images(batch, parts));
     }
     t->options.mini_batch = batch / parts;
     t->options.subdivisions = parts;

@@ -357,6 +357,12 @@ static enum result declare_params(struct layer *l, struct error *err)
     return OK;
 }
 
+int net_update_images(int batch, int subdivisions)
+{
+    int images = subdivisions > 0 ? batch / subdivisions * subdivisions : batch;
+    return images > 0 ? images : 1;
+}
+
 static enum result settle(struct network *net, struct error *err)
 {
     double bytes = 0;

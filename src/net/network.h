@@ -34,6 +34,9 @@ struct net_options {
     float adam_b1, adam_b2, adam_eps;
 };
 
+/* Pictures of an update: whole mini-batches only, as in Darknet; at least 1. */
+int net_update_images(int batch, int subdivisions);
+
 /* Layers point into it: it must not be moved once read. */
 struct network {
     struct cfg cfg;

@@ -28,9 +28,11 @@ static void test_length(void)
         {64, 7, 123, 0, 448, 123, 12},         /* as told */
         {64, 7, 0, 10, 448, 70, 7},            /* 10 * 448 / 64 */
         {64, 7, 0, 10, 449, 71, 7},            /* the last pass is whole */
+        {5, 7, 0, 10, 448, 1120, 112},         /* in two parts: 4 pictures an update */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct net_options base = {.batch = rows[i].batch, .burn_in = 1000};
+        const struct net_options base = {
+            .batch = rows[i].batch, .subdivisions = 2, .burn_in = 1000};
         const struct init_wish wish = {.classes = rows[i].classes,
                                        .max_batches = rows[i].told,
                                        .passes = rows[i].passes,
