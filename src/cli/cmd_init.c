@@ -243,6 +243,9 @@ static enum result make_cfg(struct init *init, struct error *err)
         return error_set(err, ERR_ARG, "%s needs the pictures: --data-dir, --train or --data",
                          args->epochs ? "--epochs" : "--anchors");
     }
+    const struct net_options *base = &init->base.options;
+    TRY(update_check(args->batch ? args->batch : base->batch,
+                     args->subdivisions ? args->subdivisions : base->subdivisions, err));
     snprintf(path, sizeof path, "%s/%s.cfg", init->folder, init->stem);
     TRY(init_cfg_make(&init->base, &wish, path, &init->cfg, err));
     return network_parse(path, init->cfg.text.bytes, init->cfg.text.size, 0, 0, &init->net, err);
@@ -292,9 +295,10 @@ static void write_list(const struct init *init, bool is_valid, FILE *out)
 static void write_stages(const struct init *init, FILE *out)
 {
     const struct net_options *o = &init->net.options;
-    double images = (double)init->data.train_count;
+    size_t images = init->data.train_count;
     double updates = init->cfg.length.updates;
-    double per_pass = images > 0 ? images / net_update_images(o->batch, o->subdivisions) : 1;
+    double per_pass =
+        images > 0 ? (double)epoch_updates(images, (uint64_t)init->cfg.length.images) : 1;
     double passes = updates / per_pass;
     bool is_told = init->args->max_batches || init->args->epochs;
     if (images > 0 && passes > TUNING_PASSES && !is_told) {
@@ -423,7 +427,7 @@ static void print_summary(const struct init *init)
         }
     }
     printf("length     %d updates of %d pictures: %s\n", init->cfg.length.updates,
-           init->net.options.batch, init->cfg.length.why);
+           init->cfg.length.images, init->cfg.length.why);
     if (init->cfg.anchors[0]) {
         printf("anchors    %s\n", init->cfg.anchors);
     }

@@ -192,7 +192,7 @@ static void print_estimate(const struct training *t, const char *what, uint64_t 
 static uint64_t unreplayed_updates(const struct training *t, const struct train_stage *stage)
 {
     uint64_t images = (uint64_t)stage->cache_features * t->train.sample_count;
-    uint64_t filling = (images + training_images_per_update(t) - 1) / training_images_per_update(t);
+    uint64_t filling = epoch_updates(images, training_images_per_update(t));
     return stage->cache_features > 0 && filling < stage->iterations ? filling : stage->iterations;
 }
 

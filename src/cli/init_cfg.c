@@ -26,8 +26,10 @@ static double clamp_updates(double updates)
 struct init_length init_length(const struct net_options *base, const struct init_wish *wish)
 {
     struct init_length length = {0};
-    double batch = net_update_images(wish->batch ? wish->batch : base->batch,
-                                     wish->subdivisions ? wish->subdivisions : base->subdivisions);
+    uint64_t per_update =
+        update_images(wish->batch ? wish->batch : base->batch,
+                      wish->subdivisions ? wish->subdivisions : base->subdivisions);
+    double batch = (double)per_update;
     double images = (double)wish->images;
     double rule = fmax(fmax((double)UPDATES_PER_CLASS * wish->classes, LEAST_UPDATES), images);
     double passes = images > 0 ? rule * batch / images : 0;
@@ -36,7 +38,7 @@ struct init_length init_length(const struct net_options *base, const struct init
         updates = wish->max_batches;
         snprintf(length.why, sizeof length.why, "as told");
     } else if (wish->passes) {
-        updates = ceil(wish->passes * images / batch);
+        updates = (double)wish->passes * (double)epoch_updates(wish->images, per_update);
         snprintf(length.why, sizeof length.why, "%d passes over %.0f pictures", wish->passes,
                  images);
     } else if (passes > MOST_PASSES) {
@@ -50,6 +52,7 @@ struct init_length init_length(const struct net_options *base, const struct init
                  "Darknet's rule: 2000 a class, at least 6000, at least the number of pictures");
     }
     length.updates = (int)clamp_updates(updates);
+    length.images = (int)per_update;
     length.burn_in = base->burn_in;
     if (length.burn_in > length.updates / 10) {
         length.burn_in = length.updates / 10;

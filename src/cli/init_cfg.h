@@ -23,13 +23,15 @@ struct init_wish {
 /* Length of a training: updates, and why. */
 struct init_length {
     int updates, burn_in;
+    int images; /* of an update */
     char why[256];
 };
 
 /* Darknet's rule is 2000 updates a class, at least 6000, and at least one for every picture: made
  * for sets of thousands of pictures at 64 an update. Where it would show every picture more than
  * 300 times (what Scaled-YOLOv4 and Ultralytics train COCO with, from nothing), 300 times are
- * taken, at least 500 updates. The burn-in is at most a tenth. */
+ * taken, at least 500 updates. --epochs is counted as `yolo train` does. The burn-in is at most a
+ * tenth. There must be no more subdivisions than pictures in a batch. */
 struct init_length init_length(const struct net_options *base, const struct init_wish *wish);
 
 struct init_cfg {

@@ -1,5 +1,6 @@
 #include "cli/train_setup.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,15 +177,11 @@ static enum result settle_batch(const struct train_args *args, struct training *
         parts = batch / mini;
     }
     parts = parts ? parts : net->subdivisions;
-    if (parts > batch) {
-        return error_set(err, ERR_ARG,
-                         "%d subdivisions of a batch of %d: a mini-batch would be empty "
-                         "(--batch N --subdivisions N)",
-                         parts, batch);
-    }
+    TRY(update_check(batch, parts, err));
     if (batch % parts != 0) {
-        log_warn("a batch of %d in %d parts: mini-batches of %d, so an update takes %d pictures",
-                 batch, parts, batch / parts, net_update_images(batch, parts));
+        log_warn("a batch of %d in %d parts: mini-batches of %d, so an update takes %" PRIu64
+                 " pictures",
+                 batch, parts, batch / parts, update_images(batch, parts));
     }
     t->options.mini_batch = batch / parts;
     t->options.subdivisions = parts;
@@ -198,7 +195,7 @@ uint64_t training_images_per_update(const struct training *t)
 
 static uint64_t updates_per_epoch(const struct training *t)
 {
-    return (t->train.sample_count + training_images_per_update(t) - 1) / training_images_per_update(t);
+    return epoch_updates(t->train.sample_count, training_images_per_update(t));
 }
 
 static enum result settle_optimizer(const struct train_args *args, struct training *t,

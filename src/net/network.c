@@ -357,12 +357,6 @@ static enum result declare_params(struct layer *l, struct error *err)
     return OK;
 }
 
-int net_update_images(int batch, int subdivisions)
-{
-    int images = subdivisions > 0 ? batch / subdivisions * subdivisions : batch;
-    return images > 0 ? images : 1;
-}
-
 static enum result settle(struct network *net, struct error *err)
 {
     double bytes = 0;
@@ -588,6 +582,27 @@ double network_flops(const struct network *net)
         flops += l->ops->flops ? l->ops->flops(l) : 0;
     }
     return flops;
+}
+
+uint64_t update_images(int batch, int subdivisions)
+{
+    return (uint64_t)(batch / subdivisions) * (uint64_t)subdivisions;
+}
+
+enum result update_check(int batch, int subdivisions, struct error *err)
+{
+    if (subdivisions > batch) {
+        return error_set(err, ERR_ARG,
+                         "%d subdivisions of a batch of %d: a mini-batch would be empty "
+                         "(--batch N --subdivisions N)",
+                         subdivisions, batch);
+    }
+    return OK;
+}
+
+uint64_t epoch_updates(uint64_t images, uint64_t images_per_update)
+{
+    return (images + images_per_update - 1) / images_per_update;
 }
 
 const struct head_info *network_head(const struct network *net)

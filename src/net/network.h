@@ -34,8 +34,13 @@ struct net_options {
     float adam_b1, adam_b2, adam_eps;
 };
 
-/* Pictures of an update: whole mini-batches only, as in Darknet; at least 1. */
-int net_update_images(int batch, int subdivisions);
+/* Pictures of one update: mini-batches are of one size, so a batch of 5 in 2 parts takes 4. */
+uint64_t update_images(int batch, int subdivisions);
+/* ERR_ARG if there are more parts than pictures. */
+NODISCARD enum result update_check(int batch, int subdivisions, struct error *err);
+
+/* Updates of an epoch; the last one takes pictures of the next, too. */
+uint64_t epoch_updates(uint64_t images, uint64_t images_per_update);
 
 /* Layers point into it: it must not be moved once read. */
 struct network {

@@ -123,9 +123,12 @@ static void announce_stage(const struct trainer *t)
     struct plan_memory memory = plan_memory(t->plan);
     double total = (double)(memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes +
                             memory.gradient_bytes + optimizer_bytes(t->optimizer));
-    runlog_say(t->log, "stage %u of %zu: %s; %llu updates of %llu images; %zu values move; %.0f MB",
-               t->progress.stage + 1, t->o->stage_count, t->stage->title,
-               (unsigned long long)t->stage->iterations,
+    char length[32] = "until the time is over,";
+    if (t->stage->iterations != STAGE_ENDLESS) {
+        snprintf(length, sizeof length, "%llu", (unsigned long long)t->stage->iterations);
+    }
+    runlog_say(t->log, "stage %u of %zu: %s; %s updates of %llu images; %zu values move; %.0f MB",
+               t->progress.stage + 1, t->o->stage_count, t->stage->title, length,
                (unsigned long long)images_per_update(t->o), optimizer_values(t->optimizer),
                total / 1e6);
     if (t->stage->cache_features > 0) {

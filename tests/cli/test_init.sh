@@ -87,7 +87,18 @@ if "$YOLO" help train | grep -q -- '--stages'; then
     status 0
 fi
 try "a .data file" "$YOLO" init --data set/synth.data --base yolov3-tiny --out run2 --epochs 7 --batch 8
-status 0; holds grep -qx 'max_batches = 11' run2/run2.cfg; holds grep -qx 'names = run2.names' run2/run2.data
+status 0; holds grep -qx 'max_batches = 14' run2/run2.cfg; holds grep -qx 'names = run2.names' run2/run2.data
+try "as long as train makes it" "$YOLO" train --data run2/run2.data --cfg run2/run2.cfg --imgsz 64 --epochs 7 --dry-run
+status 0; out '^length +14 updates of 8 pictures'
+for batch in 5 7 12; do
+    try "--epochs: the updates of train, batch $batch" "$YOLO" init --data set/synth.data --base tabletop \
+        --epochs 3 --batch $batch --subdivisions 2 --out "parts$batch"
+    status 0
+    length=$(grep -oE '[0-9]+ updates of [0-9]+ pictures' out)
+    "$YOLO" train --data "parts$batch/parts$batch.data" --cfg "parts$batch/parts$batch.cfg" --imgsz 64 --epochs 3 \
+        --dry-run >trained 2>/dev/null
+    holds test "$length" = "$(grep -oE '[0-9]+ updates of [0-9]+ pictures' trained)"
+done
 try "a folder of pictures is divided" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set/images/train \
     --out run3 --split .25 --freeze 0-10,12
 status 0; out '^pictures +9 to train on.*; 3 set aside'
@@ -153,6 +164,7 @@ refuse "everything frozen" 'everything is frozen' --names five.names --base yolo
 refuse "anchors without pictures" 'needs the pictures' --names five.names --base yolov4-tiny --anchors auto
 refuse "two lengths" 'both say how long' --names five.names --base yolov4-tiny --epochs 3 --max-batches 3 \
     --data-dir set
+refuse "empty mini-batches" '4 subdivisions of a batch of 2' --names five.names --base yolov4-tiny --batch 2 --subdivisions 4
 refuse "no such folder" 'no such folder' --names five.names --base yolov4-tiny --data-dir nowhere
 refuse "weights of another network" 'weights' --names five.names --base yolov4-tiny --weights short.weights
 refuse "a size that does not fit" 'run' --names five.names --base yolov4 --imgsz 50 --out run11

@@ -14,25 +14,25 @@ static struct error err;
 static void test_length(void)
 {
     static const struct {
-        int batch, classes, told, passes;
+        int batch, subdivisions, classes, told, passes;
         size_t images;
         int updates, burn_in;
     } rows[] = {
-        {64, 3, 0, 0, 0, 6000, 600},           /* pictures not known: Darknet's rule */
-        {64, 80, 0, 0, 0, 160000, 1000},       /* 2000 a class; the base's burn-in fits */
-        {64, 1, 0, 0, 4000, 6000, 600},        /* 96 passes */
-        {64, 1, 0, 0, 2000000, 2000000, 1000}, /* one update a picture */
-        {64, 7, 0, 0, 448, 2100, 210},         /* 300 passes instead of 2000 */
-        {16, 7, 0, 0, 448, 8400, 840},         /* 300 of 500 */
-        {64, 7, 0, 0, 9, 500, 50},             /* never under 500 */
-        {64, 7, 123, 0, 448, 123, 12},         /* as told */
-        {64, 7, 0, 10, 448, 70, 7},            /* 10 * 448 / 64 */
-        {64, 7, 0, 10, 449, 71, 7},            /* the last pass is whole */
-        {5, 7, 0, 10, 448, 1120, 112},         /* in two parts: 4 pictures an update */
+        {64, 1, 3, 0, 0, 0, 6000, 600},           /* pictures not known: Darknet's rule */
+        {64, 1, 80, 0, 0, 0, 160000, 1000},       /* 2000 a class; the base's burn-in fits */
+        {64, 1, 1, 0, 0, 4000, 6000, 600},        /* 96 passes */
+        {64, 1, 1, 0, 0, 2000000, 2000000, 1000}, /* one update a picture */
+        {64, 8, 7, 0, 0, 448, 2100, 210},         /* 300 passes instead of 2000 */
+        {16, 1, 7, 0, 0, 448, 8400, 840},         /* 300 of 500 */
+        {64, 1, 7, 0, 0, 9, 500, 50},             /* never under 500 */
+        {64, 1, 7, 123, 0, 448, 123, 12},         /* as told */
+        {64, 1, 7, 0, 10, 448, 70, 7},            /* 10 * 448 / 64 */
+        {64, 1, 7, 0, 10, 449, 80, 8},            /* 8 updates take 449 */
+        {5, 2, 7, 0, 10, 24, 60, 6},              /* 4 pictures an update */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct net_options base = {
-            .batch = rows[i].batch, .subdivisions = 2, .burn_in = 1000};
+            .batch = rows[i].batch, .subdivisions = rows[i].subdivisions, .burn_in = 1000};
         const struct init_wish wish = {.classes = rows[i].classes,
                                        .max_batches = rows[i].told,
                                        .passes = rows[i].passes,
