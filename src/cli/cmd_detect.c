@@ -91,8 +91,9 @@ static const char about[] =
     "\n"
     "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what they\n"
     "are, others become .jpg. Where two inputs have one name, the later gets _2, _3... An input\n"
-    "is never overwritten, nor are labels that it has. Ctrl-C: the batch at hand is finished and\n"
-    "written; a second one kills.\n";
+    "is never overwritten, nor are labels that it has; but paths on stdin are known only when they\n"
+    "come: keep their pictures out of DIR. Ctrl-C: the batch at hand is finished and written; a\n"
+    "second one kills.\n";
 
 static const char exit_codes[] =
     "0 done (also when nothing was detected), 1 failed or --fail-empty,\n"
