@@ -171,8 +171,7 @@ static void load_item(void *ctx, void *slot)
 {
     const struct run *run = ctx;
     struct item *item = slot;
-    struct infer_slot *infer = &item->infer;
-    infer_load(run->job->infer, infer);
+    infer_load(run->job->infer, &item->infer);
 }
 
 static void compute_items(void *ctx, void *const *slots, int count)

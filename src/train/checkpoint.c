@@ -56,7 +56,6 @@ static const struct {
     FIELD(FIELD_F64, sums.parts.iou_sum),
     FIELD(FIELD_SIZE, sums.parts.assignments),
     FIELD(FIELD_SIZE, sums.parts.truths),
-    FIELD(FIELD_U64, sums.images),
     FIELD(FIELD_U64, sums.updates),
     FIELD(FIELD_F64, sums.gradient_norm),
 };

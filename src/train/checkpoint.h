@@ -25,7 +25,7 @@
 /* Sums since the last row of results.csv. */
 struct row_sums {
     struct loss_parts parts;
-    uint64_t images, updates;
+    uint64_t updates;
     double gradient_norm;
 };
 

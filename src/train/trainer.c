@@ -29,7 +29,7 @@ const char *const train_columns[] = {
 
 /* How fast it goes: in this session, since the last row. */
 struct pace {
-    uint64_t images, updates;
+    uint64_t updates;
     double started;
 };
 
@@ -212,10 +212,8 @@ static void note_update(struct trainer *t, const struct loss_parts *sum, double 
     p->iteration++;
     p->stage_iteration++;
     add_parts(&p->sums.parts, sum);
-    p->sums.images += images_per_update(t->o);
     p->sums.updates++;
     p->sums.gradient_norm += norm;
-    t->pace.images += images_per_update(t->o);
     t->pace.updates++;
 }
 
@@ -317,13 +315,21 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
     return OK;
 }
 
+/* NaN if there are none. */
+static double images_since_row(const struct trainer *t)
+{
+    uint64_t updates = t->progress.sums.updates;
+    return updates ? (double)(updates * images_per_update(t->o)) : (double)NAN;
+}
+
 static enum result write_row(struct trainer *t, struct error *err)
 {
     const struct train_progress *p = &t->progress;
     const struct row_sums *y = &p->sums;
-    double images = y->images ? (double)y->images : (double)NAN;
+    double images = images_since_row(t);
     double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
-    double per_second = (double)t->pace.images / (clock_seconds() - t->pace.started);
+    double per_second = (double)(t->pace.updates * images_per_update(t->o)) /
+                        (clock_seconds() - t->pace.started);
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
@@ -388,7 +394,7 @@ static void show_progress(const struct trainer *t)
     double rate = t->pace.updates ? (double)t->pace.updates / elapsed : 0.0;
     double left = seconds_left(t, rate);
     const struct loss_parts *parts = &t->progress.sums.parts;
-    double images = t->progress.sums.images ? (double)t->progress.sums.images : (double)NAN;
+    double images = images_since_row(t);
     char total[32] = "";
     if (t->stage->iterations != STAGE_ENDLESS) {
         snprintf(total, sizeof total, "/%llu",
