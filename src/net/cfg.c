@@ -12,128 +12,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "net/cfg_keys.h"
 
 enum {
     MAX_FILE_BYTES = 16 << 20,
     MAX_SECTIONS = 10000,
     MAX_OPTIONS = 1000, /* per section: the duplicate search is quadratic */
-};
-
-/* Every key that means something in some section or .data file: only for "did you mean". */
-static const char *const known_keys[] = {
-    "batch",
-    "subdivisions",
-    "width",
-    "height",
-    "channels",
-    "momentum",
-    "decay",
-    "learning_rate",
-    "burn_in",
-    "max_batches",
-    "policy",
-    "steps",
-    "scales",
-    "power",
-    "gamma",
-    "angle",
-    "aspect",
-    "saturation",
-    "exposure",
-    "hue",
-    "flip",
-    "mosaic",
-    "mixup",
-    "cutmix",
-    "mosaic_bound",
-    "letter_box",
-    "blur",
-    "gaussian_noise",
-    "ema_alpha",
-    "label_smooth_eps",
-    "resize_step",
-    "sgdr_cycle",
-    "sgdr_mult",
-    "min_crop",
-    "max_crop",
-    "adam",
-    "learning_rate_min",
-    "dynamic_minibatch",
-    "filters",
-    "size",
-    "stride",
-    "stride_x",
-    "stride_y",
-    "pad",
-    "padding",
-    "groups",
-    "group_id",
-    "dilation",
-    "activation",
-    "batch_normalize",
-    "layers",
-    "from",
-    "weights_type",
-    "weights_normalization",
-    "mask",
-    "anchors",
-    "classes",
-    "num",
-    "coords",
-    "jitter",
-    "random",
-    "resize",
-    "ignore_thresh",
-    "truth_thresh",
-    "iou_thresh",
-    "scale_x_y",
-    "new_coords",
-    "nms_kind",
-    "beta_nms",
-    "iou_loss",
-    "iou_normalizer",
-    "obj_normalizer",
-    "cls_normalizer",
-    "delta_normalizer",
-    "max_delta",
-    "max",
-    "focal_loss",
-    "objectness_smooth",
-    "counters_per_class",
-    "map",
-    "softmax",
-    "bias_match",
-    "rescore",
-    "object_scale",
-    "noobject_scale",
-    "class_scale",
-    "coord_scale",
-    "absolute",
-    "thresh",
-    "probability",
-    "scale",
-    "scale_wh",
-    "reverse",
-    "output",
-    "temperature",
-    "stopbackward",
-    "onlyforward",
-    "train_only_bn",
-    "dont_update",
-    "burnin_update",
-    "dontload",
-    "dontloadscales",
-    "antialiasing",
-    "maxpool_depth",
-    "out_channels",
-    "train",
-    "valid",
-    "names",
-    "backup",
-    "labels",
-    "eval",
-    "results",
-    "difficult",
 };
 
 static const char *shown(const char *text, char *buffer, size_t size)
@@ -477,24 +361,39 @@ static enum result read_number(const struct cfg_section *section, const struct c
     return OK;
 }
 
-/* A value that is one number within [min, max]. */
+/* Whether text[0 .. end) "," the rest is a number as some languages write it. */
+static bool has_decimal_comma(const char *text, const char *end)
+{
+    size_t digits = *end == ',' ? strspn(end + 1, "0123456789") : 0;
+    return digits > 0 && end[1 + digits] == 0 && !memchr(text, '.', (size_t)(end - text));
+}
+
+/* A value that is one number, and nothing but that. */
 static enum result single(const struct cfg_section *section, const struct cfg_option *option,
-                          bool whole, const double range[2], double *number, struct error *err)
+                          bool whole, double *number, struct error *err)
 {
     char text[64];
-    const char *end;
-    TRY(read_number(section, option, option->value, whole, number, &end, err));
-    if (!(*number >= range[0] && *number <= range[1])) {
-        int digits = whole ? 10 : 6;
-        return cfg_error(section, option, err, "'%s' is out of range: %.*g to %.*g are possible",
-                         shown(option->value, text, sizeof text), digits, range[0], digits,
-                         range[1]);
+    const char *value = option->value, *end;
+    TRY(read_number(section, option, value, whole, number, &end, err));
+    if (!*end) {
+        return OK;
     }
-    if (*end) {
-        log_warn("%s:%d: [%s] %s: '%s' is read as %.9g", section->path, option->line, section->name,
-                 option->key, shown(option->value, text, sizeof text), *number);
+    shown(value, text, sizeof text);
+    if (!whole && has_decimal_comma(value, end)) {
+        return cfg_error(section, option, err,
+                         "'%s' is not a number (a decimal point, not a comma: %.*s.%.20s)", text,
+                         (int)(end - value), value, end + 1);
     }
-    return OK;
+    return cfg_error(section, option, err, "'%s' is not a number: '%.20s' stands behind it", text,
+                     end);
+}
+
+static enum result out_of_range(const struct cfg_section *section, const struct cfg_option *option,
+                                int digits, double min, double max, struct error *err)
+{
+    char text[64];
+    return cfg_error(section, option, err, "'%s' is out of range: %.*g to %.*g are possible",
+                     shown(option->value, text, sizeof text), digits, min, digits, max);
 }
 
 enum result cfg_int(struct cfg_section *section, const char *key, int fallback, int min, int max,
@@ -506,7 +405,10 @@ enum result cfg_int(struct cfg_section *section, const char *key, int fallback, 
         return OK;
     }
     double number;
-    TRY(single(section, option, true, (const double[]){min, max}, &number, err));
+    TRY(single(section, option, true, &number, err));
+    if (!(number >= min && number <= max)) {
+        return out_of_range(section, option, 10, min, max, err);
+    }
     *value = (int)number;
     return OK;
 }
@@ -520,15 +422,20 @@ enum result cfg_float(struct cfg_section *section, const char *key, float fallba
         return OK;
     }
     double number;
-    TRY(single(section, option, false, (const double[]){(double)min, (double)max}, &number, err));
-    *value = (float)number;
-    return isfinite(*value) ? OK : cfg_error(section, option, err, "too large for a float");
+    TRY(single(section, option, false, &number, err));
+    *value = (float)number; /* before it is compared: .001 lies above .001f */
+    if (!isfinite(*value)) {
+        return cfg_error(section, option, err, "too large for a float");
+    }
+    return *value >= min && *value <= max
+               ? OK
+               : out_of_range(section, option, 6, (double)min, (double)max, err);
 }
 
 enum result cfg_bool(struct cfg_section *section, const char *key, bool fallback, bool *value,
                      struct error *err)
 {
-    int number;
+    int number = 0;
     TRY(cfg_int(section, key, fallback, INT_MIN, INT_MAX, &number, err));
     *value = number != 0;
     return OK;
@@ -627,8 +534,7 @@ void cfg_warn_unused(const struct cfg *cfg)
             if (option->is_used) {
                 continue;
             }
-            const char *near =
-                suggest(option->key, known_keys, sizeof known_keys / sizeof *known_keys);
+            const char *near = suggest(option->key, cfg_known_keys, cfg_known_key_count);
             if (near && strcmp(near, option->key) == 0) {
                 log_warn("%s:%d: [%s] %s has no effect here", cfg->path, option->line,
                          section->name, option->key);

@@ -1,10 +1,10 @@
 /* Darknet's .cfg and .data text: sections of key=value lines that remember where they stand.
  *
  * Lexing follows Darknet: all blanks inside a line vanish; empty lines and lines that begin with # or ;
- * are skipped; [name] begins a section; a line splits at its first '='; numbers are prefixes ("112#96"
- * is 112). Where Darknet accepts nonsense silently (garbage numbers, duplicate or unknown keys, text
- * behind ']'), this reader reports path:line: an error if the meaning is in doubt, else a warning. A '#'
- * behind a value or header begins a comment; where Darknet takes it into the meaning, with a warning.
+ * are skipped; [name] begins a section; a line splits at its first '='. Where Darknet accepts nonsense
+ * silently (numbers with garbage behind them, duplicate or unknown keys, text behind ']'), this reader
+ * reports path:line: an error if the meaning is in doubt, else a warning. A '#' behind a value or
+ * header begins a comment; where Darknet takes it into the meaning, with a warning.
  * In .data files (flat) values are paths: blanks inside them and '#' stay. */
 #ifndef NET_CFG_H
 #define NET_CFG_H
@@ -45,7 +45,7 @@ void cfg_free(struct cfg *cfg);
 /* First option with that key, or NULL; marks it used. */
 const struct cfg_option *cfg_find(struct cfg_section *section, const char *key);
 
-/* Value or default. A value that is not a number (in its prefix), is not finite, or lies outside
+/* Value or default. A value that is not a number and nothing else, is not finite, or lies outside
  * [min, max] is ERR_CFG with path:line. Integers written as 3.0 are accepted, 3.5 is not. */
 NODISCARD enum result cfg_int(struct cfg_section *section, const char *key, int fallback, int min,
                               int max, int *value, struct error *err);

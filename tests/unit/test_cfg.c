@@ -224,9 +224,7 @@ static void test_broken_numbers(void)
         int i = 77;
         snprintf(text, sizeof text, "[c]\n\nfilters=%s\n", values[k]);
         CHECK_OK(parse(text, &cfg));
-        capture_begin(); /* "0x10" is the number 0 with something behind it */
         enum result result = cfg_int(&cfg.sections[0], "filters", 1, 1, 100, &i, &err);
-        capture_end();
         cfg_free(&cfg);
         CHECK_MSG(result == ERR_CFG, "%s gave %d", values[k], i);
         CHECK_MSG(strncmp(err.text, "a.cfg:3: [c] filters: ", 22) == 0, "%s", err.text);
@@ -245,17 +243,51 @@ static void test_broken_numbers(void)
     }
 }
 
-static void test_prefix_warning(void)
+/* A number is the whole value, for whatever it is asked as. */
+static void test_garbage_behind(void)
+{
+    static const struct {
+        const char *value, *what;
+    } cases[] = {
+        {"3x3", "'3x3' is not a number: 'x3' stands behind it"},
+        {"0,01", "'0,01' is not a number (a decimal point, not a comma: 0.01)"},
+        {"1,5,2", "',5,2' stands behind it"},
+        {".5;half", "';half' stands behind it"},
+        {"0.1f", "'f' stands behind it"},
+        {"1e", "'e' stands behind it"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        struct cfg cfg;
+        float f = 77;
+        int n = 77;
+        bool b = false;
+        snprintf(text, sizeof text, "[c]\nsize=%s", cases[i].value);
+        CHECK_OK(parse(text, &cfg));
+        capture_begin();
+        bool is_whole = cfg_int(&cfg.sections[0], "size", 1, 0, 9, &n, &err) == OK ||
+                        cfg_bool(&cfg.sections[0], "size", true, &b, &err) == OK;
+        enum result result = cfg_float(&cfg.sections[0], "size", 1, 0, 9, &f, &err);
+        capture_end();
+        cfg_free(&cfg);
+        CHECK_MSG(!is_whole && result == ERR_CFG, "%s gave %d, %g", cases[i].value, n, (double)f);
+        CHECK_MSG(strncmp(err.text, "a.cfg:2: [c] size: ", 19) == 0 &&
+                      strstr(err.text, cases[i].what),
+                  "%s", err.text);
+    }
+}
+
+/* Bounds are floats, and so is what is compared with them. */
+static void test_own_minimum(void)
 {
     struct cfg cfg;
-    int i = 0;
-    CHECK_OK(parse("[c]\nsize=3x3", &cfg));
-    capture_begin();
-    enum result result = cfg_int(&cfg.sections[0], "size", 1, 1, 9, &i, &err);
-    capture_end();
+    float f = 0;
+    CHECK_OK(parse("[c]\nscale=.001\nless=.000999\n", &cfg));
+    CHECK_OK(cfg_float(&cfg.sections[0], "scale", 1, 1e-3f, 1e3f, &f, &err));
+    CHECK(f == 1e-3f);
+    CHECK(cfg_float(&cfg.sections[0], "less", 1, 1e-3f, 1e3f, &f, &err) == ERR_CFG);
+    CHECK_MSG(strstr(err.text, "0.001 to 1000 are possible"), "%s", err.text);
     cfg_free(&cfg);
-    CHECK(result == OK && i == 3);
-    CHECK_MSG(strstr(captured, "a.cfg:2: [c] size: '3x3' is read as 3"), "%s", captured);
 }
 
 static void test_lists(void)
@@ -346,7 +378,8 @@ static const struct test_case cases[] = {
     {"limits", test_limits},
     {"numbers", test_numbers},
     {"broken_numbers", test_broken_numbers},
-    {"prefix_warning", test_prefix_warning},
+    {"garbage_behind", test_garbage_behind},
+    {"own_minimum", test_own_minimum},
     {"lists", test_lists},
     {"flat", test_flat},
     {"files", test_files},

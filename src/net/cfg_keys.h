@@ -1,0 +1,11 @@
+/* Every key that means something in some section or .data file, here or in Darknet: for "did you
+ * mean". */
+#ifndef NET_CFG_KEYS_H
+#define NET_CFG_KEYS_H
+
+#include <stddef.h>
+
+extern const char *const cfg_known_keys[];
+extern const size_t cfg_known_key_count;
+
+#endif
