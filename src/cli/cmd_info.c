@@ -1,6 +1,7 @@
 #include "cli/cmd.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "cli/freeze.h"
@@ -31,7 +32,9 @@ static const char about[] =
     "--weights the file is also loaded, which proves that it fits.\n"
     "GFLOP counts a multiply-add as two operations. Statistics are the batch norms' running means\n"
     "and variances: part of the file, but not trained. Layers that --freeze or the cfg (trainable=0,\n"
-    "stopbackward=1) freezes show what they do in training; nothing of theirs is trained.\n"
+    "stopbackward=1, onlyforward=1) freezes show what they do in training; nothing of theirs is\n"
+    "trained. What the cfg freezes for the first updates only (stopbackward=N, dont_update=N,\n"
+    "burnin_update=K) counts as trained, and has lines of its own.\n"
     "Backbone, neck and head are what --freeze calls so: the head is each detection layer with the\n"
     "convolution that feeds only it, the backbone what ends with the features of the coarsest grid.\n";
 
@@ -50,6 +53,7 @@ struct view {
     enum net_part *parts;   /* [layer_count]; NULL: no detection heads */
     enum layer_mode *modes; /* [layer_count], in training */
     struct freeze_totals totals;
+    bool is_timed;          /* the cfg's keys for the first updates act */
 };
 
 static struct layer_figures layer_figures(const struct view *view, const struct layer *l)
@@ -119,6 +123,60 @@ static void print_frozen(const struct view *view)
     }
 }
 
+/* What is frozen once `updates` were made. Freed with mem_free; NULL if out of memory. */
+static bool *frozen_after(const struct view *view, uint64_t updates)
+{
+    const struct network *net = &view->model->net;
+    bool *frozen = mem_alloc((size_t)net->layer_count, sizeof *frozen);
+    if (frozen) {
+        memcpy(frozen, view->frozen, (size_t)net->layer_count * sizeof *frozen);
+        freeze_timed(net, updates, (uint64_t)net->options.burn_in, frozen);
+    }
+    return frozen;
+}
+
+/* The number of updates, above `updates`, up to which more is frozen; 0: none. */
+static uint64_t next_change(const struct view *view, uint64_t updates)
+{
+    const struct network *net = &view->model->net;
+    return view->is_timed ? freeze_next_change(net, updates, (uint64_t)net->options.burn_in) : 0;
+}
+
+static void print_timed(const struct view *view)
+{
+    for (uint64_t from = 0, to; (to = next_change(view, from)) > 0; from = to) {
+        char layers[256];
+        bool *frozen = frozen_after(view, from);
+        if (frozen) {
+            const struct network *net = &view->model->net;
+            freeze_describe(net, frozen, layers, sizeof layers);
+            printf("at first    updates %llu-%llu: layers %s keep still, %zu values are trained\n",
+                   (unsigned long long)from + 1, (unsigned long long)to, layers,
+                   freeze_count(net, frozen, BN_AUTO).moving);
+        }
+        mem_free(frozen);
+    }
+}
+
+static cJSON *timed_json(const struct view *view)
+{
+    cJSON *rows = cJSON_CreateArray();
+    for (uint64_t from = 0, to; (to = next_change(view, from)) > 0; from = to) {
+        bool *frozen = frozen_after(view, from);
+        cJSON *row = cJSON_CreateObject(), *layers = cJSON_AddArrayToObject(row, "frozen");
+        for (int i = 0; frozen && i < view->model->net.layer_count; i++) {
+            if (frozen[i]) {
+                cJSON_AddItemToArray(layers, cJSON_CreateNumber(i));
+            }
+        }
+        cJSON_AddNumberToObject(row, "from", (double)from + 1);
+        cJSON_AddNumberToObject(row, "to", (double)to);
+        cJSON_AddItemToArray(rows, row);
+        mem_free(frozen);
+    }
+    return rows;
+}
+
 static void print_parts(const struct view *view)
 {
     int count = view->parts ? view->model->net.layer_count : 0;
@@ -157,6 +215,7 @@ static void print_text(const struct view *view)
            view->totals.moving, view->totals.statistics, megabytes(weights_bytes(floats)));
     print_parts(view);
     print_frozen(view);
+    print_timed(view);
     printf("arithmetic  %.3f GFLOP an image\n", network_flops(net) / 1e9);
     printf("memory      %.2f MB for inference, batch %d: packed weights %.2f, activations %.2f "
            "(%.2f without reuse), scratch %.2f\n",
@@ -225,6 +284,7 @@ static cJSON *info_json(const struct view *view)
     cJSON_AddNumberToObject(root, "trainable", (double)view->totals.moving);
     cJSON_AddNumberToObject(root, "frozen", (double)view->totals.frozen);
     cJSON_AddNumberToObject(root, "frozen_layers", view->totals.frozen_layers);
+    cJSON_AddItemToObject(root, "first_updates", timed_json(view));
     cJSON_AddNumberToObject(root, "statistics", (double)view->totals.statistics);
     cJSON_AddNumberToObject(root, "weights_bytes", (double)weights_bytes(floats));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 6);
@@ -259,6 +319,7 @@ static enum result find_frozen(const struct info_args *args, struct view *view, 
     TRY(freeze_resolve(args->freeze, net, view->frozen, err));
     modes_resolve(net, view->frozen, BN_AUTO, view->modes);
     view->totals = freeze_count(net, view->frozen, BN_AUTO);
+    view->is_timed = !args->freeze || strcmp(args->freeze, "none") != 0;
     return OK;
 }
 

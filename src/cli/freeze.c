@@ -9,45 +9,170 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "net/cfg.h"
 #include "net/parts.h"
 
-static void freeze_by_cfg(const struct network *net, bool *frozen)
+/* ---- the cfg's keys ---- */
+
+static enum result key_error(const struct layer *l, const char *key, struct error *err,
+                             const char *what)
 {
-    int below = -1;
-    for (int i = 0; i < net->layer_count; i++) {
-        frozen[i] = !net->layers[i].is_trainable;
-        if (net->layers[i].stopbackward == 1) {
-            below = i;
+    return error_at(err, ERR_UNSUPPORTED, l->section->path, cfg_find(l->section, key)->line,
+                    "[%s] layer %d: %s=1 %s", l->section->name, l->index, key, what);
+}
+
+/* Whether each layer has a say in some loss; with `cuts`, over paths that onlyforward=1 does not cut. */
+static void find_reach(const struct network *net, bool cuts, bool *reaches)
+{
+    for (int i = net->layer_count - 1; i >= 0; i--) {
+        const struct layer *l = &net->layers[i];
+        reaches[i] = reaches[i] || l->ops->loss;
+        for (int k = 0; k < l->input_count; k++) {
+            if (l->inputs[k] != LAYER_IMAGE && reaches[i] && !(cuts && l->onlyforward)) {
+                reaches[l->inputs[k]] = true;
+            }
         }
     }
-    for (int i = 0; i <= below; i++) {
-        frozen[i] = true;
-    }
 }
 
-void freeze_timed(const struct network *net, uint64_t updates, bool *frozen)
+/* onlyforward=1 passes no gradient: what lies below it and reaches no loss by another way stands still, too. */
+static enum result freeze_cut_off(const struct network *net, bool *frozen, struct error *err)
+{
+    size_t layers = (size_t)net->layer_count;
+    bool is_cut = false;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        if (l->onlyforward && l->ops->loss) {
+            return key_error(l, "onlyforward", err,
+                             "on a detection layer: a head without a loss is not built here");
+        }
+        is_cut = is_cut || l->onlyforward;
+    }
+    bool *all = mem_alloc(layers, sizeof *all), *left = mem_alloc(layers, sizeof *left);
+    if (all && left && is_cut) {
+        find_reach(net, false, all);
+        find_reach(net, true, left);
+        for (int i = 0; i < net->layer_count; i++) {
+            frozen[i] = frozen[i] || (all[i] && !left[i]);
+        }
+    }
+    enum result result = all && left ? OK : mem_error(err, "layer sets");
+    mem_free(all);
+    mem_free(left);
+    return result;
+}
+
+/* What onlyforward=1 reads must stand still: else a gradient would have to pass to it by one way and not by the
+ * other. */
+static enum result check_cuts(const struct network *net, const bool *frozen, struct error *err)
+{
+    enum layer_mode *modes = mem_alloc((size_t)net->layer_count, sizeof *modes);
+    if (!modes) {
+        return mem_error(err, "layer sets");
+    }
+    modes_resolve(net, frozen, BN_AUTO, modes);
+    enum result result = OK;
+    for (int i = 0; i < net->layer_count && result == OK; i++) {
+        const struct layer *l = &net->layers[i];
+        if (l->onlyforward && modes[i] != MODE_INFER) {
+            result = key_error(l, "onlyforward", err,
+                               "but what it reads also learns through other layers: cutting one of the ways "
+                               "is not built here (trainable=0 freezes this layer alone, stopbackward=1 all "
+                               "below, too)");
+        }
+    }
+    mem_free(modes);
+    return result;
+}
+
+static enum result freeze_by_cfg(const struct network *net, bool *frozen, struct error *err)
 {
     int below = -1;
     for (int i = 0; i < net->layer_count; i++) {
-        int until = net->layers[i].stopbackward;
-        below = until > 1 && updates < (uint64_t)until ? i : below;
+        const struct layer *l = &net->layers[i];
+        if (l->train_only_bn) {
+            return key_error(l, "train_only_bn", err,
+                             "is not built here (trainable=0 freezes a layer; with --bn train its stored "
+                             "statistics go on following the batches, which is all it does in Darknet)");
+        }
+        frozen[i] = !l->is_trainable || l->onlyforward;
+        below = l->stopbackward == 1 ? i : below;
+    }
+    for (int i = 0; i <= below; i++) {
+        frozen[i] = true;
+    }
+    return freeze_cut_off(net, frozen, err);
+}
+
+/* Updates for which each key freezes: none, or what is timed. */
+static uint64_t below_until(const struct layer *l)
+{
+    return l->stopbackward > 1 ? (uint64_t)l->stopbackward : 0;
+}
+
+static uint64_t alone_until(const struct layer *l, uint64_t burn_in)
+{
+    uint64_t warmed = (uint64_t)l->burnin_update * burn_in, held = (uint64_t)l->dont_update;
+    return l->param_count == 0 ? 0 : held > warmed ? held : warmed;
+}
+
+void freeze_timed(const struct network *net, uint64_t updates, uint64_t burn_in, bool *frozen)
+{
+    int below = -1;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        below = updates < below_until(l) ? i : below;
+        frozen[i] = frozen[i] || updates < alone_until(l, burn_in);
     }
     for (int i = 0; i <= below; i++) {
         frozen[i] = true;
     }
 }
 
-uint64_t freeze_next_change(const struct network *net, uint64_t updates)
+uint64_t freeze_next_change(const struct network *net, uint64_t updates, uint64_t burn_in)
 {
     uint64_t next = 0;
     for (int i = 0; i < net->layer_count; i++) {
-        int until = net->layers[i].stopbackward;
-        if (until > 1 && updates < (uint64_t)until && (next == 0 || (uint64_t)until < next)) {
-            next = (uint64_t)until;
+        const struct layer *l = &net->layers[i];
+        const uint64_t untils[] = {below_until(l), alone_until(l, burn_in)};
+        for (size_t k = 0; k < 2; k++) {
+            if (updates < untils[k] && (next == 0 || untils[k] < next)) {
+                next = untils[k];
+            }
         }
     }
     return next;
 }
+
+static const char *own_key(const struct layer *l, bool is_timed)
+{
+    if (is_timed) {
+        return l->stopbackward > 1   ? "stopbackward"
+               : l->param_count == 0 ? NULL
+               : l->dont_update > 0   ? "dont_update"
+               : l->burnin_update > 0 ? "burnin_update"
+                                      : NULL;
+    }
+    return !l->is_trainable        ? "trainable"
+           : l->onlyforward        ? "onlyforward"
+           : l->train_only_bn      ? "train_only_bn"
+           : l->stopbackward == 1 ? "stopbackward"
+                                  : NULL;
+}
+
+const char *freeze_cfg_key(const struct network *net, bool is_timed, int *line)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        const char *key = own_key(&net->layers[i], is_timed);
+        if (key) {
+            *line = cfg_find(net->layers[i].section, key)->line;
+            return key;
+        }
+    }
+    return NULL;
+}
+
+/* ---- sets ---- */
 
 static const char *const set_names[] = {"none", "backbone", "neck", "heads", "all-but-heads"};
 enum { SET_NAMES = sizeof set_names / sizeof set_names[0] };
@@ -199,15 +324,15 @@ enum result layer_set_add(const char *option, const char *text, const struct net
 enum result freeze_resolve(const char *text, const struct network *net, bool *frozen,
                            struct error *err)
 {
-    freeze_by_cfg(net, frozen);
-    if (!text) {
-        return OK;
-    }
-    if (strcmp(text, "none") == 0) {
+    if (text && strcmp(text, "none") == 0) {
         memset(frozen, 0, (size_t)net->layer_count * sizeof *frozen);
         return OK;
     }
-    return layer_set_add("freeze", text, net, frozen, err);
+    TRY(freeze_by_cfg(net, frozen, err));
+    if (text) {
+        TRY(layer_set_add("freeze", text, net, frozen, err));
+    }
+    return check_cuts(net, frozen, err);
 }
 
 struct freeze_totals freeze_count(const struct network *net, const bool *frozen, enum bn_policy bn)

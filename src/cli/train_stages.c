@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/stage_spec.h"
+#include "net/cfg.h"
 #include "net/features.h"
 #include "net/parts.h"
 
@@ -276,9 +277,11 @@ static enum result add_spec(const struct stage_basis *b, struct stage_plan *plan
     struct request r = {.spec = spec};
     TRY(length_of(b, spec, reach, number, &r.iterations, err));
     r.length = r.iterations;
-    if (freeze_next_change(b->net, 0) > 0 && (!freeze || strcmp(freeze, "none") != 0)) {
-        return error_at(err, ERR_ARG, b->net->cfg.path, 0,
-                        "stopbackward=N in it and --stage both plan the run: take one of them out");
+    int line;
+    const char *timed = freeze_cfg_key(b->net, true, &line);
+    if (timed && (!freeze || strcmp(freeze, "none") != 0)) {
+        return error_at(err, ERR_ARG, b->net->cfg.path, line,
+                        "%s=N and --stage both plan the run: take one of them out", timed);
     }
     TRY(resolve(b->net, freeze, &r.frozen, err));
     return add_stage(b, plan, &r, err);
@@ -370,16 +373,37 @@ static uint64_t stage_length(uint64_t done, uint64_t end)
     return end == STAGE_ENDLESS ? STAGE_ENDLESS : end - done;
 }
 
-/* One stage, cut where the cfg's stopbackward=N ends; the schedule runs through. */
+/* What burnin_update counts in: updates of the warm-up. */
+static uint64_t run_burn_in(const struct stage_basis *b)
+{
+    int asked = b->args->warmup;
+    return (uint64_t)(asked >= 0 ? asked : b->net->options.burn_in);
+}
+
+static void warn_without_burn_in(const struct network *net)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        if (l->burnin_update > 0 && l->param_count > 0) {
+            log_warn("%s:%d: [%s] burnin_update has no effect: the run has no burn_in", net->cfg.path,
+                     cfg_find(l->section, "burnin_update")->line, l->section->name);
+        }
+    }
+}
+
+/* One stage, cut where the cfg's stopbackward=N, dont_update=N and burnin_update=K end; the schedule runs through. */
 static enum result plan_plain(const struct stage_basis *b, struct stage_plan *plan,
                               struct error *err)
 {
     const char *freeze = b->args->freeze;
     bool is_timed = !freeze || strcmp(freeze, "none") != 0;
-    uint64_t total;
+    uint64_t total, burn_in = run_burn_in(b);
     TRY(total_length(b, &total, err));
+    if (is_timed && burn_in == 0) {
+        warn_without_burn_in(b->net);
+    }
     for (uint64_t done = 0; done < total;) {
-        uint64_t border = is_timed ? freeze_next_change(b->net, done) : 0;
+        uint64_t border = is_timed ? freeze_next_change(b->net, done, burn_in) : 0;
         uint64_t end = border > 0 && border < total ? border : total;
         struct request r = {.spec = &stage_spec_unsaid,
                             .iterations = stage_length(done, end),
@@ -388,7 +412,7 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
                             .keeps_warmup = true};
         TRY(resolve(b->net, freeze, &r.frozen, err));
         if (is_timed) {
-            freeze_timed(b->net, done, r.frozen);
+            freeze_timed(b->net, done, burn_in, r.frozen);
         }
         TRY(add_stage(b, plan, &r, err));
         done = end;
@@ -452,9 +476,22 @@ static enum result add_level(const struct stage_basis *b, struct stage_plan *pla
     return add_stage(b, plan, r, err);
 }
 
+static void warn_own_freezing(const struct network *net)
+{
+    for (int is_timed = 0; is_timed < 2; is_timed++) {
+        int line;
+        const char *key = freeze_cfg_key(net, is_timed, &line);
+        if (key) {
+            log_warn("%s:%d: %s has no effect beside --unfreeze-every, which says what is frozen",
+                     net->cfg.path, line, key);
+        }
+    }
+}
+
 static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *plan,
                                 const int *levels, int level_count, struct error *err)
 {
+    warn_own_freezing(b->net);
     const struct train_args *args = b->args;
     int first = args->unfreeze_from < level_count ? args->unfreeze_from : level_count - 1;
     uint64_t every = (uint64_t)args->unfreeze_every * b->updates_per_epoch;

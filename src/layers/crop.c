@@ -12,14 +12,10 @@ struct crop_state {
 
 static enum result parse(struct layer *l, struct error *err)
 {
-    static const char *const training[] = {"flip", "angle", "saturation", "exposure", "shift"};
     struct crop_state *s = l->state;
     TRY(cfg_int(l->section, "crop_height", 1, 1, 1 << 20, &s->h, err));
     TRY(cfg_int(l->section, "crop_width", 1, 1, 1 << 20, &s->w, err));
     TRY(cfg_bool(l->section, "noadjust", false, &s->keeps_values, err));
-    for (size_t i = 0; i < sizeof training / sizeof training[0]; i++) {
-        cfg_find(l->section, training[i]);
-    }
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 

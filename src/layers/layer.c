@@ -128,6 +128,10 @@ enum result layer_activation(struct layer *l, enum activation fallback, enum act
     if (activation_from_name(name, act)) {
         return OK;
     }
+    if (strcmp(name, "silu") == 0) { /* PyTorch's name, in the files of yolor and yolov7 */
+        *act = ACT_SWISH;
+        return OK;
+    }
     char list[512] = "";
     for (int i = 0; i < (int)ACT_COUNT; i++) {
         size_t used = strlen(list);

@@ -62,6 +62,10 @@ struct layer {
                                       values */
     bool is_trainable;             /* trainable=0: frozen by the cfg */
     int stopbackward;              /* 0; 1: layers 0 .. this are frozen; N > 1: for N iterations */
+    bool onlyforward;              /* frozen, and no gradient passes */
+    bool train_only_bn;            /* of this layer and all before it only batch norms train */
+    int dont_update;               /* frozen for so many iterations */
+    int burnin_update;             /* frozen for so many times [net]'s burn_in */
     float learning_rate;           /* factor on the network's; 1 */
 };
 

@@ -31,9 +31,7 @@ static enum result refuse_hierarchies(struct layer *l, struct error *err)
 
 static enum result parse_loss(struct layer *l, struct region_state *s, struct error *err)
 {
-    /* Nothing to the boxes and classes built here, or the training loop's. */
-    static const char *const others[] = {"log",        "sqrt",   "classfix", "absolute",
-                                         "mask_scale", "jitter", "resize",   "random"};
+    static const char *const others[] = {"jitter", "resize", "random"}; /* the training loop's */
     struct cfg_section *section = l->section;
     TRY(cfg_int(section, "max", 200, 1, 1 << 20, &s->max_truths, err));
     TRY(cfg_float(section, "thresh", 0.5f, 0.0f, 1e6f, &s->ignore_thresh, err));

@@ -124,18 +124,6 @@ static enum result parse_loss(struct layer *l, struct yolo_options *o, struct er
     return parse_counters(l, o, err);
 }
 
-/* Keys of object tracking, of Darknet's console and of class remapping while training: known, so
- * that they are not reported as misspelt, and without any effect on detection. */
-static void pass_over(struct layer *l)
-{
-    static const char *const keys[] = {"show_details",   "embedding_layer", "track_history_size",
-                                       "sim_thresh",     "dets_for_track",  "dets_for_show",
-                                       "track_ciou_norm"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        cfg_find(l->section, keys[i]);
-    }
-}
-
 enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words,
                                struct yolo_options *o, struct error *err)
 {
@@ -147,7 +135,6 @@ enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
     TRY(parse_nms(l, nms_words, &o->info, err));
     TRY(parse_loss(l, o, err));
-    pass_over(l);
     const struct cfg_option *map = cfg_find(l->section, "map");
     if (map) {
         return error_at(err, ERR_UNSUPPORTED, l->section->path, map->line,

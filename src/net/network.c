@@ -8,11 +8,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "net/foreign.h"
 
 enum {
     MAX_SIDE = 16384,
     MAX_CHANNELS = 4096,
     MAX_ITERATIONS = 1000000000,
+    MAX_BURN_INS = 1000000,
     BLOCK_ALIGN = MEM_ALIGN / sizeof(float), /* parameters begin on cache lines */
 };
 
@@ -48,8 +50,6 @@ static const struct net_key net_keys[] = {
     {"scale", KEY_FLOAT, AT(scale), 1, 0, 1000},
     {"gamma", KEY_FLOAT, AT(gamma), 1, -1000, 1000},
     {"sgdr_mult", KEY_FLOAT, AT(sgdr_mult), 2, 0, 1000},
-    {"angle", KEY_FLOAT, AT(angle), 0, -360, 360},
-    {"aspect", KEY_FLOAT, AT(aspect), 1, .001, 1000},
     {"saturation", KEY_FLOAT, AT(saturation), 1, .001, 1000},
     {"exposure", KEY_FLOAT, AT(exposure), 1, .001, 1000},
     {"hue", KEY_FLOAT, AT(hue), 0, -1, 1},
@@ -57,10 +57,8 @@ static const struct net_key net_keys[] = {
     {"mosaic", KEY_BOOL, AT(mosaic), 0, 0, 0},
     {"mixup", KEY_BOOL, AT(mixup), 0, 0, 0},
     {"cutmix", KEY_BOOL, AT(cutmix), 0, 0, 0},
-    {"mosaic_bound", KEY_BOOL, AT(mosaic_bound), 0, 0, 0},
     {"blur", KEY_FLOAT, AT(blur), 0, 0, 1000},
     {"gaussian_noise", KEY_FLOAT, AT(gaussian_noise), 0, 0, 1000},
-    {"label_smooth_eps", KEY_FLOAT, AT(label_smooth_eps), 0, 0, 1},
     {"ema_alpha", KEY_FLOAT, AT(ema_alpha), 0, 0, 1},
     {"resize_step", KEY_INT, AT(resize_step), 32, 1, MAX_SIDE},
     {"adam", KEY_BOOL, AT(adam), 0, 0, 0},
@@ -69,40 +67,6 @@ static const struct net_key net_keys[] = {
     {"eps", KEY_FLOAT, AT(adam_eps), .000001, 0, 1},
 };
 #undef AT
-
-/* Keys that change nothing here: they steer GPU memory, charts, or the training of classifiers. */
-static const char *const silent_net_keys[] = {
-    "min_crop",
-    "max_crop",
-    "loss_scale",
-    "use_cuda_graph",
-    "optimized_memory",
-    "workspace_size_limit_MB",
-    "attention",
-    "adversarial_lr",
-    "try_fix_nan",
-    "max_chart_loss",
-    "show_receptive_field",
-    "max_epochs",
-    "seen",
-    "seq_scales",
-    "augment_speed",
-    "sequential_subdivisions",
-};
-
-/* Keys that would train differently in Darknet: a warning unless they are 0. */
-static const char *const unbuilt_net_keys[] = {
-    "track",
-    "dynamic_minibatch",
-    "contrastive",
-    "contrastive_jit_flip",
-    "contrastive_color",
-    "unsupervised",
-    "weights_reject_freq",
-    "equidistant_point",
-    "badlabels_rejection_percentage",
-    "num_sigmas_reject_badlabels",
-};
 
 static const char *const policies[] = {
     "constant", "step", "steps", "exp", "poly", "sigmoid", "random", "sgdr",
@@ -177,21 +141,36 @@ static enum result read_steps(struct cfg_section *section, struct net_options *o
     return OK;
 }
 
-static enum result read_foreign_net_keys(struct cfg_section *section,
-                                         const struct net_options *options, struct error *err)
+/* A rate of 0 trains nothing, however long. */
+static enum result check_rates(struct cfg_section *section, const struct net_options *options,
+                               struct error *err)
 {
-    for (size_t i = 0; i < COUNT(silent_net_keys); i++) {
-        (void)cfg_find(section, silent_net_keys[i]);
+    const char *policy = options->policy;
+    if (!(options->learning_rate > 0)) {
+        return cfg_error(section, cfg_find(section, "learning_rate"), err,
+                         "a rate of 0 trains nothing");
     }
-    for (size_t i = 0; i < COUNT(unbuilt_net_keys); i++) {
-        const struct cfg_option *option = cfg_find(section, unbuilt_net_keys[i]);
-        float value;
-        TRY(cfg_float(section, unbuilt_net_keys[i], 0, -FLT_MAX, FLT_MAX, &value, err));
-        if (option && value != 0) {
-            log_warn("%s:%d: [%s] %s is not built here: training goes without it", section->path,
-                     option->line, section->name, option->key);
+    if (strcmp(policy, "step") == 0 && !(options->scale > 0)) {
+        return cfg_error(section, cfg_find(section, "scale"), err,
+                         "would make the rate 0 at the first step");
+    }
+    if (strcmp(policy, "exp") == 0 && !(options->gamma > 0)) {
+        return cfg_error(section, cfg_find(section, "gamma"), err,
+                         "must be above 0: the rate is learning_rate times its powers");
+    }
+    for (size_t i = 0; strcmp(policy, "steps") == 0 && i < options->step_count; i++) {
+        if (!(options->scales[i] > 0)) {
+            return cfg_error(section, cfg_find(section, "scales"), err,
+                             "item %zu is %g: the rate would not stay above 0 (write 0.1, not 0,1)",
+                             i + 1, (double)options->scales[i]);
         }
     }
+    return OK;
+}
+
+static enum result read_shapes(struct cfg_section *section, const struct net_options *options,
+                               struct error *err)
+{
     int time_steps, inputs;
     TRY(cfg_int(section, "time_steps", 1, 1, INT_MAX, &time_steps, err));
     if (time_steps > 1) {
@@ -227,7 +206,8 @@ static enum result read_net(struct network *net, struct error *err)
     }
     TRY(read_policy(section, options, err));
     TRY(read_steps(section, options, err));
-    return read_foreign_net_keys(section, options, err);
+    TRY(check_rates(section, options, err));
+    return read_shapes(section, options, err);
 }
 
 /* ---- layers ---- */
@@ -261,17 +241,20 @@ static enum result unknown_section(const struct cfg_section *section, struct err
 
 static enum result read_common_keys(struct layer *l, struct error *err)
 {
-    /* They concern training in ways that have no counterpart here (darknet-spec 7.5). */
-    static const char *const silent[] = {"clip", "onlyforward", "dont_update", "burnin_update",
-                                         "train_only_bn"};
-    for (size_t i = 0; i < COUNT(silent); i++) {
-        (void)cfg_find(l->section, silent[i]);
-    }
     TRY(cfg_bool(l->section, "dontload", false, &l->dontload, err));
     TRY(cfg_bool(l->section, "dontloadscales", false, &l->dontloadscales, err));
     TRY(cfg_bool(l->section, "trainable", true, &l->is_trainable, err));
     TRY(cfg_int(l->section, "stopbackward", 0, 0, MAX_ITERATIONS, &l->stopbackward, err));
-    return cfg_float(l->section, "learning_rate", 1, 0, 1000000, &l->learning_rate, err);
+    TRY(cfg_bool(l->section, "onlyforward", false, &l->onlyforward, err));
+    TRY(cfg_bool(l->section, "train_only_bn", false, &l->train_only_bn, err));
+    TRY(cfg_int(l->section, "dont_update", 0, 0, MAX_ITERATIONS, &l->dont_update, err));
+    TRY(cfg_int(l->section, "burnin_update", 0, 0, MAX_BURN_INS, &l->burnin_update, err));
+    TRY(cfg_float(l->section, "learning_rate", 1, 0, 1000000, &l->learning_rate, err));
+    if (!(l->learning_rate > 0)) {
+        return cfg_error(l->section, cfg_find(l->section, "learning_rate"), err,
+                         "a rate of 0 trains nothing (trainable=0 freezes a layer)");
+    }
+    return OK;
 }
 
 static enum result parse_layer(struct network *net, int index, struct error *err)
@@ -399,6 +382,22 @@ static int largest_stride(const struct network *net)
     return largest;
 }
 
+/* Keys of weights on a layer that has none. */
+static void warn_weightless(const struct network *net)
+{
+    static const char *const keys[] = {"dont_update", "burnin_update"};
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        for (size_t k = 0; k < COUNT(keys) && l->param_count == 0; k++) {
+            const struct cfg_option *option = cfg_find(l->section, keys[k]);
+            if (option) {
+                log_warn("%s:%d: [%s] %s has no effect: the layer has no weights", net->cfg.path,
+                         option->line, l->section->name, keys[k]);
+            }
+        }
+    }
+}
+
 static void warn_size(const struct network *net)
 {
     int stride = largest_stride(net);
@@ -441,7 +440,9 @@ static enum result build(struct network *net, int width, int height, struct erro
         TRY(parse_layer(net, i, err));
     }
     TRY(settle(net, err));
+    TRY(foreign_keys_check(&net->cfg, network_head(net) != NULL, err));
     cfg_warn_unused(&net->cfg);
+    warn_weightless(net);
     warn_size(net);
     return OK;
 }

@@ -26,9 +26,9 @@ struct net_options {
     float scale, gamma;
     int sgdr_cycle;
     float sgdr_mult;
-    float angle, aspect, saturation, exposure, hue;
-    bool flip, mosaic, mixup, cutmix, mosaic_bound;
-    float blur, gaussian_noise, label_smooth_eps, ema_alpha;
+    float saturation, exposure, hue;
+    bool flip, mosaic, mixup, cutmix;
+    float blur, gaussian_noise, ema_alpha;
     int resize_step;
     bool adam;
     float adam_b1, adam_b2, adam_eps;

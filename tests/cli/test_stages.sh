@@ -177,5 +177,5 @@ refuse "gradual without a beginning" 'takes both' --unfreeze-every 2
 refuse "gradual and too short" '3 parts join' --unfreeze-every 2 --from heads --epochs 6
 try "stopbackward and stages" "$YOLO" train --data set/synth.data --cfg timed.cfg --out refused --stage "iters=3"
 status 2
-one_error 'timed.cfg: stopbackward=N in it and --stage both plan the run'
+one_error 'timed.cfg:17: stopbackward=N and --stage both plan the run'
 finish

@@ -38,8 +38,8 @@ static const struct facts own_facts[] = {
 };
 
 /* Our own design: its weights must stay within 4,000,000 bytes to lie in the repository. */
-static const struct facts bundled_facts = {
-    "cfg/tabletop.cfg", 320, 320, 87, 998154, 991786, 0.776, {73, 80, 87}};
+static const struct facts bundled_facts = {"cfg/tabletop.cfg", 320, 320, 87, 998154, 991786, 0.776,
+                                           {73, 80, 87}};
 
 #define CFG "reference/cfg/"
 #define FASTEST "weights/yolo-fastest-1."
@@ -215,10 +215,11 @@ static void test_options(void)
 static void test_warnings(void)
 {
     struct network net = {0};
-    static const char text[] = "[net]\nwidth=50\nheight=50\nchannels=3\ntrack=1\nlernrate=1\n"
-                               "contrastive=0\n[convolutional]\nfilters=18\nfilter=9\n"
-                               "activation=linear\nstride=4\n[yolo]\nclasses=1\nnum=3\n"
-                               "mask=0,1,2\nanchors=1,2,3,4,5,6\njitter=.3\nrandom=1\nignore_thresh=.7\n";
+    static const char text[] =
+        "[net]\nwidth=50\nheight=50\nchannels=3\ntrack=1\nlernrate=1\n"
+        "contrastive=0\n[convolutional]\nfilters=18\nfilter=9\n"
+        "activation=linear\nstride=4\n[yolo]\nclasses=1\nnum=3\n"
+        "mask=0,1,2\nanchors=1,2,3,4,5,6\njitter=.3\nrandom=1\nignore_thresh=.7\n";
     capture_begin();
     enum result result = network_parse("a.cfg", text, sizeof text - 1, 0, 0, &net, &err);
     capture_end();
@@ -236,6 +237,41 @@ static void test_warnings(void)
         lines += *c == '\n';
     }
     CHECK_MSG(lines == 4, "%s", captured);
+}
+
+/* A misspelt freezing key is found by its neighbour; keys that change training and are not built
+ * are named, at the value that switches them off they are not. */
+static void test_named_keys(void)
+{
+    struct network net = {0};
+    static const char text[] =
+        "[net]\nwidth=32\nheight=32\nchannels=3\nadversarial_lr=.1\nattention=0\n"
+        "aspect=1\nmax_epochs=9\n[convolutional]\nfilters=18\nactivation=silu\n"
+        "trainabel=0\nclip=1\ncbn=0\n[dropout]\ndropblock=1\ndont_update=4\n"
+        "[yolo]\nclasses=1\nnum=3\nanchors=1,2,3,4,5,6\nsim_thresh=.8\n"
+        "scale_x_y=.001\nshow_details=1\n";
+    static const char *const lines[] = {
+        "a.cfg:5: [net] adversarial_lr is not built here",
+        "a.cfg:8: [net] max_epochs has no effect: max_batches says how long",
+        "a.cfg:12: [convolutional] unknown key trainabel (did you mean trainable?)",
+        "a.cfg:13: [convolutional] clip is not built here: weights are not clamped",
+        "a.cfg:16: [dropout] dropblock is not built: plain dropout",
+        "a.cfg:17: [dropout] dont_update has no effect: the layer has no weights",
+        "a.cfg:22: [yolo] sim_thresh has no effect here",
+    };
+    capture_begin();
+    enum result result = network_parse("a.cfg", text, sizeof text - 1, 0, 0, &net, &err);
+    capture_end();
+    CHECK_MSG(result == OK, "%s", err.text);
+    network_free(&net);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        CHECK_MSG(strstr(captured, lines[i]), "%s lacks %s", captured, lines[i]);
+    }
+    size_t count = 0;
+    for (const char *c = captured; *c; c++) {
+        count += *c == '\n';
+    }
+    CHECK_MSG(count == sizeof lines / sizeof *lines, "%s", captured);
 }
 
 static void test_parameters(void)
@@ -356,6 +392,16 @@ static const struct {
     {NET "[convolutional]\nactivation=mishmash\n", "a.cfg:6: ", "mishmash", ERR_CFG},
     {NET "[convolutional]\nfilters=2000000000\n", "a.cfg:", "", ERR_CFG},
     {NET "[convolutional]\nstopbackward=-1\n", "a.cfg:6: ", "stopbackward", ERR_CFG},
+    {NET "[convolutional]\ndont_update=-1\n", "a.cfg:6: ", "dont_update", ERR_CFG},
+    {NET "[convolutional]\nclip=x\n", "a.cfg:6: ", "clip", ERR_CFG},
+    {NET "[convolutional]\nlearning_rate=0\n", "a.cfg:6: ", "trainable=0", ERR_CFG},
+    {NET "learning_rate=0\n[maxpool]\n", "a.cfg:5: ", "rate of 0", ERR_CFG},
+    {NET "learning_rate=0,01\n[maxpool]\n", "a.cfg:5: ", "a comma: 0.01", ERR_CFG},
+    {NET "learning_rate=1e-60\n[maxpool]\n", "a.cfg:5: ", "rate of 0", ERR_CFG},
+    {NET "policy=exp\ngamma=0\n[maxpool]\n", "a.cfg:6: ", "above 0", ERR_CFG},
+    {NET "policy=step\nscale=0\n[maxpool]\n", "a.cfg:6: ", "the rate 0", ERR_CFG},
+    {NET "policy=steps\nsteps=9,19\nscales=0,1\n[maxpool]\n", "a.cfg:7: ", "write 0.1", ERR_CFG},
+    {NET "batch=64x\n[maxpool]\n", "a.cfg:5: ", "stands behind", ERR_CFG},
     {NET "[maxpool]\nstride=0\n", "a.cfg:6: ", "stride", ERR_CFG},
     {NET "[upsample]\nstride=0\n", "a.cfg:6: ", "stride", ERR_CFG},
     {NET HUGE_UPSAMPLE HUGE_UPSAMPLE HUGE_UPSAMPLE HUGE_UPSAMPLE HUGE_UPSAMPLE, "a.cfg:", "",
@@ -433,6 +479,7 @@ static const struct test_case cases[] = {
     {"own_equal_published", test_own_equal_published},
     {"options", test_options},
     {"warnings", test_warnings},
+    {"named_keys", test_named_keys},
     {"parameters", test_parameters},
     {"resize", test_resize},
     {"broken", test_broken},
