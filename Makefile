@@ -53,6 +53,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libyolo.a
 MAIN    := $(BUILD)/src/cli/main.o
 TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/helpers/*.c))
 
 .PHONY: all tests check asan lint fmt bench bench-conv help clean
 all: yolo ## build ./yolo (default)
@@ -83,7 +84,11 @@ $(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-tests: $(TESTS) ## build the unit tests
+$(HELPERS): $(BUILD)/%: $(BUILD)/%.o
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lm
+
+tests: $(TESTS) $(HELPERS) ## build the unit tests and the helpers of the others
 
 check: tests ## build and run the unit tests
 	$(Q)scripts/run_unit_tests.sh $(BUILD)/tests
@@ -101,7 +106,7 @@ lint: ## floors, file lengths, left-overs, shell scripts
 	$(Q)scripts/lint.sh
 
 fmt: ## format the sources with clang-format
-	$(Q)clang-format -i $(wildcard src/*/*.[ch] tests/unit/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] tests/unit/*.[ch] tests/helpers/*.c)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z_-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile

@@ -10,6 +10,7 @@
 #   headers       each one compiles alone (but for *_template.h, which want macros first)
 #   size          no source over 700 lines
 #   left-overs    no markers of unfinished work, no disabled code, no paths of one machine
+#   everyday      the tests of every day (tests/cli, tests/unit) run no Python: a bare machine has none
 #   scripts       shellcheck, where it is installed (left out by --quick)
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -128,6 +129,9 @@ grep -sHnE "$markers" "${texts[@]}" | sed 's/$/   <- left-over marker/' >>"$faul
 machine='(^|[^[:alnum:]_}.])/(wo''rk/|tmp/w''t|ro''ot/|ho''me/[a-z])'
 grep -sHnE "$machine" "${texts[@]}" | sed 's/$/   <- path of one machine/' >>"$faults"
 
+grep -sHnE '(^|[^[:alnum:]_])(python|[[:alnum:]_]+\.py\b)' tests/cli/*.sh | grep -vE '^[^:]*:[0-9]+: *#' |
+    sed 's/$/   <- Python in an everyday test: tests\/oracles\//' >>"$faults"
+
 is_x86=$("${CC:-gcc}" -dumpmachine | grep -c '^x86_64')
 for header in src/*/*.h; do
     isa=()
@@ -148,7 +152,7 @@ done
 
 if [ "${1:-}" != --quick ]; then
     if command -v shellcheck >/dev/null; then
-        shellcheck scripts/*.sh .ci/run tests/cli/*.sh >>"$faults" 2>&1
+        shellcheck scripts/*.sh .ci/run tests/*/*.sh >>"$faults" 2>&1
     else
         echo "lint: shellcheck is not installed; scripts not checked" >&2
     fi

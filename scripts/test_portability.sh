@@ -14,7 +14,9 @@
 # build/ without being installed. Last line: "N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/.." || exit 1
-passed=0 failed=0 skipped=0 install=''
+# shellcheck source=scripts/lib_total.sh
+. scripts/lib_total.sh
+install=''
 parts=()
 for word in "$@"; do
     case "$word" in
@@ -29,21 +31,6 @@ done
 [ ${#parts[@]} -gt 0 ] || parts=(clang isa avx512 aarch64 s390x)
 jobs=$(nproc 2>/dev/null || echo 2)
 
-skip() {
-    echo "SKIP $*"
-    skipped=$((skipped + 1))
-}
-
-add() { # the total line of a test run
-    local p f s
-    if [[ $1 =~ ^[0-9]+\ passed,\ [0-9]+\ failed ]]; then
-        read -r p _ f _ s _ <<<"${1//,/}"
-        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
-    else
-        failed=$((failed + 1))
-    fi
-}
-
 run_tests() { # WHAT FOLDER [RUNNER...]
     local what=$1
     shift
@@ -55,7 +42,7 @@ counted() { # WHAT COMMAND...: a test script that ends with its total
     shift
     output=$("$@" 2>&1)
     printf '%s\n' "$output" | sed "s/^/$what: /"
-    add "$(printf '%s\n' "$output" | tail -n 1)"
+    add "$(printf '%s\n' "$output" | tail -n 1)" || fail "$what: no total"
 }
 
 build() { # WHAT MAKE-ARGUMENT...: status 1 and a failure if it does not build
@@ -65,8 +52,7 @@ build() { # WHAT MAKE-ARGUMENT...: status 1 and a failure if it does not build
     mkdir -p build
     if ! make -s -j"$jobs" WERROR=1 "$@" >"$log" 2>&1; then
         tail -n 20 "$log"
-        echo "FAIL $what: does not build ($log)"
-        failed=$((failed + 1))
+        fail "$what: does not build ($log)"
         return 1
     fi
 }
@@ -171,5 +157,4 @@ for part in "${parts[@]}"; do
     s390x) test_foreign s390x s390x ;;
     esac
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+total

@@ -4,8 +4,7 @@
 #
 #   set/synth.data   24 pictures of 64 x 64 to train on, 10 to validate on, five classes
 #   tiny.cfg         64 x 64, four convolutions with batch norm, one head; mosaic, multi-scale
-"$YOLO" synth "$work/set" --train 24 --val 10 --size 64x64 --seed 5 -q >/dev/null ||
-    echo "FAIL: no pictures to train on"
+prepare "$YOLO" synth "$work/set" --train 24 --val 10 --size 64x64 --seed 5 -q
 
 cat >"$work/tiny.cfg" <<'CFG'
 [net]

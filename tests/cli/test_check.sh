@@ -5,17 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 
 # shellcheck disable=SC2317 # called through holds
-json() { # EXPRESSION over d, the parsed stdout; true or false
-    python3 -c "import json,sys; d=json.load(open(sys.argv[1])); sys.exit(0 if ($1) else 1)" \
-        "$work/out"
-}
-
-has_python() {
-    command -v python3 >/dev/null
-}
-has_python || skip "the content of JSON output" "no python3"
-
-# shellcheck disable=SC2317 # called through holds
 count() { # N REGEX: exactly N lines of stdout
     local found
     found=$(grep -cE -- "$2" "$work/out")
@@ -28,7 +17,7 @@ sums() { # DIR: checksums of everything below
 
 # ---- a clean set ----
 clean=$work/clean
-"$YOLO" synth "$clean" --train 10 --val 4 --size 192x192 -q || echo "FAIL: no set to test with"
+prepare "$YOLO" synth "$clean" --train 10 --val 4 --size 192x192 -q
 try "clean set: no errors, no warnings" "$YOLO" check "$clean/synth.data"
 status 0; no_out ': (error|warning): '; out '^summary: 0 errors, 0 warnings'
 out '^  10 pictures of 192\.\.192 x 192\.\.192'
@@ -115,13 +104,11 @@ holds count 2 '\[overlap\]'; out '^  error +2 pictures in train and in valid'
 cp "$work/out" "$work/first"
 try "the same findings on one thread" "$YOLO" check "$bad/bad.data" --threads 1
 status 3; holds diff <(grep -v ^summary "$work/first") <(grep -v ^summary "$work/out")
-if has_python; then
-    try "planted faults: JSON" "$YOLO" check "$bad/bad.data" --json
-    status 3; holds json 'd["summary"]["kinds"]["overlap"] == 2 and d["images_read"]'
-    holds json 'any(f["kind"] == "zero-size" and f["line"] == 6 for f in d["findings"])'
-    holds json 'sum(d["summary"][k] for k in ("errors", "warnings", "notes")) == len(d["findings"])'
-    holds json 'len(d["classes"]) == 5 and d["sets"]["train"]["images"] == 10'
-fi
+try "planted faults: JSON" "$YOLO" check "$bad/bad.data" --json
+status 3; json 'v["summary.kinds.overlap"] == 2 && v["images_read"] == "true"'
+json 'any("findings", "kind", "zero-size", "line", 6)'
+json 'v["summary.errors"] + v["summary.warnings"] + v["summary.notes"] == count("^findings\\[[0-9]+\\]\\.kind$")'
+json 'count("^classes\\[[0-9]+\\]\\.name$") == 5 && v["sets.train.images"] == 10'
 try "pictures not opened: labels are still checked" "$YOLO" check "$bad/bad.data" --no-images
 status 3; no_out '\[unreadable\]'; no_out 'the same file'; out "^$l:6: error: "; out '\[copy\]'
 try "valid is train" "$YOLO" check "$clean/train.txt" "$clean/train.txt"
@@ -268,25 +255,7 @@ if [ -d "$data" ]; then
     out 'IMG_3133.*: note: no boxes'
     try "aquarium: the figures of its README" "$YOLO" check "$data/aquarium/images" --classes 7 --no-images
     out '^  638 pictures'; out ' 4815 boxes'
-    if has_python; then
-        for set in bccd raccoon; do
-            scripts/voc_to_yolo.py --images "$data/$set/images" --annotations "$data/$set/annotations" \
-                --lists "$data/$set/train.txt" "$data/$set/val.txt" --out "$work/$set" >"$work/$set.log" 2>&1
-        done
-        try "bccd: two boxes without area are left out by name" cat "$work/bccd.log"
-        out 'BloodImage_00338.xml:[0-9]+: RBC: a box without area \(504 337 504 337\)'
-        out 'BloodImage_00343.xml:[0-9]+: RBC: a box without area \(181 329 181 329\)'; out '^2 boxes without area'
-        try "bccd: no errors once converted" "$YOLO" check "$work/bccd/voc.data"
-        out '^summary: 0 errors'; no_out '\[(copy|overlap|zero-size)\]'
-        out 'BloodImage_00037.*looks like.*BloodImage_00038.*\[similar-overlap\]'
-        holds count 1 '\[similar'
-        try "raccoon: four pictures twice, two at other sizes" "$YOLO" check "$work/raccoon/voc.data"
-        status 3; out '^summary: 0 errors, 4 warnings, 2 notes'; holds count 4 '\[copy\]'
-        out 'raccoon-52.jpg: looks like .*raccoon-50.jpg'; holds count 2 '\[similar\]'
-    else
-        skip "bccd and raccoon" "no python3 to convert them"
-    fi
 else
-    skip "the traps of the shared data sets" "$data is not there"
+    skip "the traps of the shared data sets" "no shared data (set YOLO_SHARED)"
 fi
 finish

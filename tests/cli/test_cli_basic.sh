@@ -7,17 +7,6 @@ tiny_cfg=tests/golden/tiny.cfg
 tiny_weights=tests/golden/tiny.weights
 golden_names=$work/golden.names
 
-# shellcheck disable=SC2317 # called through holds
-json() { # EXPRESSION over d, the parsed stdout; true or false
-    python3 -c "import json,sys; d=json.load(open(sys.argv[1])); sys.exit(0 if ($1) else 1)" \
-        "$work/out"
-}
-
-has_python() {
-    command -v python3 >/dev/null
-}
-has_python || skip "the content of JSON output" "no python3"
-
 classes=$("$YOLO" info --cfg $tiny_cfg --format json 2>/dev/null |
     sed -n 's/.*"classes":[^0-9]*\([0-9]*\).*/\1/p')
 for ((i = 0; i < ${classes:-0}; i++)); do echo "thing $i"; done >"$golden_names"
@@ -162,13 +151,13 @@ out '^arithmetic +[0-9.]+ GFLOP'
 try "info as JSON" "$YOLO" info --cfg $tiny_cfg --format json
 status 0
 size=$(wc -c <$tiny_weights)
-if has_python; then
-    holds json "d['weights_bytes'] == $size and d['parameters'] == d['trainable'] + d['statistics']"
-    holds json "sum(l['parameters'] for l in d['layers']) == d['parameters']"
-    holds json "sum(l['trainable'] for l in d['layers']) == d['trainable'] < d['parameters']"
-    holds json "abs(sum(l['gflop'] for l in d['layers']) - d['gflop']) < 1e-4 * d['gflop'] + 1e-5"
-    holds json "d['memory']['activation_bytes'] > 0 and [l['index'] for l in d['layers']] == list(range(len(d['layers'])))"
-fi
+each='^layers\\[[0-9]+\\]\\.' # of every layer, in a regex of awk
+json "v[\"weights_bytes\"] == $size && v[\"parameters\"] == v[\"trainable\"] + v[\"statistics\"]"
+json "total(\"${each}parameters\$\") == v[\"parameters\"]"
+json "total(\"${each}trainable\$\") == v[\"trainable\"] && v[\"trainable\"] < v[\"parameters\"]"
+json "(total(\"${each}gflop\$\") - v[\"gflop\"]) ^ 2 < (1e-4 * v[\"gflop\"] + 1e-5) ^ 2"
+json 'v["memory.activation_bytes"] > 0'
+holds diff <(grep "^layers\[[0-9]*\].index=" "$work/flat" | cut -d= -f2) <(seq 0 $(($(grep -c "^layers\[[0-9]*\].index=" "$work/flat") - 1)))
 try "info with weights" "$YOLO" info --cfg $tiny_cfg --weights $tiny_weights
 status 0; out '^weights .*images seen'
 try "info with weights of another network" "$YOLO" info --cfg $tiny_cfg --weights tests/golden/csp.weights
@@ -217,11 +206,10 @@ try "diff: one value" "$YOLO" diff $tiny_weights "$work/changed.weights" --cfg $
 status 0; out '^ +0 +convolutional +biases .* 1 changed'; out '^total: .*, 1 changed, [1-4] bytes changed, max abs'
 try "diff: one value as JSON" "$YOLO" diff $tiny_weights "$work/changed.weights" --cfg $tiny_cfg --format json
 status 0
-if has_python; then
-    holds json "d['total']['changed'] == 1 and 1000 < d['total']['max_abs'] < 1050"
-    holds json "[t['tensor'] for t in d['tensors'] if t['changed']] == ['biases'] and d['tensors'][0]['layer'] == 0"
-    holds json "sum(t['count'] for t in d['tensors']) == d['total']['count'] == ($size - 20) // 4"
-fi
+json 'v["total.changed"] == 1 && 1000 < v["total.max_abs"] && v["total.max_abs"] < 1050'
+json 'any("tensors", "tensor", "biases", "changed", 1) && v["tensors[0].layer"] == 0'
+json 'total("^tensors\\[[0-9]+\\]\\.changed$") == 1'
+json "total(\"^tensors\\\\[[0-9]+\\\\]\\\\.count\$\") == v[\"total.count\"] && v[\"total.count\"] == ($size - 20) / 4"
 try "diff without a cfg" "$YOLO" diff $tiny_weights "$work/changed.weights"
 status 0; out 'images seen'; out '^total: .*, 1 changed'
 printf '\000\000\300\177' | dd of="$work/changed.weights" bs=1 seek=20 conv=notrunc 2>/dev/null
@@ -261,15 +249,19 @@ holds cmp -s <(tail -c $one "$work/dump/000.npy") <(tail -c $one "$work/dump2/00
 holds cmp -s <(tail -c $one "$work/dump/000.npy") <(tail -c +129 "$work/dump2/000.npy" | head -c $one)
 try "dump its own input again" "$YOLO" dump "$work/dump/input.npy" --cfg $tiny_cfg --weights $tiny_weights --out "$work/dump3"
 status 0; holds diff -r "$work/dump" "$work/dump3"
-if has_python; then
-    for golden in tests/golden/*.golden; do
-        name=$(basename "$golden" .golden)
-        try "dump equals PyTorch: $name" python3 tests/tools/compare_dump.py "$YOLO" "$name"
-        status 0; out "^$name: [0-9]+ layers"
-    done
-else
-    skip "dump equals PyTorch" "no python3"
-fi
+equals_torch() { # NAME LIMIT FLAGS...
+    local dump="$work/dump of $1${3:-}"
+    prepare "$YOLO" dump "$work/golden.npy" --cfg "tests/golden/$1.cfg" --weights "tests/golden/$1.weights" --out "$dump" \
+        -q "${@:3}"
+    try "dump equals PyTorch: $1 ${3:-}" "$helpers/dump_golden" compare "tests/golden/$1.golden" "$dump" "$2"
+    status 0; out '^[0-9]+ layers, worst'
+}
+for golden in tests/golden/*.golden; do
+    name=$(basename "$golden" .golden)
+    prepare "$helpers/dump_golden" input "$golden" "$work/golden.npy"
+    equals_torch "$name" 1e-4 --no-winograd
+    equals_torch "$name" 1e-3
+done
 bad_npy() { # NAME FILE REGEX
     try "dump: $1" "$YOLO" dump "$2" --cfg $tiny_cfg --weights $tiny_weights --out "$work/never"
     status 2; one_error "$3"; holds [ ! -e "$work/never" ]
@@ -306,14 +298,16 @@ try "bench" "$YOLO" bench --cfg $tiny_cfg --runs 3 --warmup 1
 status 0; out '^layer +kind +algorithm'; out '^infer .* ms median'; out '^rate '; out '^peak rss'
 try "bench as JSON" "$YOLO" bench --cfg $tiny_cfg --runs 3 --batch 2 --threads 1 --format json
 status 0
-if has_python; then
-    holds json "all(k in d for k in 'model imgsz batch threads isa gflop infer_ms gflops peak_rss_mb layers'.split())"
-    holds json "d['model'] == 'tiny' and d['batch'] == 2 and d['threads'] == 1 and len(d['layers']) == $layers"
-    holds json "0 < d['infer_ms']['min'] <= d['infer_ms']['median'] <= d['infer_ms']['max']"
-    holds json "all(k in l for l in d['layers'] for k in 'index kind algorithm ms gflops'.split())"
-    holds json "abs(d['gflops'] - d['gflop'] * 2e3 / d['infer_ms']['median']) <= 0.02 * d['gflops'] + 0.01"
-    holds json "d['peak_rss_mb'] > 1"
-fi
+for key in model imgsz batch threads isa gflop infer_ms gflops peak_rss_mb layers; do
+    json "\"$key\" in members"
+done
+json "v[\"model\"] == \"tiny\" && v[\"batch\"] == 2 && v[\"threads\"] == 1 && count(\"${each}index\$\") == $layers"
+json '0 < v["infer_ms.min"] && v["infer_ms.min"] <= v["infer_ms.median"] && v["infer_ms.median"] <= v["infer_ms.max"]'
+for key in index kind algorithm ms gflops; do
+    json "count(\"${each}$key\$\") == $layers"
+done
+json '(v["gflops"] - v["gflop"] * 2e3 / v["infer_ms.median"]) ^ 2 <= (0.02 * v["gflops"] + 0.01) ^ 2'
+json 'v["peak_rss_mb"] > 1'
 cp $tiny_cfg "$work/lonely.cfg"
 try "bench without weights: random ones" "$YOLO" bench --cfg "$work/lonely.cfg" --runs 1
 status 0; err 'random numbers stand in'

@@ -1,54 +1,56 @@
 #!/usr/bin/env bash
-# yolo convert and the scripts beside it: COCO, YOLO, VOC, Roboflow; there and back again.
+# yolo convert: COCO to YOLO and back again. Of the scripts beside it: tests/oracles/test_scripts.sh.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 cd "$work" || exit 1
-if ! command -v python3 >/dev/null; then
-    skip "convert" "python3 is needed to compare what was converted"
-    finish
-fi
-"$YOLO" synth set --train 6 --val 3 --size 160x120 -q || echo "FAIL: no set to test with"
+prepare "$YOLO" synth set --train 6 --val 3 --size 160x120 -q
 
-# Two .json say the same of pictures and boxes, boxes to LIMIT pixels; crowds of the first may lack in the second.
-cat >same.py <<'PY'
-import json, sys
-a, b, limit = json.load(open(sys.argv[1])), json.load(open(sys.argv[2])), float(sys.argv[3])
-key = sys.argv[4] if len(sys.argv) > 4 else "id"
-def view(d):
-    images = {i["id"]: i for i in d["images"]}
-    pictures = {(i[key] if key == "id" else i[key].split("/")[-1]): (i["width"], i["height"]) for i in d["images"]}
-    names = {c["id"]: c["name"] for c in d["categories"]}
-    boxes = {}
-    for n in d["annotations"]:
-        if not n.get("iscrowd"):
-            i = images[n["image_id"]]
-            boxes.setdefault(i[key] if key == "id" else i[key].split("/")[-1], []).append(
-                (names[n["category_id"]], n["category_id"] if key == "id" else 0, n["bbox"]))
-    return pictures, names, boxes
-(pa, na, ba), (pb, nb, bb) = view(a), view(b)
-assert pa == pb, (pa, pb)
-assert (na == nb) if key == "id" else (sorted(na.values()) == sorted(nb.values())), (na, nb)
-assert ba.keys() == bb.keys(), (ba.keys(), bb.keys())
-for i in ba:
-    assert len(ba[i]) == len(bb[i]), i
-    for (x, y) in zip(ba[i], bb[i]):
-        assert x[:2] == y[:2] and all(abs(p - q) <= limit for p, q in zip(x[2], y[2])), (i, x, y)
-assert len({n["id"] for n in b["annotations"]}) == len(b["annotations"])
-PY
+# A COCO file as lines, sorted: pictures, categories, and the boxes of each picture in their order. KEY: "id", or
+# "file_name" for files whose ids differ. Crowds are left out.
+coco_lines() { # FILE KEY
+    "$helpers/flat" "$1" | LC_ALL=C awk -v key="$2" '
+    {
+        at = index($0, "=")
+        path = substr($0, 1, at - 1)
+        value = substr($0, at + 1)
+        gsub(/^"|"$/, "", value)
+        split(path, part, /[][.]+/) # images 3 file_name; annotations 5 bbox 2
+        v[part[1], part[2], part[3] (part[4] == "" ? "" : part[4])] = value
+        if (part[2] + 1 > n[part[1]]) { n[part[1]] = part[2] + 1 }
+    }
+    function name_of(i,    name) {
+        name = v["images", i, key]
+        if (key == "file_name") { sub(/.*\//, "", name) }
+        return name
+    }
+    END {
+        for (i = 0; i < n["images"]; i++) {
+            picture[v["images", i, "id"]] = name_of(i)
+            print "picture", name_of(i), v["images", i, "width"], v["images", i, "height"]
+        }
+        for (i = 0; i < n["categories"]; i++) {
+            class[v["categories", i, "id"]] = v["categories", i, "name"]
+            print "class", key == "id" ? v["categories", i, "id"] : "-", v["categories", i, "name"]
+        }
+        for (i = 0; i < n["annotations"]; i++) {
+            if (v["annotations", i, "iscrowd"] + 0) { continue }
+            p = picture[v["annotations", i, "image_id"]]
+            c = v["annotations", i, "category_id"]
+            printf "box %s %06d %s %s", p, ++boxes[p], class[c], key == "id" ? c : "-"
+            for (k = 0; k < 4; k++) { printf " %s", v["annotations", i, "bbox" k] }
+            print ""
+        }
+    }' | LC_ALL=C sort
+}
+# Two .json say the same of pictures and boxes, boxes to LIMIT pixels; no annotation id of the second is used twice.
 same() { # A B LIMIT [KEY]
     try "$1 and $2 agree" true
-    python3 same.py "$1" "$2" "$3" ${4+"$4"} 2>py || fault "$(tail -n 1 py)"
-}
-# shellcheck disable=SC2317 # called through holds
-labels_agree() { # DIR DIR: the same label files, numbers to one of the last decimal
-    python3 - "$1" "$2" <<'PY'
-import pathlib, sys
-a, b = ({p.relative_to(d): p.read_text().split() for p in pathlib.Path(d).rglob("*.txt")} for d in sys.argv[1:3])
-assert a.keys() == b.keys() and a
-for p in a:
-    assert len(a[p]) == len(b[p]) and all(abs(float(x) - float(y)) <= 1.5e-6 for x, y in zip(a[p], b[p])), p
-PY
+    coco_lines "$1" "${4:-id}" >a.lines
+    coco_lines "$2" "${4:-id}" >b.lines
+    agree "$3" a.lines b.lines >differs || fault "$(cat differs)"
+    [ -z "$("$helpers/flat" "$2" | grep '^annotations\[[0-9]*\]\.id=' | cut -d= -f2 | sort | uniq -d)" ] ||
+        fault "an annotation id is used twice"
 }
 
 # ---- to COCO and back ----
@@ -128,13 +130,15 @@ END
 try "what is left is a clean set" "$YOLO" check robo_yolo/robo_yolo.data
 no_out 'no-label|no-image'; no_err 'no label file'
 absent() { # FILE COUNT: b.jpg is there, COUNT others are not
-    python3 - "$@" <<'PY'
-import json, sys
-names = ["b.jpg"] + [f"{i}.jpg" for i in range(int(sys.argv[2]))]
-json.dump({"images": [{"id": i, "file_name": name, "width": 160, "height": 120} for i, name in enumerate(names)],
-           "annotations": [], "categories": [{"id": 1, "name": "x"}]}, open(sys.argv[1], "w"))
-PY
+    {
+        printf '{"annotations": [], "categories": [{"id": 1, "name": "x"}], "images": ['
+        for name in b $(seq 0 $(($2 - 1))); do
+            printf '{"id": %d, "file_name": "%s.jpg", "width": 160, "height": 120},' "$((++picture))" "$name"
+        done | sed 's/,$//'
+        echo ']}'
+    } >"$1"
 }
+picture=0
 absent coco/seven.json 7
 absent nothing.json 2
 try "many: the first five, and how many in all" "$YOLO" convert coco/seven.json --out seven
@@ -235,124 +239,4 @@ echo '0 .5 .5 .5 .5' >broken.txt
 try "pictures without a size, and given twice" "$YOLO" convert list.txt --out list.json
 status 3; err 'short.jpg.*left out'; err 'list.txt:3: broken.jpg is given again'; err '1 pictures, 1 boxes; 2 faulty'
 
-# ---- Roboflow ----
-roboflow=$root/scripts/roboflow_to_yolo.py
-for part in train valid; do
-    mkdir -p export/$part/images export/$part/labels
-done
-cp set/images/train/00000[0-3].jpg export/train/images/
-cp set/labels/train/00000[0-3].txt export/train/labels/
-cp set/images/val/* export/valid/images/
-cp set/labels/val/* export/valid/labels/
-printf 'train: ../train/images\nval: ../valid/images\n\nnc: 5\nnames: ["sphere", '"'cube', cylinder, 'a, b', 'it''s']\n" \
-    >export/data.yaml
-try "a Roboflow export" "$roboflow" export --out flow
-status 0; out 'flow: 7 pictures \(train 4, valid 3\), [0-9]+ boxes of 5 classes'
-holds diff flow/roboflow.names <(printf '%s\n' sphere cube cylinder 'a, b' "it's")
-holds labels_agree export/train/labels flow/labels/train
-try "is a clean set" "$YOLO" check flow/roboflow.data
-out '^summary: 0 errors'; no_out 'orphan|no-label|overlap|clipped'
-printf 'path: x\nnames:\n  0: one\n  1: "two" # second\n  2: three\nnc: 3\n' >export/data.yaml
-{
-    echo '2 0.1 0.1 0.5 0.1 0.5 0.7 0.1 0.7'
-    echo '0 0.5 0.5 0.2 0.2'
-    echo '3 0.5 0.5 0.2 0.2'
-    echo '0 0.5 0.5 0 0.2'
-    echo '0 0.5 0.5 0.2'
-    echo '0 nan 0.5 0.2 0.2'
-    echo 'zero 0.5 0.5 0.2 0.2'
-} >export/train/labels/000000.txt
-rm export/train/labels/000001.txt
-try "outlines and faulty lines" "$roboflow" export --out flow2
-status 0; out '^1 outlines became boxes'; err '000000.txt:3: class 3, but there are 3'; err '000000.txt:4: a box of 0'
-err '000000.txt:5: 4 numbers'; err '000000.txt:6: .*not finite'; err '000000.txt:7: .*not all numbers'; err '000001.txt: no such file'
-holds diff flow2/labels/train/000000.txt <(printf '2 0.300000 0.400000 0.400000 0.600000\n0 0.5 0.5 0.2 0.2\n')
-holds diff flow2/roboflow.names <(printf 'one\ntwo\nthree\n')
-printf 'names:\n- one\n- two words\n' >export/data.yaml
-try "names as a list" "$roboflow" export --out flow3
-holds diff flow3/roboflow.names <(printf 'one\ntwo words\n')
-rm export/data.yaml
-printf 'uno\ndue\ntre\nquattro\ncinque\n' >export/train/_darknet.labels
-mv export/train/images/* export/train/labels/* export/train/
-rmdir export/train/images export/train/labels
-try "a Darknet export" "$roboflow" export --out flow4
-status 0; out 'train 4, valid 3'; holds diff flow4/roboflow.names export/train/_darknet.labels
-try "a folder in use" "$roboflow" export --out flow4
-status 1; err 'not empty'
-try "no export" "$roboflow" set --out flow5
-status 1; err 'neither train, valid nor test|neither data.yaml'; holds test ! -e flow5
-
-# ---- Pascal VOC ----
-voc=$root/scripts/voc_to_yolo.py
-mkdir -p xml
-for name in 000000 000001 000002; do
-    cat >xml/$name.xml <<'END'
-<annotation><size><width>160</width><height>120</height></size>
-<object><name>a</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>50</xmax><ymax>60</ymax></bndbox></object></annotation>
-END
-done
-mkdir -p jpeg
-cp set/images/train/00000[0-2].jpg jpeg/
-printf '%s\n' 000000 000001 >train.txt
-echo 000002 >val.txt
-try "VOC without lists" "$voc" --images jpeg --annotations xml --out voc1
-status 0; err 'voc1/voc.data has no valid line'; holds diff voc1/voc.data - <<'END'
-classes = 1
-train = train.txt
-names = voc.names
-backup = backup
-END
-try "is a clean set" "$YOLO" check voc1/voc.data
-out '^summary: 0 errors'; out '^  3 pictures'
-try "one list" "$voc" --images jpeg --annotations xml --lists val.txt --out voc2
-status 0; err 'voc2/voc.data has no valid line'; holds grep -qx 'train = val.txt' voc2/voc.data
-holds test "$(grep -c valid voc2/voc.data)" -eq 0
-try "two lists" "$voc" --images jpeg --annotations xml --lists train.txt val.txt --out voc3
-status 0; no_err valid; holds grep -qx 'valid = val.txt' voc3/voc.data
-
-# ---- the shared sets ----
-data=$SHARED/data
-if [ -d "$data" ]; then
-    mkdir -p aqua/train/images aqua/train/labels aqua/valid/images aqua/valid/labels aqua/test/images aqua/test/labels
-    for pair in train:train val:valid test:test; do
-        while read -r name; do
-            stem=${name##*/}
-            ln -s "$data/aquarium/$name" "aqua/${pair#*:}/images/"
-            ln -s "$data/aquarium/labels/${stem%.jpg}.txt" "aqua/${pair#*:}/labels/"
-        done <"$data/aquarium/${pair%:*}.txt"
-    done
-    cp "$data/aquarium/data.yaml" aqua/
-    try "aquarium as it was exported" "$roboflow" aqua --out aqua_yolo
-    status 0; out '^2 boxes without area'; out '638 pictures \(train 448, valid 127, test 63\), 4815 boxes of 7 classes'
-    err 'IMG_2423.*a box of '; err 'IMG_2570.*a box of '
-    try "aquarium to COCO" "$YOLO" convert aqua_yolo/valid.txt --names aqua_yolo/roboflow.names --out aqua.json
-    status 0; err '127 pictures, 909 boxes'
-    try "and back" "$YOLO" convert aqua.json --images aqua_yolo/images/valid --out aqua_back
-    status 0; holds labels_agree aqua_yolo/labels/valid aqua_back/labels/aqua
-    "$voc" --images "$data/bccd/images" --annotations "$data/bccd/annotations" \
-        --lists "$data/bccd/val.txt" --out bccd >/dev/null 2>&1
-    try "bccd, from VOC, to COCO" "$YOLO" convert bccd/val.txt --names bccd/voc.names --out bccd.json
-    status 0; err '87 pictures, 1137 boxes'
-    cat >pixels.py <<'PY'
-import glob, json, sys, xml.etree.ElementTree as tree
-d = json.load(open("bccd.json"))
-names = {c["id"]: c["name"] for c in d["categories"]}
-got = {i["file_name"][:-4]: [] for i in d["images"]}
-stems = {i["id"]: i["file_name"][:-4] for i in d["images"]}
-for a in d["annotations"]:
-    x, y, w, h = a["bbox"]
-    got[stems[a["image_id"]]].append((names[a["category_id"]], x, y, x + w, y + h))
-for stem, boxes in got.items():
-    want = [(o.findtext("name"), *(float(o.findtext("bndbox/" + k)) for k in ("xmin", "ymin", "xmax", "ymax")))
-            for o in tree.parse(f"{sys.argv[1]}/{stem}.xml").iter("object")]
-    want = [b for b in want if b[3] > b[1] and b[4] > b[2]]
-    assert len(want) == len(boxes), stem
-    for w, b in zip(want, boxes):
-        assert w[0] == b[0] and all(abs(p - q) <= 1e-3 for p, q in zip(w[1:], b[1:])), (stem, w, b)
-PY
-    try "bccd: the pixels of the XML" python3 pixels.py "$data/bccd/annotations"
-    status 0
-else
-    skip "round trips of aquarium and bccd" "$data is not there"
-fi
 finish

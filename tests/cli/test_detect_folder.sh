@@ -7,7 +7,7 @@ job=$root/scripts/detect_folder.sh
 export YOLO
 model=(-- --cfg "$root/cfg/tabletop.cfg" --weights "$root/weights/tabletop.weights" --names "$root/cfg/tabletop.names")
 cd "$work" || exit 1
-"$YOLO" synth set --train 4 --val 0 --size 96x96 -q || echo "FAIL: no pictures to test with"
+prepare "$YOLO" synth set --train 4 --val 0 --size 96x96 -q
 pictures=("$work"/set/images/train/*.jpg)
 records() { # FILE PATTERN COUNT
     [ "$(grep -cE -- "$2" "$1")" -eq "$3" ] || fault "$1 has not $3 lines of /$2/"

@@ -7,7 +7,7 @@ cd "$work" || exit 1
 ln -s "$root/cfg" cfg # the bundled networks, wherever the program lies
 ln -s "$root/weights" weights
 printf 'cat\ndog\nhorse\n' >my.names
-"$YOLO" synth set --train 12 --val 4 --size 96x96 -q || echo "FAIL: no set to test with"
+prepare "$YOLO" synth set --train 12 --val 4 --size 96x96 -q
 cp set/synth.names five.names
 
 # shellcheck disable=SC2317 # called through holds

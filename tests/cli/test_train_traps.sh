@@ -159,7 +159,7 @@ holds [ -s coco-run/best.weights ]
 
 data=$SHARED/data
 if [ ! -d "$data" ]; then
-    skip "training on the shared sets" "$data is not there"
+    skip "training on the shared sets" "no shared data (set YOLO_SHARED)"
     finish
 fi
 net_for() { # CLASSES
@@ -181,22 +181,4 @@ shared aquarium test.txt 7
 err 'IMG_2423.*.txt:17: a box of 0 x 0$'
 err 'IMG_2570.*.txt:15: a box of 0 x 0$'
 err 'training pictures: 2 labels are unusable and left out'
-if ! command -v python3 >/dev/null; then
-    skip "train on bccd and raccoon" "no python3 for scripts/voc_to_yolo.py"
-    finish
-fi
-voc() { # SET CLASSES
-    python3 "$root/scripts/voc_to_yolo.py" --images "$data/$1/images" --annotations "$data/$1/annotations" \
-        --lists "$data/$1/train.txt" "$data/$1/val.txt" --out "$1" >/dev/null 2>"$work/voc"
-    net_for "$2"
-    sed -i '/^valid/d' "$1/voc.data"
-    try "VOC XML to training: $1" "$YOLO" train --data "$1/voc.data" --cfg "tiny$2.cfg" "${short[@]}" --out "$1-run"
-    status 0
-    no_err 'warning: .*\.txt'
-}
-voc bccd 3
-uses 205 2804
-holds grep -q 'BloodImage_00338.xml:158: RBC: a box without area' voc
-voc raccoon 1
-uses 160 174
 finish

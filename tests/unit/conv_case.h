@@ -6,11 +6,7 @@
 
 #include "base/memory.h"
 #include "kernels/conv.h"
-#include "kernels/kernels.h"
-#include "test.h"
-
-static const char *const isas[] = {"scalar", "avx2", "avx512"};
-enum { ISA_COUNT = 3 };
+#include "isa.h"
 
 enum { GUARD = 67 };
 static const float canary = 12345.678f;

@@ -7,20 +7,16 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "kernels/kernels.h"
-#include "test.h"
+#include "isa.h"
 
-enum { ISA_COUNT = 3, LEAD = 37, PAGE = 4096, MAX_CHANNELS = 67 };
+enum { LEAD = 37, PAGE = 4096, MAX_CHANNELS = 67 };
 
-static const char *const ISA_NAMES[ISA_COUNT] = {"scalar", "avx2", "avx512"};
 static const uint32_t SENTINEL = 0x7fa5a5a5u; /* a NaN: reading it shows, too */
 
 /* NULL where the machine lacks the instruction set. */
 static inline const struct kernels *kernels_named(int isa)
 {
-    const struct kernels *kern = NULL;
-    struct error err;
-    return kernels_select(ISA_NAMES[isa], &kern, &err) == OK ? kern : NULL;
+    return isa_kernels(ISA_NAMES[isa]);
 }
 
 /* A tensor and the mapping around it. */

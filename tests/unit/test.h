@@ -1,5 +1,6 @@
-/* The test harness: a test file lists its cases and ends with TEST_MAIN. A failed check prints its place
- * and ends the case; the last line of a program is "N passed, N failed, N skipped". */
+/* The test harness: a test file lists its cases and ends with TEST_MAIN. A failed check prints its
+ * place and ends the case; SKIP ends it as skipped, skip_part leaves out what the machine lacks;
+ * the last line of a program is "N passed, N failed, N skipped". */
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 
@@ -42,8 +43,8 @@ static const char *test_skip_reason;
 #define CHECK_NEAR(a, b, limit)                                                                    \
     do {                                                                                           \
         double near_a = (double)(a), near_b = (double)(b);                                         \
-        CHECK_MSG(fabs(near_a - near_b) <= (double)(limit), "%s = %.9g, expected %.9g within %g", #a, near_a,  \
-                  near_b, (double)(limit));                                                        \
+        CHECK_MSG(fabs(near_a - near_b) <= (double)(limit), "%s = %.9g, expected %.9g within %g",  \
+                  #a, near_a, near_b, (double)(limit));                                            \
     } while (0)
 
 #define CHECK_OK(call)                                                                             \
@@ -58,6 +59,41 @@ static const char *test_skip_reason;
         test_skip_reason = (reason);                                                               \
         return;                                                                                    \
     } while (0)
+
+/* Kinds of parts that cases were run without, each with its number of cases. */
+enum { TEST_MAX_PARTS = 8 };
+static struct {
+    const char *what;
+    int cases, last_case;
+} test_parts[TEST_MAX_PARTS];
+static int test_case_number;
+
+/* Run the rest of the case without a part that this machine lacks (an instruction set, say). Each
+ * kind counts as skipped once a case. `what` outlives the program's end. */
+static inline void skip_part(const char *what)
+{
+    int i = 0;
+    while (i < TEST_MAX_PARTS - 1 && test_parts[i].what && strcmp(test_parts[i].what, what) != 0) {
+        i++;
+    }
+    test_parts[i].what = what;
+    if (test_parts[i].last_case != test_case_number) {
+        test_parts[i].last_case = test_case_number;
+        test_parts[i].cases++;
+    }
+}
+
+static inline int report_parts(const char *program)
+{
+    int count = 0;
+    for (int i = 0; i < TEST_MAX_PARTS && test_parts[i].what; i++) {
+        count += test_parts[i].cases;
+        printf("SKIP %s, %d %s, the part with %s: this machine lacks it\n", program,
+               test_parts[i].cases, test_parts[i].cases == 1 ? "case" : "cases",
+               test_parts[i].what);
+    }
+    return count;
+}
 
 /* Fixed-seed noise in [-1, 1) for test data. */
 static inline float test_noise(unsigned *state)
@@ -75,6 +111,7 @@ static inline int test_main(const struct test_case *cases, size_t count, int arg
         }
         test_failed = false;
         test_skip_reason = NULL;
+        test_case_number = (int)i + 1;
         cases[i].run();
         if (test_failed) {
             failed++;
@@ -88,6 +125,8 @@ static inline int test_main(const struct test_case *cases, size_t count, int arg
         }
         fflush(stdout);
     }
+    const char *slash = strrchr(argv[0], '/');
+    skipped += report_parts(slash ? slash + 1 : argv[0]);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
     return failed ? 1 : 0;
 }

@@ -102,8 +102,8 @@ static void *scratch_make(const struct kernels *kern, const struct conv_geometry
     return memset(need(mem_alloc_raw(bytes, 1)), 0xff, bytes);
 }
 
-/* The data gradient of channels [first, first + count) into (or onto) noise with canaries; *before gets what
- * stood there. */
+/* The data gradient of channels [first, first + count) into (or onto) noise with canaries; *before
+ * gets what stood there. */
 static struct padded data_gradient(const struct kernels *kern, const struct problem *p, int extra,
                                    bool adds, const int channels[2], struct padded *before)
 {
@@ -126,8 +126,8 @@ static struct padded data_gradient(const struct kernels *kern, const struct prob
     return dx;
 }
 
-/* Largest |got - want| over (sum of magnitudes + floor); infinite if any is NaN. Other channels keep what
- * they had. */
+/* Largest |got - want| over (sum of magnitudes + floor); infinite if any is NaN. Other channels
+ * keep what they had. */
 static double worst_data(const struct problem *p, const struct padded *dx, const int wanted[2],
                          const struct padded *before, bool adds, double floor_size)
 {
@@ -221,7 +221,8 @@ static void check_data(const struct problem *p, const struct kernels *kern, cons
         mem_free(dx.block);
         mem_free(before.block);
         CHECK_MSG(error <= (may_winograd ? winograd_limit : limit),
-                  "%s data adds %d, channels %d + %d: error %g", text, adds, range[0], range[1], error);
+                  "%s data adds %d, channels %d + %d: error %g", text, adds, range[0], range[1],
+                  error);
         CHECK_MSG(intact, "%s data: wrote outside its output", text);
     }
 }
@@ -246,10 +247,10 @@ static void run_case(struct conv_geometry g, int n, int extra)
     struct problem p = problem_make(g, n, extra, (unsigned)(g.in_c * 131 + g.filters));
     problem_reference(&p);
     for (int i = 0; i < ISA_COUNT && !test_failed; i++) {
-        const struct kernels *kern;
-        if (kernels_select(isas[i], &kern, NULL) == OK) {
-            check_data(&p, kern, isas[i]);
-            check_weights(&p, kern, isas[i]);
+        const struct kernels *kern = isa_kernels(ISA_NAMES[i]);
+        if (kern) {
+            check_data(&p, kern, ISA_NAMES[i]);
+            check_weights(&p, kern, ISA_NAMES[i]);
         }
     }
     problem_free(&p);
@@ -368,9 +369,9 @@ static void thread_invariance(void)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct problem p = problem_make(shapes[i], 3, 0, 5);
         for (int isa = 0; isa < ISA_COUNT && !test_failed; isa++) {
-            const struct kernels *kern;
-            if (kernels_select(isas[isa], &kern, NULL) == OK) {
-                check_threads(&p, kern, isas[isa]);
+            const struct kernels *kern = isa_kernels(ISA_NAMES[isa]);
+            if (kern) {
+                check_threads(&p, kern, ISA_NAMES[isa]);
             }
         }
         problem_free(&p);
@@ -389,12 +390,12 @@ static void long_sums(void)
     }
     problem_reference(&p);
     for (int i = 0; i < ISA_COUNT && !test_failed; i++) {
-        const struct kernels *kern;
-        if (kernels_select(isas[i], &kern, NULL) == OK) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[i]);
+        if (kern) {
             float *block, *dw = weights_gradient(kern, &p, &block);
             double error = worst_weights(&p, dw, 0.0);
             mem_free(block);
-            CHECK_MSG(error <= 1e-6, "%s: error %g", isas[i], error);
+            CHECK_MSG(error <= 1e-6, "%s: error %g", ISA_NAMES[i], error);
         }
     }
     problem_free(&p);

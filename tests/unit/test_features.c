@@ -180,20 +180,11 @@ static bool check_set(const struct kernels *kern, const bool *frozen, enum bn_po
     return ok;
 }
 
-static const struct kernels *kernels_of(size_t i)
-{
-    const struct kernels *kern;
-    struct error err;
-    return kernels_select(FIXTURE_ISAS[i], &kern, &err) == OK ? kern : NULL;
-}
-
-enum { ISAS = sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0] };
-
 static void test_prefixes(void)
 {
     static const enum bn_policy policies[] = {BN_AUTO, BN_EVAL};
-    for (size_t isa = 0; isa < ISAS; isa++) {
-        const struct kernels *kern = kernels_of(isa);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[isa]);
         for (int last = 0; kern && last < LAYERS - 2; last++) {
             bool frozen[MAX_LAYERS] = {0};
             int kept;
@@ -210,7 +201,7 @@ static void test_other_sets(void)
     struct rng rng = rng_make(1, 2, 3);
     int with = 0;
     for (int round = 0; round < 60; round++) {
-        const struct kernels *kern = kernels_of((size_t)round % ISAS);
+        const struct kernels *kern = isa_kernels(ISA_NAMES[round % ISA_COUNT]);
         bool frozen[MAX_LAYERS] = {0};
         int kept;
         for (int i = 0; i < LAYERS; i++) {
@@ -265,8 +256,8 @@ static bool gradients_agree(const struct side *a, const struct side *b, int laye
 static void test_gradients_above(void)
 {
     const bool nothing[MAX_LAYERS] = {0};
-    for (size_t isa = 0; isa < ISAS; isa++) {
-        const struct kernels *kern = kernels_of(isa);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[isa]);
         for (int last = 0; kern && last < 10; last++) { /* then the dropout is of the prefix */
             bool frozen[MAX_LAYERS] = {0}, ok;
             struct side some, all;

@@ -18,7 +18,7 @@ static const char sections[] =
             "activation=mish\n"
             /* 2 */ "[batchnorm]\n"
             /* 3 */ "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation="
-                    "leaky\n"
+            "leaky\n"
             /* 4 */ "[shortcut]\nfrom=-3\nactivation=linear\n"
             /* 5 */ "[batchnorm]\n"
             /* 6 */ "[activation]\nactivation=mish\n" /* else layer 7 would cancel the betas of 5 */
@@ -226,20 +226,13 @@ static bool check_moves(const char *isa, const struct setting *s,
     return ok;
 }
 
-static bool has_isa(const char *isa)
-{
-    const struct kernels *kern;
-    struct error err;
-    return kernels_select(isa, &kern, &err) == OK;
-}
-
 static void check_everywhere(float rate)
 {
     int failed = 0, ran = 0;
-    for (size_t i = 0; i < sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0]; i++) {
-        for (int s = 0; has_isa(FIXTURE_ISAS[i]) && s < SETTINGS; s++) {
+    for (int i = 0; i < ISA_COUNT; i++) {
+        for (int s = 0; isa_kernels(ISA_NAMES[i]) && s < SETTINGS; s++) {
             for (int o = 0; o < OPTIMIZERS; o++) {
-                failed += !check_moves(FIXTURE_ISAS[i], &settings[s], &optimizers[o], rate);
+                failed += !check_moves(ISA_NAMES[i], &settings[s], &optimizers[o], rate);
                 ran++;
             }
         }
@@ -314,12 +307,12 @@ static void frozen_computes_inference(void)
     static const struct setting eval = {"eval", BN_EVAL, {-1}};
     static const struct setting fixed = {"frozen bn", BN_FROZEN, {2, 7, -1}};
     int failed = 0;
-    for (size_t i = 0; i < sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0]; i++) {
-        if (has_isa(FIXTURE_ISAS[i])) {
-            failed += !equals_inference(FIXTURE_ISAS[i], &above, 10);
-            failed += !equals_inference(FIXTURE_ISAS[i], &prefix, 7);
-            failed += !equals_inference(FIXTURE_ISAS[i], &eval, 10);
-            failed += !equals_inference(FIXTURE_ISAS[i], &fixed, 10);
+    for (int i = 0; i < ISA_COUNT; i++) {
+        if (isa_kernels(ISA_NAMES[i])) {
+            failed += !equals_inference(ISA_NAMES[i], &above, 10);
+            failed += !equals_inference(ISA_NAMES[i], &prefix, 7);
+            failed += !equals_inference(ISA_NAMES[i], &eval, 10);
+            failed += !equals_inference(ISA_NAMES[i], &fixed, 10);
         }
     }
     CHECK_MSG(failed == 0, "%d runs", failed);
@@ -387,10 +380,10 @@ static void frozen_ignores_batch_mates(void)
     static const struct setting prefix = {"prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}};
     static const struct setting moving = {"moving", BN_AUTO, {-1}};
     int failed = 0;
-    for (size_t i = 0; i < sizeof FIXTURE_ISAS / sizeof FIXTURE_ISAS[0]; i++) {
-        if (has_isa(FIXTURE_ISAS[i])) {
-            failed += !ignores_batch_mates(FIXTURE_ISAS[i], &prefix, 7);
-            failed += ignores_batch_mates(FIXTURE_ISAS[i], &moving, 7); /* the test can fail */
+    for (int i = 0; i < ISA_COUNT; i++) {
+        if (isa_kernels(ISA_NAMES[i])) {
+            failed += !ignores_batch_mates(ISA_NAMES[i], &prefix, 7);
+            failed += ignores_batch_mates(ISA_NAMES[i], &moving, 7); /* the test can fail */
         }
     }
     CHECK_MSG(failed == 0, "%d runs", failed);
@@ -404,8 +397,8 @@ static float *first_value(struct rig *r, int layer, const char *role)
     return p ? p->data : NULL;
 }
 
-/* After training nothing has changed; the smallest change of a frozen tensor is seen and named, one of a tensor
- * that may move is not. */
+/* After training nothing has changed; the smallest change of a frozen tensor is seen and named, one
+ * of a tensor that may move is not. */
 static void proof_sees_every_change(void)
 {
     static const struct setting s = {"a prefix and one between", BN_AUTO, {0, 1, 2, 7, -1}};
@@ -414,9 +407,9 @@ static void proof_sees_every_change(void)
         const char *role;
         bool is_seen;
     } changes[] = {
-        {0, "weights", true},          {1, "rolling_mean", true},  {1, "rolling_variance", true},
-        {2, "scales", true},           {7, "rolling_mean", true},  {7, "biases", true},
-        {3, "weights", false},         {3, "rolling_mean", false}, {9, "biases", false},
+        {0, "weights", true},  {1, "rolling_mean", true},  {1, "rolling_variance", true},
+        {2, "scales", true},   {7, "rolling_mean", true},  {7, "biases", true},
+        {3, "weights", false}, {3, "rolling_mean", false}, {9, "biases", false},
     };
     struct rig r;
     struct still still = {0};
@@ -445,8 +438,8 @@ static void proof_sees_every_change(void)
     rig_close(&r);
 }
 
-/* Statistics that follow the batches in a frozen layer, because one asked for it, are not among what keeps;
- * stored ones that trained layers normalise with are. */
+/* Statistics that follow the batches in a frozen layer, because one asked for it, are not among
+ * what keeps; stored ones that trained layers normalise with are. */
 static void proof_follows_the_policy(void)
 {
     static const struct setting legacy = {"legacy", BN_TRAIN, {1, -1}};

@@ -6,11 +6,10 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
-#include "kernels/kernels.h"
 #include "net/network.h"
 #include "net/plan.h"
 #include "net/weights.h"
-#include "test.h"
+#include "isa.h"
 
 #define FOLDER "tests/golden"
 
@@ -19,8 +18,6 @@ enum { VERSION = 1, MAX_LAYERS = 64, MAX_IMAGES = 8, STORED_IMAGES = 2 };
 /* Of the layer's largest magnitude. Winograd's transforms cost about one decimal digit. */
 static const double LIMIT_DIRECT = 1e-4, LIMIT_WINOGRAD = 1e-3;
 static const double LIMIT_DETECTION = 2e-3;
-
-static const char *const ISAS[] = {"scalar", "avx2", "avx512"};
 
 /* A golden file, read front to back. */
 struct reader {
@@ -243,10 +240,9 @@ static void run_network(struct network *net, const char *stem, const struct gold
     snprintf(path, sizeof(path), "%s/%s.weights", FOLDER, stem);
     CHECK_MSG(weights_load(path, net, &err) == OK, "%s", err.text);
     CHECK(net->loaded_layers == net->layer_count);
-    for (size_t i = 0; i < sizeof(ISAS) / sizeof(ISAS[0]) && !test_failed; i++) {
-        const struct kernels *kern = NULL;
-        if (kernels_select(ISAS[i], &kern, &err) != OK) {
-            printf("  %s: not on this machine\n", ISAS[i]);
+    for (int i = 0; i < ISA_COUNT && !test_failed; i++) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[i]);
+        if (!kern) {
             continue;
         }
         run_plan(net, g, kern, true);

@@ -110,7 +110,7 @@ static void test_select(void)
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         if (kernels_select(ISA_NAMES[isa], &kern, &err) != OK) {
             CHECK(err.code == ERR_ARG && strstr(err.text, ISA_NAMES[isa]));
-            printf("     (not on this machine: %s)\n", err.text);
+            skip_part(ISA_NAMES[isa]);
             continue;
         }
         last = ISA_NAMES[isa];

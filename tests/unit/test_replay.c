@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "capture.h"
+#include "isa.h"
 #include "net/network.h"
 #include "picture_set.h"
 #include "train/feature_cache.h"
@@ -593,7 +594,8 @@ static void test_key(void)
             o.augment.letter_box = true;
             break;
         case 14:
-            if (kernels_select("avx2", &o.kern, &err) != OK) {
+            o.kern = isa_kernels("avx2");
+            if (!o.kern) {
                 continue;
             }
             break;

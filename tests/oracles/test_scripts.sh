@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# The scripts in Python that turn data sets of others into ours (scripts/*_to_yolo.py): what they write is a clean
+# set, faults are told with their place; the shared sets come through whole. Needs python3 alone.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/../cli/lib.sh"
+
+cd "$work" || exit 1
+python=${PYTHON:-python3}
+prepare "$YOLO" synth set --train 6 --val 3 --size 160x120 -q
+
+# ---- Roboflow ----
+roboflow=$root/scripts/roboflow_to_yolo.py
+for part in train valid; do
+    mkdir -p export/$part/images export/$part/labels
+done
+cp set/images/train/00000[0-3].jpg export/train/images/
+cp set/labels/train/00000[0-3].txt export/train/labels/
+cp set/images/val/* export/valid/images/
+cp set/labels/val/* export/valid/labels/
+printf 'train: ../train/images\nval: ../valid/images\n\nnc: 5\nnames: ["sphere", '"'cube', cylinder, 'a, b', 'it''s']\n" \
+    >export/data.yaml
+try "a Roboflow export" "$roboflow" export --out flow
+status 0; out 'flow: 7 pictures \(train 4, valid 3\), [0-9]+ boxes of 5 classes'
+holds diff flow/roboflow.names <(printf '%s\n' sphere cube cylinder 'a, b' "it's")
+holds labels_agree export/train/labels flow/labels/train
+try "is a clean set" "$YOLO" check flow/roboflow.data
+out '^summary: 0 errors'; no_out 'orphan|no-label|overlap|clipped'
+printf 'path: x\nnames:\n  0: one\n  1: "two" # second\n  2: three\nnc: 3\n' >export/data.yaml
+{
+    echo '2 0.1 0.1 0.5 0.1 0.5 0.7 0.1 0.7'
+    echo '0 0.5 0.5 0.2 0.2'
+    echo '3 0.5 0.5 0.2 0.2'
+    echo '0 0.5 0.5 0 0.2'
+    echo '0 0.5 0.5 0.2'
+    echo '0 nan 0.5 0.2 0.2'
+    echo 'zero 0.5 0.5 0.2 0.2'
+} >export/train/labels/000000.txt
+rm export/train/labels/000001.txt
+try "outlines and faulty lines" "$roboflow" export --out flow2
+status 0; out '^1 outlines became boxes'; err '000000.txt:3: class 3, but there are 3'; err '000000.txt:4: a box of 0'
+err '000000.txt:5: 4 numbers'; err '000000.txt:6: .*not finite'; err '000000.txt:7: .*not all numbers'; err '000001.txt: no such file'
+holds diff flow2/labels/train/000000.txt <(printf '2 0.300000 0.400000 0.400000 0.600000\n0 0.5 0.5 0.2 0.2\n')
+holds diff flow2/roboflow.names <(printf 'one\ntwo\nthree\n')
+printf 'names:\n- one\n- two words\n' >export/data.yaml
+try "names as a list" "$roboflow" export --out flow3
+holds diff flow3/roboflow.names <(printf 'one\ntwo words\n')
+rm export/data.yaml
+printf 'uno\ndue\ntre\nquattro\ncinque\n' >export/train/_darknet.labels
+mv export/train/images/* export/train/labels/* export/train/
+rmdir export/train/images export/train/labels
+try "a Darknet export" "$roboflow" export --out flow4
+status 0; out 'train 4, valid 3'; holds diff flow4/roboflow.names export/train/_darknet.labels
+try "a folder in use" "$roboflow" export --out flow4
+status 1; err 'not empty'
+try "no export" "$roboflow" set --out flow5
+status 1; err 'neither train, valid nor test|neither data.yaml'; holds test ! -e flow5
+
+# ---- Pascal VOC ----
+voc=$root/scripts/voc_to_yolo.py
+mkdir -p xml
+for name in 000000 000001 000002; do
+    cat >xml/$name.xml <<'END'
+<annotation><size><width>160</width><height>120</height></size>
+<object><name>a</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>50</xmax><ymax>60</ymax></bndbox></object></annotation>
+END
+done
+mkdir -p jpeg
+cp set/images/train/00000[0-2].jpg jpeg/
+printf '%s\n' 000000 000001 >train.txt
+echo 000002 >val.txt
+try "VOC without lists" "$voc" --images jpeg --annotations xml --out voc1
+status 0; err 'voc1/voc.data has no valid line'; holds diff voc1/voc.data - <<'END'
+classes = 1
+train = train.txt
+names = voc.names
+backup = backup
+END
+try "is a clean set" "$YOLO" check voc1/voc.data
+out '^summary: 0 errors'; out '^  3 pictures'
+try "one list" "$voc" --images jpeg --annotations xml --lists val.txt --out voc2
+status 0; err 'voc2/voc.data has no valid line'; holds grep -qx 'train = val.txt' voc2/voc.data
+holds test "$(grep -c valid voc2/voc.data)" -eq 0
+try "two lists" "$voc" --images jpeg --annotations xml --lists train.txt val.txt --out voc3
+status 0; no_err valid; holds grep -qx 'valid = val.txt' voc3/voc.data
+
+# ---- the shared sets ----
+data=$SHARED/data
+if [ -d "$data" ]; then
+    mkdir -p aqua/train/images aqua/train/labels aqua/valid/images aqua/valid/labels aqua/test/images aqua/test/labels
+    for pair in train:train val:valid test:test; do
+        while read -r name; do
+            stem=${name##*/}
+            ln -s "$data/aquarium/$name" "aqua/${pair#*:}/images/"
+            ln -s "$data/aquarium/labels/${stem%.jpg}.txt" "aqua/${pair#*:}/labels/"
+        done <"$data/aquarium/${pair%:*}.txt"
+    done
+    cp "$data/aquarium/data.yaml" aqua/
+    try "aquarium as it was exported" "$roboflow" aqua --out aqua_yolo
+    status 0; out '^2 boxes without area'; out '638 pictures \(train 448, valid 127, test 63\), 4815 boxes of 7 classes'
+    err 'IMG_2423.*a box of '; err 'IMG_2570.*a box of '
+    try "aquarium to COCO" "$YOLO" convert aqua_yolo/valid.txt --names aqua_yolo/roboflow.names --out aqua.json
+    status 0; err '127 pictures, 909 boxes'
+    try "and back" "$YOLO" convert aqua.json --images aqua_yolo/images/valid --out aqua_back
+    status 0; holds labels_agree aqua_yolo/labels/valid aqua_back/labels/aqua
+    "$voc" --images "$data/bccd/images" --annotations "$data/bccd/annotations" \
+        --lists "$data/bccd/val.txt" --out bccd >/dev/null 2>&1
+    try "bccd, from VOC, to COCO" "$YOLO" convert bccd/val.txt --names bccd/voc.names --out bccd.json
+    status 0; err '87 pictures, 1137 boxes'
+    cat >pixels.py <<'PY'
+import glob, json, sys, xml.etree.ElementTree as tree
+d = json.load(open("bccd.json"))
+names = {c["id"]: c["name"] for c in d["categories"]}
+got = {i["file_name"][:-4]: [] for i in d["images"]}
+stems = {i["id"]: i["file_name"][:-4] for i in d["images"]}
+for a in d["annotations"]:
+    x, y, w, h = a["bbox"]
+    got[stems[a["image_id"]]].append((names[a["category_id"]], x, y, x + w, y + h))
+for stem, boxes in got.items():
+    want = [(o.findtext("name"), *(float(o.findtext("bndbox/" + k)) for k in ("xmin", "ymin", "xmax", "ymax")))
+            for o in tree.parse(f"{sys.argv[1]}/{stem}.xml").iter("object")]
+    want = [b for b in want if b[3] > b[1] and b[4] > b[2]]
+    assert len(want) == len(boxes), stem
+    for w, b in zip(want, boxes):
+        assert w[0] == b[0] and all(abs(p - q) <= 1e-3 for p, q in zip(w[1:], b[1:])), (stem, w, b)
+PY
+    try "bccd: the pixels of the XML" "$python" pixels.py "$data/bccd/annotations"
+    status 0
+else
+    skip "aquarium, bccd and raccoon" "no shared data (set YOLO_SHARED)"
+    finish
+fi
+
+for set in bccd raccoon; do
+    "$voc" --images "$data/$set/images" --annotations "$data/$set/annotations" \
+        --lists "$data/$set/train.txt" "$data/$set/val.txt" --out "$set.voc" >"$set.log" 2>&1
+done
+try "bccd: two boxes without area are left out by name" cat bccd.log
+out 'BloodImage_00338.xml:158: RBC: a box without area \(504 337 504 337\)'
+out 'BloodImage_00343.xml:[0-9]+: RBC: a box without area \(181 329 181 329\)'; out '^2 boxes without area'
+try "bccd: no errors once converted" "$YOLO" check bccd.voc/voc.data
+out '^summary: 0 errors'; no_out '\[(copy|overlap|zero-size)\]'
+out 'BloodImage_00037.*looks like.*BloodImage_00038.*\[similar-overlap\]'
+holds test "$(grep -c '\[similar' out)" -eq 1
+try "raccoon: four pictures twice, two at other sizes" "$YOLO" check raccoon.voc/voc.data
+status 3; out '^summary: 0 errors, 4 warnings, 2 notes'; holds test "$(grep -c '\[copy\]' out)" -eq 4
+out 'raccoon-52.jpg: looks like .*raccoon-50.jpg'; holds test "$(grep -c '\[similar\]' out)" -eq 2
+
+# ---- training on them ----
+# shellcheck source=tests/cli/lib_train.sh
+. "$root/tests/cli/lib_train.sh"
+train_on() { # SET CLASSES PICTURES OBJECTS
+    sed "s/classes=5/classes=$2/; s/filters=20/filters=$((2 * (5 + $2)))/" tiny.cfg >"tiny$2.cfg"
+    sed -i '/^valid/d' "$1.voc/voc.data"
+    try "VOC XML to training: $1" "$YOLO" train --data "$1.voc/voc.data" --cfg "tiny$2.cfg" --iters 2 --warmup 0 \
+        --no-augment --out "$1-run"
+    status 0
+    no_err 'warning: .*\.txt'
+    err ": $3 pictures, $4 objects;"
+}
+train_on bccd 3 205 2804
+train_on raccoon 1 160 174
+finish
