@@ -12,25 +12,58 @@
 
 enum { LONG_NAME = 200 /* bytes of a file name that leave room for more */ };
 
+static enum result open_stream(const char *path, int flags, const char *mode, FILE **stream,
+                               uintmax_t *size, struct error *err)
+{
+    struct stat info;
+    *stream = NULL;
+    /* O_NONBLOCK: a pipe's other end is not waited for. It changes nothing for files. */
+    int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == ENXIO) {
+        return error_at(err, ERR_FORMAT, path, 0, "not a regular file but a pipe or a socket");
+    }
+    enum result result =
+        fd >= 0 && fstat(fd, &info) == 0 ? OK : error_errno(err, path, "cannot open");
+    if (result == OK && !S_ISREG(info.st_mode)) {
+        result = error_at(err, ERR_FORMAT, path, 0, "not a regular file but a %s",
+                          S_ISDIR(info.st_mode)    ? "folder"
+                          : S_ISFIFO(info.st_mode) ? "pipe"
+                                                   : "device");
+    }
+    if (result == OK && !(*stream = fdopen(fd, mode))) {
+        result = error_errno(err, path, "cannot open");
+    }
+    if (result != OK && fd >= 0) {
+        close(fd);
+    }
+    if (result == OK && size) {
+        *size = (uintmax_t)info.st_size;
+    }
+    return result;
+}
+
+enum result file_open(const char *path, FILE **stream, uintmax_t *size, struct error *err)
+{
+    return open_stream(path, O_RDONLY, "rb", stream, size, err);
+}
+
+enum result file_append(const char *path, FILE **stream, struct error *err)
+{
+    return open_stream(path, O_WRONLY | O_APPEND | O_CREAT, "ab", stream, NULL, err);
+}
+
 enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,
                       struct error *err)
 {
-    struct stat info;
-    if (stat(path, &info) != 0) {
-        return error_errno(err, path, "cannot open");
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return error_at(err, ERR_FORMAT, path, 0, "not a regular file");
-    }
-    if ((uintmax_t)info.st_size > max_bytes) {
+    FILE *f;
+    uintmax_t length = 0;
+    TRY(file_open(path, &f, &length, err));
+    if (length > max_bytes) {
+        fclose(f);
         return error_at(err, ERR_FORMAT, path, 0, "%ju bytes is over the limit of %zu bytes",
-                        (uintmax_t)info.st_size, max_bytes);
+                        length, max_bytes);
     }
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        return error_errno(err, path, "cannot open");
-    }
-    size_t want = (size_t)info.st_size;
+    size_t want = (size_t)length;
     char *bytes = mem_alloc_raw(want + 1, 1);
     if (!bytes) {
         fclose(f);
@@ -80,8 +113,8 @@ enum result atomic_open(struct atomic_file *file, const char *path, struct error
     return OK;
 }
 
-/* stdio remembers that a write failed, not why. What stopped it (a full disk, a quota, a limit on the
- * size of files) stops the next write just as well, and that one tells. */
+/* stdio remembers that a write failed, not why. What stopped it (a full disk, a quota, a limit on
+ * the size of files) stops the next write just as well, and that one tells. */
 static int write_errno(int fd)
 {
     static const char probe[4096];
@@ -111,8 +144,8 @@ static int finish_stream(struct atomic_file *file)
     return code;
 }
 
-/* The new name lives in the folder: it is safe from a power cut when the folder is. Best effort, as not
- * every file system lets folders be opened or synced, and the file is already in its place. */
+/* The new name lives in the folder: it is safe from a power cut when the folder is. Best effort, as
+ * not every file system lets folders be opened or synced, and the file is already in its place. */
 static void sync_folder_of(const char *path)
 {
     char folder[sizeof((struct atomic_file *)0)->path];

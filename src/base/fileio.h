@@ -9,6 +9,16 @@
 
 #include "base/error.h"
 
+/* The door to every file that is read: *stream (fclose) stands at its start, *size (or NULL) gets
+ * its bytes. Missing files: ERR_IO; folders, and pipes and devices, which could keep the reader
+ * waiting for ever: ERR_FORMAT. Only lists of pictures may be pipes and do not come through here.
+ */
+NODISCARD enum result file_open(const char *path, FILE **stream, uintmax_t *size,
+                                struct error *err);
+
+/* The same for a file that lines are added to, made if it is missing. */
+NODISCARD enum result file_append(const char *path, FILE **stream, struct error *err);
+
 /* Read a regular file of at most max_bytes. *data (mem_free) gets one extra zero byte behind the
  * *size bytes. Missing files: ERR_IO;
  * folders, devices and oversized files: ERR_FORMAT; with the path. */
@@ -18,16 +28,16 @@ NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data,
 /* A file written beside its target and renamed over it by commit, after fsync: the target is always
  * either the old file or the whole new one, also after a power cut (the folder is synced, too). */
 struct atomic_file {
-    FILE *stream; /* write here */
-    bool skips_sync; /* set after open for what can be made again (pictures): commit is then far cheaper,
-                        and a power cut may lose the file */
+    FILE *stream;    /* write here */
+    bool skips_sync; /* set after open for what can be made again (pictures): commit is then far
+                        cheaper, and a power cut may lose the file */
     char path[4096];
     char temporary[4096 + 32];
 };
 
 NODISCARD enum result atomic_open(struct atomic_file *file, const char *path, struct error *err);
-/* Flush, sync, rename. Any write error since open is reported here, with its cause; the target is then
- * untouched. */
+/* Flush, sync, rename. Any write error since open is reported here, with its cause; the target is
+ * then untouched. */
 NODISCARD enum result atomic_commit(struct atomic_file *file, struct error *err);
 /* Drop the temporary file; harmless after commit. */
 void atomic_abandon(struct atomic_file *file);
@@ -38,8 +48,8 @@ NODISCARD enum result dir_make(const char *path, struct error *err);
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 
-/* Not a folder with entries in it: files of ours can lie there and no others are meant. Where it is no
- * folder at all, dir_make says so. */
+/* Not a folder with entries in it: files of ours can lie there and no others are meant. Where it is
+ * no folder at all, dir_make says so. */
 bool dir_is_empty(const char *path);
 
 /* The part after the last '/', never NULL. */

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/fileio.h"
 #include "base/memory.h"
 
 enum { END = -1, TOKEN_BYTES = 400, PLACE_BYTES = 512 };
@@ -13,17 +13,13 @@ enum { END = -1, TOKEN_BYTES = 400, PLACE_BYTES = 512 };
 enum result json_open(struct json_reader *r, const char *path, struct error *err)
 {
     *r = (struct json_reader){.path = path, .line = 1, .column = 1, .err = err};
-    struct stat info;
     r->buffer = mem_alloc_raw(JSON_BUFFER_BYTES, 1);
     if (!r->buffer) {
         return r->result = mem_error(err, path);
     }
-    r->file = fopen(path, "rb");
-    if (!r->file || fstat(fileno(r->file), &info) != 0) {
-        return r->result = error_errno(err, path, "cannot open");
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return r->result = error_at(err, ERR_FORMAT, path, 0, "not a regular file");
+    r->result = file_open(path, &r->file, NULL, err);
+    if (r->result != OK) {
+        return r->result;
     }
     r->filled = fread(r->buffer, 1, JSON_BUFFER_BYTES, r->file);
     if (r->filled >= 3 && memcmp(r->buffer, "\xef\xbb\xbf", 3) == 0) { /* byte order mark */
@@ -293,7 +289,39 @@ static bool hex4(struct json_reader *r, unsigned *code)
     return true;
 }
 
-/* Behind a backslash. Half of a surrogate pair alone becomes U+FFFD. */
+static bool escape(struct json_reader *r, char *text, size_t size, size_t *used);
+
+/* Behind the \uXXXX that begins a surrogate pair: its second half, if that follows. Half a pair
+ * alone becomes U+FFFD, and what stands behind it counts for itself. */
+static bool second_half(struct json_reader *r, unsigned high, char *text, size_t size, size_t *used)
+{
+    while (look(r) == '\\') {
+        unsigned low;
+        take(r);
+        if (look(r) != 'u') {
+            put_utf8(text, size, used, 0xfffd);
+            return escape(r, text, size, used);
+        }
+        take(r);
+        if (!hex4(r, &low)) {
+            return false;
+        }
+        if (low >= 0xdc00 && low < 0xe000) {
+            put_utf8(text, size, used, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+            return true;
+        }
+        put_utf8(text, size, used, 0xfffd);
+        if (low < 0xd800 || low >= 0xdc00) {
+            put_utf8(text, size, used, low);
+            return true;
+        }
+        high = low; /* may itself begin a pair */
+    }
+    put_utf8(text, size, used, 0xfffd);
+    return r->result == OK;
+}
+
+/* Behind a backslash. */
 static bool escape(struct json_reader *r, char *text, size_t size, size_t *used)
 {
     static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -312,23 +340,10 @@ static bool escape(struct json_reader *r, char *text, size_t size, size_t *used)
     if (!hex4(r, &code)) {
         return false;
     }
-    if (code >= 0xd800 && code < 0xdc00 && look(r) == '\\') {
-        unsigned low;
-        take(r);
-        if (look(r) != 'u') {
-            put_utf8(text, size, used, 0xfffd);
-            return escape(r, text, size, used);
-        }
-        take(r);
-        if (!hex4(r, &low)) {
-            return false;
-        }
-        bool is_pair = low >= 0xdc00 && low < 0xe000;
-        code = is_pair ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : 0xfffd;
-    } else if (code >= 0xd800 && code < 0xe000) {
-        code = 0xfffd;
+    if (code >= 0xd800 && code < 0xdc00) {
+        return second_half(r, code, text, size, used);
     }
-    put_utf8(text, size, used, code);
+    put_utf8(text, size, used, code >= 0xdc00 && code < 0xe000 ? 0xfffd : code);
     return true;
 }
 

@@ -50,8 +50,8 @@ static bool ends_in(const char *name, const char *ending)
 /* results.csv with more than its header. */
 static bool has_rows(const char *path)
 {
-    FILE *file = fopen(path, "r");
-    int c = file ? 0 : EOF;
+    FILE *file;
+    int c = file_open(path, &file, NULL, NULL) == OK ? 0 : EOF;
     while (c != EOF && c != '\n') {
         c = fgetc(file);
     }

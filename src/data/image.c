@@ -338,9 +338,10 @@ enum result image_read_size(const char *path, int *w, int *h, struct error *err)
     if (!head) {
         return mem_error(err, path);
     }
-    FILE *file = path_is_dir(path) ? NULL : fopen(path, "rb");
-    size_t size = file ? fread(head, 1, HEAD, file) : 0;
-    if (file) {
+    FILE *file;
+    size_t size = 0;
+    if (file_open(path, &file, NULL, NULL) == OK) {
+        size = fread(head, 1, HEAD, file);
         fclose(file);
     }
     bool known = size > 0 && find_kind(head, size) != &tga &&

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/fileio.h"
 #include "base/log.h"
@@ -71,18 +70,13 @@ static enum result read_header(struct reader *r, struct error *err)
 /* On success r->stream is open and stands behind the header. */
 static enum result open_reader(struct reader *r, const char *path, struct error *err)
 {
-    struct stat info;
-    *r = (struct reader){.path = path, .stream = fopen(path, "rb")};
-    if (!r->stream || fstat(fileno(r->stream), &info) != 0) {
-        return error_errno(err, path, "cannot open");
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return error_at(err, ERR_FORMAT, path, 0, "not a regular file");
-    }
-    if ((uintmax_t)info.st_size > SIZE_MAX) {
+    uintmax_t size;
+    *r = (struct reader){.path = path};
+    TRY(file_open(path, &r->stream, &size, err));
+    if (size > SIZE_MAX) {
         return error_at(err, ERR_FORMAT, path, 0, "too large");
     }
-    r->bytes = (size_t)info.st_size;
+    r->bytes = (size_t)size;
     TRY(read_header(r, err));
     if (fseek(r->stream, (long)r->header.header_bytes, SEEK_SET) != 0) {
         return error_errno(err, path, "cannot read");
@@ -290,7 +284,8 @@ static const struct head_info *head_above(const struct network *net, int layer)
     return NULL;
 }
 
-/* Bytes of a layer in the file if each head had `extra` more classes: a feeding layer's parameters all come per filter. */
+/* Bytes of a layer in the file if each head had `extra` more classes: a feeding layer's parameters
+ * all come per filter. */
 static size_t bytes_with_classes(const struct network *net, int layer, int extra)
 {
     const struct layer *l = &net->layers[layer];
@@ -361,9 +356,9 @@ enum result weights_load_transfer(const char *path, struct network *net, bool *i
         result = read_fitting(&r, net, *classes - own->classes, is_loaded, err);
         net->seen = 0;
         net->loaded_layers = 0;
-        while (result == OK && net->loaded_layers < net->layer_count &&
-               (is_loaded[net->loaded_layers] ||
-                net->layers[net->loaded_layers].param_count == 0)) {
+        while (
+            result == OK && net->loaded_layers < net->layer_count &&
+            (is_loaded[net->loaded_layers] || net->layers[net->loaded_layers].param_count == 0)) {
             net->loaded_layers++;
         }
         warn_values(&r);

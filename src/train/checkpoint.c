@@ -262,8 +262,8 @@ enum result checkpoint_save_best(const char *folder, const struct checkpoint_con
                         content->progress->images_seen, err);
 }
 
-/* Killed before the new last.state stands, the run comes to it again from the interrupt's, without going
- * back in between: rollback.state is not missed. */
+/* Killed before the new last.state stands, the run comes to it again from the interrupt's, without
+ * going back in between: rollback.state is not missed. */
 enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
                             struct error *err)
 {
@@ -277,8 +277,7 @@ enum result checkpoint_save(const char *folder, const struct checkpoint_content 
 
 /* A file system without hard links cannot keep it: the interrupt's state is then gone back to. */
 enum result checkpoint_save_interrupted(const char *folder,
-                                        const struct checkpoint_content *content,
-                                        struct error *err)
+                                        const struct checkpoint_content *content, struct error *err)
 {
     char state[4096], rollback[4096];
     TRY(join(state, sizeof state, folder, state_name, err));
@@ -416,10 +415,12 @@ enum result checkpoint_check(const struct checkpoint *checkpoint,
         return error_hint(err, "the run's folder keeps a copy of the one it was started with");
     }
     if (then->dataset != now->dataset) {
-        error_at(err, ERR_ARG, path, 0,
-                 "cannot be resumed: the pictures or their labels have changed since it was written");
-        return error_hint(err, "put back what is missing, or begin a new run with --weights "
-                               "%s/last.weights",
+        error_at(
+            err, ERR_ARG, path, 0,
+            "cannot be resumed: the pictures or their labels have changed since it was written");
+        return error_hint(err,
+                          "put back what is missing, or begin a new run with --weights "
+                          "%s/last.weights",
                           checkpoint->folder);
     }
     for (const char *line = then->options; *line; line = next_line(line)) {
@@ -473,8 +474,8 @@ static bool weights_match(const char *path, const struct network *net, uint64_t 
     if (weights_peek(path, &header, NULL) != OK || header.seen != seen) {
         return false;
     }
-    FILE *stream = fopen(path, "rb");
-    if (!stream) {
+    FILE *stream;
+    if (file_open(path, &stream, NULL, NULL) != OK) {
         return false;
     }
     bool matches =

@@ -253,10 +253,8 @@ enum result run_folder_lock(const char *folder, FILE **lock, struct error *err)
 {
     char path[MAX_PATH];
     TRY(join(path, folder, "train.log", err));
-    FILE *file = fopen(path, "a");
-    if (!file) {
-        return error_errno(err, path, "cannot open");
-    }
+    FILE *file;
+    TRY(file_append(path, &file, err));
     if (flock(fileno(file), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         fclose(file);
         return error_at(err, ERR_ARG, folder, 0, "another process is training in this folder");
@@ -267,10 +265,7 @@ enum result run_folder_lock(const char *folder, FILE **lock, struct error *err)
 
 static enum result open_text(struct runlog *log, bool is_new, struct error *err)
 {
-    log->text = fopen(log->text_path, "a");
-    if (!log->text) {
-        return error_errno(err, log->text_path, "cannot open");
-    }
+    TRY(file_append(log->text_path, &log->text, err));
     if (is_new && ftruncate(fileno(log->text), 0) != 0) {
         return error_errno(err, log->text_path, "cannot write");
     }
@@ -279,8 +274,7 @@ static enum result open_text(struct runlog *log, bool is_new, struct error *err)
 
 static enum result open_csv(struct runlog *log, struct error *err)
 {
-    log->csv = fopen(log->csv_path, "a");
-    return log->csv ? OK : error_errno(err, log->csv_path, "cannot open");
+    return file_append(log->csv_path, &log->csv, err);
 }
 
 static enum result open_files(struct runlog *log, uint64_t resumed_at, struct error *err)

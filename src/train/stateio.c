@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/fileio.h"
 #include "base/memory.h"
 
 enum { MAGIC = 8, HEADER = MAGIC + 4, TRAILER = 8 + 8 + MAGIC, CHUNK = 65536 };
@@ -220,15 +220,8 @@ static enum result check_trailer(struct state_reader *r, uint64_t size, struct e
 
 static enum result open_verified(struct state_reader *r, uint32_t version, struct error *err)
 {
-    struct stat info;
-    r->stream = fopen(r->path, "rb");
-    if (!r->stream || fstat(fileno(r->stream), &info) != 0) {
-        return error_errno(err, r->path, "cannot open");
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return error_at(err, ERR_IO, r->path, 0, "not a regular file");
-    }
-    uint64_t size = (uint64_t)info.st_size;
+    uintmax_t size;
+    TRY(file_open(r->path, &r->stream, &size, err));
     TRY(check_head(r, size, version, err));
     TRY(check_trailer(r, size, err));
     if (fseek(r->stream, HEADER, SEEK_SET) != 0) {

@@ -160,6 +160,49 @@ bad_list device 1 ':1: ' <<<'/dev/zero'
 bad_list csv 2 ':1: ' < <(printf 'a.jpg,1,2\nb.jpg;3\n')
 bad_list cfg 1 ':1: .*cfg' <<<"$cfg"
 
+# ---- a pipe where a file belongs: nobody writes to it, so that reading it would wait for ever ----
+
+mkfifo pipe pipe.json pipe.data pipe.cfg
+printf '{"images": [{"id": 1, "file_name": "good.ppm", "width": 32, "height": 32}], "annotations": [],
+ "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]}' >one.json
+printf 'a\nb\n' >two.names
+mkdir -p piped
+echo '0 .5 .5 .2 .2' >good.txt
+ls good.ppm >good.list
+mkfifo piped/train.log
+pipe() { # NAME PIPE COMMAND...
+    local name=$1 which=$2
+    shift 2
+    try "pipe: $name" timeout 20 "$@"
+    status 2
+    one_error "$which: not a regular file but a pipe"
+    out_empty
+}
+pipe cfg pipe.cfg "$YOLO" info --cfg pipe.cfg
+pipe weights pipe "$YOLO" detect good.ppm --cfg "$cfg" --weights pipe --no-save
+pipe "weights of partial" pipe "$YOLO" partial --cfg "$cfg" --weights pipe --layers 3 --out never.weights
+pipe names pipe "$YOLO" detect good.ppm "${model[@]}" --names pipe --no-save
+pipe .data pipe.data "$YOLO" check pipe.data
+pipe ".data of train" pipe.data "$YOLO" train --data pipe.data --cfg "$cfg"
+pipe annotations pipe.json "$YOLO" detect good.ppm "${model[@]}" --format coco --annotations pipe.json --no-save
+pipe "annotations of convert" pipe.json "$YOLO" convert good.list --names two.names --annotations pipe.json --out c.json
+pipe "a COCO file" pipe.json "$YOLO" convert pipe.json --out never
+pipe "a COCO file to be checked" pipe.json "$YOLO" check pipe.json
+pipe results pipe.json "$YOLO" eval one.json --results pipe.json
+pipe "a set of results" pipe.json "$YOLO" eval pipe.json --results one.json
+pipe "stage plan" pipe "$YOLO" train --data good.list --cfg "$cfg" --stages pipe
+pipe "npy" pipe "$YOLO" diff pipe pipe
+mkfifo in-list.ppm
+ls in-list.ppm good.ppm >piped.list
+try "pipe: a picture of a list" timeout 20 "$YOLO" convert piped.list --names two.names --out c.json
+status 3
+err 'in-list.ppm: not a regular file but a pipe'
+mkfifo list.txt
+timeout 20 cp good.list list.txt &
+try "pipe: a list may be one" timeout 20 "$YOLO" detect list.txt "${model[@]}" --format jsonl --no-save
+status 0
+out 'good.ppm'
+
 # ---- pictures ----
 
 bad_picture() { # NAME; the bytes come on stdin

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -46,6 +47,48 @@ static void check_content(const char *path, const char *text)
     mem_free(data);
 }
 
+/* Nobody writes to the pipe: opening it for real would wait for ever, and alarm() ends this
+ * program. */
+static void test_only_files(void)
+{
+    struct error err;
+    FILE *stream;
+    uintmax_t length = 0;
+    char path[512], *data;
+    size_t size;
+    const struct {
+        const char *path, *words;
+    } wrong[] = {{path, "not a regular file but a pipe"},
+                 {folder, "not a regular file but a folder"},
+                 {"/dev/null", "not a regular file but a device"}};
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    CHECK(mkfifo(path, 0600) == 0);
+    alarm(20);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        stream = stdin;
+        CHECK(file_open(wrong[i].path, &stream, NULL, &err) == ERR_FORMAT && !stream);
+        CHECK_MSG(strstr(err.text, wrong[i].words), "%s", err.text);
+        CHECK(file_read(wrong[i].path, 100, &data, &size, &err) == ERR_FORMAT);
+        CHECK_MSG(strstr(err.text, wrong[i].words), "%s", err.text);
+    }
+    CHECK(file_append("/dev/null", &stream, &err) == ERR_FORMAT && !stream);
+    CHECK(file_append(path, &stream, &err) == ERR_FORMAT && !stream && strstr(err.text, "a pipe"));
+    unlink(path);
+    CHECK(file_open(path, &stream, NULL, &err) == ERR_IO &&
+          strstr(err.text, "cannot open: No such"));
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(file_append(path, &stream, &err));
+        fputs("ab", stream);
+        fclose(stream);
+    }
+    CHECK_OK(file_open(path, &stream, &length, &err));
+    CHECK(length == 4 && fgetc(stream) == 'a');
+    fclose(stream);
+    check_content(path, "abab");
+    alarm(0);
+    unlink(path);
+}
+
 static void test_replaces(void)
 {
     char path[512];
@@ -69,8 +112,8 @@ static void test_relative_path(void)
     CHECK(chdir(before) == 0);
 }
 
-/* The write fails on the way (large) or only when the rest is flushed (small): the cause is named, the
- * old file stays, nothing is left behind. */
+/* The write fails on the way (large) or only when the rest is flushed (small): the cause is named,
+ * the old file stays, nothing is left behind. */
 static void check_limit(size_t bytes)
 {
     char path[512];
@@ -118,6 +161,7 @@ static void test_abandon(void)
 }
 
 static const struct test_case cases[] = {
+    {"only_files", test_only_files},
     {"replaces", test_replaces},
     {"relative_path", test_relative_path},
     {"limit", test_limit},

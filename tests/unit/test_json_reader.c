@@ -66,6 +66,39 @@ static void values(void)
     json_close(&reader);
 }
 
+/* Half of a surrogate pair takes nothing of what follows it along. */
+static void lone_surrogates(void)
+{
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"\\ud83d", "\xef\xbf\xbd"},
+        {"\\ud83dx", "\xef\xbf\xbdx"},
+        {"\\ud83d\\n", "\xef\xbf\xbd\n"},
+        {"\\ud83d\\u0041b", "\xef\xbf\xbd"
+                            "Ab"},
+        {"\\ud83d\\u00e9", "\xef\xbf\xbd\xc3\xa9"},
+        {"\\ude00\\u0041", "\xef\xbf\xbd"
+                           "A"},
+        {"\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+        {"\\ud83d\\ud83d\\ud83d", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\\ud83d\\ud83d\\u0041", "\xef\xbf\xbd\xef\xbf\xbd"
+                                  "A"},
+        {"\\ud83d\\ude00\\ud83d", "\xf0\x9f\x98\x80\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[64], text[32];
+        snprintf(json, sizeof json, "\"%s\"", cases[i].json);
+        CHECK(open_text(json) && json_string(&reader, text, sizeof text) && json_end(&reader));
+        CHECK_MSG(strcmp(text, cases[i].text) == 0, "%s", cases[i].json);
+        json_close(&reader);
+    }
+    CHECK(open_text("\"\\ud83d\\q\"") && !json_skip(&reader));
+    CHECK(failed_with("known escape"));
+    CHECK(open_text("\"\\ud83d\\u12\"") && !json_skip(&reader));
+    CHECK(failed_with("hexadecimal digit"));
+}
+
 static void several_values(void)
 {
     int64_t v, sum = 0;
@@ -180,7 +213,11 @@ static void large(void)
 }
 
 static const struct test_case cases[] = {
-    {"values", values}, {"several values", several_values}, {"faults", faults}, {"limits", limits},
+    {"values", values},
+    {"lone_surrogates", lone_surrogates},
+    {"several values", several_values},
+    {"faults", faults},
+    {"limits", limits},
     {"large", large},
 };
 

@@ -31,7 +31,7 @@ static void test_damage(void)
     CHECK(set_up());
     CHECK_REFUSED("missing", ERR_IO, "No such file");
     CHECK(mkdir(in_folder("last.state"), 0700) == 0);
-    CHECK_REFUSED("a folder", ERR_IO, "not a regular file");
+    CHECK_REFUSED("a folder", ERR_FORMAT, "not a regular file");
     CHECK(rmdir(in_folder("last.state")) == 0);
     CHECK(run_start(&run, &options_of[0]));
     run_step(&run);
