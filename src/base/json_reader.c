@@ -591,3 +591,18 @@ bool json_skip(struct json_reader *r)
     } while (r->depth > outer);
     return r->result == OK;
 }
+
+bool json_number_or_nan(struct json_reader *r, double *value)
+{
+    *value = NAN;
+    if (json_peek(r) != JSON_NUMBER) {
+        return json_skip(r);
+    }
+    if (!read_number(r, value)) {
+        return false;
+    }
+    if (!isfinite(*value)) {
+        *value = NAN;
+    }
+    return true;
+}

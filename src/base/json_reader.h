@@ -78,6 +78,9 @@ bool json_key_is(const struct json_reader *r, const char *key);
 
 /* A finite number. */
 bool json_number(struct json_reader *r, double *value);
+/* Any value: itself if it is a finite number, else NaN. False only if the JSON itself is at fault.
+ */
+bool json_number_or_nan(struct json_reader *r, double *value);
 /* A whole number of at most 2^53. */
 bool json_whole(struct json_reader *r, int64_t *value);
 /* A number, true or false: not 0, or not false. */

@@ -52,9 +52,9 @@ static const char about[] =
     "ids,\n"
     "whatever gaps these have. Pictures without boxes stay in the set. What cannot be taken "
     "(boxes\n"
-    "without area or outside, unknown ids, pictures that are not there) is reported with its place "
-    "and\n"
-    "left out. A folder images in a file_name becomes images_, as labels are found by that "
+    "missing, without area or outside, unknown ids, pictures that are not there) is reported with "
+    "its\n"
+    "place and left out. Width and height that an image lacks are its picture's. A folder images in a file_name becomes images_, as labels are found by that "
     "name.\n"
     "Going there and back changes no box by more than a thousandth of a pixel.\n"
     "For Pascal VOC and Roboflow: scripts/voc_to_yolo.py, scripts/roboflow_to_yolo.py.\n";

@@ -459,9 +459,10 @@ static enum result evaluate(struct eval_args *args, const char *positional, int 
     }
     size_t faults = job.failures + job.set.fault_count;
     if (result == OK && faults > 0) {
-        log_warn(
-            "pictures that could not be read: %zu; label lines and listed pictures left out: %zu",
-            job.failures, job.set.fault_count);
+        log_warn("pictures that could not be read: %zu; label lines, annotations and listed "
+                 "pictures left "
+                 "out: %zu",
+                 job.failures, job.set.fault_count);
         *status = STATUS_SOME_INPUTS_FAILED;
     }
     release(&job);

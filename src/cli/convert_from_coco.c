@@ -204,7 +204,7 @@ static enum result read_part(struct conversion *c, struct part *part, struct err
     }
     TRY(dataset_open(&source, &part->data, err));
     static const enum label_fault losses[] = {FAULT_CLASS_RANGE, FAULT_OUTSIDE, FAULT_ZERO_SIZE,
-                                              FAULT_NO_IMAGE};
+                                              FAULT_NO_IMAGE, FAULT_ANNOTATION};
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
         c->counts->lost += part->data.faults[losses[i]];
     }

@@ -35,7 +35,8 @@ static enum result open_data_file(struct train_args *args, struct training *t, s
 static void warn_skipped(const char *what, const struct dataset *set)
 {
     size_t labels = set->faults[FAULT_NOT_NUMBERS] + set->faults[FAULT_CLASS_RANGE] +
-                    set->faults[FAULT_OUTSIDE] + set->faults[FAULT_ZERO_SIZE];
+                    set->faults[FAULT_OUTSIDE] + set->faults[FAULT_ZERO_SIZE] +
+                    set->faults[FAULT_ANNOTATION];
     if (labels > 0) {
         log_warn("%s pictures: %zu labels are unusable and left out", what, labels);
     }

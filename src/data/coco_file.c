@@ -1,5 +1,6 @@
 #include "data/coco_file.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,17 +32,13 @@ static bool get_text(struct json_reader *r, char **text)
     return *text != NULL;
 }
 
-static bool get_side(struct json_reader *r, int *side)
+/* 0 for what is no size: the picture itself tells then. */
+static void get_side(struct json_reader *r, int *side)
 {
-    int64_t number;
-    if (!json_whole(r, &number)) {
-        return false;
-    }
-    if (number < 1 || number > MAX_SIDE) {
-        return json_fault(r, "is no size of a picture");
-    }
-    *side = (int)number;
-    return true;
+    double number;
+    bool is_side = json_number_or_nan(r, &number) && number >= 1 && number <= MAX_SIDE &&
+                   number == floor(number);
+    *side = is_side ? (int)number : 0;
 }
 
 static bool need_key(struct json_reader *r, bool is_there, const char *key)
@@ -87,12 +84,8 @@ static bool read_picture(struct reading *reading, size_t index)
         }
     }
     p->line = (int)r->line;
-    bool is_whole = need_key(r, has_id, "id") &&
-                    need_key(r, p->file_name || reading->need == COCO_OBJECTS, "file_name");
-    if (is_whole && reading->need == COCO_PICTURES) {
-        is_whole = need_key(r, p->w > 0, "width") && need_key(r, p->h > 0, "height");
-    }
-    return is_whole;
+    return need_key(r, has_id, "id") &&
+           need_key(r, p->file_name || reading->need == COCO_OBJECTS, "file_name");
 }
 
 static bool read_category(struct reading *reading, size_t index)
@@ -120,6 +113,60 @@ static bool read_category(struct reading *reading, size_t index)
     return need_key(r, has_id, "id");
 }
 
+/* Each NULL, or why the value at hand is not what it should be. */
+
+static const char *get_id(struct json_reader *r, int64_t *id, const char *fault)
+{
+    const double exact = 9007199254740992.0; /* 2^53 */
+    double number;
+    bool is_id = json_number_or_nan(r, &number) && fabs(number) <= exact && number == floor(number);
+    *id = is_id ? (int64_t)number : 0;
+    return is_id ? NULL : fault;
+}
+
+static const char *get_box(struct json_reader *r, double bbox[4])
+{
+    static const char *const not_finite[] = {
+        "bbox[0]: is not a finite number", "bbox[1]: is not a finite number",
+        "bbox[2]: is not a finite number", "bbox[3]: is not a finite number"};
+    const char *fault = NULL;
+    size_t count = 0;
+    if (json_peek(r) != JSON_ARRAY) {
+        fault = json_peek(r) == JSON_NULL ? "bbox: is null" : "bbox: is not an array of 4 numbers";
+        json_skip(r);
+        return fault;
+    }
+    json_begin_array(r);
+    for (double number; json_next_item(r) && json_number_or_nan(r, &number); count++) {
+        if (count < 4) {
+            bbox[count] = number;
+            fault = !fault && isnan(number) ? not_finite[count] : fault;
+        }
+    }
+    return count == 0   ? "bbox: is empty"
+           : count != 4 ? "bbox: is not an array of 4 numbers"
+                        : fault;
+}
+
+/* null counts as not given. */
+static const char *get_area(struct json_reader *r, double *area, bool *is_given)
+{
+    *is_given = json_peek(r) != JSON_NULL;
+    json_number_or_nan(r, area);
+    return *is_given && isnan(*area) ? "area: is not a number" : NULL;
+}
+
+static const char *get_flag(struct json_reader *r, bool *flag)
+{
+    enum json_kind kind = json_peek(r);
+    if (kind == JSON_NUMBER || kind == JSON_BOOL) {
+        json_flag(r, flag);
+        return NULL;
+    }
+    json_skip(r);
+    return kind == JSON_NULL ? NULL : "iscrowd: is neither 0 nor 1";
+}
+
 static bool read_annotation(struct reading *reading, size_t index)
 {
     struct json_reader *r = &reading->json;
@@ -129,28 +176,30 @@ static bool read_annotation(struct reading *reading, size_t index)
         return false;
     }
     struct coco_annotation a = {.index = index};
-    bool has_image = false, has_category = false, has_box = false, has_area = false;
+    const char *image = "image_id: is missing", *category = "category_id: is missing";
+    const char *box = "bbox: is missing", *size = NULL, *crowd = NULL;
+    bool has_area = false;
     json_begin_object(r);
     while (json_next_key(r)) {
         if (json_key_is(r, "image_id")) {
-            has_image = json_whole(r, &a.image_id);
+            image = get_id(r, &a.image_id, "image_id: is not a whole number");
         } else if (json_key_is(r, "category_id")) {
-            has_category = json_whole(r, &a.category_id);
+            category = get_id(r, &a.category_id, "category_id: is not a whole number");
         } else if (json_key_is(r, "bbox")) {
-            has_box = json_numbers(r, a.bbox, 4);
+            box = get_box(r, a.bbox);
         } else if (json_key_is(r, "area")) {
-            has_area = json_number(r, &a.area);
+            size = get_area(r, &a.area, &has_area);
         } else if (json_key_is(r, "iscrowd")) {
-            json_flag(r, &a.is_crowd);
+            crowd = get_flag(r, &a.is_crowd);
         } else {
             json_skip(r);
         }
     }
+    a.fault = image ? image : category ? category : box ? box : size ? size : crowd;
     a.area = has_area ? a.area : a.bbox[2] * a.bbox[3];
     a.line = (int)r->line;
     file->annotations[file->annotation_count++] = a;
-    return need_key(r, has_image, "image_id") && need_key(r, has_category, "category_id") &&
-           need_key(r, has_box, "bbox");
+    return r->result == OK;
 }
 
 static void read_array(struct reading *reading, bool (*read)(struct reading *, size_t))
@@ -275,6 +324,22 @@ static enum result check_parts(const struct reading *reading, const char *path, 
     return OK;
 }
 
+/* Annotations of which none can be used are those of something else. */
+static enum result check_annotations(const struct coco_file *file, const char *path,
+                                     struct error *err)
+{
+    for (size_t i = 0; i < file->annotation_count; i++) {
+        if (!file->annotations[i].fault) {
+            return OK;
+        }
+    }
+    const struct coco_annotation *first = file->annotations;
+    return file->annotation_count == 0
+               ? OK
+               : error_at(err, ERR_FORMAT, path, first->line, "annotations[0].%s%s", first->fault,
+                          file->annotation_count > 1 ? ", and none of the others can be used" : "");
+}
+
 enum result coco_file_read(const char *path, enum coco_need need, struct coco_file *file,
                            struct error *err)
 {
@@ -285,7 +350,9 @@ enum result coco_file_read(const char *path, enum coco_need need, struct coco_fi
     }
     enum result result = json_result(&reading.json);
     json_close(&reading.json);
-    return result == OK ? check_parts(&reading, path, err) : result;
+    TRY(result);
+    TRY(check_parts(&reading, path, err));
+    return check_annotations(file, path, err);
 }
 
 void coco_file_free(struct coco_file *file)

@@ -12,7 +12,7 @@
 struct coco_picture {
     int64_t id;
     char *file_name; /* owned; NULL: not given */
-    int w, h;        /* pixels; 0: not given */
+    int w, h;        /* pixels; 0: not given, or no size of a picture */
     size_t index;    /* its place in "images" */
     int line;        /* in the file, where it ends */
 };
@@ -27,7 +27,8 @@ struct coco_annotation {
     double bbox[4]; /* left, top, width, height in pixels, as written */
     double area;    /* as written; of the box if not given */
     bool is_crowd;
-    size_t index; /* its place in "annotations" */
+    const char *fault; /* static: "bbox: is null"; NULL if all of the above can be used */
+    size_t index;      /* its place in "annotations" */
     int line;
 };
 
@@ -43,12 +44,13 @@ struct coco_file {
 enum coco_need {
     COCO_IDS,     /* "images" with file names, "categories"; "annotations" are passed over */
     COCO_OBJECTS, /* all three; an image needs an id only */
-    COCO_PICTURES /* all three; an image needs file_name, width and height, too */
+    COCO_PICTURES /* all three; an image needs a file name, too */
 };
 
 /* ERR_FORMAT with "path:line: place: ..." for what is no JSON, a missing key, a value of a wrong
- * type, an id given twice. Ids of annotations are not looked up. *file need not be initialised;
- * free with coco_file_free, also after an error. */
+ * type, an id given twice. A wrong annotation costs only itself: it is kept with its fault, and
+ * refused if there is no other. Ids of annotations are not looked up. *file need not be
+ * initialised; free with coco_file_free, also after an error. */
 NODISCARD enum result coco_file_read(const char *path, enum coco_need need, struct coco_file *file,
                                      struct error *err);
 void coco_file_free(struct coco_file *file);

@@ -6,8 +6,10 @@
 #include <strings.h>
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "data/coco_file.h"
+#include "data/image.h"
 
 struct object {
     size_t sample;
@@ -23,6 +25,7 @@ struct coco {
     size_t *samples; /* by picture of the file; SIZE_MAX: a picture that does not exist */
     struct object *objects;
     size_t object_count, object_capacity;
+    size_t measured; /* pictures whose size the file does not give */
 };
 
 /* A name that no category has is a translation; one of another category's is a mistake. */
@@ -93,13 +96,23 @@ static enum result take_picture(struct coco *c, size_t index, struct error *err)
                       p->index, path);
         return OK;
     }
+    int w = p->w, h = p->h;
+    if (w == 0 || h == 0) {
+        struct error why;
+        if (image_read_size(path, &w, &h, &why) != OK) {
+            dataset_fault(c->build, FAULT_NO_IMAGE, c->path, p->line,
+                          "images[%zu]: no width and height, and %s", p->index, why.text);
+            return OK;
+        }
+        c->measured++;
+    }
     struct sample *sample = dataset_add(c->build, path, err);
     if (!sample) {
         return ERR_MEMORY;
     }
     sample->coco_id = p->id;
-    sample->image_w = p->w;
-    sample->image_h = p->h;
+    sample->image_w = w;
+    sample->image_h = h;
     c->samples[index] = c->build->set->sample_count - 1;
     return OK;
 }
@@ -118,12 +131,21 @@ static enum result take_pictures(struct coco *c, struct error *err)
         result = take_picture(c, order[i], err);
     }
     mem_free(order);
+    if (result == OK && c->measured > 0) {
+        log_info("%s: %zu images have no width and height: their pictures' are taken", c->path,
+                 c->measured);
+    }
     return result;
 }
 
 static enum result take_annotation(struct coco *c, const struct coco_annotation *a,
                                    struct error *err)
 {
+    if (a->fault) {
+        dataset_fault(c->build, FAULT_ANNOTATION, c->path, a->line, "annotations[%zu].%s", a->index,
+                      a->fault);
+        return OK;
+    }
     size_t picture = coco_find_picture(&c->file, a->image_id);
     size_t category = coco_find_category(&c->file, a->category_id);
     if (picture == SIZE_MAX) {

@@ -34,6 +34,7 @@ const char *label_fault_name(enum label_fault fault)
         [FAULT_EMPTY_LABEL] = "empty label files",
         [FAULT_NO_IMAGE] = "pictures that do not exist",
         [FAULT_ORPHAN_LABEL] = "label files without a picture",
+        [FAULT_ANNOTATION] = "annotations without a usable box",
     };
     return names[fault];
 }

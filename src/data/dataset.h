@@ -19,7 +19,7 @@ struct sample {
     size_t truth_count;
     int list_line;         /* where the list names the picture; 0 for a folder or COCO */
     int64_t coco_id;       /* image id of a COCO file; -1 otherwise */
-    int image_w, image_h;  /* as a COCO file says; 0 otherwise */
+    int image_w, image_h;  /* as a COCO file says, else of its picture; 0 for label files */
     double *areas;         /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
 };
 
@@ -34,6 +34,7 @@ enum label_fault {
     FAULT_EMPTY_LABEL,  /* a label file without a line: a background picture */
     FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
     FAULT_ORPHAN_LABEL, /* a label file without a picture, in a folder of labels: not used */
+    FAULT_ANNOTATION,   /* COCO: an annotation without a whole box or ids: skipped */
     FAULT_COUNT
 };
 
@@ -65,8 +66,9 @@ struct dataset_source {
 /* Label path rules: label_path.h. Lines may end in CR LF; blank lines are skipped. A bad line costs only
  * itself: it is counted in faults and skipped; boxes are clipped to the picture. Relative paths of a list
  * count from the working directory, else from the list's folder.
- * COCO: classes are the categories sorted by id, and there must be class_count of them; wrong types and
- * missing keys are ERR_FORMAT with their place ("x.json: annotations[12].bbox: ...").
+ * COCO: classes are the categories sorted by id, and there must be class_count of them; what is wrong
+ * in an annotation costs only that one, a size that an image lacks is its picture's; other wrong types and
+ * missing keys are ERR_FORMAT with their place ("x.json: images[12].id: ...").
  * Otherwise ERR_* only if the set as a whole is unusable (no list, no pictures). Free with dataset_free, also
  * after an error; *set need not be initialised. */
 NODISCARD enum result dataset_open(const struct dataset_source *source, struct dataset *set,

@@ -23,6 +23,7 @@ static const struct kind kinds[FINDING_KINDS] = {
     [FAULT_EMPTY_LABEL] = {"empty-label", NULL, SEVERITY_NOTE},
     [FAULT_NO_IMAGE] = {"no-image", NULL, SEVERITY_ERROR},
     [FAULT_ORPHAN_LABEL] = {"orphan-label", NULL, SEVERITY_WARNING},
+    [FAULT_ANNOTATION] = {"annotation", NULL, SEVERITY_ERROR},
     [FINDING_UNREADABLE] = {"unreadable", "pictures that cannot be read", SEVERITY_ERROR},
     [FINDING_SIZE] = {"size", "pictures of another size than stated", SEVERITY_ERROR},
     [FINDING_TURNED] = {"turned", "labelled pictures that are to be shown turned", SEVERITY_WARNING},

@@ -7,9 +7,10 @@
 #include <strings.h>
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "base/memory.h"
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, FAULTS_LOGGED = 5 };
 
 /* ---- one picture ---- */
 
@@ -155,34 +156,63 @@ static enum result take_image(const struct eval_source *source, struct eval_set 
     return p->path ? OK : mem_error(err, "pictures");
 }
 
-static enum result bad_annotation(const struct eval_source *source, const struct coco_annotation *a,
-                                  const char *key, int64_t id, const char *what, struct error *err)
+/* Why an annotation cannot be used, with its place; false if it can. */
+static bool find_fault(const struct eval_source *source, const struct eval_set *set,
+                       const struct coco_annotation *a, struct error *why)
 {
-    return error_at(err, ERR_FORMAT, source->path, a->line, "annotations[%zu].%s: %lld is no %s",
-                    a->index, key, (long long)id, what);
+    char text[128];
+    if (a->fault) {
+        snprintf(text, sizeof text, "%s", a->fault);
+    } else if (coco_find_picture(&set->coco, a->image_id) == SIZE_MAX) {
+        snprintf(text, sizeof text, "image_id: %lld is no image's id", (long long)a->image_id);
+    } else if (coco_find_category(&set->coco, a->category_id) == SIZE_MAX) {
+        snprintf(text, sizeof text, "category_id: %lld is no category's id",
+                 (long long)a->category_id);
+    } else if (!(a->bbox[2] >= 0 && a->bbox[3] >= 0)) {
+        snprintf(text, sizeof text, "bbox: width or height is negative");
+    } else {
+        return false;
+    }
+    error_at(why, ERR_FORMAT, source->path, a->line, "annotations[%zu].%s", a->index, text);
+    return true;
 }
 
-static enum result take_annotation(const struct eval_source *source, struct eval_set *set,
-                                   const struct coco_annotation *a, struct error *err)
+static void take_annotation(struct eval_set *set, const struct coco_annotation *a)
 {
-    size_t picture = coco_find_picture(&set->coco, a->image_id);
-    size_t category = coco_find_category(&set->coco, a->category_id);
-    if (picture == SIZE_MAX) {
-        return bad_annotation(source, a, "image_id", a->image_id, "image's id", err);
-    }
-    if (category == SIZE_MAX) {
-        return bad_annotation(source, a, "category_id", a->category_id, "category's id", err);
-    }
-    if (!(a->bbox[2] >= 0 && a->bbox[3] >= 0)) {
-        return error_at(err, ERR_FORMAT, source->path, a->line,
-                        "annotations[%zu].bbox: width or height is negative", a->index);
-    }
-    struct eval_picture *p = &set->pictures[picture];
+    struct eval_picture *p = &set->pictures[coco_find_picture(&set->coco, a->image_id)];
     p->truths[p->truth_count++] =
         (struct eval_truth){.box = {a->bbox[0], a->bbox[1], a->bbox[2], a->bbox[3]},
                             .area = a->area,
-                            .class_id = (int)category,
+                            .class_id = (int)coco_find_category(&set->coco, a->category_id),
                             .ignore = a->is_crowd};
+}
+
+/* What cannot be used is told one by one and left out; ERR_FORMAT with the first if nothing else is
+ * there. */
+static enum result take_annotations(const struct eval_source *source, struct eval_set *set,
+                                    struct error *err)
+{
+    struct error first = {0}, why;
+    size_t count = set->coco.annotation_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct coco_annotation *a = &set->coco.annotations[i];
+        if (!find_fault(source, set, a, &why)) {
+            take_annotation(set, a);
+            continue;
+        }
+        first = set->fault_count == 0 ? why : first;
+        if (set->fault_count < FAULTS_LOGGED) {
+            log_warn("%s (left out)", why.text);
+        }
+        set->fault_count++;
+    }
+    if (count > 0 && set->fault_count == count) {
+        *err = first;
+        return count > 1 ? error_hint(err, "and none of the others can be used") : ERR_FORMAT;
+    }
+    if (set->fault_count > FAULTS_LOGGED) {
+        log_warn("%s: %zu annotations left out in all", source->path, set->fault_count);
+    }
     return OK;
 }
 
@@ -223,9 +253,7 @@ static enum result open_coco(const struct eval_source *source, struct eval_set *
         TRY(take_image(source, set, i, err));
     }
     TRY(size_truths(set, err));
-    for (size_t i = 0; i < set->coco.annotation_count; i++) {
-        TRY(take_annotation(source, set, &set->coco.annotations[i], err));
-    }
+    TRY(take_annotations(source, set, err));
     return set_names(set, NULL, err);
 }
 

@@ -32,7 +32,7 @@ struct eval_set {
     bool is_coco;
     struct coco_file coco; /* if is_coco: classes are its categories, by id */
     struct dataset data;   /* else */
-    size_t fault_count;    /* pictures and label lines left out; each kind has been logged */
+    size_t fault_count;    /* pictures, label lines and annotations left out; each kind has been logged */
     size_t *by_name;       /* pictures by their file's name; made at the first search */
 };
 

@@ -170,7 +170,8 @@ static void test_label_path_nest(void)
         CHECK(label_path_nest(table[i][0], path, sizeof path) && strcmp(path, table[i][1]) == 0);
         CHECK(label_path_unnest(table[i][1], path, sizeof path) && strcmp(path, table[i][0]) == 0);
     }
-    CHECK(label_path_unnest("images/a.jpg", path, sizeof path) && strcmp(path, "images/a.jpg") == 0);
+    CHECK(label_path_unnest("images/a.jpg", path, sizeof path) &&
+          strcmp(path, "images/a.jpg") == 0);
     CHECK(label_path_nest("images/a.jpg", path, 14) && !label_path_nest("images/a.jpg", path, 13));
 }
 
@@ -437,6 +438,85 @@ static void test_coco(void)
     dataset_free(&set);
 }
 
+/* A wrong annotation costs only itself; its neighbours before and behind are taken. */
+static void test_coco_annotations(void)
+{
+    static const struct {
+        const char *rest, *text;
+    } table[] = {
+        {"\"image_id\": 9, \"category_id\": 3", "bbox: is missing"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": null", "bbox: is null"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": []", "bbox: is empty"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 2, 3]", "bbox: is not an array of 4"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 2, 3, 4, 5]",
+         "bbox: is not an array of 4"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": \"1 2 3 4\"",
+         "bbox: is not an array of 4"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": {\"x\": [1]}",
+         "bbox: is not an array of 4"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, null, 3, [4]]",
+         "bbox[1]: is not a finite number"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 2, 3, 1e999]",
+         "bbox[3]: is not a finite number"},
+        {"\"image_id\": null, \"category_id\": 3, \"bbox\": [1, 2, 3, 4]",
+         "image_id: is not a whole number"},
+        {"\"category_id\": 3, \"bbox\": [1, 2, 3, 4]", "image_id: is missing"},
+        {"\"image_id\": 9, \"category_id\": \"3\", \"bbox\": [1, 2, 3, 4]",
+         "category_id: is not a whole number"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 2, 3, 4], \"iscrowd\": \"no\"",
+         "iscrowd: is neither"},
+        {"\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 2, 3, 4], \"area\": []",
+         "area: is not a number"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *path;
+        struct dataset set;
+        char json[2048], text[128];
+        snprintf(json, sizeof json,
+                 "{" CATEGORIES "," IMAGES ", \"annotations\": ["
+                 "{\"image_id\": 9, \"category_id\": 3, \"bbox\": [1, 1, 2, 2], \"area\": null, "
+                 "\"iscrowd\": null},\n"
+                 "{%s},\n{\"image_id\": 9, \"category_id\": 7, \"bbox\": [2, 2, 4, 4]}]}",
+                 table[i].rest);
+        CHECK_MSG(open_coco(json, 2, &path, &set) == OK, "%s: %s", table[i].text, err.text);
+        snprintf(text, sizeof text, "annotations[1].%s", table[i].text);
+        CHECK_MSG(was_seen(FAULT_ANNOTATION, path, 2, text), "%s", text);
+        CHECK(set.faults[FAULT_ANNOTATION] == 1 && set.samples[1].truth_count == 2);
+        CHECK(set.samples[1].areas[0] == 4 && set.samples[1].truths[1].class_id == 1);
+        dataset_free(&set);
+    }
+}
+
+/* Where the file gives no size, the picture's counts. */
+static void test_coco_sizes(void)
+{
+    static const char *const sizes[] = {"", ", \"width\": null, \"height\": null",
+                                        ", \"width\": 0, \"height\": 0", ", \"width\": 10",
+                                        ", \"width\": \"10\", \"height\": -3"};
+    static const char ppm[13 + 20 * 10 * 3] = "P6 20 10 255\n";
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const char *path;
+        struct dataset set;
+        char json[1024];
+        snprintf(json, sizeof json,
+                 "{" CATEGORIES ", \"images\": [{\"id\": 1, \"file_name\": \"size.ppm\"%s},\n"
+                 "{\"id\": 2, \"file_name\": \"x.jpg\"}], \"annotations\": ["
+                 "{\"image_id\": 1, \"category_id\": 3, \"bbox\": [5, 5, 10, 5]}]}",
+                 sizes[i]);
+        put_bytes("coco/size.ppm", ppm, sizeof ppm);
+        capture_begin();
+        enum result result = open_coco(json, 2, &path, &set);
+        capture_end();
+        CHECK_MSG(result == OK, "%s: %s", sizes[i], err.text);
+        CHECK(set.sample_count == 1 && set.samples[0].image_w == 20 &&
+              set.samples[0].image_h == 10);
+        CHECK_NEAR(set.samples[0].truths[0].box.w, .5, 1e-6);
+        CHECK_NEAR(set.samples[0].truths[0].box.cy, .75, 1e-6);
+        CHECK(was_seen(FAULT_NO_IMAGE, path, 2, "images[1]: no width and height, and "));
+        dataset_free(&set);
+    }
+}
+
 static void test_coco_broken(void)
 {
 #define ONE(annotation) "{" CATEGORIES "," IMAGES ", \"annotations\": [" annotation "]}"
@@ -453,9 +533,11 @@ static void test_coco_broken(void)
         {"{\"categories\": [{\"id\": 1}, {}]}", "categories[1].id: is missing"},
         {"{\"categories\": [{\"id\": \"1\"}]}", "categories[0].id: is not a whole number"},
         {"{\"categories\": [{\"id\": 1}, {\"id\": 1}]}", "categories: the id 1 is given twice"},
-        {"{\"categories\": [{\"id\": 1}],\"images\": [], \"annotations\": []}", "1 categories, but 2 classes are expected"},
+        {"{\"categories\": [{\"id\": 1}],\"images\": [], \"annotations\": []}",
+         "1 categories, but 2 classes are expected"},
         {"{" CATEGORIES ",\"images\": [7]}", ":1: images[0]: not a JSON object"},
-        {"{" CATEGORIES ",\"images\": [{\"id\": 1, \"width\": 0}]}", "images[0].width: is no size"},
+        {"{" CATEGORIES ",\"images\": [{\"id\": 1, \"width\": 0}]}",
+         "images[0].file_name: is missing"},
         {"{" CATEGORIES ",\"images\": [{\"id\": 1, \"width\": 1, \"height\": 1}]}",
          "images[0].file_name: is missing"},
         {"{" CATEGORIES
@@ -587,6 +669,8 @@ static const struct test_case cases[] = {
     {"lists", test_lists},
     {"unusable_sets", test_unusable_sets},
     {"coco", test_coco},
+    {"coco_annotations", test_coco_annotations},
+    {"coco_sizes", test_coco_sizes},
     {"coco_broken", test_coco_broken},
     {"data_file", test_data_file},
     {"data_file_broken", test_data_file_broken},
