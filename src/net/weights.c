@@ -7,16 +7,18 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 
 enum {
     MAX_CLASSES = 100000,
     SHORT_HEADER = 16,
     LONG_HEADER = 20,
     MAX_VERSION = 1000000, /* beyond, the file is something else */
+    MAX_CHANNELS = 4,      /* that a network's input is guessed to have */
     CHUNK = 4096,          /* floats written at a time */
 };
 
-/* More images than any training has seen: the field holds noise. */
+/* More images than any training has seen: the field holds noise, or its upper half is a weight. */
 static const uint64_t max_seen = 1000000000000000;
 
 static const char wrong_cfg[] = "is this the right cfg for these weights?";
@@ -26,15 +28,42 @@ struct reader {
     FILE *stream;
     size_t bytes; /* of the whole file */
     struct weights_header header;
+    uint32_t words[2];             /* images seen: all of it in a short header, or its halves */
     size_t odd_values;             /* not finite */
     const struct layer *odd_layer; /* the first with such a value */
     size_t negative_variances;
     const struct layer *negative_layer;
 };
 
+/* Is it the upper half of a number of images? Bits as small as that are no weight but 0. */
+static bool has_long_seen(const struct reader *r)
+{
+    return r->words[1] <= max_seen >> 32;
+}
+
+static void set_header(struct reader *r, bool is_long)
+{
+    r->header.header_bytes = is_long ? LONG_HEADER : SHORT_HEADER;
+    r->header.seen = is_long ? (uint64_t)r->words[1] << 32 | r->words[0] : r->words[0];
+}
+
+static enum result refuse(const struct reader *r, const unsigned char *bytes, size_t got,
+                          struct error *err)
+{
+    const struct weights_header *h = &r->header;
+    const char *kind = sniff(bytes, got);
+    if (kind) {
+        return error_at(err, ERR_FORMAT, r->path, 0, "not a Darknet .weights file but %s", kind);
+    }
+    return error_at(err, ERR_FORMAT, r->path, 0,
+                    "not a Darknet .weights file: its version would be %" PRId32 ".%" PRId32
+                    ".%" PRId32,
+                    h->major, h->minor, h->revision);
+}
+
 static enum result read_header(struct reader *r, struct error *err)
 {
-    unsigned char bytes[LONG_HEADER] = {0};
+    unsigned char bytes[SNIFF_BYTES] = {0};
     size_t got = fread(bytes, 1, sizeof bytes, r->stream);
     if (ferror(r->stream)) {
         return error_errno(err, r->path, "cannot read");
@@ -48,26 +77,29 @@ static enum result read_header(struct reader *r, struct error *err)
     *h = (struct weights_header){.major = (int32_t)le32(bytes),
                                  .minor = (int32_t)le32(bytes + 4),
                                  .revision = (int32_t)le32(bytes + 8)};
-    if (h->major < 0 || h->major > MAX_VERSION || h->minor < 0 || h->minor > MAX_VERSION) {
-        return error_at(err, ERR_FORMAT, r->path, 0,
-                        "not a Darknet .weights file: its version would be %" PRId32 ".%" PRId32
-                        ".%" PRId32,
-                        h->major, h->minor, h->revision);
+    r->words[0] = le32(bytes + 12);
+    r->words[1] = le32(bytes + 16);
+    /* safetensors and tar files begin as a version may; no revision has so many digits */
+    bool is_odd = h->major < 0 || h->major > MAX_VERSION || h->minor < 0 || h->minor > MAX_VERSION;
+    if (is_odd || ((h->revision < 0 || h->revision > MAX_VERSION) && sniff(bytes, got))) {
+        return refuse(r, bytes, got, err);
     }
-    bool is_long = (int64_t)h->major * 10 + h->minor >= 2;
-    h->header_bytes = is_long ? LONG_HEADER : SHORT_HEADER;
+    set_header(r, (int64_t)h->major * 10 + h->minor >= 2);
     if (got < h->header_bytes) {
         return error_at(err, ERR_FORMAT, r->path, 0, "%zu bytes: the file ends in its header", got);
-    }
-    h->seen = is_long ? le64(bytes + 12) : le32(bytes + 12);
-    if (h->seen > max_seen) {
-        log_warn("%s: %" PRIu64 " images seen cannot be; taken as 0", r->path, h->seen);
-        h->seen = 0;
     }
     return OK;
 }
 
-/* On success r->stream is open and stands behind the header. */
+static void check_seen(struct reader *r)
+{
+    if (r->header.seen > max_seen) {
+        log_warn("%s: %" PRIu64 " images seen cannot be; taken as 0", r->path, r->header.seen);
+        r->header.seen = 0;
+    }
+}
+
+/* On success r->stream is open and its header is what its version says. */
 static enum result open_reader(struct reader *r, const char *path, struct error *err)
 {
     uintmax_t size;
@@ -77,11 +109,14 @@ static enum result open_reader(struct reader *r, const char *path, struct error 
         return error_at(err, ERR_FORMAT, path, 0, "too large");
     }
     r->bytes = (size_t)size;
-    TRY(read_header(r, err));
-    if (fseek(r->stream, (long)r->header.header_bytes, SEEK_SET) != 0) {
-        return error_errno(err, path, "cannot read");
-    }
-    return OK;
+    return read_header(r, err);
+}
+
+static enum result seek_values(const struct reader *r, struct error *err)
+{
+    return fseek(r->stream, (long)r->header.header_bytes, SEEK_SET) == 0
+               ? OK
+               : error_errno(err, r->path, "cannot read");
 }
 
 static void close_reader(struct reader *r)
@@ -95,6 +130,9 @@ enum result weights_peek(const char *path, struct weights_header *header, struct
 {
     struct reader r;
     enum result result = open_reader(&r, path, err);
+    if (result == OK) {
+        check_seen(&r);
+    }
     *header = r.header;
     close_reader(&r);
     return result;
@@ -127,10 +165,127 @@ static size_t all_file_bytes(const struct network *net)
     return bytes;
 }
 
+/* The head that a layer feeds alone, or NULL. */
+static const struct head_info *head_above(const struct network *net, int layer)
+{
+    for (int i = layer + 1; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        if (l->ops->head && l->inputs[0] == layer) {
+            return l->ops->head(l);
+        }
+    }
+    return NULL;
+}
+
+/* Bytes of a layer in the file if each head had `extra` more classes: a feeding layer's parameters
+ * all come per filter. */
+static size_t bytes_with_classes(const struct network *net, int layer, int extra)
+{
+    const struct layer *l = &net->layers[layer];
+    const struct head_info *head = head_above(net, layer);
+    size_t bytes = file_bytes(l);
+    if (!head || bytes == 0) {
+        return bytes;
+    }
+    long filters = (long)l->out.c + (long)head->slots * extra;
+    return bytes / (size_t)l->out.c * (size_t)filters;
+}
+
+/* Finds the number of classes for which the payload fits; false if none does. */
+static bool find_classes(const struct network *net, size_t payload, int *classes)
+{
+    const struct head_info *own = network_head(net);
+    for (int c = 1; own && c <= MAX_CLASSES; c++) {
+        size_t total = 0;
+        for (int i = 0; i < net->layer_count; i++) {
+            total += bytes_with_classes(net, i, c - own->classes);
+        }
+        if (total == payload) {
+            *classes = c;
+            return true;
+        }
+        if (total > payload) {
+            break;
+        }
+    }
+    return false;
+}
+
 /* Would the payload fit if the keys dontload and dontloadscales were absent? */
 static bool fits_whole(const struct network *net, size_t payload)
 {
     return network_param_floats(net, net->layer_count, NULL) * sizeof(float) == payload;
+}
+
+/* Whether the payload would fit a network input of other channels, and of how many: only the
+ * weights of the first layer depend on them. */
+static bool find_channels(const struct network *net, size_t payload, int *channels)
+{
+    const struct param *weights = layer_param(&net->layers[0], "weights");
+    size_t own = (size_t)net->options.channels, all = all_file_bytes(net);
+    if (!weights || !is_in_file(&net->layers[0], weights) || weights->count % own) {
+        return false;
+    }
+    size_t each = weights->count / own * sizeof(float), others = all - each * own;
+    if (payload <= others || (payload - others) % each ||
+        (payload - others) / each > MAX_CHANNELS) {
+        return false;
+    }
+    *channels = (int)((payload - others) / each);
+    return true;
+}
+
+/* Appends what else the payload would fit; false if nothing. */
+static bool hint_at(const struct network *net, size_t payload, struct error *err)
+{
+    int count;
+    if (fits_whole(net, payload)) {
+        error_hint(err, "they fit without the keys dontload and dontloadscales");
+    } else if (find_channels(net, payload, &count)) {
+        error_hint(err, "they fit channels=%d", count);
+    } else if (find_classes(net, payload, &count)) {
+        error_hint(err, "they fit classes=%d", count);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* PyTorch ports write the long header under the version of the short one, others the short one
+ * under that of the long: taken where the size of the file says so exactly, and the first value is
+ * not the upper half of the images seen (or, for the long one, is). */
+static bool may_be(const struct reader *r, bool is_long)
+{
+    return has_long_seen(r) == is_long && r->bytes >= LONG_HEADER;
+}
+
+static enum result add_hint(const struct network *net, const struct reader *r, struct error *err)
+{
+    size_t own = r->header.header_bytes, other = SHORT_HEADER + LONG_HEADER - own;
+    if (!hint_at(net, r->bytes - own, err) &&
+        !(may_be(r, other == LONG_HEADER) && hint_at(net, r->bytes - other, err))) {
+        error_hint(err, "%s", wrong_cfg);
+    }
+    return err ? err->code : ERR_FORMAT;
+}
+
+static void take_header(struct reader *r, bool is_long)
+{
+    size_t own = r->header.header_bytes;
+    set_header(r, is_long);
+    log_warn("%s: version %" PRId32 ".%" PRId32
+             " has a header of %zu bytes, but by its size this file "
+             "has one of %zu: taken so",
+             r->path, r->header.major, r->header.minor, own, r->header.header_bytes);
+}
+
+static void fit_header(const struct network *net, struct reader *r)
+{
+    size_t own = r->header.header_bytes, other = SHORT_HEADER + LONG_HEADER - own;
+    size_t values = all_file_bytes(net);
+    if (r->bytes != own + values && r->bytes == other + values && may_be(r, other == LONG_HEADER)) {
+        take_header(r, other == LONG_HEADER);
+    }
 }
 
 /* How many layers the payload covers. It must end where a layer ends. */
@@ -152,7 +307,7 @@ static enum result account(const struct network *net, const struct reader *r, in
                      "bytes, the cfg %s wants %zu",
                      i, l->ops->name, wanted, r->header.header_bytes + used, left, r->bytes,
                      net->cfg.path, r->header.header_bytes + all_file_bytes(net));
-            return error_hint(err, "%s", wrong_cfg);
+            return add_hint(net, r, err);
         }
         used += wanted;
         last = wanted > 0 ? l : last;
@@ -166,10 +321,7 @@ static enum result account(const struct network *net, const struct reader *r, in
              "bytes, the cfg %s wants %zu",
              payload - used, last ? last->index : 0, last ? last->ops->name : "none", r->bytes,
              net->cfg.path, r->header.header_bytes + used);
-    if (fits_whole(net, payload)) {
-        return error_hint(err, "they fit without the keys dontload and dontloadscales");
-    }
-    return error_hint(err, "%s", wrong_cfg);
+    return add_hint(net, r, err);
 }
 
 /* Old files hold the weights of connected layers as [inputs][outputs]. */
@@ -255,7 +407,11 @@ enum result weights_load(const char *path, struct network *net, struct error *er
     int layers = 0;
     enum result result = open_reader(&r, path, err);
     if (result == OK) {
+        fit_header(net, &r);
         result = account(net, &r, &layers, err);
+    }
+    if (result == OK) {
+        result = seek_values(&r, err);
     }
     for (int i = 0; i < layers && result == OK; i++) {
         result = read_layer(&r, &net->layers[i], err);
@@ -264,6 +420,7 @@ enum result weights_load(const char *path, struct network *net, struct error *er
     if (result != OK) {
         return result;
     }
+    check_seen(&r);
     warn_values(&r);
     net->seen = r.header.seen;
     net->loaded_layers = layers;
@@ -272,50 +429,19 @@ enum result weights_load(const char *path, struct network *net, struct error *er
 
 /* ---- another number of classes ---- */
 
-/* The head that a layer feeds alone, or NULL. */
-static const struct head_info *head_above(const struct network *net, int layer)
+/* find_classes by the header that the version says, else by the other one. */
+static bool fit_classes(const struct network *net, struct reader *r, int *classes)
 {
-    for (int i = layer + 1; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        if (l->ops->head && l->inputs[0] == layer) {
-            return l->ops->head(l);
-        }
+    bool is_long = r->header.header_bytes == LONG_HEADER;
+    if (find_classes(net, r->bytes - r->header.header_bytes, classes)) {
+        return true;
     }
-    return NULL;
-}
-
-/* Bytes of a layer in the file if each head had `extra` more classes: a feeding layer's parameters
- * all come per filter. */
-static size_t bytes_with_classes(const struct network *net, int layer, int extra)
-{
-    const struct layer *l = &net->layers[layer];
-    const struct head_info *head = head_above(net, layer);
-    size_t bytes = file_bytes(l);
-    if (!head || bytes == 0) {
-        return bytes;
+    size_t other = SHORT_HEADER + LONG_HEADER - r->header.header_bytes;
+    if (!may_be(r, !is_long) || !find_classes(net, r->bytes - other, classes)) {
+        return false;
     }
-    long filters = (long)l->out.c + (long)head->slots * extra;
-    return bytes / (size_t)l->out.c * (size_t)filters;
-}
-
-/* Finds the number of classes for which the payload fits; false if none does. */
-static bool find_classes(const struct network *net, size_t payload, int *classes)
-{
-    const struct head_info *own = network_head(net);
-    for (int c = 1; own && c <= MAX_CLASSES; c++) {
-        size_t total = 0;
-        for (int i = 0; i < net->layer_count; i++) {
-            total += bytes_with_classes(net, i, c - own->classes);
-        }
-        if (total == payload) {
-            *classes = c;
-            return true;
-        }
-        if (total > payload) {
-            break;
-        }
-    }
-    return false;
+    take_header(r, !is_long);
+    return true;
 }
 
 static enum result read_fitting(struct reader *r, struct network *net, int extra, bool *is_loaded,
@@ -351,9 +477,10 @@ enum result weights_load_transfer(const char *path, struct network *net, bool *i
         return result;
     }
     struct error other;
-    if (open_reader(&r, path, &other) == OK &&
-        find_classes(net, r.bytes - r.header.header_bytes, classes)) {
-        result = read_fitting(&r, net, *classes - own->classes, is_loaded, err);
+    if (open_reader(&r, path, &other) == OK && fit_classes(net, &r, classes)) {
+        result = seek_values(&r, err);
+        result =
+            result == OK ? read_fitting(&r, net, *classes - own->classes, is_loaded, err) : result;
         net->seen = 0;
         net->loaded_layers = 0;
         while (

@@ -89,8 +89,14 @@ bad_weights one-byte-over '' < <(cat "$weights" && printf x)
 bad_weights one-float-over '' < <(cat "$weights" && printf abcd)
 bad_weights twice '' < <(cat "$weights" "$weights")
 bad_weights noise '' < <(noise 9000)
-bad_weights text '' < <(cat "$cfg")
-bad_weights html '' <<<'<!DOCTYPE html><html><body>404: Not Found</body></html>'
+bad_weights text 'not a Darknet .weights file but a cfg' < <(cat "$cfg")
+bad_weights html 'not a Darknet .weights file but an HTML' <<<'<!DOCTYPE html><html><body>404: Not Found</body></html>'
+bad_weights zip 'not a Darknet .weights file but a zip archive .PyTorch' < <(printf 'PK\003\004\0\0\010\010' && noise 300)
+bad_weights lfs 'not a Darknet .weights file but a git-lfs pointer' <<'END'
+version https://git-lfs.github.com/spec/v1
+oid sha256:0000000000000000000000000000000000000000000000000000000000000000
+size 9000
+END
 bad_weights zeros '' < <(head -c 100000 /dev/zero)
 bad_weights future-version '.*version' < <(header '\0\0\0\01\0\0\0\0\0\0\0\0' && tail -c +13 "$weights")
 bad_weights negative-version '.*version' < <(header '\0377\0377\0377\0377\0\0\0\0\0\0\0\0' && tail -c +13 "$weights")

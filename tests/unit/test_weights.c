@@ -255,9 +255,8 @@ static void test_broken_sizes(void)
          "layer 2 [convolutional] needs 64 bytes at offset 284, 4 "},
         {{0, 2, 5, 0, 20, FIRST, 2}, "layer 2 [convolutional] needs 64 bytes at offset 284, 2 "},
         {{0, 2, 5, 0, 20, FIRST, -4}, "layer 0 [convolutional]"},
-        {{0, 1, 5, 0, 20, FLOATS, 0},
-         "4 bytes are left behind"}, /* 16-byte header by its version */
-        {{0, 2, 5, 0, 16, FLOATS, 0}, "layer 4 [connected]"},
+        {{0, 1, 5, 0, 16, FLOATS + 1, 0}, "4 bytes are left behind"},
+        {{0, 2, 5, 0, 16, FLOATS - 1, 0}, "layer 4 [connected]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct network net;
@@ -275,20 +274,92 @@ static void test_broken_sizes(void)
     }
 }
 
+/* The length that the version does not have, where the file's size and the first value say so. */
+static void test_other_headers(void)
+{
+    static const struct spec specs[] = {
+        {0, 0, 0, 32000, 20, FLOATS, 0},      {0, 1, 5, 0, 20, FLOATS, 0},
+        {0, 1, 0, 5000000000, 20, FLOATS, 0}, {0, 2, 5, 64, 16, FLOATS, 0},
+        {0, 2, 0, 4000000000, 16, FLOATS, 0}, {1, 0, 0, 0, 16, FLOATS, 0},
+    };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        struct network net;
+        write_file(&specs[i]);
+        open_net(small, &net);
+        capture_begin();
+        enum result result = weights_load(path, &net, &err);
+        capture_end();
+        CHECK_MSG(result == OK, "case %zu: %s", i, err.text);
+        check_values(&net.layers[0].params[0], "biases", 0);
+        check_values(&net.layers[4].params[1], "weights", SECOND + 2);
+        CHECK_MSG(net.seen == specs[i].seen, "case %zu: %" PRIu64, i, net.seen);
+        const char *said = strstr(
+            captured, specs[i].header_bytes == 20
+                          ? "has a header of 16 bytes, but by its size this file has one of 20"
+                          : "has a header of 20 bytes, but by its size this file has one of 16");
+        CHECK_MSG(said && !strstr(said + 1, "has a header"), "case %zu: %s", i, captured);
+        CHECK_MSG(!strstr(captured, "images seen"), "%s", captured);
+        network_free(&net);
+    }
+}
+
+/* A file of the same network but for one number says so. */
+static void test_fitting_hints(void)
+{
+    static const struct {
+        const char *from, *to, *hint;
+    } cases[] = {
+        {"channels=2", "channels=3", "(they fit channels=2)"},
+        {"channels=2", "channels=1", "(they fit channels=2)"},
+        {"output=2", "output=3", "(is this the right cfg"},
+    };
+    static const struct spec specs[] = {{0, 2, 5, 9, 20, FLOATS, 0}, {0, 0, 0, 9, 20, FLOATS, 0}};
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        char text[2 * sizeof small];
+        struct network net;
+        const char *from = cases[i / 2].from, *at = strstr(small, from);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - small), small, cases[i / 2].to,
+                 at + strlen(from));
+        write_file(&specs[i % 2]);
+        open_net(text, &net);
+        CHECK(weights_load(path, &net, &err) == ERR_FORMAT);
+        CHECK_MSG(strstr(err.text, cases[i / 2].hint), "%s", err.text);
+        network_free(&net);
+    }
+}
+
 static void test_broken_files(void)
 {
     struct network net;
     open_net(small, &net);
     static const struct {
-        unsigned char bytes[24];
+        unsigned char bytes[28];
         size_t size;
         const char *what;
     } cases[] = {
         {{0}, 0, "too few"},
         {{0, 0, 0, 0, 2}, 10, "too few"},
         {{0, 0, 0, 0, 2}, 17, "ends in its header"},
-        {"[net]\nwidth=416\nheight=4", 24, "not a Darknet .weights file"},
-        {"\x89PNG\r\n\x1a\n, and then some", 24, "not a Darknet .weights file"},
+        {"[net]\nwidth=416\nheight=4", 24, "not a Darknet .weights file but a cfg"},
+        {"\x89PNG\r\n\x1a\n, and then some", 24, "not a Darknet .weights file but a picture"},
+        {"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1", 24, "but a picture"},
+        {"GIF89a\1\0\1\0", 24, "but a picture"},
+        {"BM\x46\x30\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", 24, "but a picture"},
+        {"RIFF\x24\0\0\0WEBPVP8 ", 24, "but a picture"},
+        {"\n <!DOCTYPE html>\n<title>", 24, "but an HTML or XML page"},
+        {"\xef\xbb\xbf<HTML><body>404</bo", 22, "but an HTML or XML page"},
+        {"{\"error\": \"not found\"}   ", 24, "but a JSON text"},
+        {"Not Found, and some more", 24, "but a text"},
+        {"version https://git-lfs.", 24, "but a git-lfs pointer"},
+        {"PK\3\4\0\0\x8\x8\0\0\0\0\0\0best/", 24, "but a zip archive (PyTorch's .pt"},
+        {"\x80\2\x8a\nl\xfc\x9c\x46\xf9", 24, "but a Python pickle"},
+        {"\x40\2\0\0\0\0\0\0{\"__metadata__\"", 24, "but a safetensors file"},
+        {"\x8\7\x12\7pytorch\x1a\5"
+         "1.13",
+         24, "but an ONNX model"},
+        {"\x89HDF\r\n\x1a\n\0\0", 24, "but an HDF5 file"},
+        {"\x1f\x8b\x8\0\0\0\0\0\0\3\xff", 24, "but a gzip archive"},
+        {"\x1c\0\0\0TFL3\x14\0 ", 24, "but a TensorFlow Lite model"},
         {{0xff, 0xff, 0xff, 0xff, 2}, 24, "not a Darknet .weights file: its version would be -1.2"},
         {{0, 0, 0, 0, 0, 0, 0, 0x80}, 24, "would be 0.-2147483648"},
         {{0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0x7f}, 24, "2147483647.2147483647"},
@@ -449,16 +520,17 @@ static void test_out_of_memory(void)
 static enum result open_heads(int classes, struct network *net)
 {
     char text[1024];
-    int n = snprintf(text, sizeof text,
-                     "[net]\nwidth=4\nheight=4\nchannels=2\n"
-                     "[convolutional]\nfilters=6\nsize=1\nactivation=leaky\n"
-                     "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
-                     "[yolo]\nmask=0,1\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n"
-                     "[route]\nlayers=0\n"
-                     "[convolutional]\nfilters=5\nsize=3\npad=1\nbatch_normalize=1\nactivation=mish\n"
-                     "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
-                     "[yolo]\nmask=2\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n",
-                     2 * (5 + classes), classes, 5 + classes, classes);
+    int n =
+        snprintf(text, sizeof text,
+                 "[net]\nwidth=4\nheight=4\nchannels=2\n"
+                 "[convolutional]\nfilters=6\nsize=1\nactivation=leaky\n"
+                 "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
+                 "[yolo]\nmask=0,1\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n"
+                 "[route]\nlayers=0\n"
+                 "[convolutional]\nfilters=5\nsize=3\npad=1\nbatch_normalize=1\nactivation=mish\n"
+                 "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
+                 "[yolo]\nmask=2\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n",
+                 2 * (5 + classes), classes, 5 + classes, classes);
     enum result result = network_parse("heads.cfg", text, (size_t)n, 0, 0, net, &err);
     return result == OK ? network_allocate(net, &err) : result;
 }
@@ -509,6 +581,14 @@ static void test_other_classes(void)
         network_free(&to);
         to = (struct network){0};
     }
+    for (int own = 1; own <= 9; own++) { /* elsewhere that number is named */
+        CHECK_OK(open_heads(own, &to));
+        enum result result = weights_load(path, &to, &err);
+        CHECK_MSG(own == 4 ? result == OK : !!strstr(err.text, "(they fit classes=4)"), "%s",
+                  err.text);
+        network_free(&to);
+        to = (struct network){0};
+    }
     CHECK_OK(weights_save(path, &from, 5, 0, &err)); /* up to and with layer 4 */
     CHECK_OK(open_heads(9, &to));
     CHECK(weights_load_transfer(path, &to, is_loaded, &classes, &err) == ERR_FORMAT);
@@ -524,6 +604,8 @@ static const struct test_case cases[] = {
     {"round_trip", test_round_trip},
     {"prefixes", test_prefixes},
     {"broken_sizes", test_broken_sizes},
+    {"other_headers", test_other_headers},
+    {"fitting_hints", test_fitting_hints},
     {"broken_files", test_broken_files},
     {"odd_values", test_odd_values},
     {"dontload", test_dontload},

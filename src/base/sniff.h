@@ -1,0 +1,13 @@
+/* What a file is that was taken for something else. */
+#ifndef BASE_SNIFF_H
+#define BASE_SNIFF_H
+
+#include <stddef.h>
+
+enum { SNIFF_BYTES = 512 }; /* as many of a file's first bytes tell */
+
+/* "an HTML page (was the download refused?)" by the first `size` bytes; NULL if they tell nothing.
+ * Static. */
+const char *sniff(const void *bytes, size_t size);
+
+#endif
