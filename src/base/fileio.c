@@ -24,7 +24,9 @@ static enum result open_stream(const char *path, int flags, const char *mode, FI
     }
     enum result result =
         fd >= 0 && fstat(fd, &info) == 0 ? OK : error_errno(err, path, "cannot open");
-    if (result == OK && !S_ISREG(info.st_mode)) {
+    bool is_wrong = result == OK && !S_ISREG(info.st_mode) &&
+                    !(S_ISCHR(info.st_mode) && (flags & O_APPEND)); /* train.log may be /dev/null */
+    if (is_wrong) {
         result = error_at(err, ERR_FORMAT, path, 0, "not a regular file but a %s",
                           S_ISDIR(info.st_mode)    ? "folder"
                           : S_ISFIFO(info.st_mode) ? "pipe"

@@ -16,7 +16,7 @@
 NODISCARD enum result file_open(const char *path, FILE **stream, uintmax_t *size,
                                 struct error *err);
 
-/* The same for a file that lines are added to, made if it is missing. */
+/* The same for a file that lines are added to, made if it is missing; a device takes them, too. */
 NODISCARD enum result file_append(const char *path, FILE **stream, struct error *err);
 
 /* Read a regular file of at most max_bytes. *data (mem_free) gets one extra zero byte behind the

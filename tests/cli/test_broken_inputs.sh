@@ -89,7 +89,7 @@ bad_weights one-byte-over '' < <(cat "$weights" && printf x)
 bad_weights one-float-over '' < <(cat "$weights" && printf abcd)
 bad_weights twice '' < <(cat "$weights" "$weights")
 bad_weights noise '' < <(noise 9000)
-bad_weights text 'not a Darknet .weights file but a cfg' < <(cat "$cfg")
+bad_weights text 'not a Darknet .weights file but a text' < <(cat "$cfg")
 bad_weights html 'not a Darknet .weights file but an HTML' <<<'<!DOCTYPE html><html><body>404: Not Found</body></html>'
 bad_weights zip 'not a Darknet .weights file but a zip archive .PyTorch' < <(printf 'PK\003\004\0\0\010\010' && noise 300)
 bad_weights lfs 'not a Darknet .weights file but a git-lfs pointer' <<'END'
