@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "cli/check_report.h"
 #include "cli/json.h"
+#include "cli/model.h"
 #include "cli/options.h"
 #include "doctor/fix.h"
 #include "doctor/sheet.h"
@@ -86,6 +87,7 @@ static enum result open_network(struct check_job *job, struct error *err)
         return mem_error(err, args->cfg);
     }
     TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
+    TRY(model_check_pictures(&job->net, err));
     TRY(heads_read(&job->net, job->heads, err));
     job->report.heads = job->heads;
     return OK;

@@ -98,8 +98,9 @@ static enum result dump_model(const struct dump_args *args, const char *path,
     struct plan *plan = NULL;
     int batch = array->data ? array->n : 1;
     enum result result = model_open(&args->model, MODEL_PARTIAL, &model, err);
-    if (result == OK && array->data) {
-        result = npy_fits(path, array, &model.net, err);
+    if (result == OK) {
+        result = array->data ? npy_fits(path, array, &model.net, err)
+                             : model_check_pictures(&model.net, err);
     }
     if (result == OK) {
         result = model_plan(&model, batch, true, true, &plan, err);

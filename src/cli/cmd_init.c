@@ -129,7 +129,8 @@ static enum result open_base(struct init *init, struct error *err)
             base, base);
     }
     take_stem(init->base_path, init->base_stem, sizeof init->base_stem);
-    return network_read(init->base_path, 0, 0, &init->base, err);
+    TRY(network_read(init->base_path, 0, 0, &init->base, err));
+    return model_check_pictures(&init->base, err);
 }
 
 /* The files are called as the folder is; "." has no name, there they are called as the names file.

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "data/image.h"
 #include "data/inputs.h"
 #include "net/weights.h"
 
@@ -563,6 +564,16 @@ void model_close(struct model *model)
 void model_stem(const struct model *model, char *stem, size_t size)
 {
     stem_of(model->cfg_path, stem, size);
+}
+
+enum result model_check_pictures(const struct network *net, struct error *err)
+{
+    if (image_check_channels(net->size.c, err) == OK) {
+        return OK;
+    }
+    struct cfg_section *section = &net->cfg.sections[0];
+    return error_prefix(err, "%.300s:%d: [%.60s] channels", section->path,
+                        cfg_find(section, "channels")->line, section->name);
 }
 
 enum result model_plan(struct model *model, int batch, bool keep_outputs, bool release_weights,

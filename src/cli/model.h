@@ -60,6 +60,10 @@ bool model_find_bundled(const char *folder, const char *stem, const char *extens
 /* The stem of the cfg's file name: "yolov4". */
 void model_stem(const struct model *model, char *stem, size_t size);
 
+/* ERR_UNSUPPORTED with path:line of channels= unless pictures can be fed to the network. For every command
+ * whose input is pictures, before the first one. */
+NODISCARD enum result model_check_pictures(const struct network *net, struct error *err);
+
 /* A plan on the model's kernels. keep_outputs and release_weights as in plan.h; free with plan_free
  * before model_close. */
 NODISCARD enum result model_plan(struct model *model, int batch, bool keep_outputs,

@@ -122,6 +122,7 @@ static enum result open_network(const struct train_args *args, struct training *
             err, ERR_CFG, t->model.cfg_path, 0,
             "no [yolo], [Gaussian_yolo] or [region] section: there is nothing to train");
     }
+    TRY(model_check_pictures(&t->model.net, err));
     TRY(file_read(t->model.cfg_path, MAX_CFG_BYTES, &t->cfg_text, &t->cfg_size, err));
     t->is_loaded = mem_alloc((size_t)t->model.net.layer_count, sizeof *t->is_loaded);
     return t->is_loaded ? OK : mem_error(err, "training");
@@ -341,9 +342,6 @@ enum result training_measure(const struct training *t, const struct train_stage 
 /* What the trainer would refuse only when there is a folder already. */
 static enum result check_trains(const struct training *t, struct error *err)
 {
-    if (loader_check_channels(t->model.net.size.c, err) != OK) {
-        return error_prefix(err, "%.300s", t->model.cfg_path);
-    }
     for (size_t i = 0; i < t->plan.count; i++) {
         struct plan_memory memory;
         TRY(training_measure(t, &t->plan.stages[i], &memory, err));

@@ -201,6 +201,14 @@ static void store_row(const float *dense, const struct tensor *t, int count, flo
     }
 }
 
+enum result image_check_channels(int channels, struct error *err)
+{
+    if (channels != 3 && channels != 1) {
+        return error_set(err, ERR_UNSUPPORTED, "pictures have 3 channels or 1, not %d", channels);
+    }
+    return OK;
+}
+
 enum result image_to_input(const struct image *image, bool letterbox, const struct tensor *input,
                            int n, struct image_fit *fit, struct error *err)
 {

@@ -40,6 +40,9 @@ struct image_fit {
     int offset_x, offset_y, inner_w, inner_h; /* stretch: 0, 0, net_w, net_h */
 };
 
+/* ERR_UNSUPPORTED unless pictures can be fitted into an input of so many channels: 3 or 1. */
+NODISCARD enum result image_check_channels(int channels, struct error *err);
+
 /* Fit into image `n` of the channels-last input tensor (c = 3 or 1), values v / 255 in [0, 1], bilinear
  * with aligned corners as Darknet: source x = x * (w_in - 1) / (w_out - 1), horizontal pass first.
  * letterbox keeps the aspect ratio on grey 0.5 (darknet-spec 4.3). One channel is stb's luma,

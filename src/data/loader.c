@@ -328,16 +328,6 @@ static void *work(void *arg)
 
 /* ---- opening and closing ---- */
 
-enum result loader_check_channels(int channels, struct error *err)
-{
-    if (channels != 3 && channels != 1) {
-        return error_set(err, ERR_UNSUPPORTED,
-                         "pictures have 3 channels or 1, not %d (see channels= in [net])",
-                         channels);
-    }
-    return OK;
-}
-
 static enum result check_options(const struct loader_options *o, struct error *err)
 {
     if (o->set->sample_count == 0 || o->set->sample_count > UINT32_MAX) {
@@ -346,7 +336,7 @@ static enum result check_options(const struct loader_options *o, struct error *e
     if (o->batch < 1) {
         return error_set(err, ERR_ARG, "a batch of %d images", o->batch);
     }
-    return loader_check_channels(o->channels, err);
+    return image_check_channels(o->channels, err);
 }
 
 static enum result alloc_slots(struct loader *l, struct error *err)

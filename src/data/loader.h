@@ -44,9 +44,6 @@ struct batch {
  * there a replacement would count twice. */
 #define LOADER_NO_SAMPLE SIZE_MAX
 
-/* ERR_UNSUPPORTED if batches cannot have so many channels. */
-NODISCARD enum result loader_check_channels(int channels, struct error *err);
-
 struct loader;
 NODISCARD enum result loader_open(const struct loader_options *options, struct loader **loader,
                                   struct error *err);

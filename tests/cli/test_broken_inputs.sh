@@ -64,10 +64,42 @@ bad_cfg mask-outside ':143: ' < <(edit '143s/.*/mask=1,2,9/')
 bad_cfg odd-anchors ':14[46]: ' < <(edit '144s/.*/anchors=4,6, 7/')
 bad_cfg nan ':147: ' < <(edit '147s/.*/scale_x_y=nan/')
 bad_cfg unknown-activation ':15: ' < <(edit '15s/.*/activation=leeky/')
+bad_cfg anchor-twice ':143: ' < <(edit '143s/.*/mask=1,2,1/')
 bad_cfg long-line ':[0-9]+: ' < <(
     head -n 10 "$cfg"
     head -c 300000 /dev/zero | tr '\0' 7
 )
+
+# ---- channels that no picture has ----
+
+printf 'a\nb\n' >two.names
+printf 'train=list.txt\nvalid=list.txt\nnames=two.names\nclasses=2\n' >set.data
+echo "$good" >list.txt
+echo '0 .5 .5 .5 .5' >good.txt
+for channels in 2 4 6; do
+    edit "s/^channels=.*/channels=$channels/" >$channels.cfg
+    floats=$("$YOLO" info --cfg $channels.cfg --format json -q | grep -o '"parameters":[^,]*' | head -n 1 | tr -dc 0-9)
+    {
+        head -c 20 "$weights"
+        head -c $((4 * floats)) /dev/zero
+    } >$channels.weights
+    network=(--cfg $channels.cfg --weights $channels.weights)
+    refuse() { # COMMAND ARGUMENT...
+        try "$channels channels: $1" "$YOLO" "$@"
+        status 2
+        one_error "$channels\\.cfg:[0-9]+: \\[net\\] channels: pictures have 3 channels or 1, not $channels"
+        out_empty
+    }
+    refuse detect "$good" "${network[@]}" --no-save
+    refuse eval --data set.data "${network[@]}"
+    refuse dump "$good" "${network[@]}" --out never
+    refuse train --data set.data "${network[@]}" --out never
+    refuse check set.data --cfg $channels.cfg
+    refuse init --names two.names --base ./$channels.cfg --out never
+    holds test ! -e never
+    try "$channels channels: bench" "$YOLO" bench "${network[@]}" --runs 1 --warmup 0
+    status 0
+done
 
 # ---- weights ----
 

@@ -320,7 +320,7 @@ refuse "wrong number of names" '3 names' --data set/names.data
 head -c 1000 one/last.weights >short.weights
 refuse "a cut-off weights file" 'short.weights' --weights short.weights
 sed 's/channels=3/channels=4/' tiny.cfg >four.cfg
-refuse "a cfg of four channels" 'four.cfg: pictures have 3 channels or 1, not 4' --cfg four.cfg
+refuse "a cfg of four channels" 'four.cfg:4: \[net\] channels: pictures have 3 channels or 1, not 4' --cfg four.cfg
 sed 's/^.yolo./[deconvolutional]\nfilters=14\nsize=1\nactivation=linear\n&/' tiny.cfg >deconv.cfg
 refuse "a layer that cannot be trained through" 'deconvolutional.* cannot be trained through' --cfg deconv.cfg
 try "a folder with a run" "$YOLO" train "${base[@]}" --out whole
