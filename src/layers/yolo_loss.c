@@ -65,11 +65,12 @@ static size_t predictor_count(const struct yolo_options *o, const struct layer *
     return (size_t)l->out.h * (size_t)l->out.w * (size_t)o->slots;
 }
 
+/* A truth goes to each slot of its cell at most once, whatever mask and thresholds say, and by truth_thresh
+ * a predictor gets one more. */
 static size_t assignment_limit(const struct yolo_options *o, const struct layer *l)
 {
-    size_t per_truth = o->iou_thresh < 1.0f ? (size_t)o->slots : 1;
     size_t repeated = o->truth_thresh < 1.0f ? predictor_count(o, l) : 0;
-    return (size_t)o->max_truths * per_truth + repeated;
+    return (size_t)o->max_truths * (size_t)o->slots + repeated;
 }
 
 static struct place place_of(const struct work *work, int y, int x, int slot)

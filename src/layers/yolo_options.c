@@ -81,6 +81,13 @@ static enum result parse_mask(struct layer *l, struct yolo_options *o, struct er
                              "anchor %d does not exist (num=%d: 0 to %d)", o->mask[i],
                              o->anchor_count, o->anchor_count - 1);
         }
+        for (int earlier = 0; earlier < i; earlier++) {
+            if (o->mask[earlier] == o->mask[i]) {
+                return cfg_error(l->section, cfg_find(l->section, "mask"), err,
+                                 "anchor %d is listed twice: an object would train both copies",
+                                 o->mask[i]);
+            }
+        }
     }
     return OK;
 }

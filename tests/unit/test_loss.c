@@ -1,5 +1,6 @@
 /* Losses of the detection heads: by hand, which predictor answers for what, and in corners. */
 #include "base/parallel.h"
+#include "layers/yolo_options.h"
 #include "loss_rig.h"
 
 /* By hand: one cell, one slot. Raw zeros: o = p = x = y = 1/2, size = anchor. */
@@ -188,6 +189,32 @@ static void test_limit_of_truths(void)
     rig_run();
     CHECK(rig.parts.truths == 2 && rig.parts.assignments == 2);
     rig_close();
+}
+
+/* One object for every slot of its cell: the loss's own memory holds whatever the mask says. */
+static void check_same_anchor(const char *section, int channels)
+{
+    enum { TRUTHS = 24, SLOTS = 3 };
+    CHECK(rig_open(3, 2, channels * SLOTS, 1, section));
+    struct yolo_options *o = rig.f.net.layers[0].state;
+    for (int i = 0; i < SLOTS; i++) {
+        o->mask[i] = 1; /* the one that fits */
+    }
+    for (int t = 0; t < TRUTHS; t++) {
+        rig_truth(0, 0, ((float)t + 0.5f) / TRUTHS, 0.5f, 0.5f, 0.5f);
+    }
+    rig_run();
+    CHECK(rig.parts.truths == TRUTHS && rig.parts.assignments == TRUTHS * SLOTS);
+    CHECK(isfinite(rig.parts.box + rig.parts.objectness + rig.parts.classes));
+    rig_close();
+}
+
+static void test_same_anchor(void)
+{
+    parallel_set_threads(1); /* no other thread's memory behind it */
+    check_same_anchor("[yolo]\nclasses=1\nnum=3\nanchors=.5,.5,1,1,2,2\nmax=24\n", 6);
+    check_same_anchor("[Gaussian_yolo]\nclasses=1\nnum=3\nanchors=.5,.5,1,1,2,2\nmax=24\n", 10);
+    parallel_set_threads(0);
 }
 
 static void test_extreme_inputs(void)
@@ -472,6 +499,7 @@ static const struct test_case cases[] = {
     {"two classes on one predictor", test_two_classes},
     {"odd labels", test_odd_truths},
     {"max", test_limit_of_truths},
+    {"one anchor in every slot", test_same_anchor},
     {"extreme inputs", test_extreme_inputs},
     {"threads", test_threads},
     {"batch mates", test_batch_mates},
