@@ -57,7 +57,7 @@ static const char about[] = "Anchors for the boxes of a data set: k-means with 1
 struct anchors_job {
     const struct anchors_args *args;
     struct network net;
-    struct anchor_heads *heads; /* count == 0 without a cfg */
+    struct anchor_heads heads; /* count == 0 without a cfg */
     struct dataset set;
     struct size_list sizes;
     int count; /* anchors wanted */
@@ -69,22 +69,18 @@ struct anchors_job {
 static enum result open_cfg(struct anchors_job *job, struct error *err)
 {
     const struct anchors_args *args = job->args;
-    job->heads = mem_alloc(1, sizeof *job->heads);
-    if (!job->heads) {
-        return mem_error(err, "anchors");
-    }
-    job->heads->net_w = args->imgsz.w ? args->imgsz.w : DEFAULT_SIZE;
-    job->heads->net_h = args->imgsz.h ? args->imgsz.h : DEFAULT_SIZE;
+    job->heads.net_w = args->imgsz.w ? args->imgsz.w : DEFAULT_SIZE;
+    job->heads.net_h = args->imgsz.h ? args->imgsz.h : DEFAULT_SIZE;
     job->count = args->num ? args->num : DEFAULT_ANCHORS;
     if (!args->cfg) {
         return OK;
     }
     TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
-    TRY(heads_read(&job->net, job->heads, err));
+    TRY(heads_read(&job->net, &job->heads, err));
     struct anchor used[ANCHORS_MAX];
-    job->count = args->num ? args->num : heads_anchors(job->heads, used, NULL);
-    int slots[HEADS_MAX];
-    return heads_share(job->heads, job->count, slots, err);
+    job->count = args->num ? args->num : heads_anchors(&job->heads, used, NULL);
+    int slots[ANCHORS_MAX];
+    return heads_share(&job->heads, job->count, slots, err);
 }
 
 static bool is_data_file(const char *path)
@@ -121,8 +117,8 @@ static enum result search(struct anchors_job *job, struct error *err)
     if (!job->advice) {
         return mem_error(err, "anchors");
     }
-    TRY(advice_sizes(job->heads, &job->set, job->args->data, &job->sizes, err));
-    return advice_find(job->heads, &job->sizes, &options, job->advice, err);
+    TRY(advice_sizes(&job->heads, &job->set, job->args->data, &job->sizes, err));
+    return advice_find(&job->heads, &job->sizes, &options, job->advice, err);
 }
 
 /* ---- results ---- */
@@ -141,7 +137,7 @@ static void print_line(const char *title, const struct anchor *anchors, int coun
 static void print_text(const struct anchors_job *job)
 {
     printf("%zu boxes of %zu pictures at %dx%d%s\n", job->sizes.count, job->set.sample_count,
-           job->heads->net_w, job->heads->net_h, job->heads->letterbox ? ", letterbox" : "");
+           job->heads.net_w, job->heads.net_h, job->heads.letterbox ? ", letterbox" : "");
     const struct anchor_advice *a = job->advice;
     if (a->old_count > 0) {
         print_line("old", a->old, a->old_count, &a->old_fit);
@@ -170,8 +166,8 @@ static cJSON *job_json(const struct anchors_job *job)
     cJSON *root = cJSON_CreateObject();
     cJSON_AddNumberToObject(root, "images", (double)job->set.sample_count);
     cJSON_AddNumberToObject(root, "boxes", (double)job->sizes.count);
-    cJSON_AddNumberToObject(root, "width", job->heads->net_w);
-    cJSON_AddNumberToObject(root, "height", job->heads->net_h);
+    cJSON_AddNumberToObject(root, "width", job->heads.net_w);
+    cJSON_AddNumberToObject(root, "height", job->heads.net_h);
     cJSON_AddNumberToObject(root, "seed", job->args->seed);
     if (a->old_count > 0) {
         cJSON_AddItemToObject(root, "old", anchors_json(a->old, a->old_count, &a->old_fit));
@@ -209,18 +205,18 @@ static enum result run_job(struct anchors_job *job, struct error *err)
     const struct anchors_args *args = job->args;
     TRY(check_args(args, err));
     TRY(open_cfg(job, err));
-    if (args->write && (job->heads->net_w != job->net.options.width ||
-                        job->heads->net_h != job->net.options.height)) {
+    if (args->write && (job->heads.net_w != job->net.options.width ||
+                        job->heads.net_h != job->net.options.height)) {
         return error_set(err, ERR_ARG,
                          "--write: anchors are pixels of the cfg's own %dx%d, not of --imgsz %dx%d "
                          "(change width= and height= first)",
-                         job->net.options.width, job->net.options.height, job->heads->net_w,
-                         job->heads->net_h);
+                         job->net.options.width, job->net.options.height, job->heads.net_w,
+                         job->heads.net_h);
     }
     TRY(open_set(job, err));
     TRY(search(job, err));
     if (args->write) {
-        TRY(heads_write(job->heads, &job->net, job->advice->found, job->count, args->write, err));
+        TRY(heads_write(&job->heads, &job->net, job->advice->found, job->count, args->write, err));
         log_info("%s: written with the new anchors", args->write);
     }
     if (args->format == FORMAT_JSON) {
@@ -260,7 +256,7 @@ static enum result run_anchors(int argc, char **argv, int *status, struct error 
     size_list_free(&job.sizes);
     dataset_free(&job.set);
     mem_free(job.advice);
-    mem_free(job.heads);
+    heads_free(&job.heads);
     network_free(&job.net);
     return result;
 }

@@ -72,7 +72,7 @@ struct check_job {
     const struct check_args *args;
     struct doctor doctor;
     struct network net;
-    struct anchor_heads *heads;
+    struct anchor_heads heads; /* count == 0 without a cfg */
     struct check_report report;
 };
 
@@ -82,14 +82,10 @@ static enum result open_network(struct check_job *job, struct error *err)
     if (!args->cfg) {
         return OK;
     }
-    job->heads = mem_alloc(1, sizeof *job->heads);
-    if (!job->heads) {
-        return mem_error(err, args->cfg);
-    }
     TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
     TRY(model_check_pictures(&job->net, err));
-    TRY(heads_read(&job->net, job->heads, err));
-    job->report.heads = job->heads;
+    TRY(heads_read(&job->net, &job->heads, err));
+    job->report.heads = &job->heads;
     return OK;
 }
 
@@ -102,12 +98,12 @@ static enum result examine(struct check_job *job, struct error *err)
     }
     doctor_check_boxes(doctor);
     TRY(doctor_check_copies(doctor, err));
-    TRY(doctor_check_classes(doctor, job->heads ? &job->net : NULL, err));
+    TRY(doctor_check_classes(doctor, job->report.heads ? &job->net : NULL, err));
     for (int set = 0; set < doctor->set_count; set++) {
         TRY(set_stats_measure(doctor, set, &job->report.sets[set], err));
     }
-    if (job->heads) {
-        TRY(network_stats_measure(doctor, job->heads, &job->report.network, err));
+    if (job->report.heads) {
+        TRY(network_stats_measure(doctor, &job->heads, &job->report.network, err));
     }
     return finding_sort(&doctor->findings, err);
 }
@@ -224,7 +220,7 @@ static enum result run_check(int argc, char **argv, int *status, struct error *e
     }
     network_stats_free(&job.report.network);
     doctor_close(&job.doctor);
-    mem_free(job.heads);
+    heads_free(&job.heads);
     network_free(&job.net);
     return result;
 }

@@ -190,10 +190,10 @@ static enum result edit_heads(const struct anchor_heads *heads, const struct ini
 enum result init_cfg_make(struct network *base, const struct init_wish *wish, const char *path,
                           struct init_cfg *cfg, struct error *err)
 {
-    struct anchor_heads *heads = mem_alloc(1, sizeof *heads);
+    struct anchor_heads heads = {0};
     struct anchor_advice *advice = mem_alloc(1, sizeof *advice);
-    enum result result = heads && advice ? OK : mem_error(err, "a new cfg");
-    result = result == OK ? heads_read(base, heads, err) : result;
+    enum result result = advice ? OK : mem_error(err, "a new cfg");
+    result = result == OK ? heads_read(base, &heads, err) : result;
     if (result == OK) {
         result = cfg_edits_add(&cfg->edits, 0, true, err,
                                "# For %d classes, made from %s by yolo init. What the comments say "
@@ -201,11 +201,11 @@ enum result init_cfg_make(struct network *base, const struct init_wish *wish, co
                                wish->classes, path_base(base->cfg.path));
     }
     result = result == OK ? edit_net(base, wish, cfg, err) : result;
-    result = result == OK ? edit_heads(heads, wish, advice, cfg, err) : result;
+    result = result == OK ? edit_heads(&heads, wish, advice, cfg, err) : result;
     if (result == OK) {
         result = cfg_edits_make(&cfg->edits, base->cfg.path, path, &cfg->old, &cfg->text, err);
     }
-    mem_free(heads);
+    heads_free(&heads);
     mem_free(advice);
     return result;
 }

@@ -3,8 +3,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-enum { MAX_HEADS = 16 };
-
 static enum result keep_features(const struct train_step_options *o, struct train_step *step,
                                  struct error *err)
 {
@@ -72,11 +70,11 @@ static void forward(struct train_step *step, int images)
 
 double train_step_run(struct train_step *step, const struct truth_set *truths, int images)
 {
-    struct loss_parts parts[MAX_HEADS] = {{0}};
+    struct loss_parts parts = {0};
     double start = clock_ms();
     plan_zero_gradients(step->plan);
     forward(step, images);
-    plan_loss(step->plan, truths, parts);
+    plan_loss(step->plan, truths, &parts, NULL);
     plan_backward(step->plan);
     (void)optimizer_step(step->optimizer, step->plan, 0.0f, (size_t)images);
     plan_repack(step->plan);

@@ -9,8 +9,6 @@
 #include "eval/coco.h"
 #include "eval/eval_set.h"
 
-enum { MAX_HEADS = 16 };
-
 struct pass {
     const struct validate_options *o;
     const struct network *net;
@@ -145,11 +143,9 @@ static enum result run_pass(struct pass *pass, struct error *err)
         pass->images += (size_t)batch.images;
         op_copy(pass->o->kernels, &batch.input, plan_input(pass->plan));
         plan_forward(pass->plan, batch.images);
-        struct loss_parts parts[MAX_HEADS] = {{0}};
-        plan_loss(pass->plan, batch.truths, parts);
-        for (int i = 0; i < MAX_HEADS; i++) {
-            pass->loss += parts[i].box + parts[i].objectness + parts[i].classes;
-        }
+        struct loss_parts parts = {0};
+        plan_loss(pass->plan, batch.truths, &parts, NULL);
+        pass->loss += loss_parts_total(&parts);
         for (int n = 0; n < batch.images; n++) {
             TRY(add_image(pass, &batch, n, (int64_t)done + n, err));
         }

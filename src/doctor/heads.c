@@ -75,27 +75,30 @@ static int by_stride(const void *a, const void *b)
 
 enum result heads_read(struct network *net, struct anchor_heads *heads, struct error *err)
 {
-    heads->count = 0;
+    size_t count = (size_t)network_head_count(net);
+    heads->heads = mem_alloc(count, sizeof *heads->heads);
+    if (!heads->heads) {
+        return mem_error(err, "anchors");
+    }
     heads->net_w = net->size.w;
     heads->net_h = net->size.h;
     heads->letterbox = net->options.letter_box;
     for (int i = 0; i < net->layer_count; i++) {
-        if (!net->layers[i].ops->head) {
-            continue;
+        if (net->layers[i].ops->head) {
+            TRY(read_head(net, i, &heads->heads[heads->count++], err));
         }
-        if (heads->count == HEADS_MAX) {
-            return error_at(err, ERR_UNSUPPORTED, net->cfg.path, net->layers[i].section->line,
-                            "more than %d detection heads", HEADS_MAX);
-        }
-        struct anchor_head *head = &heads->heads[heads->count++];
-        *head = (struct anchor_head){0};
-        TRY(read_head(net, i, head, err));
     }
     if (heads->count == 0) {
         return error_at(err, ERR_UNSUPPORTED, net->cfg.path, 0, "no detection head, no anchors");
     }
     qsort(heads->heads, (size_t)heads->count, sizeof heads->heads[0], by_stride);
     return OK;
+}
+
+void heads_free(struct anchor_heads *heads)
+{
+    mem_free(heads->heads);
+    *heads = (struct anchor_heads){0};
 }
 
 int heads_anchors(const struct anchor_heads *heads, struct anchor *anchors, int *owner)
@@ -256,7 +259,7 @@ static enum result edit_channels(struct cfg_edits *edits, const struct anchor_he
 enum result heads_edit(const struct anchor_heads *heads, const struct anchor *anchors, int count,
                        int classes, struct cfg_edits *edits, struct error *err)
 {
-    int slots[HEADS_MAX];
+    int slots[ANCHORS_MAX];
     if (anchors) {
         TRY(heads_share(heads, count, slots, err));
     }

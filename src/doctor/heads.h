@@ -8,8 +8,6 @@
 #include "net/cfg_edit.h"
 #include "net/network.h"
 
-enum { HEADS_MAX = 16 };
-
 struct anchor_head {
     int layer;
     struct cfg_section *section, *conv; /* conv: the convolution above, NULL if there is none */
@@ -21,16 +19,17 @@ struct anchor_head {
 };
 
 struct anchor_heads {
-    struct anchor_head heads[HEADS_MAX]; /* by stride, smallest first */
+    struct anchor_head *heads; /* [count], by stride, smallest first */
     int count;
     int net_w, net_h;
     bool letterbox;
 };
 
-/* Large: not for the stack. Points into the network. ERR_UNSUPPORTED if there is no detection head
- * or more than HEADS_MAX, or more anchors than ANCHORS_MAX. */
+/* Points into the network. ERR_UNSUPPORTED if there is no detection head or one has more anchors than
+ * ANCHORS_MAX. Free with heads_free, also after an error. */
 NODISCARD enum result heads_read(struct network *net, struct anchor_heads *heads,
                                  struct error *err);
+void heads_free(struct anchor_heads *heads);
 
 /* The anchors in use (in some head's mask), at most ANCHORS_MAX: how many. owner[i], if wanted,
  * gets the number of the head. */
@@ -46,7 +45,7 @@ struct anchor heads_box_size(const struct anchor_heads *heads, const struct box_
                              int picture_w, int picture_h);
 
 /* How many of `count` anchors, sorted by area, each head gets: as now if the number is that in use,
- * else as even as possible, large strides first. slots[heads->count]. ERR_ARG if there are more
+ * else as even as possible, large strides first. slots[count]. ERR_ARG if there are more
  * heads than anchors. */
 NODISCARD enum result heads_share(const struct anchor_heads *heads, int count, int *slots,
                                   struct error *err);

@@ -142,6 +142,10 @@ enum result network_stats_measure(struct doctor *doctor, const struct anchor_hea
     struct anchor anchors[ANCHORS_MAX];
     const struct doctor_set *train = &doctor->sets[SET_TRAIN];
     *stats = (struct network_stats){0};
+    stats->by_head = mem_alloc((size_t)heads->count, sizeof *stats->by_head);
+    if (!stats->by_head) {
+        return mem_error(err, "statistics");
+    }
     TRY(place_boxes(train, heads, stats, err));
     stats->fit = anchors_measure(anchors, heads_anchors(heads, anchors, NULL), &stats->sizes);
     size_t count = stats->sizes.count;
@@ -168,5 +172,6 @@ enum result network_stats_measure(struct doctor *doctor, const struct anchor_hea
 void network_stats_free(struct network_stats *stats)
 {
     size_list_free(&stats->sizes);
+    mem_free(stats->by_head);
     *stats = (struct network_stats){0};
 }

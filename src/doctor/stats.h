@@ -23,7 +23,8 @@ struct network_stats {
     double side[QUANTILES]; /* of sqrt(width * height) */
     size_t under4,
         under_stride; /* boxes whose shorter side is under 4 pixels, under the smallest stride */
-    size_t by_head[HEADS_MAX], by_none; /* which head learns how many boxes */
+    size_t *by_head; /* [heads->count], how many boxes each head learns */
+    size_t by_none;
     struct anchor_fit fit;
 };
 

@@ -143,12 +143,6 @@ void head_loss_run(const struct head_job *job, const struct layer *l, const stru
     };
     parallel_for(images, run_image, &run);
     for (size_t i = 0; i < images; i++) {
-        const struct loss_parts *p = &run.parts[i];
-        parts->box += p->box;
-        parts->objectness += p->objectness;
-        parts->classes += p->classes;
-        parts->iou_sum += p->iou_sum;
-        parts->assignments += p->assignments;
-        parts->truths += p->truths;
+        loss_parts_add(parts, &run.parts[i]);
     }
 }

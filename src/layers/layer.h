@@ -156,12 +156,27 @@ struct exec {
     uint64_t seed;                     /* of this step; dropout draws from (seed, layer, element) */
 };
 
-/* Loss of one head over one mini-batch, summed (not averaged) over its images. */
+/* Loss over one mini-batch, summed (not averaged) over its images. */
 struct loss_parts {
     double box, objectness, classes; /* the parts; total = their sum */
     double iou_sum;                  /* over assignments */
     size_t assignments, truths;
 };
+
+static inline void loss_parts_add(struct loss_parts *into, const struct loss_parts *from)
+{
+    into->box += from->box;
+    into->objectness += from->objectness;
+    into->classes += from->classes;
+    into->iou_sum += from->iou_sum;
+    into->assignments += from->assignments;
+    into->truths += from->truths;
+}
+
+static inline double loss_parts_total(const struct loss_parts *parts)
+{
+    return parts->box + parts->objectness + parts->classes;
+}
 
 struct layer_ops {
     const char *name;          /* section name without brackets */

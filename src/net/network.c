@@ -606,6 +606,15 @@ uint64_t epoch_updates(uint64_t images, uint64_t images_per_update)
     return (images + images_per_update - 1) / images_per_update;
 }
 
+int network_head_count(const struct network *net)
+{
+    int count = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        count += net->layers[i].ops->head != NULL;
+    }
+    return count;
+}
+
 const struct head_info *network_head(const struct network *net)
 {
     for (int i = net->layer_count - 1; i >= 0; i--) {

@@ -87,6 +87,9 @@ size_t network_param_floats(const struct network *net, int layers, size_t *train
 
 double network_flops(const struct network *net); /* one image, Darknet's count */
 
+/* Detection heads. */
+int network_head_count(const struct network *net);
+
 /* The last head of the network decides the nms kind (Darknet). NULL if there is no detection head. */
 const struct head_info *network_head(const struct network *net);
 

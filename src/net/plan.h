@@ -60,9 +60,10 @@ const char *plan_algorithm(const struct plan *plan, int layer);
 void plan_repack(struct plan *plan);
 /* The step's seed, from which dropout draws. */
 void plan_set_seed(struct plan *plan, uint64_t seed);
-/* Sum of the heads' losses against truths[images], per head in layer order into parts (as many as the
- * network has heads), and their gradients. After plan_forward(plan, batch). */
-void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *parts);
+/* The heads' losses against truths[images] and their gradients. Each head's is added to heads[] in layer order
+ * (network_head_count; may be NULL), their sum to *sum. After plan_forward(plan, batch). */
+void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,
+               struct loss_parts *heads);
 void plan_backward(struct plan *plan);
 void plan_zero_gradients(struct plan *plan);
 /* Gradient of params[param] of a layer: count floats; NULL if it does not move in this plan. */

@@ -232,12 +232,19 @@ void plan_set_seed(struct plan *plan, uint64_t seed)
     }
 }
 
-void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *parts)
+void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,
+               struct loss_parts *heads)
 {
     for (int i = 0; i < plan->net->layer_count; i++) {
         const struct layer *l = &plan->net->layers[i];
-        if (l->ops->loss) {
-            l->ops->loss(l, &plan->execs[i], truths, parts++);
+        if (!l->ops->loss) {
+            continue;
+        }
+        struct loss_parts parts = {0};
+        l->ops->loss(l, &plan->execs[i], truths, &parts);
+        loss_parts_add(sum, &parts);
+        if (heads) {
+            loss_parts_add(heads++, &parts);
         }
     }
 }

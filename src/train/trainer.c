@@ -15,7 +15,7 @@
 #include "train/still.h"
 #include "train/trouble.h"
 
-enum { MAX_ROLLBACKS = 3, MAX_HEADS = 16 };
+enum { MAX_ROLLBACKS = 3 };
 
 /* A loss this many times the running average is divergence, not noise. */
 static const double DIVERGENCE = 1e4;
@@ -156,27 +156,12 @@ static enum result take_input(struct trainer *t, const struct batch *batch, stru
     return OK;
 }
 
-static void add_parts(struct loss_parts *into, const struct loss_parts *from)
-{
-    into->box += from->box;
-    into->objectness += from->objectness;
-    into->classes += from->classes;
-    into->iou_sum += from->iou_sum;
-    into->assignments += from->assignments;
-    into->truths += from->truths;
-}
-
-static double parts_total(const struct loss_parts *parts)
-{
-    return parts->box + parts->objectness + parts->classes;
-}
-
 /* Forward, loss, backward of one mini-batch. *is_bad: its loss is unusable. */
 static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, bool *is_bad,
                                   struct error *err)
 {
     struct batch batch;
-    struct loss_parts heads[MAX_HEADS] = {{0}}, parts = {0};
+    struct loss_parts parts = {0};
     TRY(feed_next(t->feed, &batch, err));
     TRY(take_input(t, &batch, err));
     size_t place = t->progress.samples % images_per_update(t->o);
@@ -188,11 +173,8 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
     plan_set_seed(t->plan, rng_next(&rng));
     feed_forward(t->feed, t->plan, &batch);
-    plan_loss(t->plan, batch.truths, heads);
-    for (int i = 0; i < MAX_HEADS; i++) {
-        add_parts(&parts, &heads[i]);
-    }
-    double loss = parts_total(&parts) / batch.images;
+    plan_loss(t->plan, batch.truths, &parts, NULL);
+    double loss = loss_parts_total(&parts) / batch.images;
     double usual = t->progress.average_loss > 1.0 ? t->progress.average_loss : 1.0;
     if (!(loss <= DIVERGENCE * usual)) {
         *is_bad = true;
@@ -200,18 +182,18 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
         return OK;
     }
     plan_backward(t->plan);
-    add_parts(sum, &parts);
+    loss_parts_add(sum, &parts);
     return OK;
 }
 
 static void note_update(struct trainer *t, const struct loss_parts *sum, double norm)
 {
-    double loss = parts_total(sum) / (double)images_per_update(t->o);
+    double loss = loss_parts_total(sum) / (double)images_per_update(t->o);
     struct train_progress *p = &t->progress;
     p->average_loss = isnan(p->average_loss) ? loss : 0.9 * p->average_loss + 0.1 * loss;
     p->iteration++;
     p->stage_iteration++;
-    add_parts(&p->sums.parts, sum);
+    loss_parts_add(&p->sums.parts, sum);
     p->sums.updates++;
     p->sums.gradient_norm += norm;
     t->pace.updates++;
@@ -334,7 +316,7 @@ static enum result write_row(struct trainer *t, struct error *err)
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
         (double)current_rate(t),
-        parts_total(&y->parts) / images,
+        loss_parts_total(&y->parts) / images,
         y->parts.box / images,
         y->parts.objectness / images,
         y->parts.classes / images,
@@ -589,22 +571,8 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
     return OK;
 }
 
-static enum result check_heads(const struct network *net, struct error *err)
-{
-    int heads = 0;
-    for (int i = 0; i < net->layer_count; i++) {
-        heads += net->layers[i].ops->loss != NULL;
-    }
-    if (heads == 0 || heads > MAX_HEADS) {
-        return error_at(err, ERR_UNSUPPORTED, net->cfg.path, 0,
-                        "%d detection heads: training needs 1 to %d of them", heads, MAX_HEADS);
-    }
-    return OK;
-}
-
 static enum result begin(struct trainer *t, struct error *err)
 {
-    TRY(check_heads(t->o->net, err));
     t->base = t->o->net->size;
     t->session_start = clock_seconds();
     t->pace.started = t->session_start;

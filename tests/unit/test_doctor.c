@@ -154,7 +154,7 @@ static const char two_heads[] = "[net]\nwidth=64\nheight=64\nchannels=3\n"
 static void heads_of_a_cfg(void)
 {
     struct network net = {0};
-    struct anchor_heads *heads = mem_alloc(1, sizeof *heads);
+    struct anchor_heads read = {0}, *heads = &read;
     struct error err = {0};
     CHECK_MSG(network_parse("two.cfg", two_heads, strlen(two_heads), 0, 0, &net, &err) == OK, "%s",
               err.text);
@@ -172,14 +172,14 @@ static void heads_of_a_cfg(void)
     CHECK(heads_find(heads, 4, 4) == -1); /* the smallest anchor is in no mask */
     CHECK(heads_find(heads, 8, 9) == 0);
     CHECK(heads_find(heads, 55, 55) == 1);
-    int slots[HEADS_MAX];
+    int slots[ANCHORS_MAX];
     CHECK_OK(heads_share(heads, 6, slots, NULL));
     CHECK(slots[0] == 3 && slots[1] == 3);
     CHECK_OK(heads_share(heads, 5, slots, NULL));
     CHECK(slots[0] == 2 && slots[1] == 3);
     CHECK(heads_share(heads, 1, slots, NULL) == ERR_ARG);
     network_free(&net);
-    mem_free(heads);
+    heads_free(heads);
 }
 
 /* ---- fingerprints ---- */

@@ -9,7 +9,7 @@
 #include "train/optimizer.h"
 #include "train/still.h"
 
-enum { BATCH = 3, SIDE = 32, CHANNELS = 3, STEPS = 6, MAX_LAYERS = 16, MAX_HEADS = 2 };
+enum { BATCH = 3, SIDE = 32, CHANNELS = 3, STEPS = 6, MAX_LAYERS = 16 };
 
 /* Every kind with statistics twice, between them what passes a gradient on. */
 static const char sections[] =
@@ -158,12 +158,12 @@ static void train(struct rig *r, int steps, float rate)
     static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1},
                                           {{0.6f, 0.3f, 0.5f, 0.2f}, 2}};
     const struct truth_set sets[BATCH] = {{truths, 1}, {truths + 1, 1}, {truths, 2}};
-    struct loss_parts parts[MAX_HEADS] = {{0}};
+    struct loss_parts parts = {0};
     for (int step = 0; step < steps; step++) {
         fill_input(r->f.plan, BATCH, 100 + (unsigned)step);
         plan_zero_gradients(r->f.plan);
         plan_forward(r->f.plan, BATCH);
-        plan_loss(r->f.plan, sets, parts);
+        plan_loss(r->f.plan, sets, &parts, NULL);
         plan_backward(r->f.plan);
         optimizer_step(r->optimizer, r->f.plan, rate, BATCH);
         plan_repack(r->f.plan);

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Networks of unusual shape: many heads, heads with layers behind them.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 1
+
+# Two pictures of noise with boxes of fifty sizes.
+for i in 1 2; do
+    {
+        printf 'P6 32 32 255\n'
+        tail -c +$((4000 * i)) "$root/tests/golden/tiny.weights" | head -c 3072
+    } >$i.ppm
+    for ((k = 0; k < 50; k++)); do
+        echo "0 .5 .5 .$((10 + k)) .$((90 - k))"
+    done >$i.txt
+    echo $i.ppm >>list.txt
+done
+echo thing >set.names
+printf 'train=list.txt\nvalid=list.txt\nnames=set.names\nclasses=1\n' >set.data
+
+net() { printf '[net]\nwidth=32\nheight=32\nchannels=3\nbatch=2\nmax_batches=2\nlearning_rate=.001\n'; }
+conv() { printf '[convolutional]\nfilters=%d\nsize=%d\nstride=%d\npad=1\nactivation=%s\n' "$@"; } # FILTERS SIZE STRIDE ACTIVATION
+yolo() { printf '[yolo]\nclasses=1\nnum=1\nanchors=8,8\n'; }
+
+# ---- more than sixteen heads ----
+
+{
+    net
+    conv 4 3 8 leaky
+    for ((head = 0; head < 40; head++)); do
+        [ $head -eq 0 ] || printf '[route]\nlayers=0\n'
+        conv 6 1 1 linear
+        yolo
+    done
+} >forty.cfg
+try "forty heads: info" "$YOLO" info forty.cfg
+status 0
+try "forty heads: bench --train" "$YOLO" bench --cfg forty.cfg --train --runs 1 --warmup 0
+status 0
+try "forty heads: a dry run" "$YOLO" train --data set.data --cfg forty.cfg --dry-run
+status 0
+try "forty heads: train" "$YOLO" train --data set.data --cfg forty.cfg --iters 2 --out forty
+status 0
+holds test -s forty/last.weights
+try "forty heads: eval" "$YOLO" eval --data set.data --run forty
+status 0
+try "forty heads: check" "$YOLO" check set.data --cfg forty.cfg
+holds test "$last_status" -ne 2
+try "forty heads: anchors" "$YOLO" anchors --data set.data --cfg forty.cfg
+status 0
+try "forty heads: init" "$YOLO" init --names set.names --base ./forty.cfg --out made
+status 0
+holds test "$(grep -c '^\[yolo' made/made.cfg)" -eq 40
+finish
