@@ -320,7 +320,6 @@ static enum result prepare_steps(const struct bench *b, struct step_bench *s, st
     struct train_step_options options = {
         .net = net,
         .kernels = b->model->kernels,
-        .no_winograd = b->model->no_winograd,
         .frozen = s->frozen,
         .batch = b->args->batch,
         .optimizer = {.kernels = b->model->kernels, .momentum = 0.9f, .decay = 0.0005f},

@@ -38,7 +38,6 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
     const struct training *t = ((struct session *)ctx)->t;
     struct validate_options options = {.set = &t->valid,
                                        .kernels = t->options.kern,
-                                       .no_winograd = t->options.no_winograd,
                                        .letter_box = t->options.augment.letter_box,
                                        .batch = VALIDATION_BATCH,
                                        .loader_threads = t->options.loader_threads};
@@ -131,7 +130,6 @@ static enum result measure(struct training *t, const struct train_stage *stage, 
 {
     struct train_step_options options = {.net = &t->model.net,
                                          .kernels = t->options.kern,
-                                         .no_winograd = t->options.no_winograd,
                                          .frozen = stage->frozen,
                                          .bn = stage->bn,
                                          .batch = t->options.mini_batch,

@@ -539,8 +539,10 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
                        struct error *err)
 {
     parallel_set_threads(args->threads);
-    model->no_winograd = args->no_winograd;
     TRY(kernels_select(args->cpu, &model->kernels, err));
+    if (args->no_winograd) {
+        model->kernels = kernels_direct(model->kernels);
+    }
     TRY(choose_files(args, need, model, err));
     TRY(network_read(model->cfg_path, args->imgsz.w, args->imgsz.h, &model->net, err));
     model->head = network_head(&model->net);
@@ -581,7 +583,6 @@ enum result model_plan(struct model *model, int batch, bool keep_outputs, bool r
 {
     struct plan_options options = {
         .batch = batch,
-        .no_winograd = model->no_winograd,
         .keep_outputs = keep_outputs,
         .release_weights = release_weights,
     };

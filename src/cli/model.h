@@ -40,7 +40,6 @@ enum { MODEL_PATH = 4096 };
 struct model {
     struct network net;
     const struct kernels *kernels;
-    bool no_winograd;
     const struct head_info *head; /* NULL if the network has no detection head */
     char **names;                 /* [name_count], "class_0"... where no names file was found */
     size_t name_count;            /* = head->classes, or 0 without a head */

@@ -292,7 +292,6 @@ static enum result settle(const struct train_args *args, struct training *t, str
     struct train_options *o = &t->options;
     o->net = &t->model.net;
     o->kern = t->model.kernels;
-    o->no_winograd = t->model.no_winograd;
     o->set = &t->train;
     o->stages = t->plan.stages;
     o->stage_count = t->plan.count;
@@ -331,8 +330,7 @@ enum result training_measure(const struct training *t, const struct train_stage 
     if (!modes) {
         return mem_error(err, "training");
     }
-    struct plan_options plan = {
-        .batch = t->options.mini_batch, .no_winograd = t->options.no_winograd, .modes = modes};
+    struct plan_options plan = {.batch = t->options.mini_batch, .modes = modes};
     modes_resolve(net, stage->frozen, stage->bn, modes);
     enum result result = plan_measure(net, t->options.kern, &plan, memory, err);
     mem_free(modes);

@@ -34,7 +34,6 @@ enum result train_step_open(const struct train_step_options *o, struct train_ste
     }
     modes_resolve(o->net, o->frozen, o->bn, step->modes);
     struct plan_options plan = {.batch = o->batch,
-                                .no_winograd = o->no_winograd,
                                 .modes = step->modes,
                                 .bn_momentum = 0.01f};
     TRY(plan_build(o->net, o->kernels, &plan, &step->plan, err));

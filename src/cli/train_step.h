@@ -11,7 +11,6 @@
 struct train_step_options {
     struct network *net; /* parameters allocated */
     const struct kernels *kernels;
-    bool no_winograd;
     const bool *frozen; /* [layer_count] */
     enum bn_policy bn;
     int batch;

@@ -43,8 +43,7 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
     for (int i = 0; i < net->layer_count; i++) {
         pass->modes[i] = net->layers[i].ops->loss ? MODE_FROZEN : MODE_INFER;
     }
-    struct plan_options plan = {
-        .batch = pass->o->batch, .no_winograd = pass->o->no_winograd, .modes = pass->modes};
+    struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};
     TRY(plan_build(net, pass->o->kernels, &plan, &pass->plan, err));
     struct loader_options loader = {.set = pass->o->set,
                                     .augment = {.is_off = true, .letter_box = pass->o->letter_box},

@@ -14,7 +14,7 @@
 struct validate_options {
     const struct dataset *set;
     const struct kernels *kernels;
-    bool no_winograd, letter_box;
+    bool letter_box;
     int batch;
     int loader_threads;
 };

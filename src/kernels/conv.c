@@ -2,13 +2,12 @@
 
 #include "kernels/conv_private.h"
 
-enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g,
-                                bool allow_winograd)
+enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g)
 {
     if (depthwise_possible(g)) {
         return CONV_DEPTHWISE;
     }
-    if (allow_winograd && winograd_wins(&kern->conv, g)) {
+    if (winograd_wins(&kern->conv, g)) {
         return CONV_WINOGRAD;
     }
     return CONV_INDIRECT;

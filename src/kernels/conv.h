@@ -37,10 +37,8 @@ struct conv_epilogue {
     enum activation act;
 };
 
-/* The fastest algorithm for this geometry on these kernels. allow_winograd = 0 keeps to the exact-order
- * direct kernels (--no-winograd). */
-enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g,
-                                bool allow_winograd);
+/* The fastest algorithm for this geometry on these kernels; never Winograd's on kernels_direct. */
+enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g);
 
 /* Floats that conv_pack writes. */
 size_t conv_packed_floats(const struct kernels *kern, const struct conv_geometry *g,

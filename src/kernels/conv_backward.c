@@ -123,8 +123,11 @@ static bool parts_next(struct parts *p, struct part *part)
                                      .out_h = y.inputs,
                                      .out_w = x.inputs};
     part_weights(part, g, &y, &x);
+    part->algorithm = part->empty ? CONV_INDIRECT : conv_choose(p->kern, &part->g);
     bool whole = p->stride_y == 1 && p->stride_x == 1;
-    part->algorithm = part->empty ? CONV_INDIRECT : conv_choose(p->kern, &part->g, whole);
+    if (part->algorithm == CONV_WINOGRAD && !whole) { /* its tiles are of neighbouring pixels */
+        part->algorithm = CONV_INDIRECT;
+    }
     if (++p->row == rows) {
         p->row = 0;
         if (++p->phase_x == p->stride_x || p->phase_x == g->in_w) {

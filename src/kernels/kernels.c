@@ -74,19 +74,20 @@ static enum isa isa_best(void)
     return best;
 }
 
-static const struct kernels *table_fill(enum isa isa)
+static const struct kernels *table_fill(enum isa isa, bool is_direct)
 {
-    static struct kernels tables[ISA_COUNT];
+    static struct kernels tables[2][ISA_COUNT];
     struct kernels table = {.isa = ISA_NAMES[isa]};
     install[isa](&table);
-    tables[isa] = table;
-    return &tables[isa];
+    table.conv.is_direct = is_direct;
+    tables[is_direct][isa] = table;
+    return &tables[is_direct][isa];
 }
 
 enum result kernels_select(const char *isa, const struct kernels **kern, struct error *err)
 {
     if (!isa || strcmp(isa, "auto") == 0) {
-        *kern = table_fill(isa_best());
+        *kern = table_fill(isa_best(), false);
         return OK;
     }
     for (int i = 0; i < ISA_COUNT; i++) {
@@ -98,7 +99,7 @@ enum result kernels_select(const char *isa, const struct kernels **kern, struct 
             return error_set(err, ERR_ARG, "no %s kernels here: %s (best on this machine: %s)", isa,
                              missing, ISA_NAMES[isa_best()]);
         }
-        *kern = table_fill((enum isa)i);
+        *kern = table_fill((enum isa)i, false);
         return OK;
     }
     return error_set(err, ERR_ARG, "no kernels named '%s' (auto, scalar, avx2 or avx512)", isa);
@@ -107,4 +108,18 @@ enum result kernels_select(const char *isa, const struct kernels **kern, struct 
 const char *kernels_isa(const struct kernels *kern)
 {
     return kern->isa;
+}
+
+const struct kernels *kernels_direct(const struct kernels *kern)
+{
+    int isa = ISA_SCALAR;
+    while (ISA_NAMES[isa] != kern->isa) {
+        isa++;
+    }
+    return table_fill((enum isa)isa, true);
+}
+
+bool kernels_are_direct(const struct kernels *kern)
+{
+    return kern->conv.is_direct;
 }

@@ -25,6 +25,11 @@ NODISCARD enum result kernels_select(const char *isa, const struct kernels **ker
 
 const char *kernels_isa(const struct kernels *kern);
 
+/* The same instruction set without Winograd's transforms: convolutions and their gradients are direct sums
+ * throughout (--no-winograd). The table is static. */
+const struct kernels *kernels_direct(const struct kernels *kern);
+bool kernels_are_direct(const struct kernels *kern);
+
 /* Element-wise and pooling operations on whole tensors, run in parallel over pixels. Shapes of in and
  * out agree unless said otherwise; `in` and `out` may be the same tensor where marked in-place. */
 

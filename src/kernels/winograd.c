@@ -46,8 +46,8 @@ static size_t tiles_of_image(const struct conv_geometry *g)
 
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g)
 {
-    (void)slots;
-    return winograd_possible(g) && g->in_c >= 16 && g->filters >= 16 && tiles_of_image(g) >= 9;
+    return !slots->is_direct && winograd_possible(g) && g->in_c >= 16 && g->filters >= 16 &&
+           tiles_of_image(g) >= 9;
 }
 
 /* Sizes by geometry alone. Distances in floats: between the 36 matrices (_xi), between tiles

@@ -115,7 +115,7 @@ void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
                     struct layer_plan *p)
 {
     const struct conv_geometry *g = &u->geometry;
-    enum conv_algorithm algorithm = conv_choose(limits->kernels, g, limits->allow_winograd);
+    enum conv_algorithm algorithm = conv_choose(limits->kernels, g);
     p->place = PLACE_OWN;
     p->choice = (int)algorithm;
     p->prepared_floats = conv_unit_prepared_floats(u, limits->kernels, p->choice);

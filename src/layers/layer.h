@@ -123,7 +123,6 @@ struct channel_range {
 
 struct plan_limits {
     const struct kernels *kernels;
-    bool allow_winograd;
     int batch;
     enum layer_mode mode;
     bool passes_gradient; /* an ancestor moves: the gradient with respect to the inputs is wanted */

@@ -13,7 +13,6 @@ static void ask_layers(struct plan *p)
         const struct layer *l = &p->net->layers[i];
         struct layer_plan *want = &p->wants[i];
         struct plan_limits limits = {.kernels = p->kern,
-                                     .allow_winograd = !p->options.no_winograd,
                                      .batch = p->options.batch,
                                      .mode = p->modes[i]};
         for (int k = 0; k < l->input_count; k++) {

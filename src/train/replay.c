@@ -173,7 +173,7 @@ static uint64_t make_key(const struct replay_options *o, const struct features *
     hash_augment(&hash, &o->augment);
     hash_number(&hash, o->variants);
     hash_number(&hash, o->mini_batch);
-    hash_number(&hash, o->no_winograd);
+    hash_number(&hash, kernels_are_direct(o->kern));
     hash_number(&hash, o->net->size.w);
     hash_number(&hash, o->net->size.h);
     hash_number(&hash, o->net->size.c);

@@ -23,7 +23,6 @@ struct replay_options {
     const char *folder;        /* of the run; outlives the replay */
     const struct network *net; /* at the size it is trained at */
     const struct kernels *kern;
-    bool no_winograd;
     const enum layer_mode *modes; /* [layer_count] */
     const struct dataset *set;
     struct augment_options augment; /* the stage's */

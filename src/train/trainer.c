@@ -63,7 +63,6 @@ static uint64_t images_per_update(const struct train_options *o)
 static enum result build_plan(struct trainer *t, struct error *err)
 {
     struct plan_options options = {.batch = t->o->mini_batch,
-                                   .no_winograd = t->o->no_winograd,
                                    .modes = t->modes,
                                    .bn_momentum = t->o->bn_momentum};
     plan_free(t->plan);

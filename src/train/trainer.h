@@ -40,7 +40,6 @@ struct train_options {
     const char *folder;            /* exists */
     struct network *net;           /* parameters allocated and loaded */
     const struct kernels *kern;
-    bool no_winograd;
     const struct dataset *set;
     struct augment_options augment;
     float random;                  /* multi-scale: 0 = off, 1 = 1.4, else the factor (darknet-spec 8.6) */

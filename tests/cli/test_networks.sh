@@ -51,4 +51,21 @@ status 0
 try "forty heads: init" "$YOLO" init --names set.names --base ./forty.cfg --out made
 status 0
 holds test "$(grep -c '^\[yolo' made/made.cfg)" -eq 40
+
+# ---- direct sums ----
+
+# Winograd's transforms would be taken only by the gradient: of 10 x 10 pixels, from 8 x 8.
+{
+    net | sed 's/=32/=80/'
+    conv 16 3 8 leaky
+    conv 16 3 1 leaky | sed 's/pad=1/pad=0/'
+    conv 6 1 1 linear
+    yolo
+} >gradient.cfg
+for flag in "" --no-winograd; do
+    # shellcheck disable=SC2086 # no flag is no word
+    try "train${flag:+ $flag}" "$YOLO" train --data set.data --cfg gradient.cfg --iters 2 --seed 1 $flag --out "gradient$flag"
+    status 0
+done
+holds test "$(cksum <gradient/last.weights)" != "$(cksum <gradient--no-winograd/last.weights)"
 finish

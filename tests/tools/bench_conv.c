@@ -286,7 +286,7 @@ int main(int argc, char **argv)
             if (!possible(s, a, argc > 4)) {
                 continue;
             }
-            bool chosen = a <= DEPTHWISE && (enum pass)conv_choose(kern, &g, true) == a;
+            bool chosen = a <= DEPTHWISE && (enum pass)conv_choose(kern, &g) == a;
             double took = time_pass(kern, s, a, batch, sweep);
             forward += chosen ? took * s->count : 0.0;
             totals[a] += took * s->count;

@@ -319,12 +319,12 @@ static void choice_by_geometry(void)
     const struct kernels *kern;
     CHECK_OK(kernels_select(NULL, &kern, NULL));
     struct problem p = problem_make(geometry(52, 128, 128, 3, 1, 1), 1, 0, 1);
-    CHECK(conv_choose(kern, &p.g, true) == CONV_WINOGRAD);
-    CHECK(conv_choose(kern, &p.g, false) == CONV_INDIRECT);
+    CHECK(conv_choose(kern, &p.g) == CONV_WINOGRAD);
+    CHECK(conv_choose(kernels_direct(kern), &p.g) == CONV_INDIRECT);
     p.g.stride_x = 2;
-    CHECK(conv_choose(kern, &p.g, true) == CONV_INDIRECT);
+    CHECK(conv_choose(kern, &p.g) == CONV_INDIRECT);
     p.g.groups = 128;
-    CHECK(conv_choose(kern, &p.g, true) == CONV_DEPTHWISE);
+    CHECK(conv_choose(kern, &p.g) == CONV_DEPTHWISE);
     problem_free(&p);
 }
 

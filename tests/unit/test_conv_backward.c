@@ -207,7 +207,7 @@ static void check_data(const struct problem *p, const struct kernels *kern, cons
 {
     char text[256];
     describe(text, sizeof text, p, isa);
-    bool may_winograd = is_3x3(&p->g);
+    bool may_winograd = is_3x3(&p->g) && !kernels_are_direct(kern);
     double floor_size = may_winograd ? (double)(p->g.filters * 9) / 4.0 : 0.0;
     int c = p->g.in_c, some = p->g.groups == 1 ? c / 3 : 0;
     const int ranges[2][2] = {{0, c}, {some, some > 0 ? (c + 2) / 3 : c}};
@@ -231,7 +231,7 @@ static void check_weights(const struct problem *p, const struct kernels *kern, c
 {
     char text[256];
     describe(text, sizeof text, p, isa);
-    bool may_winograd = is_3x3(&p->g);
+    bool may_winograd = is_3x3(&p->g) && !kernels_are_direct(kern);
     double pixels = (double)p->x.t.n * p->g.out_h * p->g.out_w;
     float *block, *dw = weights_gradient(kern, p, &block);
     double error = worst_weights(p, dw, may_winograd ? pixels / 4.0 : 0.0);
@@ -251,6 +251,40 @@ static void run_case(struct conv_geometry g, int n, int extra)
         if (kern) {
             check_data(&p, kern, ISA_NAMES[i]);
             check_weights(&p, kern, ISA_NAMES[i]);
+            if (is_3x3(&p.g)) {
+                check_data(&p, kernels_direct(kern), ISA_NAMES[i]);
+                check_weights(&p, kernels_direct(kern), ISA_NAMES[i]);
+            }
+        }
+    }
+    problem_free(&p);
+}
+
+/* Direct kernels sum directly in both gradients: where Winograd's would be taken, the bits are others. */
+static void direct_kernels(void)
+{
+    struct problem p = problem_make(geometry(13, 40, 50, 3, 1, 1), 1, 0, 3);
+    const int all[2] = {0, p.g.in_c};
+    for (int i = 0; i < ISA_COUNT && !test_failed; i++) {
+        const struct kernels *kern[2];
+        struct padded dx[2], before[2];
+        float *dw[2], *block[2];
+        kern[0] = isa_kernels(ISA_NAMES[i]);
+        if (!kern[0]) {
+            continue;
+        }
+        kern[1] = kernels_direct(kern[0]);
+        for (int k = 0; k < 2; k++) {
+            dx[k] = data_gradient(kern[k], &p, 0, false, all, &before[k]);
+            dw[k] = weights_gradient(kern[k], &p, &block[k]);
+        }
+        size_t floats = tensor_pixels(&dx[0].t) * dx[0].t.stride;
+        CHECK_MSG(memcmp(dx[0].t.data, dx[1].t.data, floats * sizeof(float)) != 0, "%s: data", ISA_NAMES[i]);
+        CHECK_MSG(memcmp(dw[0], dw[1], p.weight_count * sizeof(float)) != 0, "%s: weights", ISA_NAMES[i]);
+        for (int k = 0; k < 2; k++) {
+            mem_free(dx[k].block);
+            mem_free(before[k].block);
+            mem_free(block[k]);
         }
     }
     problem_free(&p);
@@ -402,6 +436,7 @@ static void long_sums(void)
 }
 
 static const struct test_case cases[] = {
+    {"direct_kernels", direct_kernels},
     {"every_channel_and_filter_count", every_channel_and_filter_count},
     {"random_shapes", random_shapes},
     {"random_three_by_three", random_three_by_three},

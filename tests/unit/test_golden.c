@@ -200,14 +200,13 @@ static void check_detections(const struct golden *g, const struct plan *plan, co
 }
 
 /* One network on one set of kernels. */
-static void run_plan(struct network *net, const struct golden *g, const struct kernels *kern,
-                     bool no_winograd)
+static void run_plan(struct network *net, const struct golden *g, const struct kernels *kern)
 {
     char what[128];
+    bool is_direct = kernels_are_direct(kern);
     snprintf(what, sizeof(what), "%s %s%s", path_base(net->cfg.path), kernels_isa(kern),
-             no_winograd ? " direct" : "");
-    struct plan_options options = {
-        .batch = g->batch, .no_winograd = no_winograd, .keep_outputs = true};
+             is_direct ? " direct" : "");
+    struct plan_options options = {.batch = g->batch, .keep_outputs = true};
     struct plan *plan = NULL;
     struct error err = {0};
     enum result result = plan_build(net, kern, &options, &plan, &err);
@@ -217,11 +216,11 @@ static void run_plan(struct network *net, const struct golden *g, const struct k
         tensor_from_planar(&input, i, g->image + (size_t)i * volume(&g->input));
     }
     plan_forward(plan, g->batch);
-    check_layers(g, plan, no_winograd ? LIMIT_DIRECT : LIMIT_WINOGRAD, what);
+    check_layers(g, plan, is_direct ? LIMIT_DIRECT : LIMIT_WINOGRAD, what);
     if (!test_failed && network_head(net)) {
         check_detections(g, plan, what);
     }
-    if (!no_winograd && strstr(what, "winograd.cfg") &&
+    if (!is_direct && strstr(what, "winograd.cfg") &&
         strcmp(plan_algorithm(plan, 1), "winograd") != 0) {
         printf("  %s: layer 1 runs %s, so this tests nothing\n", what, plan_algorithm(plan, 1));
         test_failed = true;
@@ -245,9 +244,9 @@ static void run_network(struct network *net, const char *stem, const struct gold
         if (!kern) {
             continue;
         }
-        run_plan(net, g, kern, true);
+        run_plan(net, g, kernels_direct(kern));
         if (!test_failed) {
-            run_plan(net, g, kern, false);
+            run_plan(net, g, kern);
         }
     }
 }

@@ -564,7 +564,7 @@ static void test_key(void)
             o.variants = 2;
             break;
         case 4:
-            o.no_winograd = true;
+            o.kern = kernels_direct(o.kern);
             break;
         case 5:
             o.fingerprint.cfg = 3;

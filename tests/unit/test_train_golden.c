@@ -230,12 +230,12 @@ static bool make_images(struct run *r, const struct golden *g)
 }
 
 static bool run_open(struct run *r, const struct golden *g, const struct golden_case *c,
-                     const char *name, bool no_winograd)
+                     const char *name)
 {
     char path[128];
     snprintf(path, sizeof path, FOLDER "%s.cfg", name);
     snprintf(r->what, sizeof r->what, "%s, policy %d, %d frozen, %s%s", name, c->policy,
-             c->frozen_count, kernels_isa(r->kern), no_winograd ? "" : ", winograd");
+             c->frozen_count, kernels_isa(r->kern), kernels_are_direct(r->kern) ? "" : ", winograd");
     log_set_level(LOG_QUIET);
     bool ok = network_read(path, 0, 0, &r->net, &r->err) == OK &&
               network_allocate(&r->net, &r->err) == OK && r->net.layer_count <= MAX_LAYERS &&
@@ -245,7 +245,6 @@ static bool run_open(struct run *r, const struct golden *g, const struct golden_
     }
     modes_resolve(&r->net, c->frozen, (enum bn_policy)c->policy, r->modes);
     struct plan_options options = {.batch = g->batch,
-                                   .no_winograd = no_winograd,
                                    .keep_outputs = true,
                                    .modes = r->modes,
                                    .bn_momentum = g->bn_momentum};
@@ -393,10 +392,10 @@ static bool same_bits(const struct tensor *a, int image_a, const struct tensor *
 
 /* The last batch's outputs of what nothing above has moved are those of inference, image by image.
  */
-static bool prefix_is_inference(struct run *r, const struct golden *g, bool no_winograd)
+static bool prefix_is_inference(struct run *r, const struct golden *g)
 {
     struct plan *infer = NULL;
-    struct plan_options options = {.batch = 1, .no_winograd = no_winograd, .keep_outputs = true};
+    struct plan_options options = {.batch = 1, .keep_outputs = true};
     int first = (g->steps - 1) % g->batches * g->batch, compared = 0;
     bool ok = plan_build(&r->net, r->kern, &options, &infer, &r->err) == OK;
     for (int n = 0; ok && n < g->batch; n++) {
@@ -415,11 +414,11 @@ static bool prefix_is_inference(struct run *r, const struct golden *g, bool no_w
 }
 
 static bool run_case(struct golden *g, const struct golden_case *c, const char *name,
-                     const struct kernels *kern, bool no_winograd)
+                     const struct kernels *kern)
 {
     struct run r = {.kern = kern};
     struct loss_parts parts[MAX_HEADS];
-    bool ok = run_open(&r, g, c, name, no_winograd);
+    bool ok = run_open(&r, g, c, name);
     if (!ok) {
         printf("  %s: %s\n", r.what, r.err.text);
     }
@@ -430,7 +429,7 @@ static bool run_case(struct golden *g, const struct golden_case *c, const char *
         optimizer_step(r.optimizer, r.plan, g->rate, (size_t)g->batch);
         plan_repack(r.plan);
     }
-    ok = ok && parameters_agree(&r, g, c) && prefix_is_inference(&r, g, no_winograd);
+    ok = ok && parameters_agree(&r, g, c) && prefix_is_inference(&r, g);
     run_close(&r);
     return ok;
 }
@@ -445,8 +444,8 @@ static int count_failures(struct golden *g, const char *name, const struct kerne
             printf("  %s: case %d cannot be read\n", name, i);
             return failed + 1;
         }
-        failed += !run_case(g, &c, name, kern, false);
-        failed += !run_case(g, &c, name, kern, true);
+        failed += !run_case(g, &c, name, kern);
+        failed += !run_case(g, &c, name, kernels_direct(kern));
     }
     return failed + (g->at != g->size);
 }
