@@ -328,7 +328,8 @@ static enum result info(const struct info_args *args, struct error *err)
     struct model model = {0};
     struct plan *plan = NULL;
     struct view view = {.model = &model, .batch = args->batch};
-    enum model_need need = args->model.weights ? MODEL_PARTIAL : MODEL_CFG_ONLY;
+    bool has_file = args->model.weights && !weights_are_none(args->model.weights);
+    enum model_need need = has_file ? MODEL_PARTIAL : MODEL_CFG_ONLY;
     enum result result = model_open(&args->model, need, &model, err);
     if (result == OK) {
         result = find_frozen(args, &view, err);

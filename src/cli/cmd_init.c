@@ -35,7 +35,9 @@ static const struct option init_options[] = {
     {"base|cfg|model", OPTION_STRING, FIELD(base), 0, 0, "STEM|FILE",
      "the network to begin from: yolov4-tiny is cfg/yolov4-tiny.cfg, or a .cfg", 0},
     {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE",
-     "weights of the base, whole or cut; default: weights/STEM.weights if it is there", 0},
+     "weights of the base, whole or cut; default: weights/STEM.weights if it is there; none = begin "
+     "with random numbers",
+     0},
     {"freeze", OPTION_STRING, FIELD(freeze), 0, 0, "SET",
      "also write stages.json: first this set is frozen, then all layers are tuned. " FREEZE_HELP,
      0},
@@ -69,19 +71,19 @@ static const struct option init_training_options[] = {
     {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
      "mini-batches per update; default: the base's", 0},
     {"max-batches|iters", OPTION_INT, FIELD(max_batches), 1, 1e9, "N",
-     "length in updates; default: Darknet's rule, 2000 a class and at least 6000, but at most 300 "
-     "passes over the pictures",
+     "length in updates; default: Darknet's rule, 2000 a class, at least 6000 and at least the number "
+     "of pictures; where that is over 300 passes over the pictures, 300 passes, but at least 500 updates",
      0},
     {"epochs", OPTION_INT, FIELD(epochs), 1, 1e6, "N", "length in passes over the pictures", 0},
     {0},
 };
 
 static const char about[] =
-    "What a training of your own classes needs, from a base network: a cfg (classes, filters of "
-    "the\n"
-    "convolutions in front of the heads, max_batches, steps; all else, comments too, stays as it "
-    "is), a\n"
-    ".data file and the names, in a folder of their own; with --freeze also a plan of two stages.\n"
+    "What a training of your own classes needs, from a base network: a cfg, a .data file and the\n"
+    "names, in a folder of their own; with --freeze also a plan of two stages. In the cfg change\n"
+    "classes, filters of the convolutions in front of the heads, max_batches, steps, burn_in where it\n"
+    "is more than a tenth of the run, anchors and masks where new anchors are worth it or the base's\n"
+    "masks skip one, and what options ask for; all else, comments too, stays as it is.\n"
     "Prints the cfg's changes as a diff and the commands that follow. Never replaces a file.\n";
 
 struct init {
@@ -194,6 +196,9 @@ static enum result settle_freeze(struct init *init, struct error *err)
 static enum result settle_weights(struct init *init, struct error *err)
 {
     int classes;
+    if (weights_are_none(init->args->weights)) {
+        return OK;
+    }
     if (init->args->weights) {
         if (!path_exists(init->args->weights)) {
             return error_set(err, ERR_ARG, "--weights %.200s: no such file", init->args->weights);
@@ -464,7 +469,9 @@ static int first_head(const struct network *net)
 
 static void print_next(const struct init *init)
 {
-    bool has_weights = init->weights[0], is_stem = !is_cfg_path(init->args->base);
+    bool is_random = weights_are_none(init->args->weights);
+    bool has_weights = init->weights[0];
+    bool is_stem = !is_random && !is_cfg_path(init->args->base);
     char weights[MODEL_PATH];
     snprintf(weights, sizeof weights, "weights/%.255s.weights", init->base_stem);
     printf("\nnext:\n");
@@ -491,6 +498,10 @@ static void print_next(const struct init *init)
     }
     int cut = first_head(&init->base);
     printf("\n\n");
+    if (is_random) {
+        printf("This begins with random numbers, as told.\n");
+        return;
+    }
     if (!has_weights && !is_stem) {
         printf("This begins with random numbers; --weights FILE names those of %s to begin with.\n",
                init->base_path);

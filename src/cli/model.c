@@ -19,7 +19,7 @@
 
 const struct option model_options[] = {
     {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "network description (Darknet .cfg)", 0},
-    {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE", "parameters (Darknet .weights)", 0},
+    {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE", "parameters (Darknet .weights); none = random numbers, for train and bench", 0},
     {"names", OPTION_STRING, FIELD(names), 0, 0, "FILE", "class names, one a line", 0},
     {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE", "a .data file: its names, and its pictures where pictures are wanted", 0},
     {"model", OPTION_STRING, FIELD(model), 0, 0, "STEM",
@@ -535,15 +535,30 @@ static void report(enum model_need need, const struct model *model)
 
 /* ---- the whole ---- */
 
+bool weights_are_none(const char *weights)
+{
+    return weights && strcmp(weights, "none") == 0;
+}
+
 enum result model_open(const struct model_args *args, enum model_need need, struct model *model,
                        struct error *err)
 {
+    struct model_args named = *args;
+    bool is_random = weights_are_none(args->weights);
+    if (is_random && need >= MODEL_PARTIAL) {
+        return error_set(err, ERR_ARG, "--weights none: random numbers are for train and bench; "
+                                       "this takes a model (a file of that name is ./none)");
+    }
+    named.weights = is_random ? NULL : args->weights;
     parallel_set_threads(args->threads);
     TRY(kernels_select(args->cpu, &model->kernels, err));
     if (args->no_winograd) {
         model->kernels = kernels_direct(model->kernels);
     }
-    TRY(choose_files(args, need, model, err));
+    TRY(choose_files(&named, need, model, err));
+    if (is_random) {
+        model->weights_path[0] = '\0';
+    }
     TRY(network_read(model->cfg_path, args->imgsz.w, args->imgsz.h, &model->net, err));
     model->head = network_head(&model->net);
     TRY(open_names(args, need, model, err));

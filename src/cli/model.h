@@ -46,6 +46,9 @@ struct model {
     char cfg_path[MODEL_PATH], weights_path[MODEL_PATH], names_path[MODEL_PATH]; /* "" = none */
 };
 
+/* --weights none: random numbers, even where weights lie at hand. */
+bool weights_are_none(const char *weights);
+
 /* Find the files, read them, and say on stderr which were taken. Sets
  * the number of threads. *model must be zeroed; free with model_close, also after an error. */
 NODISCARD enum result model_open(const struct model_args *args, enum model_need need,

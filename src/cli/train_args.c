@@ -1,6 +1,7 @@
 #include "cli/train_args.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,9 +113,20 @@ static const struct option start_options[] = {
      "print the plan, the memory and a measured estimate of the time; write nothing", 0},
     {"show-batch", OPTION_FLAG, FIELD(show_batch), 0, 0, NULL,
      "write the first three batches as pictures; with --dry-run these are all that is written", 0},
-    {"dont-show|map|clear", OPTION_NOTHING, 0, 0, 0, NULL,
+    {"dont-show|map|clear", OPTION_NOTHING, 0, 0, 0, "[N]",
      "Darknet's; no window is ever shown, the mAP is always measured, schedules always begin anew",
      0},
+    {"gpus|i", OPTION_NOTHING, 0, 0, 0, "LIST", "Darknet's; everything runs on the CPU", 0},
+    {"mAP-epochs", OPTION_NOTHING, 0, 0, 0, "N",
+     "Darknet's; validation comes every epoch, or with --val-every N after N updates", 0},
+    {"thresh|iou-thresh", OPTION_NOTHING, 0, 0, 0, "X",
+     "Darknet's; validation measures mAP@.5 over all thresholds, yolo eval much else", 0},
+    {"mjpeg-port|chart", OPTION_NOTHING, 0, 0, 0, "X",
+     "Darknet's; the chart is chart.png in the run's folder, and no port serves it", 0},
+    {"show-imgs", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; --show-batch writes the first batches as pictures", 0},
+    {"benchmark-layers", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; yolo bench --train measures the layers", 0},
     {0},
 };
 
@@ -416,20 +428,45 @@ static bool list_from_json(const cJSON *item, struct string_list *list)
     return is_good;
 }
 
+/* What the command line takes, or what stands for nothing given: `unset`. */
+static bool number_from_json(const cJSON *item, const struct option *o, double unset)
+{
+    double number = item->valuedouble;
+    bool is_whole = o->kind != OPTION_INT || number == floor(number);
+    return cJSON_IsNumber(item) && is_whole &&
+           (number == unset || (number >= o->min && number <= o->max));
+}
+
+static bool size_from_json(const char *text, const struct option *o, struct option_size *size)
+{
+    char behind;
+    if (sscanf(text, "%7dx%7d%c", &size->w, &size->h, &behind) != 2) {
+        return false;
+    }
+    return (size->w == 0 && size->h == 0) ||
+           (size->w >= o->min && size->w <= o->max && size->h >= o->min && size->h <= o->max);
+}
+
+/* *target holds the default. False, and *target not to be used: not what was written. */
 static bool option_from_json(const cJSON *item, const struct option *o, void *target)
 {
-    struct option_size *size = target;
     char word[64];
     switch (o->kind) {
     case OPTION_FLAG:
         *(bool *)target = cJSON_IsTrue(item);
         return cJSON_IsBool(item);
     case OPTION_INT:
+        if (!number_from_json(item, o, *(const int *)target)) {
+            return false;
+        }
         *(int *)target = item->valueint;
-        return cJSON_IsNumber(item);
+        return true;
     case OPTION_FLOAT:
+        if (!number_from_json(item, o, short_double(*(const float *)target))) {
+            return false;
+        }
         *(float *)target = (float)item->valuedouble;
-        return cJSON_IsNumber(item);
+        return true;
     case OPTION_STRING:
         *(const char **)target = item->valuestring;
         return cJSON_IsString(item);
@@ -445,7 +482,7 @@ static bool option_from_json(const cJSON *item, const struct option *o, void *ta
     case OPTION_LIST:
         return list_from_json(item, target);
     case OPTION_SIZE:
-        return cJSON_IsString(item) && sscanf(item->valuestring, "%dx%d", &size->w, &size->h) == 2;
+        return cJSON_IsString(item) && size_from_json(item->valuestring, o, target);
     default:
         return false;
     }

@@ -382,6 +382,28 @@ static int largest_stride(const struct network *net)
     return largest;
 }
 
+/* Names, labels and the weights of another number of classes are one list for all heads. */
+static enum result check_classes(const struct network *net, struct error *err)
+{
+    const struct layer *first = NULL;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        if (!l->ops->head) {
+            continue;
+        }
+        first = first ? first : l;
+        int classes = l->ops->head(l)->classes, others = first->ops->head(first)->classes;
+        if (classes != others) {
+            return cfg_error(l->section, cfg_find(l->section, "classes"), err,
+                             "layer %d has %d, but layer %d, [%s] at line %d, has %d: all heads need "
+                             "one number",
+                             i, classes, first->index, first->section->name, first->section->line,
+                             others);
+        }
+    }
+    return OK;
+}
+
 /* Keys of weights on a layer that has none. */
 static void warn_weightless(const struct network *net)
 {
@@ -440,6 +462,7 @@ static enum result build(struct network *net, int width, int height, struct erro
         TRY(parse_layer(net, i, err));
     }
     TRY(settle(net, err));
+    TRY(check_classes(net, err));
     TRY(foreign_keys_check(&net->cfg, network_head(net) != NULL, err));
     cfg_warn_unused(&net->cfg);
     warn_weightless(net);

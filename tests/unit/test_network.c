@@ -411,6 +411,9 @@ static const struct {
     {NET "[convolutional]\nfilters=6\nactivation=linear\n[yolo]\nclasses=1\nnum=1\nmask=1\n"
          "anchors=1,1\n",
      "a.cfg:11: ", "mask", ERR_CFG},
+    {NET "[convolutional]\nfilters=6\nactivation=linear\n[yolo]\nclasses=1\nnum=1\nanchors=1,1\n"
+         "[route]\nlayers=-2\n[convolutional]\nfilters=7\n[yolo]\nnum=1\nclasses=2\nanchors=1,1\n",
+     "a.cfg:18: ", "layer 4 has 2, but layer 1, [yolo] at line 8, has 1", ERR_CFG},
 };
 
 static void test_broken(void)
