@@ -27,7 +27,7 @@ struct detect_args {
     int format;
     bool saves_confidence;
     const char *annotations;
-    bool skips_existing, fails_empty;
+    bool skips_existing, fails_empty, reads_stdin;
     struct string_list excluded;
     struct model_args model;
 };
@@ -45,7 +45,7 @@ static const struct option detection_options[] = {
      "let boxes suppress each other across classes too", 0},
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
      "at most N boxes a picture, best first; 0 = all", 0},
-    {"letterbox", OPTION_SET, FIELD(fit), FIT_LETTERBOX, 0, NULL,
+    {"letterbox|letter-box", OPTION_SET, FIELD(fit), FIT_LETTERBOX, 0, NULL,
      "keep each picture's shape, grey borders (default: what the cfg says)", 0},
     {"stretch", OPTION_SET, FIELD(fit), FIT_STRETCH, 0, NULL,
      "fit each picture into the input whatever its shape", 0},
@@ -70,8 +70,16 @@ static const struct option output_options[] = {
      "leave out inputs that lie in this folder, as those in --out are; may be given again", 0},
     {"fail-empty", OPTION_FLAG, FIELD(fails_empty), 0, 0, NULL,
      "exit with 1 if nothing was detected in all inputs together", 0},
+    {"save-labels", OPTION_SET, FIELD(format), RESULT_YOLO, 0, NULL,
+     "Darknet's, the same as --format yolo", 0},
+    {"stdin", OPTION_FLAG, FIELD(reads_stdin), 0, 0, NULL,
+     "without INPUT: paths on stdin, as with -", 0},
     {"dont-show|ext-output", OPTION_NOTHING, 0, 0, 0, NULL,
      "Darknet's; no window is ever shown, coordinates are always printed", 0},
+    {"gpus|i|hier", OPTION_NOTHING, 0, 0, 0, "X",
+     "Darknet's; everything runs on the CPU, classes have no hierarchy", 0},
+    {"benchmark-layers", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; yolo bench measures the layers", 0},
     {0},
 };
 
@@ -304,6 +312,9 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
     struct string_list paths = {0};
     bool done = false;
     enum result result = options_parse(&usage, argc, argv, &paths, &done, err);
+    if (result == OK && args.reads_stdin && paths.count == 0) {
+        result = string_list_add(&paths, "-", err);
+    }
     if (result == OK && !done) {
         result = detect(&args, &paths, status, err);
     }

@@ -21,7 +21,7 @@ enum { FIT_CFG, FIT_LETTERBOX, FIT_STRETCH };
 static const struct option dump_options[] = {
     {"out", OPTION_STRING, offsetof(struct dump_args, out), 0, 0, "DIR",
      "folder for the .npy files; made if need be", 'o'},
-    {"letterbox", OPTION_SET, offsetof(struct dump_args, fit), FIT_LETTERBOX, 0, NULL,
+    {"letterbox|letter-box", OPTION_SET, offsetof(struct dump_args, fit), FIT_LETTERBOX, 0, NULL,
      "keep the picture's proportions, pad with grey", 0},
     {"stretch", OPTION_SET, offsetof(struct dump_args, fit), FIT_STRETCH, 0, NULL,
      "stretch the picture to the input size; without either: what the cfg says", 0},

@@ -59,7 +59,7 @@ static const struct option detection_options[] = {
      "of two boxes of a class that overlap more, drop the weaker; default 0.45", 0},
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
      "at most N boxes a picture, best first; default 0 = all (COCO counts 100 a class)", 0},
-    {"letterbox", OPTION_SET, FIELD(fit), FIT_LETTERBOX, 0, NULL,
+    {"letterbox|letter-box", OPTION_SET, FIELD(fit), FIT_LETTERBOX, 0, NULL,
      "keep each picture's shape, grey borders (default: what the cfg says)", 0},
     {"stretch", OPTION_SET, FIELD(fit), FIT_STRETCH, 0, NULL,
      "fit each picture into the input whatever its shape", 0},
@@ -83,6 +83,9 @@ static const struct option metric_options[] = {
      "write tables and charts (curves, confusion, calibration) and the worst pictures there", 'o'},
     {"worst", OPTION_INT, FIELD(worst), 0, 100000, "N",
      "with --out: draw the N pictures with most misses and false alarms, default 20", 0},
+    {"dont-show|ext-output", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; no window is ever shown, detect prints coordinates", 0},
+    {"gpus|i", OPTION_NOTHING, 0, 0, 0, "LIST", "Darknet's; everything runs on the CPU", 0},
     {0},
 };
 

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/suggest.h"
 
-enum { NAME_LIMIT = 64, MAX_NAMES = 128, HELP_COLUMN = 30, HELP_WIDTH = 100 };
+enum { NAME_LIMIT = 64, MAX_NAMES = 192, MAX_IDLE = 16, HELP_COLUMN = 30, HELP_WIDTH = 100 };
 
 static const char default_exit_codes[] =
     "0 done, 1 failed, 2 wrong usage or a wrong file, 130 interrupted";
@@ -103,11 +103,19 @@ struct match {
     bool negated; /* --no-x of the flag x, or --x of the flag no-x */
 };
 
+/* A word that had no effect. */
+struct idle_word {
+    const char *word;
+    const struct option *option;
+};
+
 struct parser {
     const struct usage *usage;
     struct common common;
     int argc, at; /* argv[at] is the next word */
     char **argv;
+    struct idle_word idle[MAX_IDLE];
+    size_t idle_count;
 };
 
 /* Group number i, the common one last; false behind the end. */
@@ -355,6 +363,33 @@ static bool takes_value(const struct option *option)
            option->kind != OPTION_NOTHING;
 }
 
+/* An option without effect, and its value; noted once a row. */
+static void pass_over(struct parser *p, const struct option *option, const char *word,
+                      const char *value)
+{
+    double number;
+    const char *next = p->at < p->argc ? p->argv[p->at] : NULL;
+    bool is_number = next && parse_number(next, &number);
+    bool takes_word = option->argument && option->argument[0] != '[' && next && next[0] != '-';
+    if (!value && option->argument && (is_number || takes_word)) {
+        p->at++;
+    }
+    bool is_noted = p->idle_count == MAX_IDLE;
+    for (size_t i = 0; i < p->idle_count; i++) {
+        is_noted = is_noted || p->idle[i].option == option;
+    }
+    if (!is_noted) {
+        p->idle[p->idle_count++] = (struct idle_word){word, option};
+    }
+}
+
+static void print_notes(const struct parser *p)
+{
+    for (size_t i = 0; i < p->idle_count; i++) {
+        log_info("%s: %s", p->idle[i].word, p->idle[i].option->help);
+    }
+}
+
 /* value: what stood behind '=', or NULL. */
 static enum result apply(struct parser *p, const struct match *match, const char *value,
                          struct error *err)
@@ -366,11 +401,13 @@ static enum result apply(struct parser *p, const struct match *match, const char
         return set_flag(match, value, err);
     }
     if (!takes_value(option)) {
-        if (value) {
+        if (value && !option->argument) {
             return error_set(err, ERR_ARG, "--%s takes no value", name);
         }
         if (option->kind == OPTION_SET) {
             *(int *)match->target = (int)option->min;
+        } else {
+            pass_over(p, option, p->argv[p->at - 1], value);
         }
         return OK;
     }
@@ -468,6 +505,7 @@ enum result options_parse(const struct usage *usage, int argc, char **argv,
         TRY(parse_word(&p, rest, err));
     }
     log_set_level(p.common.quiet ? LOG_QUIET : p.common.verbose ? LOG_VERBOSE : LOG_NORMAL);
+    print_notes(&p);
     return OK;
 }
 
@@ -541,7 +579,7 @@ static void print_option(const struct option *option, const void *target)
     }
     int n = option->letter ? snprintf(left, sizeof left, "  -%c, --%s", option->letter, names)
                            : snprintf(left, sizeof left, "  --%s", names);
-    if (takes_value(option) && n > 0 && (size_t)n < sizeof left) {
+    if (option->argument && n > 0 && (size_t)n < sizeof left) {
         n += snprintf(left + n, sizeof left - (size_t)n, " %s", option->argument);
     }
     format_default(option, target, fallback, sizeof fallback);

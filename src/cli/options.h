@@ -27,7 +27,8 @@ enum option_kind {
     OPTION_LIST,    /* struct string_list, repeatable */
     OPTION_CHOICE,  /* int: the number of the word within `argument`, "text|json|csv" */
     OPTION_SIZE,    /* struct option_size: "N" or "WxH", both in [min, max] */
-    OPTION_NOTHING, /* accepted without a value and without effect; the help text says why */
+    OPTION_NOTHING, /* accepted without effect; the help text, which is then also a note, says why. With an
+                       argument it takes the next word along, with one in brackets only a number */
 };
 
 /* Strings that belong to argv. Freed with string_list_free; a zeroed struct is an empty list. */
