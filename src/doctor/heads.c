@@ -165,8 +165,8 @@ enum result heads_share(const struct anchor_heads *heads, int count, int *slots,
 
 void heads_round(const struct anchor_heads *heads, struct anchor *anchors, int count)
 {
-    const struct anchor_head *head = &heads->heads[0];
-    float unit = head->in_cells ? head->stride / 10000 : 1;
+    bool in_cells = heads->count > 0 && heads->heads[0].in_cells; /* no heads without a cfg */
+    float unit = in_cells ? heads->heads[0].stride / 10000 : 1;
     for (int i = 0; i < count; i++) {
         anchors[i].w = fmaxf(roundf(anchors[i].w / unit), 1) * unit;
         anchors[i].h = fmaxf(roundf(anchors[i].h / unit), 1) * unit;
