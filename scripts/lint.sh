@@ -6,7 +6,8 @@
 #                 synth/ sees of data/ only image.h, and data/ nothing of synth/
 #   places        stb only in data/, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
 #                 base/memory.c, exit only in cli/main.c, fopen only in base/fileio.c and, as lists may be
-#                 pipes, data/inputs.c
+#                 pipes, data/inputs.c; text into JSON by json_add_text, which makes it UTF-8, but for what
+#                 is read back byte by byte (args.json, stages)
 #   own header    foo.c includes foo.h before anything else
 #   headers       each one compiles alone (but for *_template.h, which want macros first)
 #   size          no source over 700 lines
@@ -108,6 +109,9 @@ code ~ /^[ \t]*#[ \t]*include/ {
     if (FILENAME != "src/base/memory.c" &&
         bare ~ /(^|[^A-Za-z0-9_.>])(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|strdup|strndup|asprintf|vasprintf|alloca)[ \t]*\(/) {
         fault("only base/memory.c allocates and frees: use mem_alloc, mem_free, mem_strdup")
+    }
+    if (FILENAME !~ /^src\/cli\/(json|train_args|train_folder|stage_spec)\.c$/ && bare ~ /cJSON_(AddStringToObject|CreateString)/) {
+        fault("names may be no UTF-8: json_add_text")
     }
     if (FILENAME !~ /^src\/(base\/fileio|data\/inputs)\.c$/ && bare ~ /(^|[^A-Za-z0-9_.>])(fopen|freopen)[ \t]*\(/) {
         fault("files are read through file_open and file_read, which refuse pipes, and written by atomic_open")

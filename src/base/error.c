@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static void fill(struct error *err, enum result code, const char *prefix, const char *fmt,
                  va_list args)
 {
@@ -17,11 +19,7 @@ static void fill(struct error *err, enum result code, const char *prefix, const 
     }
     memcpy(err->text, prefix, used);
     vsnprintf(err->text + used, sizeof err->text - used, fmt, args);
-    for (char *c = err->text; *c; c++) { /* one line, whatever a file put into its names */
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = '?';
-        }
-    }
+    text_mask(err->text); /* one line, whatever a file put into its names */
 }
 
 enum result error_set(struct error *err, enum result code, const char *fmt, ...)
@@ -81,6 +79,6 @@ enum result error_hint(struct error *err, const char *fmt, ...)
     vsnprintf(hint, sizeof hint, fmt, args);
     va_end(args);
     size_t used = strlen(err->text);
-    snprintf(err->text + used, sizeof err->text - used, " (%s)", hint);
+    snprintf(err->text + used, sizeof err->text - used, " (%s)", text_mask(hint));
     return err->code;
 }

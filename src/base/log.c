@@ -6,7 +6,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { PROGRESS_BYTES = 512 };
+#include "base/text.h"
+
+enum { PROGRESS_BYTES = 512, LINE_BYTES = 16384 };
 
 static enum log_level current_level = LOG_NORMAL;
 static bool progress_shown;
@@ -32,11 +34,11 @@ static void erase_progress(void)
 
 static void line(const char *prefix, const char *fmt, va_list args)
 {
+    char text[LINE_BYTES];
+    vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&sink);
     erase_progress();
-    fputs(prefix, stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s%s\n", prefix, text_mask(text));
     pthread_mutex_unlock(&sink);
 }
 
@@ -98,7 +100,7 @@ void log_progress(const char *fmt, ...)
     char text[PROGRESS_BYTES];
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    progress_shown = fprintf(stderr, "%.*s", progress_width(), text) > 0;
+    progress_shown = fprintf(stderr, "%.*s", progress_width(), text_mask(text)) > 0;
     fflush(stderr);
     pthread_mutex_unlock(&sink);
 }

@@ -1,4 +1,5 @@
-/* Messages for people: everything goes to stderr, one line at a time. stdout belongs to results. */
+/* Messages for people: everything goes to stderr, one line at a time (control characters
+ * in it become '?'). stdout belongs to results. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

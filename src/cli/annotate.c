@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/results_paths.h"
 #include "data/draw.h"
 
@@ -17,8 +18,8 @@ void annotate_draw(struct image *image, const struct result_record *record, char
     for (size_t i = 0; i < record->count; i++) {
         const struct result_object *o = &record->objects[i];
         char name[256], label[sizeof name + 16];
-        snprintf(label, sizeof label, "%s %.2f",
-                 utf8_clean(names[o->class_id], name, sizeof name), (double)o->confidence);
+        snprintf(label, sizeof label, "%s %.2f", text_utf8(names[o->class_id], name, sizeof name),
+                 (double)o->confidence);
         draw_label(&labels, &o->box, draw_class_color(o->class_id), label);
     }
 }
@@ -78,8 +79,8 @@ enum result annotate_save_crops(const struct image *image, const struct result_r
             continue;
         }
         folder_name(names[o->class_id], class_folder, sizeof class_folder);
-        int length = snprintf(path, sizeof path, "%s/%s/%s_%zu.jpg", folder, class_folder, stem,
-                              i + 1);
+        int length =
+            snprintf(path, sizeof path, "%s/%s/%s_%zu.jpg", folder, class_folder, stem, i + 1);
         if (length < 0 || (size_t)length >= sizeof path) {
             return error_at(err, ERR_IO, stem, 0, "path of its crops is too long");
         }

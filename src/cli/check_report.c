@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "cli/json.h"
 
 /* ---- text ---- */
@@ -10,12 +11,11 @@ static void print_findings(const struct finding_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct finding *f = &list->items[i];
+        text_put(stdout, f->path);
         if (f->line > 0) {
-            printf("%s:%d: ", f->path, f->line);
-        } else {
-            printf("%s: ", f->path);
+            printf(":%d", f->line);
         }
-        printf("%s: %s [%s]\n", severity_name(finding_severity(f->kind)), f->text,
+        printf(": %s: %s [%s]\n", severity_name(finding_severity(f->kind)), f->text,
                finding_slug(f->kind));
     }
     if (list->count > 0) {
@@ -34,7 +34,9 @@ static void print_quantiles(const char *title, const double *values, const char 
 
 static void print_set(const struct doctor_set *set, const struct set_stats *stats)
 {
-    printf("%s: %s\n  %zu pictures", set->role, set->path, stats->pictures);
+    printf("%s: ", set->role);
+    text_put(stdout, set->path);
+    printf("\n  %zu pictures", stats->pictures);
     if (stats->widest > 0) {
         printf(" of %d..%d x %d..%d", stats->narrowest, stats->widest, stats->lowest,
                stats->highest);
@@ -154,14 +156,14 @@ static cJSON *findings_json(const struct doctor *doctor)
     for (size_t i = 0; i < doctor->findings.count; i++) {
         const struct finding *f = &doctor->findings.items[i];
         cJSON *object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "kind", finding_slug(f->kind));
-        cJSON_AddStringToObject(object, "severity", severity_name(finding_severity(f->kind)));
-        cJSON_AddStringToObject(object, "path", f->path);
+        json_add_text(object, "kind", finding_slug(f->kind));
+        json_add_text(object, "severity", severity_name(finding_severity(f->kind)));
+        json_add_text(object, "path", f->path);
         if (f->line > 0) {
             cJSON_AddNumberToObject(object, "line", f->line);
         }
-        cJSON_AddStringToObject(object, "text", f->text);
-        cJSON_AddStringToObject(object, "set", f->set == SET_VALID ? "valid" : "train");
+        json_add_text(object, "text", f->text);
+        json_add_text(object, "set", f->set == SET_VALID ? "valid" : "train");
         cJSON_AddItemToArray(array, object);
     }
     return array;
@@ -181,7 +183,7 @@ static cJSON *quantiles_json(const double *values, int digits)
 static cJSON *set_json(const struct doctor_set *set, const struct set_stats *stats)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "path", set->path);
+    json_add_text(object, "path", set->path);
     cJSON_AddNumberToObject(object, "images", (double)stats->pictures);
     cJSON_AddNumberToObject(object, "backgrounds", (double)stats->backgrounds);
     cJSON_AddNumberToObject(object, "boxes", (double)stats->boxes);
@@ -202,7 +204,7 @@ static cJSON *classes_json(const struct check_report *report)
         char name[128];
         cJSON *object = cJSON_CreateObject();
         cJSON_AddNumberToObject(object, "id", (double)i);
-        cJSON_AddStringToObject(object, "name", doctor_class_name(doctor, i, name, sizeof name));
+        json_add_text(object, "name", doctor_class_name(doctor, i, name, sizeof name));
         for (int set = 0; set < doctor->set_count; set++) {
             cJSON *counts = cJSON_AddObjectToObject(object, doctor->sets[set].role);
             cJSON_AddNumberToObject(counts, "boxes", (double)report->sets[set].class_boxes[i]);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "cli/freeze.h"
 #include "cli/json.h"
 #include "cli/model.h"
@@ -148,14 +149,14 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
     char stem[256];
     model_stem(b->model, stem, sizeof stem);
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "model", stem);
+    json_add_text(root, "model", stem);
     cJSON_AddNumberToObject(root, "imgsz", net->size.w);
     if (net->size.h != net->size.w) {
         cJSON_AddNumberToObject(root, "imgsz_height", net->size.h);
     }
     cJSON_AddNumberToObject(root, "batch", b->args->batch);
     cJSON_AddNumberToObject(root, "threads", parallel_threads());
-    cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
+    json_add_text(root, "isa", kernels_isa(b->model->kernels));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 4);
     cJSON *whole = cJSON_AddObjectToObject(root, times_name);
     json_add_rounded(whole, "median", b->whole.median, 4);
@@ -176,8 +177,8 @@ static cJSON *bench_json(const struct bench *b)
         const struct layer *l = &net->layers[i];
         cJSON *row = cJSON_CreateObject();
         cJSON_AddNumberToObject(row, "index", i);
-        cJSON_AddStringToObject(row, "kind", l->ops->name);
-        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(b->plan, i));
+        json_add_text(row, "kind", l->ops->name);
+        json_add_text(row, "algorithm", plan_algorithm(b->plan, i));
         json_add_rounded(row, "ms", b->layer_ms[i], 5);
         json_add_rounded(row, "gflops", rate(layer_gflop(l), b->args->batch, b->layer_ms[i]), 3);
         cJSON_AddItemToArray(layers, row);
@@ -205,7 +206,7 @@ static void print_text(const struct bench *b)
                total > 0 ? 100 * b->layer_ms[i] / total : 0,
                rate(layer_gflop(l), b->args->batch, b->layer_ms[i]));
     }
-    printf("\n%s at %dx%d, batch %d, %d threads, %s\n", stem, net->size.w, net->size.h,
+    printf("\n%s at %dx%d, batch %d, %d threads, %s\n", text_mask(stem), net->size.w, net->size.h,
            b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
     printf("infer     %.3f ms median, %.3f min, %.3f max of %d runs\n", b->whole.median,
            b->whole.min, b->whole.max, b->args->runs);
@@ -279,8 +280,8 @@ static enum result print_steps(const struct bench *b, const struct train_step *s
     const struct network *net = &b->model->net;
     printf("%s at %dx%d, batch %d, %d threads, %s\n", path_base(b->model->cfg_path), net->size.w,
            net->size.h, b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
-    printf("step      %.3f ms median, %.3f min, %.3f max of %d runs; %.2f images/s\n", b->whole.median,
-           b->whole.min, b->whole.max, b->args->runs, b->args->batch / seconds);
+    printf("step      %.3f ms median, %.3f min, %.3f max of %d runs; %.2f images/s\n",
+           b->whole.median, b->whole.min, b->whole.max, b->args->runs, b->args->batch / seconds);
     printf("trained   %zu values; frozen %zu in %d of %d layers\n", totals->moving, totals->frozen,
            totals->frozen_layers, totals->layers);
     if (b->args->from_features) {
@@ -313,7 +314,8 @@ static enum result prepare_steps(const struct bench *b, struct step_bench *s, st
         return mem_error(err, "training steps");
     }
     if (!b->model->head) {
-        return error_at(err, ERR_CFG, b->model->cfg_path, 0, "no detection head: it has no loss to train");
+        return error_at(err, ERR_CFG, b->model->cfg_path, 0,
+                        "no detection head: it has no loss to train");
     }
     TRY(freeze_resolve(b->args->freeze, net, s->frozen, err));
     fill_truths(s->items, s->sets, b->args->batch, b->model->head->classes);

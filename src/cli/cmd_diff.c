@@ -7,6 +7,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "net/network.h"
@@ -97,7 +98,8 @@ static cJSON *header_json(const struct weights_header *header)
 
 static void print_header(const char *path, const struct weights_header *header)
 {
-    printf("%s: version %d.%d.%d, %llu images seen\n", path, (int)header->major, (int)header->minor,
+    text_put(stdout, path);
+    printf(": version %d.%d.%d, %llu images seen\n", (int)header->major, (int)header->minor,
            (int)header->revision, (unsigned long long)header->seen);
 }
 
@@ -121,8 +123,8 @@ static struct difference compare_layers(const struct network *a, const struct ne
             if (rows) {
                 cJSON *row = cJSON_CreateObject();
                 cJSON_AddNumberToObject(row, "layer", i);
-                cJSON_AddStringToObject(row, "kind", la->ops->name);
-                cJSON_AddStringToObject(row, "tensor", la->params[k].role);
+                json_add_text(row, "kind", la->ops->name);
+                json_add_text(row, "tensor", la->params[k].role);
                 add_json(row, &d);
                 cJSON_AddItemToArray(rows, row);
             } else if (d.changed) {
@@ -205,7 +207,7 @@ static enum result diff(const struct diff_args *args, const char *const paths[2]
     cJSON *root = args->format == FORMAT_JSON ? cJSON_CreateObject() : NULL;
     for (int i = 0; i < 2; i++) {
         if (root) {
-            cJSON_AddStringToObject(root, i ? "b" : "a", paths[i]);
+            json_add_text(root, i ? "b" : "a", paths[i]);
             cJSON_AddItemToObject(root, i ? "header_b" : "header_a", header_json(&headers[i]));
         } else {
             print_header(paths[i], &headers[i]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/freeze.h"
 #include "cli/json.h"
 #include "cli/model.h"
@@ -31,12 +32,15 @@ static const char about[] =
     "Layers, shapes, parameters, arithmetic and memory of a network. Only the cfg is read; with\n"
     "--weights the file is also loaded, which proves that it fits.\n"
     "GFLOP counts a multiply-add as two operations. Statistics are the batch norms' running means\n"
-    "and variances: part of the file, but not trained. Layers that --freeze or the cfg (trainable=0,\n"
+    "and variances: part of the file, but not trained. Layers that --freeze or the cfg "
+    "(trainable=0,\n"
     "stopbackward=1, onlyforward=1) freezes show what they do in training; nothing of theirs is\n"
     "trained. What the cfg freezes for the first updates only (stopbackward=N, dont_update=N,\n"
     "burnin_update=K) counts as trained, and has lines of its own.\n"
-    "Backbone, neck and head are what --freeze calls so: the head is each detection layer with the\n"
-    "convolution that feeds only it, the backbone what ends with the features of the coarsest grid.\n";
+    "Backbone, neck and head are what --freeze calls so: the head is each detection layer with "
+    "the\n"
+    "convolution that feeds only it, the backbone what ends with the features of the coarsest "
+    "grid.\n";
 
 struct layer_figures {
     size_t floats, trainable;
@@ -53,7 +57,7 @@ struct view {
     enum net_part *parts;   /* [layer_count]; NULL: no detection heads */
     enum layer_mode *modes; /* [layer_count], in training */
     struct freeze_totals totals;
-    bool is_timed;          /* the cfg's keys for the first updates act */
+    bool is_timed; /* the cfg's keys for the first updates act */
 };
 
 static struct layer_figures layer_figures(const struct view *view, const struct layer *l)
@@ -117,7 +121,8 @@ static void print_frozen(const struct view *view)
     const struct freeze_totals *f = &view->totals;
     if (f->frozen_layers > 0) {
         freeze_describe(&view->model->net, view->frozen, layers, sizeof layers);
-        printf("frozen      layers %s: %d of %d with parameters, %zu values; their statistics keep still, "
+        printf("frozen      layers %s: %d of %d with parameters, %zu values; their statistics keep "
+               "still, "
                "too\n",
                layers, f->frozen_layers, f->layers, f->frozen);
     }
@@ -224,9 +229,10 @@ static void print_text(const struct view *view)
            megabytes(memory.unshared_bytes), megabytes(memory.scratch_bytes));
     printf("kernels     %s\n", kernels_isa(model->kernels));
     if (model->weights_path[0]) {
-        printf("weights     %s: %d of %d layers, %llu images seen in training\n",
-               model->weights_path, net->loaded_layers, net->layer_count,
-               (unsigned long long)net->seen);
+        printf("weights     ");
+        text_put(stdout, model->weights_path);
+        printf(": %d of %d layers, %llu images seen in training\n", net->loaded_layers,
+               net->layer_count, (unsigned long long)net->seen);
     }
 }
 
@@ -245,10 +251,10 @@ static cJSON *layers_json(const struct view *view)
         struct layer_figures figures = layer_figures(view, l);
         cJSON *row = cJSON_CreateObject();
         cJSON_AddNumberToObject(row, "index", i);
-        cJSON_AddStringToObject(row, "kind", l->ops->name);
-        cJSON_AddStringToObject(row, "details", figures.details);
+        json_add_text(row, "kind", l->ops->name);
+        json_add_text(row, "details", figures.details);
         if (view->parts) {
-            cJSON_AddStringToObject(row, "part", part_names[view->parts[i]]);
+            json_add_text(row, "part", part_names[view->parts[i]]);
         }
         cJSON_AddItemToObject(row, "inputs", cJSON_CreateIntArray(l->inputs, l->input_count));
         cJSON_AddItemToObject(row, "input_whc", shape_json(input_shape(l)));
@@ -256,7 +262,7 @@ static cJSON *layers_json(const struct view *view)
         cJSON_AddNumberToObject(row, "parameters", (double)figures.floats);
         cJSON_AddNumberToObject(row, "trainable", (double)figures.trainable);
         cJSON_AddBoolToObject(row, "frozen", view->frozen[i]);
-        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(view->plan, i));
+        json_add_text(row, "algorithm", plan_algorithm(view->plan, i));
         json_add_rounded(row, "gflop", figures.gflop, 6);
         cJSON_AddItemToArray(layers, row);
     }
@@ -272,8 +278,8 @@ static cJSON *info_json(const struct view *view)
     char stem[256];
     model_stem(model, stem, sizeof stem);
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "model", stem);
-    cJSON_AddStringToObject(root, "cfg", model->cfg_path);
+    json_add_text(root, "model", stem);
+    json_add_text(root, "cfg", model->cfg_path);
     cJSON_AddNumberToObject(root, "width", net->size.w);
     cJSON_AddNumberToObject(root, "height", net->size.h);
     cJSON_AddNumberToObject(root, "channels", net->size.c);
@@ -288,7 +294,7 @@ static cJSON *info_json(const struct view *view)
     cJSON_AddNumberToObject(root, "statistics", (double)view->totals.statistics);
     cJSON_AddNumberToObject(root, "weights_bytes", (double)weights_bytes(floats));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 6);
-    cJSON_AddStringToObject(root, "isa", kernels_isa(model->kernels));
+    json_add_text(root, "isa", kernels_isa(model->kernels));
     cJSON *sizes = cJSON_AddObjectToObject(root, "memory");
     cJSON_AddNumberToObject(sizes, "batch", view->batch);
     cJSON_AddNumberToObject(sizes, "prepared_bytes", (double)memory.prepared_bytes);
@@ -296,7 +302,7 @@ static cJSON *info_json(const struct view *view)
     cJSON_AddNumberToObject(sizes, "unshared_bytes", (double)memory.unshared_bytes);
     cJSON_AddNumberToObject(sizes, "scratch_bytes", (double)memory.scratch_bytes);
     if (model->weights_path[0]) {
-        cJSON_AddStringToObject(root, "weights", model->weights_path);
+        json_add_text(root, "weights", model->weights_path);
         cJSON_AddNumberToObject(root, "loaded_layers", net->loaded_layers);
         cJSON_AddNumberToObject(root, "seen", (double)net->seen);
     }

@@ -9,6 +9,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/freeze.h"
 #include "cli/init_cfg.h"
 #include "cli/init_data.h"
@@ -286,11 +287,22 @@ static void write_data(const struct init *init, FILE *out)
     fprintf(out, "names = %s.names\nbackup = backup\n", init->stem);
 }
 
+/* A list is a path a line. */
+static void write_path(FILE *out, const char *path)
+{
+    if (text_fits_list(path)) {
+        fprintf(out, "%s\n", path);
+    } else {
+        log_warn("%s: lists cannot hold control characters (left out: give the file another name)",
+                 path);
+    }
+}
+
 static void write_list(const struct init *init, bool is_valid, FILE *out)
 {
     for (size_t i = 0; i < init->data.set.sample_count; i++) {
         if (init->data.is_valid[i] == is_valid) {
-            fprintf(out, "%s\n", init->data.set.samples[i].image_path);
+            write_path(out, init->data.set.samples[i].image_path);
         }
     }
 }
@@ -398,17 +410,24 @@ static enum result write_files(const struct init *init, struct error *err)
 /* A path as a word for the shell. */
 static void print_word(const char *word)
 {
-    bool is_plain = *word != '\0';
+    bool is_plain = *word != '\0', has_control = false;
     for (const char *c = word; *c; c++) {
+        has_control = has_control || iscntrl((unsigned char)*c);
         is_plain = is_plain && (isalnum((unsigned char)*c) || strchr("/._-+=,:@%", *c));
     }
     if (is_plain) {
         printf(" %s", word);
         return;
     }
-    printf(" '");
+    printf(has_control ? " $'" : " '");
     for (const char *c = word; *c; c++) {
-        printf(*c == '\'' ? "'\\''" : "%c", *c);
+        if (iscntrl((unsigned char)*c)) {
+            printf("\\%03o", (unsigned char)*c);
+        } else if (has_control && strchr("'\\", *c)) {
+            printf("\\%c", *c);
+        } else {
+            printf(*c == '\'' ? "'\\''" : "%c", *c);
+        }
     }
     printf("'");
 }
@@ -429,7 +448,7 @@ static void print_summary(const struct init *init)
     for (int i = 0; i < FILE_COUNT; i++) {
         if (is_wanted(init, i)) {
             file_path(init, i, path, sizeof path);
-            printf("wrote      %s\n", path);
+            printf("wrote      %s\n", text_mask(path));
         }
     }
     printf("length     %d updates of %d pictures: %s\n", init->cfg.length.updates,

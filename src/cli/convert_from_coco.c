@@ -9,6 +9,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/coco_file.h"
 #include "data/label_path.h"
 
@@ -166,10 +167,10 @@ static enum result convert_picture(struct conversion *c, const struct part *part
     }
     TRY(place(c, part->set, "labels", name, ".txt", label, err));
     bool is_taken = path_exists(label);
-    if (is_taken || strpbrk(name, "\n\r")) {
+    if (is_taken || !text_fits_list(name)) {
         log_warn("%s:%d: images[%zu]: %s (left out)", part->path, from->line, from->index,
                  is_taken ? "another picture has this file_name, but for its ending"
-                          : "a file_name of more than one line");
+                          : "a file_name with control characters, which lists cannot hold");
         c->counts->lost++;
         return OK;
     }

@@ -8,6 +8,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/json.h"
 #include "cli/results_coco.h"
 #include "data/image.h"
@@ -77,7 +78,7 @@ static enum result write_picture(struct conversion *c, size_t index, struct erro
     TRY(c->job->annotations ? coco_ids_take(&c->ids, sample->image_path, &id, err) : OK);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "id", id);
-    cJSON_AddStringToObject(object, "file_name", sample->image_path + strlen(c->root));
+    json_add_text(object, "file_name", sample->image_path + strlen(c->root));
     cJSON_AddNumberToObject(object, "width", sample->image_w);
     cJSON_AddNumberToObject(object, "height", sample->image_h);
     c->counts->pictures++;
@@ -118,8 +119,7 @@ static enum result write_category(struct conversion *c, size_t class_id, struct 
     snprintf(name, sizeof name, "class_%zu", class_id);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "id", category_id(c, class_id));
-    cJSON_AddStringToObject(object, "name",
-                            class_id < c->job->name_count ? c->job->names[class_id] : name);
+    json_add_text(object, "name", class_id < c->job->name_count ? c->job->names[class_id] : name);
     return write_element(c, object, err);
 }
 
@@ -174,6 +174,23 @@ static enum result drop_repeats(struct conversion *c, struct error *err)
     }
     mem_free(sorted);
     return OK;
+}
+
+/* JSON is UTF-8: with another file_name nothing would find the picture again. */
+static enum result drop_unwritable(struct conversion *c, struct error *err)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < c->data.sample_count; i++) {
+        struct sample *sample = &c->data.samples[i];
+        if (sample->image_w > 0 && !text_is_utf8(sample->image_path + strlen(c->root))) {
+            log_warn("%s: its name is not UTF-8, as JSON has to be (left out)", sample->image_path);
+            sample->image_w = 0;
+            c->counts->lost++;
+        }
+        left += sample->image_w > 0;
+    }
+    return left > 0 ? OK
+                    : error_at(err, ERR_FORMAT, c->job->path, 0, "no picture that can be written");
 }
 
 static enum result write_boxes(struct conversion *c, size_t index, struct error *err)
@@ -231,6 +248,7 @@ enum result convert_to_coco(const struct convert_to_coco *job, char *root,
     root[0] = '\0';
     enum result result = open_set(&c, err);
     result = result == OK ? find_root(&c.data, root, err) : result;
+    result = result == OK ? drop_unwritable(&c, err) : result;
     result = result == OK ? atomic_open(&file, job->out, err) : result;
     if (result == OK) {
         c.out = file.stream;

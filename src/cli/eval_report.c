@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/json.h"
 #include "cli/results.h"
 
@@ -103,11 +104,7 @@ static int text_columns(const char *text)
 
 static const char *shown_name(const struct evaluation *e, size_t class_id, char *text)
 {
-    utf8_clean(e->set->names[class_id], text, NAME_BYTES);
-    for (char *c = text; *c; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
-    }
-    return text;
+    return text_mask(text_utf8(e->set->names[class_id], text, NAME_BYTES));
 }
 
 static void print_classes(const struct evaluation *e, FILE *out)
@@ -212,10 +209,10 @@ static void add_map(const struct evaluation *e, cJSON *root)
 {
     const struct map_counts *c = &e->all.counts;
     cJSON *map = cJSON_AddObjectToObject(root, "mAP");
-    cJSON_AddStringToObject(map, "rules", e->options.rules == MAP_DARKNET ? "darknet" : "voc");
+    json_add_text(map, "rules", e->options.rules == MAP_DARKNET ? "darknet" : "voc");
     cJSON_AddNumberToObject(map, "points", (double)e->options.points);
     json_add_rounded(map, "iou", e->options.map_iou, 6);
-    cJSON_AddStringToObject(map, "absent", e->options.absent_is_zero ? "zero" : "skip");
+    json_add_text(map, "absent", e->options.absent_is_zero ? "zero" : "skip");
     cJSON_AddNumberToObject(map, "threshold", e->map_threshold);
     cJSON_AddNumberToObject(map, "precision", c->precision);
     cJSON_AddNumberToObject(map, "recall", c->recall);
@@ -238,10 +235,9 @@ enum result eval_print_json(const struct evaluation *e, FILE *out, struct error 
     cJSON_AddNumberToObject(root, "failed", (double)e->failures);
     cJSON *classes = cJSON_AddArrayToObject(root, "classes");
     for (size_t k = 0; k < e->set->class_count; k++) {
-        char name[NAME_BYTES];
         cJSON *object = cJSON_CreateObject();
         cJSON_AddNumberToObject(object, "id", (double)k);
-        cJSON_AddStringToObject(object, "name", utf8_clean(e->set->names[k], name, sizeof name));
+        json_add_text(object, "name", e->set->names[k]);
         if (e->set->is_coco) {
             cJSON_AddNumberToObject(object, "category_id", (double)e->set->coco.categories[k].id);
         }

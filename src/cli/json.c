@@ -2,8 +2,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 static bool allocation_failed;
 
@@ -20,10 +22,34 @@ void json_init(void)
     cJSON_InitHooks(&hooks);
 }
 
+bool json_add_text(cJSON *object, const char *key, const char *text)
+{
+    size_t size = 3 * strlen(text) + 1;
+    char *clean = json_allocate(size);
+    bool done = clean && cJSON_AddStringToObject(object, key, text_utf8(text, clean, size));
+    mem_free(clean);
+    return done;
+}
+
 void json_add_rounded(cJSON *object, const char *key, double value, int digits)
 {
     double scale = pow(10, digits);
     cJSON_AddNumberToObject(object, key, round(value * scale) / scale);
+}
+
+void json_put(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)text[0], next = (unsigned char)text[1];
+        if (byte == 0x7f) {
+            fputs("\\u007f", out);
+        } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+            fprintf(out, "\\u%04x", next);
+            text++;
+        } else {
+            fputc(byte, out);
+        }
+    }
 }
 
 enum result json_print(cJSON *root, bool pretty, struct error *err)
@@ -39,7 +65,8 @@ enum result json_write(cJSON *root, bool pretty, FILE *out, struct error *err)
         cJSON_free(text);
         return mem_error(err, "JSON output");
     }
-    fprintf(out, "%s\n", text);
+    json_put(out, text);
+    fputc('\n', out);
     cJSON_free(text);
     return OK;
 }

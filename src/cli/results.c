@@ -3,52 +3,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/json.h"
 
 enum { CONFIDENCE_DIGITS = 6, PIXEL_DIGITS = 3, MS_DIGITS = 3 };
-
-/* Length of the well-formed character at text (Unicode 15, table 3-7), 0 if there is none. */
-static size_t utf8_length(const unsigned char *text)
-{
-    unsigned char lead = text[0];
-    if (lead < 0x80) {
-        return 1;
-    }
-    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4) {
-        return 0;
-    }
-    unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    if (text[1] < low || text[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
-char *utf8_clean(const char *text, char *out, size_t size)
-{
-    const unsigned char *in = (const unsigned char *)text;
-    size_t used = 0;
-    while (*in) {
-        size_t length = utf8_length(in);
-        const char *bytes = length ? (const char *)in : "\xef\xbf\xbd";
-        size_t count = length ? length : 3;
-        if (used + count >= size) {
-            break;
-        }
-        memcpy(out + used, bytes, count);
-        used += count;
-        in += length ? length : 1;
-    }
-    out[used] = 0;
-    return out;
-}
 
 static enum result check_stream(const struct result_stream *stream, struct error *err)
 {
@@ -77,15 +35,6 @@ enum result results_end(struct result_stream *stream, struct error *err)
     return check_stream(stream, err);
 }
 
-/* A path or name on a line of its own: no byte of it may end the line or move the cursor. */
-static void put_visible(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        fputc(byte < 0x20 || byte == 0x7f ? '?' : byte, out);
-    }
-}
-
 static void add_text(struct result_stream *stream, const struct result_record *record)
 {
     if (record->error) {
@@ -96,14 +45,14 @@ static void add_text(struct result_stream *stream, const struct result_record *r
         size_t length = strlen(stream->names[record->objects[i].class_id]);
         width = length > width ? length : width;
     }
-    put_visible(stream->out, record->image);
+    text_put(stream->out, record->image);
     fprintf(stream->out, ": %dx%d, %zu object%s\n", record->width, record->height, record->count,
             record->count == 1 ? "" : "s");
     for (size_t i = 0; i < record->count; i++) {
         const struct result_object *o = &record->objects[i];
         const char *name = stream->names[o->class_id];
         fputs("  ", stream->out);
-        put_visible(stream->out, name);
+        text_put(stream->out, name);
         fprintf(stream->out, "%*s  %.3f  %.1f %.1f %.1f %.1f\n", (int)(width - strlen(name)), "",
                 (double)o->confidence, (double)o->box.x1, (double)o->box.y1, (double)o->box.x2,
                 (double)o->box.y2);
@@ -134,23 +83,15 @@ static void add_csv(struct result_stream *stream, const struct result_record *re
         results_put_csv(stream->out, record->image);
         fprintf(stream->out, ",%d,", o->class_id);
         results_put_csv(stream->out, stream->names[o->class_id]);
-        fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f,%.*f\n", CONFIDENCE_DIGITS, (double)o->confidence,
-                PIXEL_DIGITS, (double)o->box.x1, PIXEL_DIGITS, (double)o->box.y1, PIXEL_DIGITS,
-                (double)o->box.x2, PIXEL_DIGITS, (double)o->box.y2);
+        fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f,%.*f\n", CONFIDENCE_DIGITS,
+                (double)o->confidence, PIXEL_DIGITS, (double)o->box.x1, PIXEL_DIGITS,
+                (double)o->box.y1, PIXEL_DIGITS, (double)o->box.x2, PIXEL_DIGITS,
+                (double)o->box.y2);
         stream->written++;
     }
 }
 
 /* False if memory ran out: every builder call passes NULL on, so the last one tells. */
-static bool add_string(cJSON *object, const char *key, const char *text)
-{
-    size_t size = 3 * strlen(text) + 1;
-    char *clean = mem_alloc_raw(size, 1);
-    bool done = clean && cJSON_AddStringToObject(object, key, utf8_clean(text, clean, size));
-    mem_free(clean);
-    return done;
-}
-
 static bool add_number(cJSON *object, const char *key, double value, int digits)
 {
     json_add_rounded(object, key, value, digits);
@@ -166,7 +107,7 @@ static bool add_object_json(cJSON *list, const struct result_stream *stream,
         return false;
     }
     if (!add_number(item, "class_id", o->class_id, 0) ||
-        !add_string(item, "name", stream->names[o->class_id]) ||
+        !json_add_text(item, "name", stream->names[o->class_id]) ||
         !add_number(item, "confidence", (double)o->confidence, CONFIDENCE_DIGITS)) {
         return false;
     }
@@ -180,11 +121,11 @@ static bool add_object_json(cJSON *list, const struct result_stream *stream,
 static bool fill_json(cJSON *root, const struct result_stream *stream,
                       const struct result_record *record)
 {
-    if (!add_string(root, "image", record->image)) {
+    if (!json_add_text(root, "image", record->image)) {
         return false;
     }
     if (record->error) {
-        return add_string(root, "error", record->error);
+        return json_add_text(root, "error", record->error);
     }
     cJSON *objects = NULL;
     if (!add_number(root, "width", record->width, 0) ||
@@ -237,7 +178,7 @@ static enum result print_json(struct result_stream *stream, cJSON *root, bool is
     if (stream->format != RESULT_JSONL) {
         fputs(stream->written ? ",\n" : "\n", stream->out);
     }
-    fputs(text, stream->out);
+    json_put(stream->out, text);
     if (stream->format == RESULT_JSONL) {
         fputc('\n', stream->out);
     }

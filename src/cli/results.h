@@ -47,33 +47,31 @@ struct result_stream {
     size_t written;           /* array elements or lines so far; zero before results_begin */
 };
 
-/* The opening of the format: '[' or the csv header. ERR_IO if the stream takes no more, here and below. */
+/* The opening of the format: '[' or the csv header. ERR_IO if the stream takes no more, here and
+ * below. */
 NODISCARD enum result results_begin(struct result_stream *stream, struct error *err);
 
-/* One record. text and csv pass over errors (they belong on stderr); so does coco. ERR_MEMORY: nothing
- * of this record was written, the output stays valid. */
+/* One record. text and csv pass over errors (they belong on stderr); so does coco. ERR_MEMORY:
+ * nothing of this record was written, the output stays valid. */
 NODISCARD enum result results_add(struct result_stream *stream, const struct result_record *record,
                                   struct error *err);
 
 /* The closing. To be called once whatever happened between: only then is an array valid. */
 NODISCARD enum result results_end(struct result_stream *stream, struct error *err);
 
-/* One line an object, "class cx cy w h" (centre and size as fractions of the picture), with_confidence
- * adds a sixth column; strongest first; an empty file for a picture without objects. */
+/* One line an object, "class cx cy w h" (centre and size as fractions of the picture),
+ * with_confidence adds a sixth column; strongest first; an empty file for a picture without
+ * objects. */
 NODISCARD enum result results_write_yolo(const char *path, const struct result_record *record,
                                          bool with_confidence, struct error *err);
 
-/* A Pascal VOC annotation. Pixels are whole, counted from 1, both ends included, as VOC does; each object
- * also carries a <confidence>. */
+/* A Pascal VOC annotation. Pixels are whole, counted from 1, both ends included, as VOC does; each
+ * object also carries a <confidence>. */
 NODISCARD enum result results_write_voc(const char *path, const struct result_record *record,
                                         char *const *names, struct error *err);
 
-/* A CSV cell (RFC 4180): quotes around what holds a separator, a quote or a line end; quotes inside are
- * doubled. */
+/* A CSV cell (RFC 4180): quotes around what holds a separator, a quote or a line end; quotes inside
+ * are doubled. */
 void results_put_csv(FILE *out, const char *text);
-
-/* text as valid UTF-8 in out[size]: each byte that belongs to no well-formed character becomes U+FFFD.
- * size >= 3 * strlen(text) + 1 always suffices; cut at a character if it does not. Returns out. */
-char *utf8_clean(const char *text, char *out, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/results.h"
 
 enum result results_write_yolo(const char *path, const struct result_record *record,
@@ -35,7 +36,7 @@ static enum result put_xml(FILE *out, const char *text, struct error *err)
     if (!clean) {
         return mem_error(err, "XML output");
     }
-    for (const char *c = utf8_clean(text, clean, size); *c; c++) {
+    for (const char *c = text_utf8(text, clean, size); *c; c++) {
         switch (*c) {
         case '&':
             fputs("&amp;", out);
@@ -65,7 +66,8 @@ static enum result put_voc_object(FILE *out, const struct result_record *record,
                                   const struct result_object *o, const char *name,
                                   struct error *err)
 {
-    int xmin = voc_pixel(o->box.x1, 1, record->width), xmax = voc_pixel(o->box.x2, 0, record->width);
+    int xmin = voc_pixel(o->box.x1, 1, record->width),
+        xmax = voc_pixel(o->box.x2, 0, record->width);
     int ymin = voc_pixel(o->box.y1, 1, record->height);
     int ymax = voc_pixel(o->box.y2, 0, record->height);
     fputs("  <object>\n    <name>", out);
@@ -75,7 +77,8 @@ static enum result put_voc_object(FILE *out, const struct result_record *record,
             "    <difficult>0</difficult>\n    <confidence>%.6f</confidence>\n    <bndbox>\n"
             "      <xmin>%d</xmin>\n      <ymin>%d</ymin>\n      <xmax>%d</xmax>\n"
             "      <ymax>%d</ymax>\n    </bndbox>\n  </object>\n",
-            (double)o->confidence, xmin, ymin, xmax < xmin ? xmin : xmax, ymax < ymin ? ymin : ymax);
+            (double)o->confidence, xmin, ymin, xmax < xmin ? xmin : xmax,
+            ymax < ymin ? ymin : ymax);
     return OK;
 }
 

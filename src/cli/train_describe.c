@@ -1,4 +1,5 @@
-/* What a run says of itself before it begins: training_describe and training_warn of train_setup.h. */
+/* What a run says of itself before it begins: training_describe and training_warn of train_setup.h.
+ */
 #include <float.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,11 +9,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/train_setup.h"
 #include "net/cfg.h"
 #include "train/feed.h"
 
-/* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes collapsed. */
+/* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes
+ * collapsed. */
 static const float BOX_RATE = 0.02f;
 
 static void say(bool to_stdout, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -25,7 +28,7 @@ static void say(bool to_stdout, const char *fmt, ...)
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
     if (to_stdout) {
-        puts(line);
+        puts(text_mask(line));
     } else {
         log_info("%s", line);
     }
@@ -70,8 +73,8 @@ static void describe_stage(const struct training *t, size_t stage, bool to_stdou
     describe_length(t, stage, to_stdout);
 }
 
-/* Which layers got their values from the weights file, and which begin anew: for whoever comes from other classes
- * or a cut file. Layers without parameters go with the one before. */
+/* Which layers got their values from the weights file, and which begin anew: for whoever comes from
+ * other classes or a cut file. Layers without parameters go with the one before. */
 static void describe_loaded(const struct training *t, bool to_stdout)
 {
     const struct network *net = &t->model.net;
@@ -133,7 +136,9 @@ enum result training_check_features(const struct training *t, const char *folder
         say(to_stdout, "features  %sof %s", where, text);
         TRY(replay_check(&size, folder, (uint64_t)((double)limit_gb * 1e9), err));
         if (t->options.random > 0.0f && stage->augments) {
-            say(to_stdout, "features  %sall pictures at %dx%d: no multi-scale (random=) while features are kept",
+            say(to_stdout,
+                "features  %sall pictures at %dx%d: no multi-scale (random=) while features are "
+                "kept",
                 where, t->model.net.size.w, t->model.net.size.h);
         }
     }
@@ -186,7 +191,8 @@ static void warn_stage(const struct training *t, size_t stage)
     }
     warn_unloaded(t, s);
     if (s->bn == BN_TRAIN && totals->frozen_layers > 0) {
-        log_warn("%s--bn train: the stored statistics of frozen batch norms move with the batches; what the "
+        log_warn("%s--bn train: the stored statistics of frozen batch norms move with the batches; "
+                 "what the "
                  "layers learned drifts although their weights keep (--bn auto keeps both)",
                  where);
     }
@@ -197,9 +203,10 @@ static void warn_stage(const struct training *t, size_t stage)
                  where, t->options.mini_batch);
     }
     if (s->schedule.warmup > 0 && s->schedule.warmup >= s->schedule.length) {
-        log_warn("%sthe warm-up of %ld updates is as long as the run (%ld): the rate never gets to %g "
-                 "(--warmup N)",
-                 where, s->schedule.warmup, s->schedule.length, (double)s->schedule.rate);
+        log_warn(
+            "%sthe warm-up of %ld updates is as long as the run (%ld): the rate never gets to %g "
+            "(--warmup N)",
+            where, s->schedule.warmup, s->schedule.length, (double)s->schedule.rate);
     }
     if (s->cache_features > 1 && !s->augments) {
         log_info("hint: %swithout augmentation all %d variants of a picture are the same: "
@@ -209,7 +216,8 @@ static void warn_stage(const struct training *t, size_t stage)
     double epochs = (double)s->iterations * (double)training_images_per_update(t) /
                     (double)t->train.sample_count;
     if (s->cache_features > 0 && epochs <= (double)s->cache_features) {
-        log_warn("%scache-features=%d keeps the first %d epochs, but there are only %.1f: nothing would be "
+        log_warn("%scache-features=%d keeps the first %d epochs, but there are only %.1f: nothing "
+                 "would be "
                  "trained from them",
                  where, s->cache_features, s->cache_features, epochs);
     }
@@ -218,7 +226,8 @@ static void warn_stage(const struct training *t, size_t stage)
     }
 }
 
-/* Overlap losses have long gradients: where they weigh much at a high rate, boxes shrink to nothing. */
+/* Overlap losses have long gradients: where they weigh much at a high rate, boxes shrink to
+ * nothing. */
 static void warn_boxes(const struct training *t)
 {
     const struct network *net = &t->model.net;
@@ -231,12 +240,14 @@ static void warn_boxes(const struct training *t)
         struct cfg_section *section = net->layers[i].section;
         float weight;
         struct error err;
-        if (!net->layers[i].ops->head || strcmp(cfg_string(section, "iou_loss", "mse"), "mse") == 0 ||
+        if (!net->layers[i].ops->head ||
+            strcmp(cfg_string(section, "iou_loss", "mse"), "mse") == 0 ||
             cfg_float(section, "iou_normalizer", 0.75f, 0.0f, FLT_MAX, &weight, &err) != OK) {
             continue;
         }
         if (weight * rate > BOX_RATE) {
-            log_warn("%s:%d: iou_normalizer %g at a rate of %g: boxes may collapse; watch IoU in the log "
+            log_warn("%s:%d: iou_normalizer %g at a rate of %g: boxes may collapse; watch IoU in "
+                     "the log "
                      "(published cfgs have .07)",
                      t->model.cfg_path, section->line, (double)weight, (double)rate);
             return;

@@ -9,6 +9,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 enum { PATH_SIZE = 4096, LABEL_MAX_BYTES = 1024 * 1024, NAME_TRIES = 100000 };
 
@@ -45,11 +46,16 @@ static enum result make_root(struct fix *fix, const char *out, struct error *err
 
 /* ---- one sample ---- */
 
-/* A name that neither a picture nor a label of the set has yet: a.jpg, a_2.jpg... */
+/* A name that neither a picture nor a label of the set has yet: a.jpg, a_2.jpg... Lists hold no
+ * control characters, so it has none. */
 static enum result choose_name(const struct fix *fix, const char *image, char *picture, char *label,
                                struct error *err)
 {
-    const char *base = path_base(image);
+    char base[PATH_SIZE];
+    snprintf(base, sizeof base, "%s", path_base(image));
+    for (char *c = text_fits_list(base) ? NULL : text_mask(base); c && *c; c++) {
+        *c = *c == '?' ? '_' : *c;
+    }
     const char *dot = strrchr(base, '.');
     int stem = (int)(dot && dot > base ? dot - base : (ptrdiff_t)strlen(base));
     for (int i = 1; i < NAME_TRIES; i++) {

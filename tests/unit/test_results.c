@@ -5,6 +5,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/annotate.h"
 #include "cli/class_filter.h"
 #include "cli/json.h"
@@ -296,9 +297,10 @@ static void coco_ids(void)
 {
     struct coco_ids ids = {0};
     struct error err;
-    CHECK_OK(read_coco("{\"images\":[{\"id\":9,\"file_name\":\"b.jpg\"},"
-                       "{\"id\":7,\"file_name\":\"a.jpg\"},{\"id\":8,\"file_name\":\"x/b.jpg\"}],"
-                       CATEGORIES "}", &ids, &err));
+    CHECK_OK(read_coco(
+        "{\"images\":[{\"id\":9,\"file_name\":\"b.jpg\"},"
+        "{\"id\":7,\"file_name\":\"a.jpg\"},{\"id\":8,\"file_name\":\"x/b.jpg\"}]," CATEGORIES "}",
+        &ids, &err));
     CHECK(ids.count == 3 && ids.categories[0] == 18 && ids.categories[1] == 5);
     double id = -1;
     CHECK(coco_ids_take(&ids, "aa.jpg", &id, &err) == ERR_FORMAT);
@@ -309,7 +311,8 @@ static void coco_ids(void)
     CHECK(coco_ids_take(&ids, "a.jpg", &id, &err) == ERR_FORMAT && strstr(err.text, "earlier"));
     coco_ids_free(&ids);
     CHECK_OK(read_coco("{\"images\":[{\"id\":1,\"file_name\":\"a.jpg\"},"
-                       "{\"id\":2,\"file_name\":\"images/a.jpg\"}]," CATEGORIES "}", &ids, &err));
+                       "{\"id\":2,\"file_name\":\"images/a.jpg\"}]," CATEGORIES "}",
+                       &ids, &err));
     CHECK(coco_ids_find(&ids, "set/images/x/images_/a.jpg")->id == 2);
     CHECK(coco_ids_find(&ids, "set/images/x/a.jpg")->id == 1);
     coco_ids_free(&ids);
@@ -318,7 +321,8 @@ static void coco_ids(void)
         "[]",
         "{\"images\":[]}",
         "{\"images\":[{\"id\":\"x\",\"file_name\":\"b\"}]," CATEGORIES "}",
-        "{\"images\":[{\"id\":1,\"file_name\":\"b\"},{\"id\":2,\"file_name\":\"b\"}]," CATEGORIES "}",
+        "{\"images\":[{\"id\":1,\"file_name\":\"b\"},{\"id\":2,\"file_name\":\"b\"}]," CATEGORIES
+        "}",
         "{\"images\":[],\"categories\":[{\"id\":5,\"name\":\"airplane\"}]}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -333,17 +337,17 @@ static void utf8(void)
         {"plain", "plain"},
         {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x95", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x95"},
         {"a\x80z", "a\xef\xbf\xbdz"},
-        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                          /* overlong */
-        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},          /* surrogate */
+        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                                 /* overlong */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},                 /* surrogate */
         {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* too big */
-        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},                          /* cut off */
+        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},                                 /* cut off */
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         char out[64];
-        CHECK_MSG(strcmp(utf8_clean(pairs[i][0], out, sizeof out), pairs[i][1]) == 0, "pair %zu", i);
+        CHECK_MSG(strcmp(text_utf8(pairs[i][0], out, sizeof out), pairs[i][1]) == 0, "pair %zu", i);
     }
     char small[4];
-    CHECK(strcmp(utf8_clean("ab\xc3\xa4", small, sizeof small), "ab") == 0);
+    CHECK(strcmp(text_utf8("ab\xc3\xa4", small, sizeof small), "ab") == 0);
 }
 
 static void class_filters(void)
@@ -360,8 +364,9 @@ static void class_filters(void)
     CHECK_OK(class_filter_parse("7", coco, 7, &wanted, &err));
     CHECK(wanted[3] && !wanted[0]);
     mem_free(wanted);
-    static const char *const bad[] = {"", "dog,", ",dog", "8", "5-9", "5-4", "dgo", "1-", "-1",
-                                      "1-2-3", "0x1", "99999999999999999999"};
+    static const char *const bad[] = {"",    "dog,",  ",dog", "8",
+                                      "5-9", "5-4",   "dgo",  "1-",
+                                      "-1",  "1-2-3", "0x1",  "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         CHECK_MSG(class_filter_parse(bad[i], coco, 7, &wanted, &err) == ERR_ARG, "'%s'", bad[i]);
     }
@@ -392,7 +397,7 @@ static void output_names(void)
     CHECK(name_set_add(&set, "a/b.jpg", name, 8, &err) == ERR_IO);
     name_set_free(&set);
     static const char *const pictures[][2] = {
-        {"a.jpg", "a.jpg"}, {"x.y/a", "x.y/a.jpg"}, {"a.PNG", "a.PNG"},
+        {"a.jpg", "a.jpg"}, {"x.y/a", "x.y/a.jpg"},     {"a.PNG", "a.PNG"},
         {"a.gif", "a.jpg"}, {".hidden", ".hidden.jpg"}, {"d/.h.bmp", "d/.h.bmp"},
     };
     for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {

@@ -1,0 +1,91 @@
+#include "base/text.h"
+
+#include <string.h>
+
+/* Length of the well-formed character at text (Unicode 15, table 3-7), 0 if there is none. */
+static size_t utf8_length(const unsigned char *text)
+{
+    unsigned char lead = text[0];
+    if (lead < 0x80) {
+        return 1;
+    }
+    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4) {
+        return 0;
+    }
+    unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (text[1] < low || text[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+char *text_utf8(const char *text, char *out, size_t size)
+{
+    const unsigned char *in = (const unsigned char *)text;
+    size_t used = 0;
+    while (*in) {
+        size_t length = utf8_length(in);
+        const char *bytes = length ? (const char *)in : "\xef\xbf\xbd";
+        size_t count = length ? length : 3;
+        if (used + count >= size) {
+            break;
+        }
+        memcpy(out + used, bytes, count);
+        used += count;
+        in += length ? length : 1;
+    }
+    out[used] = 0;
+    return out;
+}
+
+bool text_is_utf8(const char *text)
+{
+    const unsigned char *in = (const unsigned char *)text;
+    size_t length = 1;
+    for (; *in && length; in += length) {
+        length = utf8_length(in);
+    }
+    return length > 0;
+}
+
+/* Bytes at `text` that are a control character, else 0. */
+static size_t control_length(const char *text)
+{
+    unsigned char byte = (unsigned char)text[0], next = (unsigned char)(byte ? text[1] : 0);
+    bool is_long = byte == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080..9F: xterm obeys them */
+    return is_long ? 2 : byte == 0x7f || (byte > 0 && byte < 0x20);
+}
+
+bool text_fits_list(const char *path)
+{
+    while (*path && (*path == '\t' || control_length(path) != 1)) {
+        path++;
+    }
+    return *path == 0;
+}
+
+char *text_mask(char *text)
+{
+    for (char *at = text; *at;) {
+        size_t length = control_length(at);
+        memset(at, '?', length);
+        at += length ? length : 1;
+    }
+    return text;
+}
+
+void text_put(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t length = control_length(text);
+        fputc(length ? '?' : *text, out);
+        text += length ? length : 1;
+    }
+}
