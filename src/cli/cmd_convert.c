@@ -55,9 +55,11 @@ static const char about[] =
     "missing, without area or outside, unknown ids, pictures that are not there) is reported with "
     "its\n"
     "place and left out. Width and height that an image lacks are its picture's. A folder images "
-    "in a file_name becomes images_, as labels are found by that "
-    "name.\n"
-    "Going there and back changes no box by more than a thousandth of a pixel.\n"
+    "in a\n"
+    "file_name becomes images_, as labels are found by that name. JSON is UTF-8: to COCO, a "
+    "picture of\n"
+    "another name is left out. Going there and back changes no box by more than a thousandth of a "
+    "pixel.\n"
     "For Pascal VOC and Roboflow: scripts/voc_to_yolo.py, scripts/roboflow_to_yolo.py.\n";
 
 static enum result missing_out(const char *what, struct error *err)
