@@ -3,7 +3,8 @@
 #
 # Debian 12 and 13, Ubuntu 22.04 and 24.04 name these packages alike and put the headers in the same
 # places. Everything is looked for first (compiler, headers, font); apt-get runs only if something is
-# missing. Quiet when nothing is. --python also asks for python3, which only some tests and tools need.
+# missing. Quiet when nothing is. --python also asks for python3 and its venv, which only
+# scripts/test_oracles.sh and some tools need.
 set -eu
 
 font=${FONT:-/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf}
@@ -17,7 +18,7 @@ need() { # PACKAGE COMMAND...: the package is missing unless the command succeed
 
 has_header() {
     if command -v "${CC:-gcc}" >/dev/null; then
-        printf '#include <%s>\n' "$1" | "${CC:-gcc}" -E -x c - >/dev/null
+        printf '#include <%s>\n' "$1" | "${CC:-gcc}" -E -x c - >/dev/null 2>&1
     else
         [ -e "/usr/include/$1" ]
     fi
@@ -38,6 +39,7 @@ if command -v "${CC:-gcc}" >/dev/null && has_header cjson/cJSON.h; then
 fi
 if [ "${1:-}" = --python ]; then
     need python3 command -v python3
+    need python3-venv python3 -c 'import venv, ensurepip'
 fi
 
 if [ ${#missing[@]} -eq 0 ]; then
