@@ -41,8 +41,9 @@ close_test() {
         else
             failed=$((failed + 1))
             echo "FAIL $current:$faults"
-            sed 's/^/    stdout: /' "$work/out" | head -n 5
-            sed 's/^/    stderr: /' "$work/err" | head -n 5
+            # awk ends every line, the last one, too: the total stands alone on its
+            awk 'NR <= 5 { print "    stdout: " $0 }' "$work/out"
+            awk 'NR <= 5 { print "    stderr: " $0 }' "$work/err"
         fi
     fi
     current='' faults=''

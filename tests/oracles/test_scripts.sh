@@ -146,6 +146,7 @@ status 3; out '^summary: 0 errors, 4 warnings, 2 notes'; holds test "$(grep -c '
 out 'raccoon-52.jpg: looks like .*raccoon-50.jpg'; holds test "$(grep -c '\[similar\]' out)" -eq 2
 
 # ---- training on them ----
+rm -r set # lib_train makes its own
 # shellcheck source=tests/cli/lib_train.sh
 . "$root/tests/cli/lib_train.sh"
 train_on() { # SET CLASSES PICTURES OBJECTS
