@@ -183,11 +183,26 @@ static enum result parse(const char *path, char *bytes, size_t size, struct npy 
     return OK;
 }
 
+/* Before a whole file, which may be anything of any size, goes into memory. */
+static enum result check_magic(const char *path, struct error *err)
+{
+    char head[MAGIC_BYTES] = {0};
+    FILE *file = path_is_file(path) ? fopen(path, "rb") : NULL;
+    if (!file) {
+        return OK; /* reading tells why */
+    }
+    bool matches =
+        fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, magic, MAGIC_BYTES) == 0;
+    fclose(file);
+    return matches ? OK : error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
+}
+
 enum result npy_read(const char *path, struct npy *array, struct error *err)
 {
     char *bytes;
     size_t size;
     *array = (struct npy){0};
+    TRY(check_magic(path, err));
     TRY(file_read(path, SIZE_MAX / 4, &bytes, &size, err));
     enum result result = parse(path, bytes, size, array, err);
     mem_free(bytes);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -24,10 +23,7 @@ struct record_head {
 struct feature_cache {
     struct feature_cache_layout layout;
     size_t features_at, record_bytes; /* in a record */
-    size_t file_bytes;                /* so far */
     int file;
-    const unsigned char *map; /* [map_bytes]; beyond file_bytes it must not be touched */
-    size_t map_bytes;
     unsigned char *staged; /* [record_bytes], a record in the making */
     char path[4096];
 };
@@ -89,7 +85,7 @@ uint64_t feature_cache_room(const char *folder)
 
 /* ---- opening and closing ---- */
 
-static enum result open_file(struct feature_cache *c, struct error *err)
+static enum result open_file(struct feature_cache *c, size_t most_bytes, struct error *err)
 {
     struct stat file;
     c->file = open(c->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -99,18 +95,10 @@ static enum result open_file(struct feature_cache *c, struct error *err)
     if (!S_ISREG(file.st_mode)) {
         return error_at(err, ERR_IO, c->path, 0, "is no regular file");
     }
-    c->file_bytes = (size_t)file.st_size;
-    if (c->file_bytes > c->map_bytes) { /* of another key */
-        if (ftruncate(c->file, (off_t)c->map_bytes) != 0) {
-            return error_errno(err, c->path, "cannot shorten");
-        }
-        c->file_bytes = c->map_bytes;
+    if ((uintmax_t)file.st_size > most_bytes && /* of another key */
+        ftruncate(c->file, (off_t)most_bytes) != 0) {
+        return error_errno(err, c->path, "cannot shorten");
     }
-    void *map = mmap(NULL, c->map_bytes, PROT_READ, MAP_SHARED, c->file, 0);
-    if (map == MAP_FAILED) {
-        return error_errno(err, c->path, "cannot map");
-    }
-    c->map = map;
     return OK;
 }
 
@@ -126,15 +114,16 @@ enum result feature_cache_open(const char *folder, const struct feature_cache_la
                                 .record_bytes = feature_cache_record_bytes(layout),
                                 .file = -1};
     enum result result = OK;
+    size_t most_bytes;
     if (c->record_bytes == 0 || layout->records == 0 ||
-        !size_mul(c->record_bytes, layout->records, &c->map_bytes) || c->map_bytes > PTRDIFF_MAX) {
+        !size_mul(c->record_bytes, layout->records, &most_bytes) || most_bytes > PTRDIFF_MAX) {
         result = error_set(err, ERR_MEMORY, "a file of features of this size is not possible");
     } else if (!path_join(c->path, sizeof c->path, folder, feature_cache_name)) {
         result = error_at(err, ERR_IO, folder, 0, "path too long");
     } else if (!(c->staged = mem_alloc(c->record_bytes, 1))) {
         result = mem_error(err, "features");
     } else {
-        result = open_file(c, err);
+        result = open_file(c, most_bytes, err);
     }
     if (result != OK) {
         feature_cache_close(c);
@@ -148,9 +137,6 @@ void feature_cache_close(struct feature_cache *c)
 {
     if (!c) {
         return;
-    }
-    if (c->map) {
-        munmap((void *)(uintptr_t)c->map, c->map_bytes);
     }
     if (c->file >= 0) {
         close(c->file);
@@ -169,14 +155,30 @@ void feature_cache_remove(const char *folder)
 
 /* ---- records ---- */
 
-bool feature_cache_get(const struct feature_cache *cache, size_t number,
+static bool read_all(const struct feature_cache *c, size_t number, unsigned char *buffer)
+{
+    off_t at = (off_t)(number * c->record_bytes);
+    for (size_t done = 0; done < c->record_bytes;) {
+        ssize_t n = pread(c->file, buffer + done, c->record_bytes - done, at + (off_t)done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        done += (size_t)n;
+    }
+    return true;
+}
+
+bool feature_cache_get(const struct feature_cache *cache, size_t number, void *buffer,
                        struct feature_record *record)
 {
-    if (number >= cache->layout.records || (number + 1) * cache->record_bytes > cache->file_bytes) {
+    const unsigned char *from = buffer;
+    struct record_head head;
+    if (number >= cache->layout.records || !read_all(cache, number, buffer)) {
         return false;
     }
-    const unsigned char *from = cache->map + number * cache->record_bytes;
-    struct record_head head;
     memcpy(&head, from, sizeof head);
     if (head.number != number + 1 || head.truths > cache->layout.truths ||
         head.hash != record_hash(cache, from)) {
@@ -225,9 +227,5 @@ enum result feature_cache_put(struct feature_cache *cache, size_t number,
            cache->layout.floats * sizeof(float));
     head.hash = record_hash(cache, cache->staged);
     memcpy(cache->staged, &head, sizeof head);
-    TRY(write_all(cache, (off_t)at, err));
-    if (at + cache->record_bytes > cache->file_bytes) {
-        cache->file_bytes = at + cache->record_bytes;
-    }
-    return OK;
+    return write_all(cache, (off_t)at, err);
 }

@@ -6,8 +6,9 @@
  * all as they lie in memory. The hash is of the key and everything behind it, and is verified
  * whenever a record is read: one that was cut short by a kill or a power cut, damaged, or written
  * under another key simply is not there. So the file has no header and no order of writing that
- * could go wrong, and losing it costs time only. It is read through a mapping and written with
- * pwrite: a full disk is an error to be handled and not a signal. */
+ * could go wrong, and losing it costs time only. It is read with pread and written with pwrite, not
+ * through a mapping: a full disk, or a file that somebody cuts short, is an error to be handled and not a
+ * signal. */
 #ifndef TRAIN_FEATURE_CACHE_H
 #define TRAIN_FEATURE_CACHE_H
 
@@ -52,9 +53,9 @@ void feature_cache_close(struct feature_cache *cache);
 /* Removes the folder's file, if there is one. */
 void feature_cache_remove(const char *folder);
 
-/* False if it is not there or not whole. Valid until the same record is put or the cache is closed.
- */
-bool feature_cache_get(const struct feature_cache *cache, size_t number,
+/* Reads it into buffer[feature_cache_record_bytes], of mem_alloc, where *record then points. False if it is
+ * not there or not whole. */
+bool feature_cache_get(const struct feature_cache *cache, size_t number, void *buffer,
                        struct feature_record *record);
 
 /* ERR_IO (disk full): what the file has of this record will not be taken for one. ERR_ARG if it has

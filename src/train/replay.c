@@ -17,8 +17,10 @@ struct replay {
     const char *folder;
     uint64_t seed, first, pictures, variants;
     int mini_batch;
-    bool is_fetched;          /* the latest batch */
-    const float **rows;       /* [mini_batch], of a fetched batch: in the file */
+    bool is_fetched; /* the latest batch */
+    size_t record_bytes;
+    unsigned char *records;   /* [mini_batch][record_bytes], as read from the file */
+    const float **rows;       /* [mini_batch], of a fetched batch: in records */
     float **made;             /* [mini_batch], of one that goes through the loader; NULL: known */
     float *values;            /* [mini_batch][floats], where made points */
     struct truth_set *truths; /* [mini_batch] */
@@ -190,14 +192,15 @@ static uint64_t make_key(const struct replay_options *o, const struct features *
 
 static enum result alloc_rows(struct replay *r, struct error *err)
 {
-    size_t batch = (size_t)r->mini_batch, floats;
+    size_t batch = (size_t)r->mini_batch, floats, bytes;
     r->rows = mem_alloc(batch, sizeof *r->rows);
     r->made = mem_alloc(batch, sizeof *r->made);
     r->truths = mem_alloc(batch, sizeof *r->truths);
     r->sample_index = mem_alloc(batch, sizeof *r->sample_index);
     r->values =
         size_mul(batch, r->features.floats, &floats) ? mem_alloc_raw(floats, sizeof(float)) : NULL;
-    return r->rows && r->made && r->truths && r->sample_index && r->values
+    r->records = size_mul(batch, r->record_bytes, &bytes) ? mem_alloc_raw(bytes, 1) : NULL;
+    return r->records && r->rows && r->made && r->truths && r->sample_index && r->values
                ? OK
                : mem_error(err, "features");
 }
@@ -220,6 +223,7 @@ enum result replay_open(const struct replay_options *options, struct replay **re
                          .mini_batch = o->mini_batch};
     enum result result = find_features(o, &r->features, &layout, err);
     if (result == OK) {
+        r->record_bytes = feature_cache_record_bytes(&layout);
         result = alloc_rows(r, err);
     }
     if (result != OK) {
@@ -243,6 +247,7 @@ void replay_close(struct replay *r)
     }
     feature_cache_close(r->cache);
     features_free(&r->features);
+    mem_free(r->records);
     mem_free(r->rows);
     mem_free(r->made);
     mem_free(r->values);
@@ -269,13 +274,20 @@ static size_t record_of(struct replay *r, uint64_t k)
     return (size_t)(replay_source(r, k) - r->first);
 }
 
+/* Record of image i of the batch that begins at k, into its place. */
+static bool read_record(struct replay *r, uint64_t k, int i, struct feature_record *record)
+{
+    return r->cache && feature_cache_get(r->cache, record_of(r, k + (uint64_t)i),
+                                         r->records + (size_t)i * r->record_bytes, record);
+}
+
 bool replay_fetch(struct replay *replay, uint64_t k, int images, struct batch *batch)
 {
     struct replay *r = replay;
     r->is_fetched = false;
     for (int i = 0; i < images; i++) {
         struct feature_record record;
-        if (!r->cache || !feature_cache_get(r->cache, record_of(r, k + (uint64_t)i), &record)) {
+        if (!read_record(r, k, i, &record)) {
             return false;
         }
         r->rows[i] = record.features;
@@ -292,8 +304,7 @@ static void choose_made(struct replay *r, uint64_t k, int images)
 {
     for (int i = 0; i < images; i++) {
         struct feature_record known;
-        bool is_known =
-            !r->cache || feature_cache_get(r->cache, record_of(r, k + (uint64_t)i), &known);
+        bool is_known = !r->cache || read_record(r, k, i, &known);
         r->made[i] = is_known ? NULL : r->values + (size_t)i * r->features.floats;
     }
 }

@@ -18,11 +18,13 @@ static const struct feature_cache_layout layout = {
 static struct error err;
 static char folder[] = "/tmp/test_features_XXXXXX";
 static char path[128];
+static unsigned char *buffer; /* [a record] */
 
 static void remove_folder(void)
 {
     feature_cache_remove(folder);
     rmdir(folder);
+    mem_free(buffer);
 }
 
 static bool set_up(void)
@@ -32,6 +34,7 @@ static bool set_up(void)
             return false;
         }
         atexit(remove_folder);
+        buffer = mem_alloc(feature_cache_record_bytes(&layout), 1);
         snprintf(path, sizeof path, "%s/%s", folder, feature_cache_name);
     }
     feature_cache_remove(folder);
@@ -56,7 +59,7 @@ static struct feature_record content(size_t number)
 static bool holds(const struct feature_cache *cache, size_t number)
 {
     struct feature_record got, want = content(number);
-    return feature_cache_get(cache, number, &got) && got.truth_count == want.truth_count &&
+    return feature_cache_get(cache, number, buffer, &got) && got.truth_count == want.truth_count &&
            got.sample_index == want.sample_index &&
            memcmp(got.features, want.features, FLOATS * sizeof(float)) == 0 &&
            memcmp(got.truths, want.truths, want.truth_count * sizeof *want.truths) == 0;
@@ -65,7 +68,7 @@ static bool holds(const struct feature_cache *cache, size_t number)
 static bool lacks(const struct feature_cache *cache, size_t number)
 {
     struct feature_record got;
-    return !feature_cache_get(cache, number, &got);
+    return !feature_cache_get(cache, number, buffer, &got);
 }
 
 static bool put(struct feature_cache *cache, size_t number)
@@ -160,6 +163,29 @@ static void test_damage(void)
     feature_cache_close(cache);
 }
 
+/* Somebody shortens the file under a running training: what is gone is not there, the rest is. */
+static void test_cut_short(void)
+{
+    struct feature_cache *cache;
+    size_t record = feature_cache_record_bytes(&layout);
+    CHECK(set_up() && open_cache(&layout, &cache));
+    for (size_t i = 0; i < RECORDS; i++) {
+        CHECK(put(cache, i));
+    }
+    for (size_t bytes = RECORDS * record; bytes > 0; bytes -= bytes < 1777 ? bytes : 1777) {
+        CHECK(truncate(path, (off_t)bytes) == 0);
+        for (size_t i = 0; i < RECORDS; i++) {
+            CHECK_MSG(holds(cache, i) == ((i + 1) * record <= bytes),
+                      "record %zu of a file of %zu bytes", i, bytes);
+        }
+    }
+    CHECK(truncate(path, 0) == 0);
+    for (size_t i = 0; i < RECORDS; i++) {
+        CHECK(lacks(cache, i) && put(cache, i) && holds(cache, i));
+    }
+    feature_cache_close(cache);
+}
+
 static void test_other_key(void)
 {
     struct feature_cache *cache;
@@ -249,7 +275,8 @@ static void test_room(void)
 }
 
 static const struct test_case cases[] = {
-    {"records", test_records},     {"damage", test_damage},   {"other key", test_other_key},
-    {"full disk", test_full_disk}, {"refused", test_refused}, {"room", test_room},
+    {"records", test_records},     {"damage", test_damage},       {"cut short", test_cut_short},
+    {"other key", test_other_key}, {"full disk", test_full_disk}, {"refused", test_refused},
+    {"room", test_room},
 };
 TEST_MAIN(cases)

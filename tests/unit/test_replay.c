@@ -48,8 +48,8 @@ struct plan_of_run {
     bool no_augment;
     float random;
     int threads, loader_threads;
-    uint64_t kill_at, stop_at, hide_at,
-        poison_at; /* update; pictures are not there from hide_at on */
+    uint64_t kill_at, stop_at, hide_at, poison_at,
+        cut_at; /* update; pictures are not there from hide_at on */
     bool resumes;
     size_t room; /* bytes a file may take */
 };
@@ -112,6 +112,9 @@ static bool should_stop(void *ctx)
     }
     if (p->hide_at == c->updates) {
         hide_pictures(true);
+    }
+    if (p->cut_at == c->updates && truncate(file_path, (off_t)(p->updates * 100)) != 0) {
+        abort();
     }
     if (p->poison_at == c->updates && !c->is_poisoned) {
         c->is_poisoned = true;
@@ -457,6 +460,17 @@ static void test_full_disk(void)
     mem_free(want);
 }
 
+/* The file is cut short while it is replayed: the rest is made again, with the same bits. */
+static void test_cut_short(void)
+{
+    struct plan_of_run kept = {
+        .variants = 2, .updates = updates_of(6), .cut_at = updates_of(2) + 2};
+    struct plan_of_run loaded = kept;
+    loaded.forbids_file = true;
+    loaded.cut_at = 0;
+    CHECK(same_end(&kept, &loaded));
+}
+
 /* The loss becomes useless (two updates later, weights being packed): back to the checkpoint, past
  * the pictures. */
 static void test_roll_back(void)
@@ -662,6 +676,7 @@ static const struct test_case cases[] = {
     {"stages", test_stages},
     {"killed anywhere, the file harmed", test_kill},
     {"stopped and resumed without pictures", test_resume_after_stop},
+    {"cut short", test_cut_short},
     {"full disk", test_full_disk},
     {"roll-back", test_roll_back},
     {"order", test_sources},
