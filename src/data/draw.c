@@ -230,7 +230,7 @@ static uint32_t next_char(const unsigned char **text)
     return code;
 }
 
-enum { TEXT_MAX_PX = 2000, SCRATCH_BYTES = 96 * 1024 };
+enum { TEXT_MAX_PX = 2000 };
 
 struct font {
     stbtt_fontinfo info;
@@ -241,6 +241,7 @@ struct font {
 /* Reads a few table offsets: cheap enough for every text, so that there is no state to share. */
 static bool font_open(struct font *font, float height_px)
 {
+    font->info.userdata = NULL;
     if (!(height_px >= 1) || !stbtt_InitFont(&font->info, font_data, 0)) {
         return false;
     }
@@ -291,7 +292,25 @@ float draw_text_width(float height_px, const char *text)
     return l.next;
 }
 
-/* One glyph with its pen at (x, baseline). */
+/* A glyph's place, and how much of each pixel it covers. */
+struct glyph {
+    const struct font *font;
+    int index;
+    float shift;          /* right of a whole pixel */
+    unsigned char *cover; /* [h][w] */
+    int w, h;
+};
+
+static void rasterise(void *ctx)
+{
+    struct glyph *g = ctx;
+    const struct font *font = g->font;
+    stbtt_MakeGlyphBitmapSubpixel(&font->info, g->cover, g->w, g->h, g->w, font->scale, font->scale,
+                                  g->shift, 0, g->index);
+}
+
+/* One glyph with its pen at (x, baseline); none where memory runs out: whoever needs it for results
+ * will say so. */
 static void draw_glyph(struct image *image, const struct font *font, int glyph, float x,
                        int baseline, struct color color)
 {
@@ -308,12 +327,9 @@ static void draw_glyph(struct image *image, const struct font *font, int glyph, 
         return;
     }
     unsigned char *cover = mem_alloc((size_t)w * (size_t)h, 1);
-    if (!cover) {
-        return;
-    }
-    stbtt_MakeGlyphBitmapSubpixel(&font->info, cover, w, h, w, font->scale, font->scale, shift, 0,
-                                  glyph);
-    for (int y = max_int(0, -top); y < h && top + y < image->h; y++) {
+    struct glyph g = {font, glyph, shift, cover, w, h};
+    bool is_drawn = cover && stb_guard(rasterise, &g);
+    for (int y = max_int(0, -top); is_drawn && y < h && top + y < image->h; y++) {
         for (int i = max_int(0, -left); i < w && left + i < image->w; i++) {
             int c = cover[y * w + i];
             if (c) {
@@ -331,18 +347,11 @@ void draw_text(struct image *image, float x, float y, float height_px, const cha
     if (!(fabsf(x) < 1e6f) || !(fabsf(y) < 1e6f) || !font_open(&font, height_px)) {
         return;
     }
-    struct stb_scratch scratch = {.block = mem_alloc_raw(SCRATCH_BYTES, 1), .size = SCRATCH_BYTES};
-    if (!scratch.block) {
-        return; /* a label less; whoever needs memory for results will say so */
-    }
-    font.info.userdata = &scratch;
     int baseline = to_px(y) + font.ascent; /* a whole pixel: crisp feet */
     struct layout l = {.font = &font, .rest = (const unsigned char *)text, .glyph = -1};
     while (layout_next(&l) && x + l.x < (float)image->w + height_px) {
-        scratch.used = 0;
         draw_glyph(image, &font, l.glyph, x + l.x, baseline, color);
     }
-    mem_free(scratch.block);
 }
 
 /* ---- boxes and their labels ---- */

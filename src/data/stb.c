@@ -3,8 +3,11 @@
  */
 #include "data/stb.h"
 
+#include <assert.h>
 #include <limits.h>
-#include <stdint.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -33,24 +36,76 @@ static void *block_resize(void *block, size_t bytes)
     return bigger;
 }
 
-static void *scratch_new(struct stb_scratch *scratch, size_t bytes)
+/* ---- encoders and glyphs ----
+ *
+ * They do not check all of what they allocate: growing its output, the PNG encoder asserts and then
+ * writes; stb_truetype asserts. So a refusal leaves them by longjmp, and their blocks are chained
+ * to be freed behind it. */
+
+struct guarded {
+    struct guarded *next, *previous;
+    size_t bytes;
+};
+
+enum { GUARDED_HEAD = 32 };
+static_assert(sizeof(struct guarded) <= GUARDED_HEAD, "the block behind it stays aligned");
+
+static _Thread_local struct {
+    jmp_buf escape;
+    struct guarded first; /* of a ring */
+} guard;
+
+static _Noreturn void give_up(void)
 {
-    size_t rounded = (bytes + 15) / 16 * 16;
-    if (!scratch || rounded > scratch->size - scratch->used) {
-        return block_new(bytes);
-    }
-    void *block = scratch->block + scratch->used;
-    scratch->used += rounded;
-    return block;
+    longjmp(guard.escape, 1);
 }
 
-static void scratch_drop(const struct stb_scratch *scratch, void *block)
+static void *guarded_new(size_t bytes)
 {
-    uintptr_t at = (uintptr_t)block;
-    uintptr_t start = scratch ? (uintptr_t)scratch->block : 0;
-    if (!scratch || at < start || at >= start + scratch->size) {
+    struct guarded *block = bytes <= INT_MAX ? mem_alloc_raw(GUARDED_HEAD + bytes, 1) : NULL;
+    if (!block) {
+        give_up();
+    }
+    *block = (struct guarded){.next = guard.first.next, .previous = &guard.first, .bytes = bytes};
+    block->next->previous = block;
+    guard.first.next = block;
+    return (char *)block + GUARDED_HEAD;
+}
+
+static void guarded_free(void *memory)
+{
+    if (memory) {
+        struct guarded *block = (struct guarded *)(void *)((char *)memory - GUARDED_HEAD);
+        block->next->previous = block->previous;
+        block->previous->next = block->next;
         mem_free(block);
     }
+}
+
+static void *guarded_resize(void *memory, size_t bytes)
+{
+    void *bigger = guarded_new(bytes);
+    if (memory) {
+        size_t old = ((struct guarded *)(void *)((char *)memory - GUARDED_HEAD))->bytes;
+        memcpy(bigger, memory, old < bytes ? old : bytes);
+        guarded_free(memory);
+    }
+    return bigger;
+}
+
+bool stb_guard(void (*work)(void *ctx), void *ctx)
+{
+    volatile bool is_done = false;
+    guard.first.next = &guard.first;
+    guard.first.previous = &guard.first;
+    if (setjmp(guard.escape) == 0) {
+        work(ctx);
+        is_done = true;
+    }
+    while (guard.first.next != &guard.first) {
+        guarded_free((char *)guard.first.next + GUARDED_HEAD);
+    }
+    return is_done;
 }
 
 #define STB_IMAGE_IMPLEMENTATION
@@ -59,6 +114,7 @@ static void scratch_drop(const struct stb_scratch *scratch, void *block)
 #define STBI_NO_HDR
 #define STBI_NO_PIC
 #define STBI_NO_PNM
+#define STBI_MAX_DIMENSIONS STB_MAX_SIDE
 #define STBI_MALLOC(size) block_new(size)
 #define STBI_REALLOC(block, size) block_resize(block, size)
 #define STBI_FREE(block) mem_free(block)
@@ -68,13 +124,15 @@ static void scratch_drop(const struct stb_scratch *scratch, void *block)
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
-#define STBIW_MALLOC(size) block_new(size)
-#define STBIW_REALLOC(block, size) block_resize(block, size)
-#define STBIW_FREE(block) mem_free(block)
+#define STBIW_MALLOC(size) guarded_new(size)
+#define STBIW_REALLOC(block, size) guarded_resize(block, size)
+#define STBIW_FREE(block) guarded_free(block)
+#define STBIW_ASSERT(holds) ((holds) ? (void)0 : give_up())
 
 #define STB_TRUETYPE_IMPLEMENTATION
-#define STBTT_malloc(size, user) scratch_new(user, size)
-#define STBTT_free(block, user) scratch_drop(user, block)
+#define STBTT_malloc(size, user) ((void)(user), guarded_new(size))
+#define STBTT_free(block, user) ((void)(user), guarded_free(block))
+#define STBTT_assert(holds) ((holds) ? (void)0 : give_up())
 
 /* Foreign code: its warnings are not ours (distributions do not always install it as a system
  * header). */

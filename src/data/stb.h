@@ -1,20 +1,19 @@
-/* What stb does not tell: see stb.c. */
+/* What stb does not tell, and what it cannot bear: see stb.c. */
 #ifndef DATA_STB_H
 #define DATA_STB_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-/* True if stb was refused memory on this thread since the last call. stb's own failure reason is
- * missing or that of an older failure in some of these cases. */
+enum { STB_MAX_SIDE = 1 << 24 }; /* pixels; what is larger stb calls "too large" */
+
+/* True if a decoder of stb was refused memory on this thread since the last call. stb's own failure
+ * reason is missing or that of an older failure in some of these cases. */
 bool stb_memory_refused(void);
 
-/* Scratch memory for stb_truetype, handed in as stbtt_fontinfo.userdata: with it drawing a glyph
- * does not allocate (stb aborts where that fails). Reset `used` between glyphs. What does not fit
- * (letters of thousands of pixels) comes from the heap. */
-struct stb_scratch {
-    unsigned char *block;
-    size_t size, used;
-};
+/* Run work(ctx), which may call stb's encoders and its drawing of glyphs (and nothing of theirs
+ * works outside): they end the process where memory runs out. Here work ends in the midst of it
+ * instead, what stb had allocated is freed, and the result is false. Not nested; work itself holds
+ * nothing that would have to be freed. */
+bool stb_guard(void (*work)(void *ctx), void *ctx);
 
 #endif

@@ -21,7 +21,7 @@ static struct guarded make_guarded(int w, int h, unsigned char value)
     g.block = malloc(2 * g.band + g.size);
     memset(g.block, 0xa5, 2 * g.band + g.size);
     memset(g.block + g.band, value, g.size);
-    g.image = (struct image){w, h, g.block + g.band};
+    g.image = (struct image){.w = w, .h = h, .rgb = g.block + g.band};
     return g;
 }
 
@@ -300,6 +300,11 @@ static void out_of_memory(void)
         mem_fail_after(-1);
     }
     CHECK(ink(&image) > 50);
+    for (long k = 0; k < 40; k++) { /* letters that take big blocks */
+        mem_fail_after(k);
+        draw_text(&image, -400, -400, 1900, "@g8", white);
+        mem_fail_after(-1);
+    }
     image_free(&image);
 }
 
