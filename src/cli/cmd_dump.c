@@ -125,6 +125,9 @@ static enum result dump(const struct dump_args *args, const char *path, struct e
     struct npy array = {0};
     struct image image = {0};
     enum result result = is_npy(path) ? npy_read(path, &array, err) : image_read(path, &image, err);
+    if (image.is_dim) {
+        log_warn("%s: %s", path, image_dim_text);
+    }
     if (result == OK && array.data && args->fit != FIT_CFG) {
         result = error_set(err, ERR_ARG,
                            "%s is taken as it is: --letterbox and --stretch are for "

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 
@@ -64,6 +65,9 @@ static enum result load(const struct infer *infer, struct infer_slot *slot, stru
     }
     fitted.data = slot->pixels;
     TRY(image_read(slot->record.image, &slot->picture, err));
+    if (slot->picture.is_dim) {
+        log_warn("%s: %s", slot->record.image, image_dim_text);
+    }
     slot->record.width = slot->picture.w;
     slot->record.height = slot->picture.h;
     return image_to_input(&slot->picture, infer->letterbox, &fitted, 0, &slot->fit, err);

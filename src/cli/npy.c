@@ -187,10 +187,8 @@ static enum result parse(const char *path, char *bytes, size_t size, struct npy 
 static enum result check_magic(const char *path, struct error *err)
 {
     char head[MAGIC_BYTES] = {0};
-    FILE *file = path_is_file(path) ? fopen(path, "rb") : NULL;
-    if (!file) {
-        return OK; /* reading tells why */
-    }
+    FILE *file;
+    TRY(file_open(path, &file, NULL, err));
     bool matches =
         fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, magic, MAGIC_BYTES) == 0;
     fclose(file);

@@ -256,7 +256,8 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
     if (source->class_count == 0 && !set->category_ids) {
         count_classes(set);
     }
-    return OK;
+    set->is_told = mem_alloc(set->sample_count, sizeof *set->is_told);
+    return set->is_told ? OK : mem_error(err, source->path);
 }
 
 void dataset_free(struct dataset *set)
@@ -271,6 +272,7 @@ void dataset_free(struct dataset *set)
         mem_free(sample->areas);
     }
     mem_free(set->samples);
+    mem_free(set->is_told);
     mem_free(set->category_ids);
     *set = (struct dataset){0};
 }

@@ -3,6 +3,7 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ const char *label_fault_name(enum label_fault fault);
 struct dataset {
     struct sample *samples;
     size_t sample_count, sample_capacity;
+    atomic_bool *is_told;         /* [sample_count], of which picture a loader has warned already */
     size_t class_count;
     int64_t *category_ids;        /* COCO: [class_count], ids by class; NULL otherwise */
     size_t faults[FAULT_COUNT];   /* how many of each; the first few of each were logged with path:line */

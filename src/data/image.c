@@ -9,6 +9,7 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "data/exif.h"
+#include "data/image_kind.h"
 #include "data/stb.h"
 
 #define STBI_NO_STDIO
@@ -16,7 +17,15 @@
 #include <stb/stb_image.h>
 #include <stb/stb_image_write.h>
 
-enum { FILE_MAX_BYTES = 1 << 30, JPEG_QUALITY = 92, SHORT_SIDE_MAX = 65535 };
+enum {
+    FILE_MAX_BYTES = 1 << 30,
+    JPEG_QUALITY = 92,
+    SHORT_SIDE_MAX = 65535,
+    DEEP = 65535,  /* the largest of 16 bits */
+    DIM_LEVEL = 15 /* what 12 bits reach of them, in the upper eight */
+};
+
+#define ENDS_EARLY "the file ends too early (truncated?)"
 
 #define READABLE "JPEG, PNG, BMP, GIF, TGA, PSD and binary PNM can be read"
 
@@ -48,58 +57,16 @@ enum result image_new(int w, int h, struct image *image, struct error *err)
     return OK;
 }
 
-/* ---- what a file is ---- */
-
-struct kind {
-    const char *name;
-    int at, length;
-    const char *magic;
-    int density; /* most pixels a byte of the file can stand for; 0 = cannot be read */
-};
-
-/* Densities: a JPEG spends at least a bit on a block of 8 x 8 pixels, 16 of them with the strangest
- * subsampling; deflate reaches 1032 : 1, with 8 pixels a byte; run lengths of TGA and PSD 128
- * pixels in two bytes. A GIF's screen may be any size around a small frame. */
-static const struct kind kinds[] = {
-    {"JPEG", 0, 3, "\xff\xd8\xff", 8192},
-    {"PNG", 0, 4, "\x89PNG", 8256},
-    {"GIF", 0, 4, "GIF8", INT_MAX},
-    {"PSD", 0, 4, "8BPS", 64},
-    {"BMP", 0, 2, "BM", 8},
-    {"PNM", 0, 2, "P5", 1},
-    {"PNM", 0, 2, "P6", 1},
-    {"WebP", 8, 4, "WEBP", 0},
-    {"TIFF", 0, 4, "II*\0", 0},
-    {"TIFF", 0, 4, "MM\0*", 0},
-    {"AVIF", 4, 8, "ftypavif", 0},
-    {"HEIF, AVIF or video", 4, 4, "ftyp", 0},
-    {"JPEG 2000", 0, 6, "\0\0\0\x0cjP", 0},
-    {"JPEG XL", 0, 7, "\0\0\0\x0cJXL", 0},
-    {"JPEG XL", 0, 2, "\xff\x0a", 0},
-    {"OpenEXR", 0, 4, "\x76\x2f\x31\x01", 0},
-    {"Radiance HDR", 0, 2, "#?", 0},
-    {"PDF", 0, 4, "%PDF", 0},
-};
-
-/* TGA has no mark of its own: what is none of the above may be one. */
-static const struct kind tga = {"TGA", 0, 0, "", 64};
-
-static const struct kind *find_kind(const unsigned char *bytes, size_t size)
-{
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const struct kind *k = &kinds[i];
-        if (size >= (size_t)(k->at + k->length) &&
-            memcmp(bytes + k->at, k->magic, (size_t)k->length) == 0) {
-            return k;
-        }
-    }
-    return &tga;
-}
-
-static enum result broken(const char *path, const struct kind *kind, const char *why,
+static enum result broken(const char *path, const struct image_kind *kind, const char *why,
                           struct error *err)
 {
     return error_at(err, ERR_FORMAT, path, 0, "broken %s picture: %s", kind->name, why);
+}
+
+static enum result not_read(const char *path, const char *what, struct error *err)
+{
+    return error_at(err, ERR_FORMAT, path, 0, "%s is not supported (" READABLE "; convert it)",
+                    what);
 }
 
 static enum result check_pixels(const char *path, int64_t w, int64_t h, struct error *err)
@@ -113,6 +80,21 @@ static enum result check_pixels(const char *path, int64_t w, int64_t h, struct e
     return OK;
 }
 
+const char image_dim_text[] = "nearly black: of its 16 bits a channel only the upper 8 are used, "
+                              "and they hold next to nothing "
+                              "(10 or 12 bits of data? scale the values to 16 bits)";
+
+static bool is_nearly_black(const struct image *image)
+{
+    size_t count = (size_t)image->w * (size_t)image->h * 3;
+    for (size_t i = 0; i < count; i++) {
+        if (image->rgb[i] > DIM_LEVEL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- PNM (netpbm's pgm and ppm, binary) ----
  *
  * Not left to stb: 2.27 reads behind the end of 16-bit grey ones and takes the wrong byte of all.
@@ -121,6 +103,8 @@ static enum result check_pixels(const char *path, int64_t w, int64_t h, struct e
 struct pnm {
     const unsigned char *bytes;
     size_t size, at;
+    int w, h;
+    unsigned depth;
 };
 
 /* The next number of the header; -1 if there is none or it is absurd. */
@@ -155,32 +139,43 @@ static unsigned char pnm_sample(const unsigned char *bytes, bool wide, unsigned 
     if (depth == 255) {
         return (unsigned char)value;
     }
-    if (depth == 65535) {
+    if (depth == DEEP) {
         return (unsigned char)(value >> 8);
     }
     value = value < depth ? value : depth;
     return (unsigned char)((value * 255 + depth / 2) / depth);
 }
 
+/* Width, height and depth, checked; .at is then where the samples begin. */
+static enum result pnm_header(const char *path, struct pnm *p, struct error *err)
+{
+    p->at = 2;
+    int64_t w = pnm_number(p);
+    int64_t h = pnm_number(p);
+    int64_t depth = pnm_number(p);
+    p->at++; /* exactly one blank */
+    if (w < 1 || h < 1 || depth < 1 || depth > DEEP) {
+        return broken(path, image_kind_find(p->bytes, p->size),
+                      "no width, height and depth in the header", err);
+    }
+    TRY(check_pixels(path, w, h, err));
+    p->w = (int)w;
+    p->h = (int)h;
+    p->depth = (unsigned)depth;
+    return OK;
+}
+
 static enum result decode_pnm(const char *path, const unsigned char *bytes, size_t size,
                               struct image *image, struct error *err)
 {
-    const struct kind *kind = find_kind(bytes, size);
-    struct pnm p = {.bytes = bytes, .size = size, .at = 2};
-    int64_t w = pnm_number(&p);
-    int64_t h = pnm_number(&p);
-    int64_t depth = pnm_number(&p);
-    p.at++; /* exactly one blank */
-    if (w < 1 || h < 1 || depth < 1 || depth > 65535) {
-        return broken(path, kind, "no width, height and depth in the header", err);
-    }
-    TRY(check_pixels(path, w, h, err));
-    bool wide = depth > 255;
+    struct pnm p = {.bytes = bytes, .size = size};
+    TRY(pnm_header(path, &p, err));
+    bool wide = p.depth > 255;
     size_t channels = bytes[1] == '6' ? 3 : 1;
     size_t step = wide ? 2 : 1;
-    size_t pixels = (size_t)w * (size_t)h;
+    size_t pixels = (size_t)p.w * (size_t)p.h;
     if (p.at > size || (size - p.at) / (channels * step) < pixels) {
-        return broken(path, kind, "the file ends too early (truncated?)", err);
+        return broken(path, image_kind_find(bytes, size), ENDS_EARLY, err);
     }
     unsigned char *rgb = mem_alloc_raw(pixels, 3);
     if (!rgb) {
@@ -190,10 +185,11 @@ static enum result decode_pnm(const char *path, const unsigned char *bytes, size
     for (size_t i = 0; i < pixels; i++) {
         for (size_t k = 0; k < 3; k++) {
             size_t from = channels == 3 ? i * 3 + k : i;
-            rgb[i * 3 + k] = pnm_sample(in + from * step, wide, (unsigned)depth);
+            rgb[i * 3 + k] = pnm_sample(in + from * step, wide, p.depth);
         }
     }
-    *image = (struct image){.w = (int)w, .h = (int)h, .rgb = rgb};
+    *image = (struct image){.w = p.w, .h = p.h, .rgb = rgb};
+    image->is_dim = p.depth == DEEP && is_nearly_black(image);
     return OK;
 }
 
@@ -246,48 +242,85 @@ static int source_at_end(void *user)
     return s->at >= s->size;
 }
 
-/* stb's words for it. Where it gives none, those of its last attempt to see another kind in the
- * file are still there. */
-static const char *failure_reason(const struct kind *kind)
+/* Width and height as the header states them. The one place where stb's sizes come in: a top-down
+ * BMP has a negative height, a PSD may have anything. False if stb makes nothing of the header,
+ * which may be cut off; OK with *known. */
+static enum result stb_size(const char *path, const struct image_kind *kind,
+                            const unsigned char *bytes, size_t size, int *w, int *h, bool *known,
+                            struct error *err)
+{
+    int channels;
+    stb_memory_refused();
+    *known = stbi_info_from_memory(bytes, (int)size, w, h, &channels) != 0;
+    if (!*known) {
+        return stb_memory_refused() ? mem_error(err, path) : OK;
+    }
+    int64_t wide = *w, high = *h;
+    if (high < 0 && strcmp(kind->name, "BMP") == 0) {
+        high = -high;
+    }
+    if (wide < 1 || high < 1) {
+        return broken(path, kind, "no width and height in the header", err);
+    }
+    TRY(check_pixels(path, wide, high, err));
+    *h = (int)high;
+    return OK;
+}
+
+/* Why stb gave no picture. Its own words are missing at times, and those of its last attempt to see
+ * another kind in the file are then still there. */
+static enum result stb_failure(const char *path, const struct image_kind *kind,
+                               const unsigned char *bytes, size_t size, bool ended_early,
+                               struct error *err)
 {
     const char *reason = stbi_failure_reason();
+    const char *form = image_kind_unread(kind, bytes, size);
+    if (stb_memory_refused()) {
+        return mem_error(err, path);
+    }
+    if (form) {
+        return not_read(path, form, err);
+    }
+    if (ended_early) {
+        return broken(path, kind, ENDS_EARLY, err);
+    }
+    if (reason && (strcmp(reason, "too large") == 0 || strcmp(reason, "outofmem") == 0)) {
+        return error_at(err, ERR_FORMAT, path, 0,
+                        "too large a picture (at most %d megapixels, half of that with 16 bits a "
+                        "channel, %d pixels a side)",
+                        IMAGE_MAX_PIXELS / 1000000, STB_MAX_SIDE);
+    }
     bool stale = !reason || !reason[0] || strcmp(reason, "unknown image type") == 0 ||
                  (strcmp(reason, "bad png sig") == 0 && strcmp(kind->name, "PNG") != 0);
-    return stale ? "damaged" : reason;
+    return broken(path, kind, stale ? "damaged" : reason, err);
 }
 
 static enum result decode_stb(const char *path, const unsigned char *bytes, size_t size,
                               struct image *image, struct error *err)
 {
-    const struct kind *kind = find_kind(bytes, size);
+    const struct image_kind *kind = image_kind_find(bytes, size);
     int w = 0;
     int h = 0;
     int channels = 0;
-    if (stbi_info_from_memory(bytes, (int)size, &w, &h, &channels)) {
-        TRY(check_pixels(path, w, h, err));
-        /* before memory and time go into it */
-        if ((int64_t)w * h / kind->density > (int64_t)size) {
-            return broken(path, kind, "the file ends too early (truncated?)", err);
-        }
-    } else if (kind == &tga) {
+    bool known;
+    TRY(stb_size(path, kind, bytes, size, &w, &h, &known, err));
+    if (known && !image_kind_can_hold(kind, size, (int64_t)w * h)) {
+        return broken(path, kind, ENDS_EARLY, err); /* before memory and time go into it */
+    }
+    if (!known && kind->is_guess) {
         return error_at(err, ERR_FORMAT, path, 0, "not a picture (" READABLE ")");
-    } /* else loading fails in the same place, but says why */
+    } /* what is not known fails to load in the same place, but says why */
     struct source source = {.bytes = bytes, .size = size};
     const stbi_io_callbacks callbacks = {source_read, source_skip, source_at_end};
     stb_memory_refused();
     unsigned char *rgb = stbi_load_from_callbacks(&callbacks, &source, &w, &h, &channels, 3);
-    if (rgb && !source.ended_early && w > 0 && h > 0) {
-        *image = (struct image){.w = w, .h = h, .rgb = rgb};
-        return OK;
+    if (!rgb || !known || source.ended_early || w < 1 || h < 1) {
+        mem_free(rgb);
+        return stb_failure(path, kind, bytes, size, source.ended_early, err);
     }
-    mem_free(rgb);
-    if (stb_memory_refused()) {
-        return mem_error(err, path);
-    }
-    if (source.ended_early) {
-        return broken(path, kind, "the file ends too early (truncated?)", err);
-    }
-    return broken(path, kind, failure_reason(kind), err);
+    *image = (struct image){.w = w, .h = h, .rgb = rgb};
+    image->is_dim = image_kind_is_deep(kind, bytes, size) && is_nearly_black(image);
+    return OK;
 }
 
 enum result image_decode(const char *path, const unsigned char *bytes, size_t size,
@@ -300,12 +333,11 @@ enum result image_decode(const char *path, const unsigned char *bytes, size_t si
     if (size > FILE_MAX_BYTES) {
         return error_at(err, ERR_FORMAT, path, 0, "over %d bytes", FILE_MAX_BYTES);
     }
-    const struct kind *kind = find_kind(bytes, size);
-    if (kind->density == 0) {
-        return error_at(err, ERR_FORMAT, path, 0, "%s is not supported (" READABLE "; convert it)",
-                        kind->name);
+    const struct image_kind *kind = image_kind_find(bytes, size);
+    if (kind->decoder == DECODER_NONE) {
+        return not_read(path, kind->name, err);
     }
-    if (strcmp(kind->name, "PNM") == 0) {
+    if (kind->decoder == DECODER_PNM) {
         return decode_pnm(path, bytes, size, image, err);
     }
     TRY(decode_stb(path, bytes, size, image, err));
@@ -330,10 +362,27 @@ enum result image_read(const char *path, struct image *image, struct error *err)
     return result;
 }
 
+/* From a file's first bytes, where they tell it. */
+static enum result head_size(const char *path, const unsigned char *head, size_t size, int *w,
+                             int *h, bool *known, struct error *err)
+{
+    const struct image_kind *kind = image_kind_find(head, size);
+    *known = false;
+    if (kind->decoder != DECODER_STB || kind->is_guess) {
+        return OK;
+    }
+    TRY(stb_size(path, kind, head, size, w, h, known, err));
+    if (*known && exif_orientation(head, size) >= 5) {
+        int stored = *w;
+        *w = *h;
+        *h = stored;
+    }
+    return OK;
+}
+
 enum result image_read_size(const char *path, int *w, int *h, struct error *err)
 {
     enum { HEAD = 128 * 1024 }; /* before a JPEG's size there may be a preview of 64 kB */
-    int channels;
     unsigned char *head = mem_alloc_raw(HEAD, 1);
     if (!head) {
         return mem_error(err, path);
@@ -344,17 +393,11 @@ enum result image_read_size(const char *path, int *w, int *h, struct error *err)
         size = fread(head, 1, HEAD, file);
         fclose(file);
     }
-    bool known = size > 0 && find_kind(head, size) != &tga &&
-                 stbi_info_from_memory(head, (int)size, w, h, &channels) != 0;
-    bool is_on_side = known && exif_orientation(head, size) >= 5;
+    bool known;
+    enum result result = head_size(path, head, size, w, h, &known, err);
     mem_free(head);
-    if (is_on_side) {
-        int stored = *w;
-        *w = *h;
-        *h = stored;
-    }
-    if (known) {
-        return check_pixels(path, *w, *h, err);
+    if (result != OK || known) {
+        return result;
     }
     struct image image;
     TRY(image_read(path, &image, err));
@@ -415,23 +458,36 @@ static enum writer find_writer(const char *path)
     return WRITE_NONE;
 }
 
-static bool encode(enum writer writer, struct sink *sink, const struct image *image)
+struct encoding {
+    enum writer writer;
+    const struct image *image;
+    struct sink sink;
+    bool is_done;
+};
+
+static void encode(void *ctx)
 {
-    int w = image->w;
-    int h = image->h;
-    switch (writer) {
+    struct encoding *e = ctx;
+    struct sink *sink = &e->sink;
+    const unsigned char *rgb = e->image->rgb;
+    int w = e->image->w, h = e->image->h, done = 0;
+    switch (e->writer) {
     case WRITE_PNG:
-        return stbi_write_png_to_func(sink_write, sink, w, h, 3, image->rgb, w * 3);
+        done = stbi_write_png_to_func(sink_write, sink, w, h, 3, rgb, w * 3);
+        break;
     case WRITE_JPEG:
-        return stbi_write_jpg_to_func(sink_write, sink, w, h, 3, image->rgb, JPEG_QUALITY);
+        done = stbi_write_jpg_to_func(sink_write, sink, w, h, 3, rgb, JPEG_QUALITY);
+        break;
     case WRITE_BMP:
-        return stbi_write_bmp_to_func(sink_write, sink, w, h, 3, image->rgb);
+        done = stbi_write_bmp_to_func(sink_write, sink, w, h, 3, rgb);
+        break;
     case WRITE_TGA:
-        return stbi_write_tga_to_func(sink_write, sink, w, h, 3, image->rgb);
+        done = stbi_write_tga_to_func(sink_write, sink, w, h, 3, rgb);
+        break;
     case WRITE_NONE:
         break;
     }
-    return false;
+    e->is_done = done != 0;
 }
 
 enum result image_write(const char *path, const struct image *image, struct error *err)
@@ -449,11 +505,11 @@ enum result image_write(const char *path, const struct image *image, struct erro
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
     file.skips_sync = true;
-    struct sink sink = {.stream = file.stream};
-    if (!encode(writer, &sink, image)) {
+    struct encoding encoding = {.writer = writer, .image = image, .sink = {.stream = file.stream}};
+    if (!stb_guard(encode, &encoding) || !encoding.is_done) {
         atomic_abandon(&file);
         return mem_error(err, path);
     }
-    sink_flush(&sink);
+    sink_flush(&encoding.sink);
     return atomic_commit(&file, err);
 }

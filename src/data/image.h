@@ -11,7 +11,11 @@
 struct image {
     int w, h;
     unsigned char *rgb; /* [h][w][3], owned */
+    bool is_dim;        /* read from 16 bits a channel, and all but black */
 };
+
+/* What to tell of a picture that is_dim, behind its name. */
+extern const char image_dim_text[];
 
 /* Most pixels a picture may have (bombs); checked from the header before decoding. */
 enum { IMAGE_MAX_PIXELS = 256 * 1024 * 1024 };

@@ -73,8 +73,9 @@ static bool is_list_name(const char *path)
 /* WebP and TIFF cannot be read, but are pictures: left out silently they would be missed. */
 static bool is_picture_name(const char *path)
 {
-    static const char *const endings[] = {"jpg", "jpeg", "jpe", "png", "bmp",  "gif",  "tga", "psd",
-                                          "pnm", "ppm",  "pgm", "tif", "tiff", "webp", NULL};
+    static const char *const endings[] = {"jpg", "jpeg", "jpe",  "jfif", "png", "bmp",
+                                          "gif", "tga",  "psd",  "pnm",  "ppm", "pgm",
+                                          "tif", "tiff", "webp", NULL};
     return has_ending(path, endings);
 }
 

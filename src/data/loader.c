@@ -60,7 +60,6 @@ struct loader {
     bool stop;
     enum result failure;
     struct error error;
-    bool *reported;      /* [sample_count], unreadable pictures */
     uint64_t unreadable; /* places left grey */
     struct worker *workers;
     int started;
@@ -104,16 +103,10 @@ static size_t sample_at(struct worker *w, uint64_t epoch, size_t position)
     return w->order[position];
 }
 
-static void report(struct loader *l, size_t index, const struct error *why)
+/* Is there something to tell of this picture for the first time? */
+static bool is_news(const struct dataset *set, size_t index)
 {
-    pthread_mutex_lock(&l->lock);
-    bool known = l->reported[index];
-    l->reported[index] = true;
-    pthread_mutex_unlock(&l->lock);
-    if (!known) {
-        log_warn("%s (%s)", why->text,
-                 l->options.in_order ? "picture left out" : "another picture takes its place");
-    }
+    return !atomic_exchange(&set->is_told[index], true);
 }
 
 /* The picture at a position of the epoch, or the nearest readable one behind it. in_order: that one
@@ -130,9 +123,15 @@ static enum result get_picture(struct worker *w, uint64_t epoch, size_t position
         struct error why;
         const char *path = set->samples[*index].image_path;
         if (image_cache_get(&l->cache, *index, path, image, &why) == OK) {
+            if (image->is_dim && is_news(set, *index)) {
+                log_warn("%s: %s", path, image_dim_text);
+            }
             return OK;
         }
-        report(l, *index, &why);
+        if (is_news(set, *index)) {
+            log_warn("%s (%s)", why.text,
+                     l->options.in_order ? "picture left out" : "another picture takes its place");
+        }
     }
     *index = LOADER_NO_SAMPLE;
     if (l->options.in_order) {
@@ -363,10 +362,9 @@ static enum result alloc_loader(struct loader *l, struct error *err)
      * busy. */
     size_t slots = 2 + (2 * (size_t)threads - 1) / (size_t)l->options.batch;
     TRY(image_cache_open(&l->cache, count, l->options.cache_bytes, err));
-    l->reported = mem_alloc(count, sizeof *l->reported);
     l->slots = mem_alloc(slots, sizeof *l->slots);
     l->workers = mem_alloc((size_t)threads, sizeof *l->workers);
-    if (!l->reported || !l->slots || !l->workers) {
+    if (!l->slots || !l->workers) {
         return mem_error(err, "training batches");
     }
     l->slot_count = slots;
@@ -461,7 +459,6 @@ void loader_close(struct loader *l)
     }
     mem_free(l->workers);
     mem_free(l->slots);
-    mem_free(l->reported);
     image_cache_close(&l->cache);
     pthread_cond_destroy(&l->made);
     pthread_cond_destroy(&l->freed);

@@ -17,6 +17,7 @@ struct picture {
     int w, h;           /* 0: not known */
     bool is_read;       /* it could be decoded */
     bool is_bad;        /* it could not */
+    bool is_dim;        /* image.is_dim */
     bool is_copy;       /* content of an earlier one of its set */
     bool is_shared;     /* of train, and valid has the content, too */
     bool is_relabelled; /* its label file has faults */

@@ -26,6 +26,7 @@ static const struct kind kinds[FINDING_KINDS] = {
     [FAULT_ANNOTATION] = {"annotation", NULL, SEVERITY_ERROR},
     [FINDING_UNREADABLE] = {"unreadable", "pictures that cannot be read", SEVERITY_ERROR},
     [FINDING_SIZE] = {"size", "pictures of another size than stated", SEVERITY_ERROR},
+    [FINDING_DIM] = {"nearly-black", "pictures of 16 bits that are nearly black", SEVERITY_NOTE},
     [FINDING_TURNED] = {"turned", "labelled pictures that are to be shown turned", SEVERITY_WARNING},
     [FINDING_OVERLAP] = {"overlap", "pictures in train and in valid", SEVERITY_ERROR},
     [FINDING_SIMILAR_OVERLAP] = {"similar-overlap", "pictures of valid that look like one of train",

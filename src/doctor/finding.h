@@ -17,6 +17,7 @@ enum severity {
 enum finding_kind { /* the first FAULT_COUNT are those of data/dataset.h */
                     FINDING_UNREADABLE = FAULT_COUNT, /* a picture that cannot be decoded */
                     FINDING_SIZE,    /* a picture that is not as large as its COCO file says */
+                    FINDING_DIM,     /* a picture of 16 bits a channel that is nearly black */
                     FINDING_TURNED,  /* a labelled picture that is to be shown turned */
                     FINDING_OVERLAP, /* the same content in train and valid */
                     FINDING_SIMILAR_OVERLAP,   /* nearly the same look in train and valid */

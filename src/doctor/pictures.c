@@ -42,6 +42,7 @@ static enum result read_picture(const char *path, struct picture *picture, struc
         hash_bytes(image.rgb, (size_t)image.w * (size_t)image.h * 3, (uint64_t)image.w);
     picture->look = look_at(&image);
     picture->is_read = true;
+    picture->is_dim = image.is_dim;
     image_free(&image);
     return OK;
 }
@@ -74,6 +75,9 @@ static void report_picture(struct doctor *doctor, int set, size_t index, const s
                (sample->image_w != picture->w || sample->image_h != picture->h)) {
         finding_add(&doctor->findings, FINDING_SIZE, &place, "%d x %d, not %d x %d", picture->w,
                     picture->h, sample->image_w, sample->image_h);
+    }
+    if (picture->is_dim) {
+        finding_add(&doctor->findings, FINDING_DIM, &place, "%s", image_dim_text);
     }
     if (picture->is_read && picture->orientation > 1 && sample->truth_count > 0) {
         finding_add(&doctor->findings, FINDING_TURNED, &place,

@@ -138,7 +138,7 @@ static bool decodes_to(const struct bytes *b, int w, int h, const unsigned char 
         printf("  %s\n", err.text);
         return false;
     }
-    struct image want = {w, h, (unsigned char *)rgb};
+    struct image want = {.w = w, .h = h, .rgb = (unsigned char *)rgb};
     bool same = same_image(&image, &want);
     image_free(&image);
     return same;
@@ -178,6 +178,38 @@ static void pnm_kinds(void)
     CHECK(decodes_to(&b, 3, 1, (const unsigned char *)"\0\0\0\x55\x55\x55\xff\xff\xff"));
 }
 
+/* Which pictures are told to be nearly black: 16 bits a channel, of which nothing reaches the upper
+ * eight. */
+static void dim_pictures(void)
+{
+    static const struct {
+        const char *name;
+        int depth, type; /* of a PNG; depth 0: the bytes are a file */
+        const char *bytes;
+        size_t size;
+        bool is_dim;
+    } cases[] = {
+        {"12 of 16 bits", 16, 2, "\0\x0f\xff\x00\x80\x01\x00", 7, true},
+        {"8 of 16 bits, grey", 16, 0, "\0\x00\xff", 3, true},
+        {"13 of 16 bits", 16, 2, "\0\x0f\xff\x10\x00\x01\x00", 7, false},
+        {"8 bits", 8, 2, "\0\x0f\x00\x01", 4, false},
+        {"PNM of 16 bits", 0, 0, "P5 1 1 65535 \x0f\xff", 15, true},
+        {"PNM of 12 bits", 0, 0, "P5 1 1 4095 \x00\xff", 14, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes b = {.size = 0};
+        if (cases[i].depth > 0) {
+            b = make_png(1, 1, cases[i].depth, cases[i].type, cases[i].bytes, cases[i].size);
+        } else {
+            put(&b, cases[i].bytes, cases[i].size);
+        }
+        struct image image;
+        CHECK_OK(image_decode("made", b.data, b.size, &image, &err));
+        CHECK_MSG(image.is_dim == cases[i].is_dim, "%s", cases[i].name);
+        image_free(&image);
+    }
+}
+
 static void gif_first_frame(void)
 {
     static const unsigned char gif[] =
@@ -186,6 +218,211 @@ static void gif_first_frame(void)
     struct bytes b = {.size = 0};
     put(&b, gif, sizeof gif - 1);
     CHECK(decodes_to(&b, 1, 1, (const unsigned char *)"\xff\x80\x40"));
+}
+
+/* ---- what headers say of the size ---- */
+
+static void put_le32(struct bytes *b, uint32_t v)
+{
+    unsigned char bytes[4] = {v & 255, (v >> 8) & 255, (v >> 16) & 255, v >> 24};
+    put(b, bytes, 4);
+}
+
+/* 24 bits a pixel; a negative height counts rows from the top. */
+static struct bytes make_bmp(int w, int h, int bits, int packing, const void *rows, size_t size)
+{
+    struct bytes b = {.size = 0};
+    put(&b, "BM", 2);
+    put_le32(&b, (uint32_t)(54 + size));
+    put_le32(&b, 0);
+    put_le32(&b, 54);
+    put_le32(&b, 40);
+    put_le32(&b, (uint32_t)w);
+    put_le32(&b, (uint32_t)h);
+    put_le32(&b, 1 | (uint32_t)bits << 16);
+    put_le32(&b, (uint32_t)packing);
+    for (int i = 0; i < 5; i++) {
+        put_le32(&b, 0);
+    }
+    put(&b, rows, size);
+    return b;
+}
+
+static struct bytes make_psd(int w, int h, int channels, int depth, int mode, int packing)
+{
+    struct bytes b = {.size = 0};
+    unsigned char head[14] = {'8', 'B', 'P', 'S', 0, 1, 0,
+                              0,   0,   0,   0,   0, 0, (unsigned char)channels};
+    unsigned char tail[4] = {0, (unsigned char)depth, 0, (unsigned char)mode};
+    put(&b, head, 14);
+    put_be32(&b, (uint32_t)h);
+    put_be32(&b, (uint32_t)w);
+    put(&b, tail, 4);
+    for (int i = 0; i < 3; i++) {
+        put_be32(&b, 0); /* no sections */
+    }
+    put(&b, (unsigned char[]){0, (unsigned char)packing}, 2);
+    return b;
+}
+
+static struct bytes make_gif(int w, int h)
+{
+    struct bytes b = {.size = 0};
+    static const unsigned char frame[] =
+        "\x80\0\0\xff\x80\x40\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
+    unsigned char size[4] = {w & 255, w >> 8, h & 255, h >> 8};
+    put(&b, "GIF89a", 6);
+    put(&b, size, 4);
+    put(&b, frame, sizeof frame - 1);
+    return b;
+}
+
+/* Start of image and a frame header of one component. */
+static struct bytes make_jpeg(int marker, int bits, int w, int h)
+{
+    struct bytes b = {.size = 0};
+    unsigned char frame[13] = {0xff,
+                               (unsigned char)marker,
+                               0,
+                               11,
+                               (unsigned char)bits,
+                               h >> 8,
+                               h & 255,
+                               w >> 8,
+                               w & 255,
+                               1,
+                               1,
+                               0x11,
+                               0};
+    put(&b, "\xff\xd8\xff\xe0\0\x04\0\0\xff\xff", 9);
+    put(&b, frame, sizeof frame);
+    put(&b, "\xff\xd9", 2);
+    return b;
+}
+
+static bool has_size(const struct bytes *b, int w, int h)
+{
+    const char *path = in_folder("size.dat");
+    int got_w = 0, got_h = 0;
+    bool right = put_file(path, b->data, b->size) &&
+                 image_read_size(path, &got_w, &got_h, &err) == OK && got_w == w && got_h == h;
+    if (!right) {
+        printf("  %d x %d, %s\n", got_w, got_h, err.text);
+    }
+    return right;
+}
+
+static bool is_not_read(const struct bytes *b, const char *text)
+{
+    struct image image;
+    memset(&err, 0, sizeof err);
+    bool right = image_decode("made", b->data, b->size, &image, &err) == ERR_FORMAT &&
+                 strstr(err.text, text);
+    if (!right) {
+        printf("  %s; wanted %s\n", err.text, text);
+    }
+    return right;
+}
+
+/* Neither read nor measured, and both in the same words. */
+static bool is_refused(const struct bytes *b, const char *text)
+{
+    const char *path = in_folder("size.dat");
+    int w = 0, h = 0;
+    memset(&err, 0, sizeof err);
+    bool right = put_file(path, b->data, b->size) &&
+                 image_read_size(path, &w, &h, &err) == ERR_FORMAT && strstr(err.text, text);
+    if (!right) {
+        printf("  %d x %d, %s; wanted %s\n", w, h, err.text, text);
+    }
+    return right && is_not_read(b, text);
+}
+
+static void sizes_of_headers(void)
+{
+    struct bytes b = make_bmp(1, -2, 24, 0, "\x03\x02\x01\0\x06\x05\x04\0", 8);
+    CHECK(has_size(&b, 1, 2)); /* from the top */
+    CHECK(decodes_to(&b, 1, 2, (const unsigned char *)"\x01\x02\x03\x04\x05\x06"));
+    b = make_bmp(1, 2, 24, 0, "\x03\x02\x01\0\x06\x05\x04\0", 8);
+    CHECK(has_size(&b, 1, 2));
+    CHECK(decodes_to(&b, 1, 2, (const unsigned char *)"\x04\x05\x06\x01\x02\x03"));
+    b = make_gif(1, 1);
+    CHECK(has_size(&b, 1, 1));
+    b = make_gif(100, 50); /* a screen around a smaller frame */
+    CHECK(has_size(&b, 100, 50));
+    b = make_jpeg(0xc0, 8, 300, 200);
+    CHECK(has_size(&b, 300, 200));
+    b = make_psd(3, 2, 3, 8, 3, 0);
+    CHECK(has_size(&b, 3, 2));
+    b.size = 0;
+    put(&b, "P5 2 1 255 ab", 13);
+    CHECK(has_size(&b, 2, 1));
+}
+
+/* Whatever a header says: no memory goes into a picture that its file cannot hold. */
+static void sizes_that_are_refused(void)
+{
+    static const int sides[][2] = {{20000, -20000}, {20000, 20000},   {65536, -65536},
+                                   {INT32_MAX, -1}, {1, INT32_MIN},   {INT32_MAX, INT32_MIN},
+                                   {16385, -16384}, {INT32_MAX, 1000}};
+    struct bytes b;
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        b = make_bmp(sides[i][0], sides[i][1], 24, 0, "abcd", 4);
+        CHECK_MSG(is_refused(&b, "over the limit of 268 megapixels"), "BMP %zu", i);
+    }
+    static const int nothing[][2] = {{0, 5}, {5, 0}, {-5, 5}, {-5, -5}, {INT32_MIN, 1}};
+    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
+        b = make_bmp(nothing[i][0], nothing[i][1], 24, 0, "abcd", 4);
+        CHECK_MSG(is_refused(&b, "broken BMP picture: no width and height"), "BMP %zu", i);
+        b = make_psd(nothing[i][0], nothing[i][1], 3, 8, 3, 0);
+        CHECK_MSG(is_refused(&b, "broken PSD picture: no width and height"), "PSD %zu", i);
+    }
+    b = make_psd(5, -5, 3, 8, 3, 0);
+    CHECK(is_refused(&b, "broken PSD picture: no width and height"));
+    b = make_psd(20000, 20000, 3, 8, 3, 0);
+    CHECK(is_refused(&b, "over the limit"));
+    b = make_gif(65535, 65535);
+    CHECK(is_refused(&b, "over the limit"));
+    b = make_gif(0, 5);
+    CHECK(is_refused(&b, "broken GIF picture"));
+    /* What is within the limit is measured, but not decoded out of nothing. */
+    struct bytes small[] = {make_bmp(16000, -16000, 24, 0, "abcd", 4), make_gif(16000, 16000),
+                            make_psd(16000, 16000, 3, 8, 3, 0), make_jpeg(0xc0, 8, 16000, 16000),
+                            make_png(16000, 16000, 8, 2, "\0", 1)};
+    for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+        CHECK(has_size(&small[i], 16000, 16000));
+        CHECK_MSG(is_not_read(&small[i], "ends too early"), "%zu", i);
+    }
+}
+
+/* Valid files of which stb says no, and files beyond its own limits: neither is broken. */
+static void not_broken(void)
+{
+    struct {
+        struct bytes bytes;
+        const char *text;
+    } cases[] = {
+        {make_jpeg(0xc9, 8, 30, 20), "JPEG with arithmetic coding is not supported (JPEG, PNG"},
+        {make_jpeg(0xca, 8, 30, 20), "JPEG with arithmetic coding is not supported"},
+        {make_jpeg(0xc3, 8, 30, 20), "lossless JPEG is not supported"},
+        {make_jpeg(0xc5, 8, 30, 20), "hierarchical JPEG is not supported"},
+        {make_jpeg(0xc1, 12, 30, 20), "JPEG of 12 bits a sample is not supported"},
+        {make_jpeg(0xc0, 8, 30, 0), "states its height behind the picture is not supported"},
+        {make_bmp(2, 1, 8, 1, "\x02\x05\0\x01", 4), "run-length coded BMP is not supported"},
+        {make_bmp(2, 1, 4, 2, "\x02\x55\0\x01", 4), "run-length coded BMP is not supported"},
+        {make_bmp(2, 1, 0, 4, "\xff\xd8\xff\xd9", 4), "BMP around a JPEG or PNG is not supported"},
+        {make_psd(2, 1, 3, 8, 4, 0), "PSD in another colour mode than RGB is not supported"},
+        {make_psd(2, 1, 3, 32, 3, 0), "PSD of this many bits a channel is not supported"},
+        {make_psd(2, 1, 3, 8, 3, 2), "PSD packed by ZIP is not supported"},
+        {make_png(20000000, 1, 8, 2, "\0", 1), "too large a picture (at most 268 megapixels"},
+        {make_png(20000, 20000, 8, 2, "\0", 1), "megapixels"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CHECK_MSG(is_not_read(&cases[i].bytes, cases[i].text) && !strstr(err.text, "broken"),
+                  "%zu: %s", i, err.text);
+    }
+    struct bytes b = make_jpeg(0xc4, 8, 30, 20); /* a table where the frame belongs */
+    CHECK(is_not_read(&b, "broken JPEG"));
 }
 
 static void same_as_stb(void)
@@ -206,7 +443,7 @@ static void same_as_stb(void)
         int w, h, c;
         unsigned char *rgb =
             stbi_load_from_memory((unsigned char *)bytes, (int)size, &w, &h, &c, 3);
-        struct image want = {w, h, rgb};
+        struct image want = {.w = w, .h = h, .rgb = rgb};
         CHECK(rgb && same_image(&image, &want));
         mem_free(bytes);
         mem_free(rgb);
@@ -218,7 +455,7 @@ static void same_as_stb(void)
 
 static bool fails(const char *path, enum result code, const char *text)
 {
-    struct image image = {1, 1, NULL};
+    struct image image = {.w = 1, .h = 1};
     memset(&err, 0, sizeof err);
     enum result result = image_read(path, &image, &err);
     bool right = result == code && err.code == code && strstr(err.text, text) &&
@@ -360,19 +597,63 @@ static void damaged_files(void)
 
 static void out_of_memory(void)
 {
-    struct bytes b = make_png(2, 1, 8, 0, "\0\x07\xf0", 3);
-    int refused = 0;
-    for (long k = 0; k < 30; k++) { /* a failure while stb only asks what it is may be harmless */
-        struct image image;
-        mem_fail_after(k);
-        enum result result = image_decode("made", b.data, b.size, &image, &err);
-        mem_fail_after(-1);
-        CHECK_MSG(result == OK ? image.rgb != NULL : result == ERR_MEMORY && !image.rgb,
-                  "allocation %ld: result %d", k, result);
-        refused += result != OK;
-        image_free(&image);
+    struct bytes kinds[] = {
+        make_png(2, 1, 8, 0, "\0\x07\xf0", 3), make_png(3, 1, 1, 3, "\0\x40", 2),
+        make_png(1, 1, 16, 2, "\0\x12\xff\x34\x80\x56\x00", 7),
+        make_bmp(1, -2, 24, 0, "\x03\x02\x01\0\x06\x05\x04\0", 8), make_gif(3, 2)};
+    static const int least[] = {3, 3, 3, 1, 3};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const struct bytes *b = &kinds[i];
+        int refused = 0;
+        for (long k = 0; k < 30;
+             k++) { /* a failure while stb only asks what it is may be harmless */
+            struct image image;
+            mem_fail_after(k);
+            enum result result = image_decode("made", b->data, b->size, &image, &err);
+            mem_fail_after(-1);
+            CHECK_MSG(result == OK ? image.rgb != NULL : result == ERR_MEMORY && !image.rgb,
+                      "kind %zu, allocation %ld: result %d", i, k, result);
+            refused += result != OK;
+            image_free(&image);
+        }
+        CHECK_MSG(refused >= least[i] && refused < 30, "kind %zu: %d failures", i, refused);
     }
-    CHECK_MSG(refused >= 3 && refused < 30, "%d failures", refused);
+}
+
+/* At every allocation of an encoder: an error, and the old file stays. */
+static void out_of_memory_while_writing(void)
+{
+    static const char *const names[] = {"m.png", "m.jpg", "m.bmp", "m.tga"};
+    struct image image = noise_image(120, 90, 11); /* many of the PNG's lists grow */
+    struct image flat;
+    CHECK_OK(image_new(5, 5, &flat, &err));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s", in_folder(names[i]));
+        CHECK_OK(image_write(path, &flat, &err));
+        char *before, *after;
+        size_t size, size_after;
+        CHECK_OK(file_read(path, 1 << 20, &before, &size, &err));
+        bool is_written = false;
+        long refused = 0;
+        for (long k = 0; !is_written; k += k < 50 ? 1 : 97) {
+            mem_fail_after(k);
+            enum result result = image_write(path, &image, &err);
+            mem_fail_after(-1);
+            is_written = result == OK;
+            CHECK_MSG(is_written || (result == ERR_MEMORY && strstr(err.text, path)),
+                      "%s, allocation %ld: %s", names[i], k, err.text);
+            refused += !is_written;
+        }
+        CHECK_MSG(refused >= (i == 0 ? 100 : 0), "%s: %ld failures", names[i], refused);
+        CHECK_OK(image_write(path, &flat, &err));
+        CHECK_OK(file_read(path, 1 << 20, &after, &size_after, &err));
+        CHECK(size == size_after && memcmp(before, after, size) == 0);
+        mem_free(before);
+        mem_free(after);
+    }
+    image_free(&flat);
+    image_free(&image);
 }
 
 /* ---- writing ---- */
@@ -614,12 +895,17 @@ static void resize_pictures(void)
 static const struct test_case cases[] = {
     {"png_kinds", png_kinds},
     {"pnm_kinds", pnm_kinds},
+    {"dim_pictures", dim_pictures},
     {"gif_first_frame", gif_first_frame},
+    {"sizes_of_headers", sizes_of_headers},
+    {"sizes_that_are_refused", sizes_that_are_refused},
+    {"not_broken", not_broken},
     {"same_as_stb", same_as_stb},
     {"broken_files", broken_files},
     {"truncated_files", truncated_files},
     {"damaged_files", damaged_files},
     {"out_of_memory", out_of_memory},
+    {"out_of_memory_while_writing", out_of_memory_while_writing},
     {"written_reads_back", written_reads_back},
     {"sizes_are_checked", sizes_are_checked},
     {"stretch_is_darknets", stretch_is_darknets},

@@ -332,6 +332,10 @@ static void test_broken_picture(void)
         capture_end();
         CHECK(good);
         const char *first = strstr(captured, "p3.png");
+        if (i > 0) {
+            CHECK_MSG(!first, "%s", captured); /* one loader of the set has told it */
+            continue;
+        }
         CHECK_MSG(first && !strstr(first + 1, "p3.png"), "%s", captured);
         CHECK(strstr(captured, "another picture takes its place"));
     }
