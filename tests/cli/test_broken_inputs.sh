@@ -283,6 +283,62 @@ bad_picture negative.ppm < <(printf 'P6 -5 -5 255\nabc')
 bad_picture web.webp < <(printf 'RIFF\044\0\0\0WEBPVP8 ' && noise 30)
 bad_picture page.gif <<<'<html>404</html>'
 
+# ---- pictures that are no fault of the file ----
+
+not_broken() { # NAME REGEX: refused, and not called broken; the picture comes on stdin
+    cat >"$1"
+    try "picture: $1" "$YOLO" detect "$1" "${model[@]}" --no-save
+    status 3
+    one_error "$1: .*$2"
+    no_err broken
+}
+bad_picture top-down.bmp < <(bmp '\0200\0076\0\0' '\0200\0301\0377\0377') # 16000 x -16000
+one_error 'top-down.bmp: .*ends too early'
+not_broken run-length.bmp 'run-length coded BMP is not supported' < <(bmp '\010\0\0\0' '\010\0\0\0' | sed 's/\x18\x00\x00/\x08\x00\x01/')
+not_broken arithmetic.jpg 'JPEG with arithmetic coding is not supported' < <(
+    printf '\377\330\377\311\0\013\010\0\010\0\010\001\001\021\0\377\331')
+not_broken too-wide.png 'too large a picture' < <(png '\002\0\0\0' '\0\0\0\001' && noise 100)
+
+{ # rows from the top: 2 x 2
+    printf 'BM\106\0\0\0\0\0\0\0\066\0\0\0\050\0\0\0\002\0\0\0\376\377\377\377\001\0\030\0'
+    head -c 24 /dev/zero
+    noise 16
+} >down.bmp
+mkdir -p set/images set/labels
+cp down.bmp set/images
+echo '0 .5 .5 .5 .5' >set/labels/down.txt
+echo thing >set/names
+try "a top-down BMP in COCO" "$YOLO" convert set/images --names set/names --out set/truth.json
+status 0
+holds grep -q '"width": *2, *"height": *2' set/truth.json
+holds grep -q '"bbox": *\[0.5, *0.5, *1, *1\]' set/truth.json
+
+{ # 12 bits of data in 16
+    printf 'P6 32 32 65535\n'
+    for ((i = 0; i < 3072; i++)); do printf '\017\376'; done
+} >dim.ppm
+try "a picture of 16 bits that is nearly black" "$YOLO" detect dim.ppm "$good" "${model[@]}" --no-save
+status 0
+err 'warning: dim.ppm: nearly black: of its 16 bits'
+holds [ "$(grep -c 'nearly black' "$work/err")" -eq 1 ]
+cp dim.ppm set/images
+: >set/labels/dim.txt
+try "check: a picture of 16 bits that is nearly black" "$YOLO" check set/images --names set/names
+out 'pictures of 16 bits that are nearly black'
+out 'dim.ppm'
+
+mkdir jfif
+cp "$good" jfif/good.jfif
+try "a .jfif in a folder" "$YOLO" detect jfif "${model[@]}" --no-save --format jsonl
+status 0
+holds grep -q 'good.jfif' "$work/out"
+
+truncate -s 3G sparse.npy
+try "a file that is no .npy is not read whole" bash -c 'ulimit -v 2000000 && exec "$@"' - "$YOLO" dump sparse.npy "${model[@]}" --out "$work/never"
+status 2
+one_error 'sparse.npy: not a .npy file'
+rm sparse.npy
+
 mkdir hundred
 for ((i = 100; i < 200; i++)); do cp "$good" "hundred/$i.ppm"; done
 head -c 1000 "$good" >hundred/137.ppm
