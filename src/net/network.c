@@ -158,7 +158,7 @@ static enum result check_rates(struct cfg_section *section, const struct net_opt
         return cfg_error(section, cfg_find(section, "gamma"), err,
                          "must be above 0: the rate is learning_rate times its powers");
     }
-    for (size_t i = 0; strcmp(policy, "steps") == 0 && i < options->step_count; i++) {
+    for (size_t i = 0; i < options->step_count; i++) {
         if (!(options->scales[i] > 0)) {
             return cfg_error(section, cfg_find(section, "scales"), err,
                              "item %zu is %g: the rate would not stay above 0 (write 0.1, not 0,1)",

@@ -198,9 +198,10 @@ static void note_update(struct trainer *t, const struct loss_parts *sum, double 
     t->pace.updates++;
 }
 
-static float current_rate(const struct trainer *t)
+/* Of the update with that number in the stage, from 1. */
+static float rate_of(const struct trainer *t, uint64_t update)
 {
-    uint64_t n = t->stage->schedule_offset + t->progress.stage_iteration + 1;
+    uint64_t n = t->stage->schedule_offset + update;
     return (float)((double)schedule_rate(&t->stage->schedule, (long)n) * t->progress.rate_factor);
 }
 
@@ -214,7 +215,8 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
             return OK;
         }
     }
-    double norm = optimizer_step(t->optimizer, t->plan, current_rate(t), images_per_update(t->o));
+    float rate = rate_of(t, t->progress.stage_iteration + 1);
+    double norm = optimizer_step(t->optimizer, t->plan, rate, images_per_update(t->o));
     if (!isfinite(norm)) {
         *is_bad = true;
         trouble_of_gradients(t->o, t->plan, t->pictures, images_per_update(t->o), t->trouble,
@@ -303,6 +305,13 @@ static double images_since_row(const struct trainer *t)
     return updates ? (double)(updates * images_per_update(t->o)) : (double)NAN;
 }
 
+/* What was measured since the last row. */
+static void forget_findings(struct trainer *t)
+{
+    t->found = (struct validation){(double)NAN, (double)NAN};
+    t->changed = (double)NAN;
+}
+
 static enum result write_row(struct trainer *t, struct error *err)
 {
     const struct train_progress *p = &t->progress;
@@ -314,7 +323,7 @@ static enum result write_row(struct trainer *t, struct error *err)
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
-        (double)current_rate(t),
+        (double)rate_of(t, t->progress.stage_iteration),
         loss_parts_total(&y->parts) / images,
         y->parts.box / images,
         y->parts.objectness / images,
@@ -344,8 +353,7 @@ static enum result write_row(struct trainer *t, struct error *err)
     }
     t->progress.sums = (struct row_sums){0};
     t->pace = (struct pace){.started = clock_seconds()};
-    t->found = (struct validation){(double)NAN, (double)NAN};
-    t->changed = (double)NAN;
+    forget_findings(t);
     if (t->o->redraw) {
         t->o->redraw(t->o->ctx, t->o->folder);
     }
@@ -386,7 +394,7 @@ static void show_progress(const struct trainer *t)
                  (unsigned long long)t->progress.iteration, total, (int)(left / 3600.0),
                  (int)(left / 60.0) % 60, (int)left % 60, rate * (double)images_per_update(t->o),
                  t->progress.average_loss, parts->box / images, parts->objectness / images,
-                 parts->classes / images, (double)current_rate(t));
+                 parts->classes / images, (double)rate_of(t, t->progress.stage_iteration));
 }
 
 static bool is_due(uint64_t every, uint64_t iteration)
@@ -445,6 +453,7 @@ static enum result go_back(struct trainer *t, struct error *err)
 {
     TRY(checkpoint_go_back(t->o->folder, err));
     TRY(restore(t, err));
+    forget_findings(t); /* they are of what is undone */
     return runlog_cut(t->log, t->progress.iteration, err);
 }
 
@@ -575,8 +584,7 @@ static enum result begin(struct trainer *t, struct error *err)
     t->base = t->o->net->size;
     t->session_start = clock_seconds();
     t->pace.started = t->session_start;
-    t->found = (struct validation){(double)NAN, (double)NAN};
-    t->changed = (double)NAN;
+    forget_findings(t);
     t->modes = mem_alloc((size_t)t->o->net->layer_count, sizeof *t->modes);
     if (!t->modes) {
         return mem_error(err, "training");

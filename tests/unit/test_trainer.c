@@ -1,0 +1,173 @@
+/* What the training loop writes into results.csv: the rate that made an update, and after a
+ * roll-back nothing of what was undone. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "capture.h"
+#include "net/network.h"
+#include "picture_set.h"
+
+static const char cfg[] =
+    "[net]\nwidth=32\nheight=32\nchannels=3\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\nstride=4\npad=1\nactivation=leaky\n"
+    "[convolutional]\nfilters=24\nsize=1\nactivation=linear\n"
+    "[yolo]\nclasses=7\nnum=2\nmask=0,1\nanchors=6,6,12,14\nmax=9\n";
+
+enum { LAYERS = 3, UPDATES = 8, ROWS = 32 };
+
+static char folder[64];
+
+static void remove_folder(void)
+{
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command) != 0) {
+        perror(command);
+    }
+}
+
+/* A validation every fourth update; the one with number `bad` finds a loss that is not finite. */
+struct validations {
+    int made, bad;
+};
+
+static enum result validate(void *ctx, struct network *net, struct validation *found,
+                            struct error *e)
+{
+    struct validations *v = ctx;
+    bool is_bad = ++v->made == v->bad;
+    (void)net, (void)e;
+    *found = (struct validation){is_bad ? 0.9 : 0.5, is_bad ? (double)INFINITY : 1.0};
+    return OK;
+}
+
+struct row {
+    int iteration;
+    double rate, map; /* map NaN: an empty cell */
+};
+
+static int read_rows(struct row *rows)
+{
+    char path[128], *text = NULL;
+    size_t size;
+    int count = 0;
+    snprintf(path, sizeof path, "%s/results.csv", folder);
+    if (file_read(path, 1 << 20, &text, &size, &err) != OK) {
+        return 0;
+    }
+    char *line = strchr(text, '\n'); /* behind the header */
+    while (line && line[1] && count < ROWS) {
+        double cells[12];
+        char *at = line + 1;
+        for (int k = 0; k < 12; k++) {
+            char *end;
+            cells[k] = strtod(at, &end);
+            cells[k] = end == at ? (double)NAN : cells[k];
+            at += strcspn(at, ",\n") + 1;
+        }
+        rows[count++] = (struct row){(int)cells[0], cells[3], cells[11]};
+        line = strchr(line + 1, '\n');
+    }
+    mem_free(text);
+    return count;
+}
+
+/* Rates 0.01, from update 3 on a tenth of it, from update 6 on a hundredth. */
+static int run(struct validations *validations, struct row *rows)
+{
+    static const bool frozen[LAYERS];
+    static const int steps[] = {3, 6};
+    static const float scales[] = {0.1f, 0.1f};
+    struct network net = {0};
+    struct dataset set = open_set();
+    struct train_outcome outcome;
+    struct train_stage stage = {.title = "only",
+                                .frozen = frozen,
+                                .schedule = {.rate = 0.01f,
+                                             .policy = RATE_STEPS,
+                                             .steps = steps,
+                                             .scales = scales,
+                                             .step_count = 2},
+                                .iterations = UPDATES};
+    struct train_options options = {.folder = folder,
+                                    .net = &net,
+                                    .set = &set,
+                                    .augment = {.max_truths = 9},
+                                    .resize_step = 32,
+                                    .optimizer = {.momentum = 0.9f},
+                                    .stages = &stage,
+                                    .stage_count = 1,
+                                    .mini_batch = 2,
+                                    .subdivisions = 1,
+                                    .bn_momentum = 0.1f,
+                                    .seed = 5,
+                                    .loader_threads = 1,
+                                    .cache_bytes = 1000000,
+                                    .validate_every = 4,
+                                    .checkpoint_every = 2,
+                                    .log_every = 1,
+                                    .fingerprint = {1, 2, "seed=5\n", "only\n"},
+                                    .validate = validate,
+                                    .ctx = validations};
+    parallel_set_threads(1);
+    if (!folder[0]) {
+        snprintf(folder, sizeof folder, "/tmp/test_trainer.%d", (int)getpid());
+        atexit(remove_folder);
+    }
+    remove_folder();
+    capture_begin();
+    bool ok = dir_make(folder, &err) == OK &&
+              network_parse("t.cfg", cfg, sizeof cfg - 1, 0, 0, &net, &err) == OK &&
+              network_allocate(&net, &err) == OK && kernels_select(NULL, &options.kern, &err) == OK;
+    if (ok) {
+        network_initialise(&net, 3);
+        ok = trainer_run(&options, &outcome, &err) == OK && !outcome.diverged;
+    }
+    capture_end();
+    network_free(&net);
+    dataset_free(&set);
+    if (!ok) {
+        printf("  %s\n", err.text);
+    }
+    return ok ? read_rows(rows) : 0;
+}
+
+static void test_rates(void)
+{
+    struct validations validations = {0};
+    struct row rows[ROWS];
+    CHECK(run(&validations, rows) == UPDATES);
+    for (int i = 0; i < UPDATES && !test_failed; i++) {
+        int n = i + 1;
+        CHECK(rows[i].iteration == n);
+        CHECK_NEAR(rows[i].rate, n < 3 ? 0.01 : n < 6 ? 0.001 : 0.0001, 1e-6 * rows[i].rate);
+    }
+}
+
+/* The validation of update 4 spoils it: back to update 2, at half the rate. */
+static void test_undone_validation(void)
+{
+    struct validations validations = {.bad = 1};
+    struct row rows[ROWS];
+    CHECK(run(&validations, rows) == UPDATES);
+    CHECK_MSG(strstr(captured, "back to update 2, rate halved"), "%s", captured);
+    for (int i = 0; i < UPDATES && !test_failed; i++) {
+        int n = i + 1;
+        CHECK(rows[i].iteration == n);
+        CHECK_NEAR(rows[i].rate, (n < 3 ? 0.01 : n < 6 ? 0.0005 : 0.00005), 1e-6 * rows[i].rate);
+        CHECK_MSG(n % 4 == 0 ? rows[i].map > 0.49 && rows[i].map < 0.51 : isnan(rows[i].map),
+                  "map %g in row %d", rows[i].map, n);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"rates", test_rates},
+    {"undone_validation", test_undone_validation},
+};
+
+TEST_MAIN(cases)
