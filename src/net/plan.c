@@ -17,7 +17,8 @@ static void ask_layers(struct plan *p)
                                      .mode = p->modes[i]};
         for (int k = 0; k < l->input_count; k++) {
             limits.passes_gradient =
-                limits.passes_gradient || p->slots[plan_slot(l->inputs[k])].flows;
+                limits.passes_gradient ||
+                (p->slots[plan_slot(i)].flows && p->slots[plan_slot(l->inputs[k])].flows);
         }
         limits.grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0]));
         l->ops->plan(l, &limits, want);

@@ -18,7 +18,7 @@ static bool moves(const struct plan *p, int layer)
     return false;
 }
 
-void plan_find_flow(struct plan *p)
+static void find_moved(struct plan *p)
 {
     for (int i = 0; i < p->net->layer_count; i++) {
         const struct layer *l = &p->net->layers[i];
@@ -28,6 +28,28 @@ void plan_find_flow(struct plan *p)
         }
         p->slots[plan_slot(i)].flows = flows;
     }
+}
+
+/* What no loss is computed from has no gradient. Without heads the last output stands for the loss. */
+static void leave_dead_ends(struct plan *p)
+{
+    const struct network *net = p->net;
+    p->slots[plan_slot(net->layer_count - 1)].has_loss = network_head_count(net) == 0;
+    for (int i = net->layer_count - 1; i >= 0; i--) {
+        const struct layer *l = &net->layers[i];
+        struct slot *slot = &p->slots[plan_slot(i)];
+        bool is_trained = slot->has_loss || l->ops->loss;
+        slot->flows = slot->flows && is_trained;
+        for (int k = 0; is_trained && k < l->input_count; k++) {
+            p->slots[plan_slot(l->inputs[k])].has_loss = true;
+        }
+    }
+}
+
+void plan_find_flow(struct plan *p)
+{
+    find_moved(p);
+    leave_dead_ends(p);
 }
 
 struct channel_range plan_flow_channels(const struct plan *p, int slot)
@@ -56,6 +78,10 @@ static enum result check_flow(const struct plan *p, struct error *err)
         bool flows = p->slots[plan_slot(i)].flows;
         if (flows && !l->ops->backward && !l->ops->loss && p->wants[i].place != PLACE_VIEW) {
             return layer_error(l, ERR_UNSUPPORTED, err, "cannot be trained through");
+        }
+        if (flows && l->ops->loss && p->slots[plan_slot(i)].has_loss) {
+            return layer_error(l, ERR_UNSUPPORTED, err,
+                               "cannot be trained through: another head is computed from its output");
         }
         if (flows && !mode_rules[p->modes[i]].keeps_backward) {
             return layer_error(l, ERR_ARG, err, "is in inference mode above a layer that trains");
@@ -125,9 +151,10 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
     int channel;
     int root = plan_root(p, plan_slot(i), &channel);
     int time = plan_backward_time(p, i);
-    extend_life(&p->slots[root].grad, time);
-    bool is_seeded = i == p->net->layer_count - 1 && !l->ops->loss;
-    if (is_seeded) {
+    if (!l->ops->loss) {
+        extend_life(&p->slots[root].grad, time);
+    }
+    if (!l->ops->loss && i == p->net->layer_count - 1) { /* the caller's seed */
         memset(p->slots[root].is_written + channel, true, (size_t)l->out.c);
         extend_life(&p->slots[root].grad, p->net->layer_count);
     } else if (!l->ops->loss && p->wants[i].place != PLACE_VIEW) {
@@ -142,12 +169,10 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
         }
         extend_life(&p->slots[input_root].grad, time);
         int count = p->slots[input].shape.c;
-        if (lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input)) {
+        bool is_shared =
+            lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input);
+        if (is_shared && !l->ops->loss) {
             adds[k] = true; /* the same input listed twice: one of them lies elsewhere in the root */
-            if (l->ops->loss) { /* a head over its input: the loss writes there */
-                adds[k] = false;
-                memset(p->slots[root].is_written + input_channel, true, (size_t)count);
-            }
             continue;
         }
         int written = count_written(&p->slots[input_root], input_channel, count);
@@ -232,6 +257,18 @@ void plan_set_seed(struct plan *plan, uint64_t seed)
     }
 }
 
+static void zero_before(const struct plan *plan, int layer)
+{
+    for (size_t k = 0; k < plan->zeroing_count; k++) {
+        const struct zeroing *z = &plan->zeroings[k];
+        if (z->layer == layer) {
+            struct tensor whole = plan_tensor(plan, z->root, true);
+            struct tensor slice = tensor_channels(&whole, z->channel, z->count);
+            op_zero(&slice);
+        }
+    }
+}
+
 void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,
                struct loss_parts *heads)
 {
@@ -241,6 +278,7 @@ void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_pa
             continue;
         }
         struct loss_parts parts = {0};
+        zero_before(plan, i);
         l->ops->loss(l, &plan->execs[i], truths, &parts);
         loss_parts_add(sum, &parts);
         if (heads) {
@@ -249,23 +287,12 @@ void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_pa
     }
 }
 
-static void zero_channels(const struct plan *plan, const struct zeroing *zeroing)
-{
-    struct tensor whole = plan_tensor(plan, zeroing->root, true);
-    struct tensor slice = tensor_channels(&whole, zeroing->channel, zeroing->count);
-    op_zero(&slice);
-}
-
 void plan_backward(struct plan *plan)
 {
     for (int i = plan->net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &plan->net->layers[i];
-        for (size_t k = 0; k < plan->zeroing_count; k++) {
-            if (plan->zeroings[k].layer == i) {
-                zero_channels(plan, &plan->zeroings[k]);
-            }
-        }
-        if (plan->slots[plan_slot(i)].flows && l->ops->backward && !l->ops->loss) {
+        if (plan->slots[plan_slot(i)].flows && l->ops->backward) { /* heads have none */
+            zero_before(plan, i);
             l->ops->backward(l, &plan->execs[i]);
         }
     }

@@ -24,12 +24,13 @@ struct slot {
     int parent, channel;
     int readers;
     size_t stride;           /* roots */
+    bool has_loss;           /* a loss is computed from it */
     bool flows;              /* the gradient with respect to it is wanted */
     struct region data, grad; /* roots */
     bool *is_written;        /* roots, while gradients are planned: by channel */
 };
 
-/* Channels of a gradient that nobody writes before `layer` reads them. */
+/* Channels of a gradient that nobody writes before `layer` reads them, or, a head, adds to them. */
 struct zeroing {
     int layer;
     int root, channel, count;
@@ -79,7 +80,7 @@ int plan_root(const struct plan *p, int slot, int *channel);
 /* A slot's tensor inside the block at the given region offset. */
 struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
 
-/* Which outputs want a gradient: something moves at or before them. */
+/* Which outputs want a gradient: something moves at or before them, and a loss is computed from them. */
 void plan_find_flow(struct plan *p);
 /* The channels of a slot that do: of a concatenation those from its first moving source to its last. Sources'
  * wants are settled. */

@@ -4,6 +4,13 @@
 
 #include "base/memory.h"
 
+/* Read after the whole forward. */
+static bool is_result(const struct plan *p, int layer)
+{
+    return p->net->layers[layer].ops->detect || layer == p->net->layer_count - 1 ||
+           p->options.keep_outputs;
+}
+
 static bool can_lie_elsewhere(const struct plan *p, int slot)
 {
     return slot > 0 && p->slots[slot].parent == NO_PARENT &&
@@ -28,7 +35,7 @@ static void adopt_in_place_input(struct plan *p, const struct layer *l)
     int child = plan_slot(l->inputs[0]);
     const struct slot *s = &p->slots[child];
     bool same = s->shape.h == l->out.h && s->shape.w == l->out.w && s->shape.c == l->out.c;
-    if (!same || p->options.keep_outputs || s->readers != 1 || !can_lie_elsewhere(p, child)) {
+    if (!same || s->readers != 1 || !can_lie_elsewhere(p, child) || is_result(p, child - 1)) {
         return;
     }
     if (p->wants[child - 1].place == PLACE_CONCAT) { /* its sources lie in it and may be read again */
@@ -129,7 +136,7 @@ static void settle_lifetimes(struct plan *p)
         if (keeps && p->wants[i].backward_needs_output) {
             extend_life(p, plan_slot(i), plan_backward_time(p, i));
         }
-        if (l->ops->detect || i == net->layer_count - 1 || p->options.keep_outputs) {
+        if (is_result(p, i)) {
             extend_life(p, plan_slot(i), FOREVER);
         }
         if (keeps && p->wants[i].saved_floats > 0) {

@@ -1,6 +1,6 @@
 /* Gradients of whole small networks against finite differences, per element and signed: one network for
  * every layer kind, activation and mode. The loss is a fixed random combination of the last output, summed in
- * double; every moving parameter is stepped in both directions. Since each network begins with a trained
+ * double, or that of the network's heads; every moving parameter is stepped in both directions. Since each network begins with a trained
  * convolution, whatever stands behind it must hand its gradient down right. */
 #include "fixture.h"
 #include "net/modes.h"
@@ -18,6 +18,14 @@ struct grad_case {
 #define CONV(filters, size, act) "[convolutional]\nfilters=" #filters "\nsize=" #size "\npad=1\nactivation=" #act "\n"
 #define CONV_BN(filters, size, act) CONV(filters, size, act) "batch_normalize=1\n"
 #define HEAD CONV(3, 3, linear)
+/* Detection heads of 6 and 12 channels. No threshold: a loss without steps. ([Gaussian_yolo] holds parts of its
+ * loss constant: test_loss_gradients.c.) */
+#define YOLO(masks) "[yolo]\nclasses=1\nnum=2\nmask=" masks "\nanchors=3,2,1,1\nignore_thresh=1\n"
+#define YOLO_1 YOLO("0")
+#define YOLO_2 YOLO("0,1")
+#define REGION_1 "[region]\nclasses=1\nnum=1\nanchors=2,1\nthresh=1\n"
+#define ROUTE(...) "[route]\nlayers=" #__VA_ARGS__ "\n"
+#define PART(layers, id) "[route]\nlayers=" #layers "\ngroups=2\ngroup_id=" #id "\n"
 
 /* Float forward passes: differences of about 1e-3 of a loss of order 1 carry noise of some 1e-4. */
 #define USUAL 4e-3
@@ -85,6 +93,23 @@ static const struct grad_case grad_cases[] = {
     {"act plse", CONV(4, 3, plse) HEAD, BN_AUTO, -1, USUAL},
     {"act normalize_channels", CONV(4, 3, normalize_channels) HEAD, BN_AUTO, -1, USUAL},
     {"act normalize_channels_softmax", CONV(4, 3, normalize_channels_softmax) HEAD, BN_AUTO, -1, USUAL},
+    {"head", CONV(4, 3, tanh) CONV(6, 3, linear) YOLO_1, BN_AUTO, -1, USUAL},
+    {"head region", CONV(4, 3, tanh) CONV(6, 3, linear) REGION_1, BN_AUTO, -1, USUAL},
+    {"two heads on one output", CONV(6, 3, linear) YOLO_1 ROUTE(0) REGION_1, BN_AUTO, -1, USUAL},
+    {"head, then one on its first half", CONV(12, 3, linear) YOLO_2 PART(0, 0) YOLO_1, BN_AUTO, -1, USUAL},
+    {"head, then one on its second half", CONV(12, 3, linear) YOLO_2 PART(0, 1) REGION_1, BN_AUTO, -1, USUAL},
+    {"head on the first half, then on all", CONV(12, 3, linear) PART(0, 0) YOLO_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"head on the second half, then on all", CONV(12, 3, linear) PART(0, 1) REGION_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"heads on both halves, one on all between", CONV(12, 3, linear) PART(0, 1) REGION_1 ROUTE(0) YOLO_2 PART(0, 0) YOLO_1, BN_AUTO, -1, USUAL},
+    {"head on a concat's source, then on the concat", CONV(6, 3, tanh) CONV(6, 3, linear) YOLO_1 ROUTE(1, 0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"head on a concat, then on its source", CONV(6, 3, tanh) CONV(6, 3, linear) ROUTE(-1, 0) YOLO_2 ROUTE(1) YOLO_1, BN_AUTO, -1, USUAL},
+    {"half a head's input goes on", CONV(12, 3, linear) PART(0, 1) CONV(6, 3, linear) YOLO_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"layers that lead to no loss", CONV(6, 3, linear) YOLO_1 ROUTE(0) CONV_BN(3, 3, tanh) HEAD, BN_EVAL, -1, USUAL},
+    {"layers behind a head that lead to no loss", CONV(6, 3, linear) YOLO_1 CONV_BN(3, 3, tanh) HEAD, BN_EVAL, -1, USUAL},
+    {"activation behind a head", CONV(6, 3, linear) YOLO_1 "[activation]\nactivation=logistic\n", BN_AUTO, -1, USUAL},
+    {"dropout behind a head", CONV(6, 3, linear) YOLO_1 "[dropout]\nprobability=.5\n", BN_AUTO, -1, USUAL},
+    {"batchnorm behind a head", CONV(6, 3, linear) YOLO_1 "[batchnorm]\n", BN_AUTO, -1, USUAL},
+    {"gate behind a head", CONV(6, 3, linear) REGION_1 "[sam]\nfrom=-2\n", BN_AUTO, -1, USUAL},
 };
 
 struct check {
@@ -99,10 +124,22 @@ static const struct tensor *last_output(const struct check *c)
     return plan_output(c->plan, c->f.net.layer_count - 1);
 }
 
+static double head_loss(struct check *c)
+{
+    static const struct truth truths[] = {{{0.4f, 0.6f, 0.5f, 0.3f}, 0}, {{0.8f, 0.3f, 0.2f, 0.3f}, 0}};
+    const struct truth_set sets[BATCH] = {{truths, 2}, {truths + 1, 1}};
+    struct loss_parts sum = {0};
+    plan_loss(c->plan, sets, &sum, NULL);
+    return loss_parts_total(&sum);
+}
+
 static double run_loss(struct check *c)
 {
     plan_repack(c->plan);
     plan_forward(c->plan, BATCH);
+    if (network_head(&c->f.net)) {
+        return head_loss(c);
+    }
     const struct tensor *out = last_output(c);
     double loss = 0.0;
     for (size_t p = 0; p < tensor_pixels(out); p++) {
@@ -116,6 +153,9 @@ static double run_loss(struct check *c)
 
 static void seed_gradient(const struct check *c)
 {
+    if (network_head(&c->f.net)) { /* the heads have */
+        return;
+    }
     const struct tensor *grad = plan_output_gradient(c->plan, c->f.net.layer_count - 1);
     for (size_t p = 0; p < tensor_pixels(grad); p++) {
         for (int k = 0; k < grad->c; k++) {
@@ -248,6 +288,32 @@ static void check_all(const char *isa)
     CHECK_MSG(failed == 0, "%d networks", failed);
 }
 
+/* A head's output is a result: what another head computes from it cannot train it, and says so. */
+static void through_a_head(void)
+{
+    static const char *const networks[] = {
+        CONV(6, 3, linear) YOLO_1 CONV(6, 3, linear) YOLO_1,
+        CONV(6, 3, linear) YOLO_1 CONV(3, 3, linear) ROUTE(-1, 0) CONV(6, 1, linear) REGION_1,
+        CONV(6, 3, linear) YOLO_1 "[activation]\nactivation=logistic\n" REGION_1,
+    };
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        struct fixture f;
+        const struct kernels *kern;
+        enum layer_mode modes[16];
+        bool frozen[16] = {false};
+        CHECK(fixture_open(&f, SIDE, SIDE, CHANNELS, networks[i]));
+        CHECK_OK(kernels_select(NULL, &kern, &f.err));
+        struct plan_options options = {.batch = BATCH, .modes = modes};
+        modes_resolve(&f.net, frozen, BN_AUTO, modes);
+        CHECK(plan_build(&f.net, kern, &options, &f.plan, &f.err) == ERR_UNSUPPORTED);
+        CHECK_MSG(strstr(f.err.text, "t.cfg:10: [yolo] layer 1: cannot be trained through"), "%s", f.err.text);
+        frozen[0] = true; /* nothing moves before it: nothing is asked of it */
+        modes_resolve(&f.net, frozen, BN_AUTO, modes);
+        CHECK_OK(plan_build(&f.net, kern, &options, &f.plan, &f.err));
+        fixture_close(&f);
+    }
+}
+
 static void gradients_scalar(void)
 {
     check_all("scalar");
@@ -264,6 +330,7 @@ static void gradients_avx512(void)
 }
 
 static const struct test_case cases[] = {
+    {"through_a_head", through_a_head},
     {"gradients_scalar", gradients_scalar},
     {"gradients_avx2", gradients_avx2},
     {"gradients_avx512", gradients_avx512},

@@ -248,6 +248,63 @@ static void test_refusals(void)
                           "t.cfg:8: "));
 }
 
+/* What stands behind a head works on its output, not in it. */
+static void test_followers(void)
+{
+    static const char *const followers[] = {
+        "", /* the head alone */
+        "[activation]\nactivation=logistic\n",
+        "[activation]\nactivation=mish\n[activation]\nactivation=relu\n",
+        "[dropout]\nprobability=.5\n[activation]\nactivation=tanh\n",
+        "[batchnorm]\n",
+        "[softmax]\n",
+        "[sam]\nfrom=-2\n",
+        "[shortcut]\nfrom=-2\nactivation=linear\n",
+        "[avgpool]\n[scale_channels]\nfrom=-2\n",
+        "[yolo]\nclasses=2\nnum=2\nanchors=1,1,2,2\n",
+        "[route]\nlayers=-1\n[softmax]\n",
+    };
+    static const char *const heads[] = {
+        "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n[yolo]\nclasses=2\nnum=2\nanchors=1,1,2,2\n",
+        "[convolutional]\nfilters=22\nsize=1\nactivation=linear\n[Gaussian_yolo]\nclasses=2\nnum=2\nanchors=1,1,2,2\n",
+        "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n[region]\nclasses=2\nnum=2\nanchors=1,1,2,2\n",
+    };
+    enum { SIDE = 3, PIXELS = SIDE * SIDE, MOST = 22 * PIXELS };
+    for (size_t k = 0; k < sizeof heads / sizeof heads[0]; k++) {
+        float alone[MOST] = {0};
+        for (size_t i = 0; i < sizeof followers / sizeof followers[0]; i++) {
+            char text[512];
+            struct fixture f;
+            float image[PIXELS * 2];
+            unsigned state = 3;
+            if (k == 1 && strstr(followers[i], "[yolo]")) { /* other channels */
+                continue;
+            }
+            snprintf(text, sizeof text, "%s%s", heads[k], followers[i]);
+            CHECK_MSG(fixture_open(&f, SIDE, SIDE, 2, text), "%s", f.err.text);
+            for (size_t j = 0; j < f.net.layers[0].params[1].count; j++) {
+                f.net.layers[0].params[1].data[j] = test_noise(&state);
+            }
+            for (int j = 0; j < PIXELS * 2; j++) {
+                image[j] = test_noise(&state);
+            }
+            CHECK(fixture_plan(&f, "scalar", 1, false));
+            fixture_run(&f, 1, image);
+            const struct tensor *out = plan_output(f.plan, 1);
+            for (int p = 0; p < PIXELS; p++) {
+                float *kept = &alone[p * out->c];
+                const float *got = tensor_at(out, 0, p / SIDE, p % SIDE);
+                if (i == 0) {
+                    memcpy(kept, got, (size_t)out->c * sizeof(float));
+                }
+                CHECK_MSG(memcmp(kept, got, (size_t)out->c * sizeof(float)) == 0, "head %zu: %s", k,
+                          followers[i]);
+            }
+            fixture_close(&f);
+        }
+    }
+}
+
 /* Every allocation of reading and decoding may fail. */
 static void test_out_of_memory(void)
 {
@@ -272,6 +329,7 @@ static void test_out_of_memory(void)
 }
 
 static const struct test_case cases[] = {
+    {"layers behind a head", test_followers},
     {"yolo_zero", test_yolo_zero},
     {"yolo_values", test_yolo_values},
     {"yolo_new_coords", test_yolo_new_coords},
