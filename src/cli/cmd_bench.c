@@ -380,7 +380,7 @@ static enum result bench(const struct bench_args *args, struct error *err)
         return result;
     }
     if (result == OK) {
-        result = model_plan(&model, args->batch, false, true, &b.plan, err);
+        result = model_plan(&model, args->batch, false, &b.plan, err);
     }
     if (result == OK) {
         result = bench_plan(&b, err);

@@ -103,7 +103,7 @@ static enum result dump_model(const struct dump_args *args, const char *path,
                              : model_check_pictures(&model.net, err);
     }
     if (result == OK) {
-        result = model_plan(&model, batch, true, true, &plan, err);
+        result = model_plan(&model, batch, true, &plan, err);
     }
     if (result == OK) {
         result = fill_input(args, &model.net, array, image, plan, err);

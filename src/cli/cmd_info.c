@@ -341,7 +341,8 @@ static enum result info(const struct info_args *args, struct error *err)
         result = find_frozen(args, &view, err);
     }
     if (result == OK) {
-        result = model_plan(&model, args->batch, false, false, &plan, err);
+        struct plan_options options = {.batch = args->batch};
+        result = plan_draft(&model.net, model.kernels, &options, &plan, err);
         view.plan = plan;
     }
     if (result == OK && args->format == FORMAT_JSON) {

@@ -17,7 +17,7 @@ enum result infer_open(struct model *model, const struct infer_args *args, struc
                         "the network has no [yolo] or [region] layer, so it detects nothing");
     }
     TRY(model_check_pictures(&model->net, err));
-    TRY(model_plan(model, args->batch, false, true, &infer->plan, err));
+    TRY(model_plan(model, args->batch, false, &infer->plan, err));
     int helpers = parallel_threads() / 2;
     infer->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
     infer->model = model;

@@ -593,13 +593,10 @@ enum result model_check_pictures(const struct network *net, struct error *err)
                         cfg_find(section, "channels")->line, section->name);
 }
 
-enum result model_plan(struct model *model, int batch, bool keep_outputs, bool release_weights,
-                       struct plan **plan, struct error *err)
+enum result model_plan(struct model *model, int batch, bool keep_outputs, struct plan **plan,
+                       struct error *err)
 {
     struct plan_options options = {
-        .batch = batch,
-        .keep_outputs = keep_outputs,
-        .release_weights = release_weights,
-    };
+        .batch = batch, .keep_outputs = keep_outputs, .release_weights = true};
     return plan_build(&model->net, model->kernels, &options, plan, err);
 }

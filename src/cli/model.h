@@ -66,9 +66,9 @@ void model_stem(const struct model *model, char *stem, size_t size);
  * whose input is pictures, before the first one. */
 NODISCARD enum result model_check_pictures(const struct network *net, struct error *err);
 
-/* A plan on the model's kernels. keep_outputs and release_weights as in plan.h; free with plan_free
- * before model_close. */
+/* A plan for inference on the model's kernels; keep_outputs as in plan.h. The model's raw weights are given
+ * back. Free with plan_free before model_close. */
 NODISCARD enum result model_plan(struct model *model, int batch, bool keep_outputs,
-                                 bool release_weights, struct plan **plan, struct error *err);
+                                 struct plan **plan, struct error *err);
 
 #endif

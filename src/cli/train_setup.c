@@ -332,7 +332,12 @@ enum result training_measure(const struct training *t, const struct train_stage 
     }
     struct plan_options plan = {.batch = t->options.mini_batch, .modes = modes};
     modes_resolve(net, stage->frozen, stage->bn, modes);
-    enum result result = plan_measure(net, t->options.kern, &plan, memory, err);
+    struct plan *drafted = NULL;
+    enum result result = plan_draft(net, t->options.kern, &plan, &drafted, err);
+    if (result == OK) {
+        *memory = plan_memory(drafted);
+    }
+    plan_free(drafted);
     mem_free(modes);
     return result;
 }

@@ -168,27 +168,21 @@ static enum result furnish(struct plan *p, struct error *err)
 }
 
 static enum result begin(struct network *net, const struct kernels *kern,
-                         const struct plan_options *options, struct plan **plan, struct error *err)
+                         const struct plan_options *options, bool is_furnished,
+                         struct plan **plan, struct error *err)
 {
     if (options->batch < 1) {
         return error_set(err, ERR_ARG, "batch %d: at least one image is needed", options->batch);
     }
-    *plan = mem_alloc(1, sizeof **plan);
-    if (!*plan) {
+    struct plan *p = mem_alloc(1, sizeof *p);
+    if (!p) {
         return mem_error(err, "planning the network");
     }
-    (*plan)->net = net;
-    (*plan)->kern = kern;
-    (*plan)->options = *options;
-    return draft(*plan, err);
-}
-
-enum result plan_build(struct network *net, const struct kernels *kern,
-                       const struct plan_options *options, struct plan **plan, struct error *err)
-{
-    struct plan *p = NULL;
-    enum result result = begin(net, kern, options, &p, err);
-    if (result == OK) {
+    p->net = net;
+    p->kern = kern;
+    p->options = *options;
+    enum result result = draft(p, err);
+    if (result == OK && is_furnished) {
         result = furnish(p, err);
     }
     if (result != OK) {
@@ -199,18 +193,17 @@ enum result plan_build(struct network *net, const struct kernels *kern,
     return OK;
 }
 
-enum result plan_measure(const struct network *net, const struct kernels *kern,
-                         const struct plan_options *options, struct plan_memory *memory,
-                         struct error *err)
+enum result plan_build(struct network *net, const struct kernels *kern,
+                       const struct plan_options *options, struct plan **plan, struct error *err)
 {
-    struct plan *p = NULL;
+    return begin(net, kern, options, true, plan, err);
+}
+
+enum result plan_draft(const struct network *net, const struct kernels *kern,
+                       const struct plan_options *options, struct plan **plan, struct error *err)
+{
     struct network *drafted = (struct network *)(uintptr_t)net; /* a draft changes nothing in it */
-    enum result result = begin(drafted, kern, options, &p, err);
-    if (result == OK) {
-        *memory = p->memory;
-    }
-    plan_free(p);
-    return result;
+    return begin(drafted, kern, options, false, plan, err);
 }
 
 void plan_free(struct plan *plan)
@@ -289,10 +282,8 @@ const char *plan_algorithm(const struct plan *plan, int layer)
         return "view";
     case PLACE_CONCAT:
         return "concat";
-    case PLACE_IN_PLACE: {
-        bool is_over_input = plan->execs[layer].inputs[0].data == plan->execs[layer].out.data;
-        return is_over_input ? "in place" : "own";
-    }
+    case PLACE_IN_PLACE:
+        return plan->slots[plan_slot(l->inputs[0])].parent == plan_slot(layer) ? "in place" : "own";
     case PLACE_OWN:
         break;
     }

@@ -29,10 +29,11 @@ NODISCARD enum result plan_build(struct network *net, const struct kernels *kern
                                  struct error *err);
 void plan_free(struct plan *plan);
 
-/* Only the figures: nothing is allocated. For `info`. */
-NODISCARD enum result plan_measure(const struct network *net, const struct kernels *kern,
-                                   const struct plan_options *options, struct plan_memory *memory,
-                                   struct error *err);
+/* A plan that says what it would take and never runs: quick and small for any network. For plan_memory,
+ * plan_algorithm and plan_free only. */
+NODISCARD enum result plan_draft(const struct network *net, const struct kernels *kern,
+                                 const struct plan_options *options, struct plan **plan,
+                                 struct error *err);
 
 struct plan_memory plan_memory(const struct plan *plan);
 

@@ -52,6 +52,33 @@ try "forty heads: init" "$YOLO" init --names set.names --base ./forty.cfg --out 
 status 0
 holds test "$(grep -c '^\[yolo' made/made.cfg)" -eq 40
 
+# ---- a network far larger than this machine ----
+
+# Some 10 GB of activations and 200 MB of packed weights; a sanitizer's own memory knows no limit.
+{
+    net | sed 's/=32/=16384/'
+    conv 16 3 2 leaky
+    conv 16 3 1 leaky
+    conv 16 3 16 leaky
+    conv 1024 3 16 leaky
+    conv 1024 3 1 leaky
+    conv 6 1 1 linear
+    yolo
+} >huge.cfg
+limit='ulimit -v 400000;'
+case $YOLO in *asan*) limit='' ;; esac
+for format in text json; do
+    try "info measures a huge network, $format" bash -c "$limit exec timeout 20 '$YOLO' info huge.cfg --format $format"
+    status 0
+    out 'winograd'
+done
+out '"activation_bytes":[[:space:]]*[0-9]{11}'
+if [ -n "$limit" ]; then
+    try "the same network cannot run" bash -c "$limit exec '$YOLO' bench --cfg huge.cfg --runs 1 --warmup 0"
+    status 1
+    one_error 'out of memory'
+fi
+
 # ---- direct sums ----
 
 # Winograd's transforms would be taken only by the gradient: of 10 x 10 pixels, from 8 x 8.
