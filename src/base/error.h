@@ -16,7 +16,7 @@ enum result {
     ERR_CFG,         /* a network description is wrong */
     ERR_ARG,         /* wrong command line */
     ERR_UNSUPPORTED, /* valid, but not built here */
-    ERR_INTERRUPTED, /* SIGINT or SIGTERM */
+    ERR_INTERRUPTED, /* SIGINT, SIGTERM or SIGHUP */
     ERR_INTERNAL,    /* a promise of this program itself does not hold */
 };
 

@@ -12,13 +12,13 @@ static void remember(int number)
     atomic_store(&is_pending, true);
 }
 
-static void catch_one(int number)
+static void catch_one(int number, int flags)
 {
     struct sigaction old;
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN) {
         return;
     }
-    struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = remember, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
 }
@@ -26,8 +26,10 @@ static void catch_one(int number)
 void interrupt_catch(void)
 {
     atomic_store(&is_pending, false);
-    catch_one(SIGINT);
-    catch_one(SIGTERM);
+    catch_one(SIGINT, (int)SA_RESETHAND);
+    catch_one(SIGTERM, (int)SA_RESETHAND);
+    catch_one(SIGHUP,
+              SA_RESTART); /* from the shell, and once more from the terminal that it leaves */
 }
 
 bool interrupt_pending(void)

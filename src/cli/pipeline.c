@@ -227,6 +227,7 @@ static enum result start_threads(struct pipeline *p, struct error *err)
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &blocked, &old);
     int wanted = p->options.loaders + (p->hooks->save ? p->options.savers : 0);
     int failure = 0;

@@ -173,6 +173,17 @@ try "resume after SIGINT" "$YOLO" train --resume stopped
 status 0
 holds cmp whole/last.weights stopped/last.weights
 holds cmp whole/best.weights stopped/best.weights
+try "SIGHUP, twice: saved and resumable" true
+"$YOLO" train "${long[@]}" --out hung >/dev/null 2>"$work/err" &
+await hung/last.state
+kill -HUP $! && kill -HUP $! 2>/dev/null
+wait $!
+last_status=$?
+status 130
+try "resume after SIGHUP" "$YOLO" train --resume hung
+status 0
+holds cmp whole/last.weights hung/last.weights
+rm -r hung
 try "resume a finished run" "$YOLO" train --resume stopped
 status 0
 holds cmp whole/last.weights stopped/last.weights
