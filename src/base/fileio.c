@@ -5,12 +5,18 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/leftovers.h"
 #include "base/memory.h"
 
-enum { LONG_NAME = 200 /* bytes of a file name that leave room for more */ };
+enum {
+    LONG_NAME = 200, /* bytes of a file name that leave room for more */
+    LOCK_TRIES = 100 /* of a millisecond */
+};
 
 static enum result open_stream(const char *path, int flags, const char *mode, FILE **stream,
                                uintmax_t *size, struct error *err)
@@ -84,17 +90,53 @@ enum result file_read(const char *path, size_t max_bytes, char **data, size_t *s
     return OK;
 }
 
-/* PATH.PID.tmp; a name that leaves no room for that gives up its end for a number of its own. */
+/* A name that leaves no room for more gives up its end for a number of its own. */
 static void name_temporary(struct atomic_file *file)
 {
     static atomic_uint number;
+    char ending[32];
+    leftovers_ending(ending, sizeof ending);
     size_t folder = (size_t)(path_base(file->path) - file->path), size = sizeof file->temporary;
     if (strlen(file->path) - folder <= LONG_NAME) {
-        snprintf(file->temporary, size, "%s.%d.tmp", file->path, (int)getpid());
+        snprintf(file->temporary, size, "%s%s", file->path, ending);
         return;
     }
-    snprintf(file->temporary, size, "%.*s.%u.%d.tmp", (int)(folder + LONG_NAME), file->path,
-             atomic_fetch_add(&number, 1), (int)getpid());
+    snprintf(file->temporary, size, "%.*s.%u%s", (int)(folder + LONG_NAME), file->path,
+             atomic_fetch_add(&number, 1), ending);
+}
+
+/* Is what the path names still what was opened? */
+static bool is_same_file(const char *path, int fd)
+{
+    struct stat named, opened;
+    return stat(path, &named) == 0 && fstat(fd, &opened) == 0 && named.st_ino == opened.st_ino &&
+           named.st_dev == opened.st_dev;
+}
+
+/* Until the lock stands, somebody who sweeps may take the file for a leftover: then once more. -1
+ * with errno. */
+static int open_locked(const char *path)
+{
+    for (int tries = 0;; tries++) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0) {
+            return -1;
+        }
+        bool is_locked = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        if ((is_locked && is_same_file(path, fd)) || tries == LOCK_TRIES) {
+            return fd;
+        }
+        close(fd);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+static void unlock(struct atomic_file *file)
+{
+    if (file->lock >= 0) {
+        close(file->lock);
+        file->lock = -1;
+    }
 }
 
 enum result atomic_open(struct atomic_file *file, const char *path, struct error *err)
@@ -102,16 +144,26 @@ enum result atomic_open(struct atomic_file *file, const char *path, struct error
     file->stream = NULL;
     file->skips_sync = false;
     file->temporary[0] = 0;
+    file->lock = -1;
     if (strlen(path) >= sizeof file->path) {
         return error_at(err, ERR_IO, path, 0, "path too long");
     }
+    snprintf(file->path, sizeof file->path, "%.*s", (int)(path_base(path) - path), path);
+    leftovers_sweep_once(file->path);
     strcpy(file->path, path);
     name_temporary(file);
-    file->stream = fopen(file->temporary, "wb");
+    int fd = open_locked(file->temporary);
+    file->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
     if (!file->stream) {
         file->temporary[0] = 0;
-        return error_errno(err, path, "cannot create");
+        enum result result = error_errno(err, path, "cannot create");
+        if (fd >= 0) {
+            close(fd);
+        }
+        return result;
     }
+    file->lock =
+        fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the stream is closed before the file has its name */
     return OK;
 }
 
@@ -173,6 +225,7 @@ enum result atomic_commit(struct atomic_file *file, struct error *err)
         return result;
     }
     file->temporary[0] = 0;
+    unlock(file);
     if (!file->skips_sync) {
         sync_folder_of(file->path);
     }
@@ -188,6 +241,7 @@ void atomic_abandon(struct atomic_file *file)
     if (file->temporary[0]) {
         unlink(file->temporary);
         file->temporary[0] = 0;
+        unlock(file);
     }
 }
 

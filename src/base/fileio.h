@@ -32,9 +32,11 @@ struct atomic_file {
     bool skips_sync; /* set after open for what can be made again (pictures): commit is then far
                         cheaper, and a power cut may lose the file */
     char path[4096];
-    char temporary[4096 + 32];
+    char temporary[4096 + 48];
+    int lock; /* held until the file has its name, so that nobody takes it for a leftover; -1: none */
 };
 
+/* The first one of a process in a folder also removes what killed processes left there (base/leftovers.h). */
 NODISCARD enum result atomic_open(struct atomic_file *file, const char *path, struct error *err);
 /* Flush, sync, rename. Any write error since open is reported here, with its cause; the target is
  * then untouched. */

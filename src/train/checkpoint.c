@@ -1,6 +1,5 @@
 #include "train/checkpoint.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fileio.h"
+#include "base/leftovers.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/weights.h"
@@ -500,42 +500,11 @@ static enum result mend_weights(const struct checkpoint *c, struct network *net,
     return save_weights(c->folder, last_name, net, optimizer, seen, err);
 }
 
-/* NAME.PID.tmp of a name that a running training writes: base/fileio's temporary files. */
-static bool is_leftover(const char *name)
-{
-    const char *const names[] = {state_name, last_name, best_name, "results.csv", "chart.png"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t length = strlen(names[i]);
-        if (strncmp(name, names[i], length) == 0 && name[length] == '.') {
-            const char *digits = name + length + 1;
-            size_t count = strspn(digits, "0123456789");
-            return count > 0 && strcmp(digits + count, ".tmp") == 0;
-        }
-    }
-    return false;
-}
-
-static void sweep(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    if (!dir) {
-        return;
-    }
-    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        char path[4096];
-        if (is_leftover(entry->d_name) && path_join(path, sizeof path, folder, entry->d_name) &&
-            unlink(path) != 0) {
-            log_warn("%s: left by a killed run; cannot remove it: %s", path, strerror(errno));
-        }
-    }
-    closedir(dir);
-}
-
 enum result checkpoint_restore_optimizer(struct checkpoint *checkpoint, struct network *net,
                                          struct optimizer *optimizer, struct error *err)
 {
     TRY(optimizer_read(optimizer, &checkpoint->reader, err));
     TRY(state_check_end(&checkpoint->reader, err));
-    sweep(checkpoint->folder);
+    leftovers_sweep(checkpoint->folder);
     return mend_weights(checkpoint, net, optimizer, err);
 }

@@ -348,12 +348,15 @@ fi
 # ---- ends before the end ----
 
 for _ in $(seq 400); do echo "$dog"; done >"$work/long.txt"
-interrupted() { # STDOUT SIGNAL: the status of a run that a signal meets on its way
-    : >"$1"
-    "$YOLO" detect "$work/long.txt" "${model[@]}" --out "$work/i" --format json >"$1" 2>"$work/e2" &
-    local pid=$!
-    while [ "$(wc -l <"$1")" -lt 4 ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
-    kill -"$2" $pid
+interrupted() { # STDOUT SIGNAL...: the status of a run that signals meet on its way
+    local pid signal stdout=$1
+    : >"$stdout"
+    "$YOLO" detect "$work/long.txt" "${model[@]}" --out "$work/i" --format json >"$stdout" 2>"$work/e2" &
+    pid=$!
+    while [ "$(wc -l <"$stdout")" -lt 4 ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    for signal in "${@:2}"; do
+        kill -"$signal" $pid 2>/dev/null
+    done
     wait $pid
 }
 try "SIGTERM on the way" true
@@ -362,6 +365,35 @@ last_status=$?
 status 130
 json 'count("^\\[[0-9]+\\]\\.image$") >= 3 && count("^\\[[0-9]+\\]\\.image$") < 400' "$work/term"
 holds [ "$(grep -c '^\[[0-9]*\]\.image=' "$work/flat")" -eq "$(find "$work/i" -type f | wc -l)" ]
+
+try "SIGHUP, twice: a closed terminal" true
+rm -r "$work/i"
+interrupted "$work/hup" HUP HUP
+last_status=$?
+status 130
+json 'count("^\\[[0-9]+\\]\\.image$") >= 3 && count("^\\[[0-9]+\\]\\.image$") < 400' "$work/hup"
+holds [ "$(grep -c '^\[[0-9]*\]\.image=' "$work/flat")" -eq "$(find "$work/i" -type f | wc -l)" ]
+
+try "SIGHUP that is ignored: nohup" true
+head -n 60 "$work/long.txt" >"$work/short.txt" && mv "$work/short.txt" "$work/long.txt"
+(
+    trap '' HUP
+    interrupted "$work/nohup" HUP HUP
+)
+last_status=$?
+status 0
+json 'count("^\\[[0-9]+\\]\\.image$") == 60' "$work/nohup"
+for _ in $(seq 340); do echo "$dog"; done >>"$work/long.txt"
+
+try "what a killed run left is swept, what is another's is not" true
+interrupted "$work/killed" KILL 2>/dev/null
+touch "$work/i/a.png.yolo-99999.tmp" "$work/i/mine.5.tmp" "$work/i/mine.yolo-x.tmp" "$work/i/live.png.yolo-99998.tmp"
+exec 9<"$work/i/live.png.yolo-99998.tmp"
+flock -n 9 # somebody writes it
+try "what a killed run left is swept, what is another's is not" "$YOLO" detect "$dog" "${model[@]}" --out "$work/i"
+status 0
+holds [ "$(cd "$work/i" && echo *.tmp)" = "live.png.yolo-99998.tmp mine.5.tmp mine.yolo-x.tmp" ]
+exec 9<&-
 
 try "SIGINT while stdin waits" true
 mkfifo "$work/paths"

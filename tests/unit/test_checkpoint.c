@@ -206,10 +206,10 @@ static void test_leftovers(void)
     CHECK(run_start(&run, &options_of[1]));
     CHECK_OK(run_save(&run, true));
     run_end(&run);
-    CHECK(spill("last.state.123.tmp", "x", 1) && spill("best.weights.9.tmp", "x", 1));
-    CHECK(spill("last.weights.77.tmp", "x", 1) && spill("mine.5.tmp", "x", 1));
-    CHECK(spill("chart.png.8.tmp", "x", 1) && spill("results.csv.8.tmp", "x", 1));
-    CHECK(spill("last.state.x.tmp", "x", 1) && spill("last.state.5.tmp.txt", "x", 1));
+    CHECK(spill("last.state.yolo-123.tmp", "x", 1) && spill("best.weights.yolo-9.tmp", "x", 1));
+    CHECK(spill("last.weights.yolo-77.tmp", "x", 1) && spill("mine.5.tmp", "x", 1));
+    CHECK(spill("chart.png.yolo-8.tmp", "x", 1) && spill("results.csv.yolo-8.tmp", "x", 1));
+    CHECK(spill("last.state.yolo-x.tmp", "x", 1) && spill("last.state.yolo-5.tmp.txt", "x", 1));
     CHECK(count_leftovers() == 8);
     CHECK_OK(run_resume(&run, &options_of[1]));
     CHECK(count_leftovers() == 3); /* the others are not ours */
@@ -316,7 +316,7 @@ static void test_full_disk(void)
             before[i] = slurp(file_names[i], &sizes[i]);
         }
         run_step(&run);
-        snprintf(name, sizeof name, "%s.%d.tmp", file_names[k], (int)getpid());
+        snprintf(name, sizeof name, "%s.yolo-%d.tmp", file_names[k], (int)getpid());
         CHECK(symlink("/dev/full", in_folder(name)) == 0);
         CHECK(run_save(&run, true) == ERR_IO);
         CHECK_MSG(strstr(err.text, file_names[k]), "%s", err.text);

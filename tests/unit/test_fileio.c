@@ -2,13 +2,16 @@
 #include "base/fileio.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/leftovers.h"
 #include "base/memory.h"
 #include "test.h"
 
@@ -161,7 +164,74 @@ static void test_abandon(void)
     CHECK(entries_in(folder) == 0);
 }
 
+static void touch(const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    CHECK(f && fclose(f) == 0);
+}
+
+/* Only temporary files that nobody writes go, with the first file that is written in a folder. */
+static void test_leftovers(void)
+{
+    static const char *const kept[] = {"mine.5.tmp", "a.yolo-.tmp", "a.yolo-5x.tmp",
+                                       "a.yolo-5.tmp.png", ".yolo-5.tmp"};
+    char sub[512], path[600], before[4096];
+    struct error err;
+    struct atomic_file file, other;
+    snprintf(sub, sizeof sub, "%s/left", folder);
+    CHECK_OK(dir_make(sub, &err));
+    CHECK(getcwd(before, sizeof before) && chdir(sub) == 0);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        touch(kept[i]);
+    }
+    touch("a.png.yolo-99999.tmp");
+    touch("a.yolo-b.yolo-1.tmp");
+    CHECK(mkdir("folder.yolo-3.tmp", 0700) == 0);
+    CHECK(symlink("mine.5.tmp", "link.yolo-3.tmp") == 0);
+    CHECK(chdir(before) == 0);
+    snprintf(path, sizeof path, "%s/new", sub);
+    CHECK_OK(atomic_open(&file, path, &err));
+    CHECK(entries_in(sub) == 4 + 2 + 1); /* and one that begins with a dot */
+    snprintf(path, sizeof path, "%s/other", sub);
+    CHECK_OK(atomic_open(&other, path, &err));
+    leftovers_sweep(sub);
+    CHECK(entries_in(sub) == 4 + 2 + 2); /* both are being written */
+    CHECK_OK(atomic_commit(&file, &err));
+    atomic_abandon(&other);
+    CHECK(entries_in(sub) == 4 + 2 + 1);
+    char command[700];
+    snprintf(command, sizeof command, "rm -r '%s'", sub);
+    CHECK(system(command) == 0);
+}
+
+/* While somebody sweeps without pause, no file that is being written is lost. */
+static void *sweep_on(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop)) {
+        leftovers_sweep(folder);
+    }
+    return NULL;
+}
+
+static void test_swept_while_written(void)
+{
+    atomic_bool stop = false;
+    pthread_t thread;
+    char path[512];
+    snprintf(path, sizeof path, "%s/raced", folder);
+    CHECK(pthread_create(&thread, NULL, sweep_on, &stop) == 0);
+    for (int i = 0; i < 2000; i++) {
+        commit_text(path, "here", true);
+    }
+    atomic_store(&stop, true);
+    CHECK(pthread_join(thread, NULL) == 0);
+    check_content(path, "here");
+    unlink(path);
+}
+
 static const struct test_case cases[] = {
+    {"leftovers", test_leftovers},
+    {"swept_while_written", test_swept_while_written},
     {"only_files", test_only_files},
     {"replaces", test_replaces},
     {"relative_path", test_relative_path},

@@ -270,7 +270,7 @@ static void test_full_disk(void)
     }
     CHECK(set_up());
     char name[64];
-    snprintf(name, sizeof name, "results.csv.%d.tmp", (int)getpid());
+    snprintf(name, sizeof name, "results.csv.yolo-%d.tmp", (int)getpid());
     CHECK(symlink("/dev/full", in_folder(name)) == 0);
     CHECK(runlog_open(folder, columns, COLUMNS, 0, &log, &err) == ERR_IO);
     CHECK(symlink("/dev/full", in_folder("full")) == 0);
