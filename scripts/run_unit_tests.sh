@@ -6,7 +6,7 @@ set -u
 dir=${1:?usage: run_unit_tests.sh DIR [RUNNER...]}
 shift
 root=$(cd "$(dirname "$0")/.." && pwd)
-limit=${TEST_TIMEOUT:-120}
+limit=${TEST_TIMEOUT:-600} # seconds, against a hang only
 passed=0 failed=0 skipped=0
 for program in "$dir"/*; do
     name=$(basename "$program")

@@ -53,7 +53,7 @@ for variant in "${variants[@]}"; do
     count "unit tests" scripts/run_unit_tests.sh "build/$variant/tests"
     echo "== command line ($variant)"
     # Against a hang only; a sanitizer, or a machine that is busy otherwise, takes its time.
-    limit=${TEST_TIMEOUT:-$([ "$variant" = release ] && echo 300 || echo 1800)}
+    limit=${TEST_TIMEOUT:-$([ "$variant" = release ] && echo 900 || echo 1800)}
     for script in tests/cli/*.sh; do
         case "$script" in */lib*.sh | */_*.sh | '*') continue ;; esac
         [ -f "$script" ] || continue

@@ -9,7 +9,7 @@
 # Whatever the bare root skips beyond this machine (build/skipped.txt of the last scripts/test.sh) is listed. Reasons that a
 # bare root has by right are missing instruction sets and shared/; any other is a failure.
 #
-# $BARE_USERS: "root user" or one of them. Last line: "N passed, N failed" (", N skipped" may follow). A root that cannot be made because the
+# $BARE_USERS: "root user" or one of them; $TEST_TIMEOUT as for scripts/test.sh. Last line: "N passed, N failed" (", N skipped" may follow). A root that cannot be made because the
 # mirror does not answer, or without root's rights, is skipped.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -97,7 +97,7 @@ inside() { # ROOT USER COMMAND...
     isolated bash -c "$enter" bash "$root" "$user" HOME="$home" USER="$user" LOGNAME="$user" LANG=C.UTF-8 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-        ${no_proxy:+no_proxy="$no_proxy"} bash -c 'cd && exec "$@"' bash "$@"
+        ${no_proxy:+no_proxy="$no_proxy"} ${TEST_TIMEOUT:+TEST_TIMEOUT="$TEST_TIMEOUT"} bash -c 'cd && exec "$@"' bash "$@"
 }
 
 make_root() { # RELEASE MIRROR ROOT: debootstrap, then git and sudo; a user who may sudo

@@ -51,7 +51,7 @@ def truth(folder, names):
                                     'bbox': [(x - bw / 2) * w, (y - bh / 2) * h, bw * w, bh * h],
                                     'area': bw * w * bh * h, 'iscrowd': 0})
     categories = [{'id': k + 1, 'name': SPELLING.get(name, name)} for k, name in enumerate(names)]
-    json.dump({'images': images, 'annotations': annotations, 'categories': categories}, sys.stdout)
+    json.dump({'info': {}, 'images': images, 'annotations': annotations, 'categories': categories}, sys.stdout)
 
 
 def numbers(truth_path, results_path):
