@@ -96,7 +96,7 @@ static enum result examine(struct check_job *job, struct error *err)
     if (!job->args->no_images) {
         TRY(doctor_read_pictures(doctor, err));
     }
-    doctor_check_boxes(doctor);
+    TRY(doctor_check_boxes(doctor, err));
     TRY(doctor_check_copies(doctor, err));
     TRY(doctor_check_classes(doctor, job->report.heads ? &job->net : NULL, err));
     for (int set = 0; set < doctor->set_count; set++) {

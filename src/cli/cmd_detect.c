@@ -78,8 +78,8 @@ static const struct option output_options[] = {
      "Darknet's; no window is ever shown, coordinates are always printed", 0},
     {"gpus|i|hier", OPTION_NOTHING, 0, 0, 0, "X",
      "Darknet's; everything runs on the CPU, classes have no hierarchy", 0},
-    {"benchmark-layers", OPTION_NOTHING, 0, 0, 0, NULL,
-     "Darknet's; yolo bench measures the layers", 0},
+    {"benchmark-layers", OPTION_NOTHING, 0, 0, 0, NULL, "Darknet's; yolo bench measures the layers",
+     0},
     {0},
 };
 
@@ -97,9 +97,11 @@ static const char about[] =
     "  yolo   DIR/labels/NAME.txt, a line a box: class cx cy w h as fractions of the picture\n"
     "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included\n"
     "\n"
-    "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what they\n"
+    "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what "
+    "they\n"
     "are, others become .jpg. Where two inputs have one name, the later gets _2, _3... An input\n"
-    "is never overwritten, nor are labels that it has; but paths on stdin are known only when they\n"
+    "is never overwritten, nor are labels that it has; but paths on stdin are known only when "
+    "they\n"
     "come: keep their pictures out of DIR. Ctrl-C: the batch at hand is finished and written; a\n"
     "second one kills.\n";
 
@@ -154,10 +156,15 @@ static void print_files(const char *what, size_t count, const char *folder, cons
     }
 }
 
-static void print_summary(const struct detect_job *job, const struct detect_totals *t)
+static void print_summary(const struct detect_job *job, const struct detect_totals *t,
+                          bool is_whole)
 {
     double images = t->images > 0 ? (double)t->images : 1;
     char skipped[48] = "";
+    bool is_empty = t->images + t->failures + t->skipped == 0;
+    if (is_empty && !is_whole) {
+        return; /* it ended before its first picture */
+    }
     if (t->skipped > 0) {
         snprintf(skipped, sizeof skipped, ", %zu skipped", t->skipped);
     }
@@ -168,7 +175,7 @@ static void print_summary(const struct detect_job *job, const struct detect_tota
                  t->load_ms / images, t->infer_ms / images, t->post_ms / images,
                  images * 1e3 / t->wall_ms);
     }
-    if (t->images + t->failures + t->skipped == 0) {
+    if (is_empty) {
         log_warn("the inputs hold no pictures");
     }
     print_files("annotated picture", t->pictures, job->out, "");
@@ -176,12 +183,12 @@ static void print_summary(const struct detect_job *job, const struct detect_tota
     print_files("crop", t->crops, job->out, "/crops");
 }
 
-static enum result run_job(const struct detect_job *job, const struct detect_args *args, int *status,
-                           struct error *err)
+static enum result run_job(const struct detect_job *job, const struct detect_args *args,
+                           int *status, struct error *err)
 {
     struct detect_totals totals = {0};
     enum result result = detect_run(job, &totals, err);
-    print_summary(job, &totals);
+    print_summary(job, &totals, result == OK);
     if (totals.is_reader_gone) {
         raise(SIGPIPE); /* all is written: end as any filter does whose reader has left, quietly */
         *status = STATUS_FAILED;
@@ -216,7 +223,8 @@ static enum result prepare_output(const struct detect_args *args, const struct s
     bool may_hold_inputs = !dir_is_empty(job->out);
     TRY(dir_make(job->out, err));
     for (size_t i = 0; i < paths->count; i++) {
-        bool is_above = is_inside(job->out, paths->items[i]) && !is_inside(paths->items[i], job->out);
+        bool is_above =
+            is_inside(job->out, paths->items[i]) && !is_inside(paths->items[i], job->out);
         job->is_out_in_inputs = job->is_out_in_inputs || is_above;
     }
     return may_hold_inputs ? input_guard_fill(guard, paths->items, paths->count, job->out,

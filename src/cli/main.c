@@ -56,15 +56,16 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
     return command->run(argc > 1 ? argc - 2 : 0, argc > 1 ? argv + 2 : argv + argc, status, err);
 }
 
-/* Results that never reached their reader are a failure, except when the reader left (`| head`). */
-static bool stdout_is_whole(void)
+/* Results that never reached their reader are a failure, except when the reader left (`| head`). A
+ * command that ended because of that has said so. */
+static bool stdout_is_whole(enum result result)
 {
     errno = 0;
     bool failed = ferror(stdout) != 0;
     if (fclose(stdout) == 0 && !failed) {
         return true;
     }
-    if (errno != EPIPE) {
+    if (errno != EPIPE && !(failed && result == ERR_IO)) {
         log_error("stdout: cannot write the results%s%s", errno ? ": " : "",
                   errno ? strerror(errno) : "");
     }
@@ -85,7 +86,7 @@ int main(int argc, char **argv)
         status = status_of(result);
         log_error("%s", err.text);
     }
-    if (!stdout_is_whole() && status == STATUS_OK) {
+    if (!stdout_is_whole(result) && status == STATUS_OK) {
         status = STATUS_FAILED;
     }
     return status;

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/inputs.h"
+#include "doctor/near.h"
 
-static const float repeat_iou = 0.9f, two_classes_iou = 0.95f;
 static const float tiny_pixels = 1.95f; /* what rounding leaves of two */
 static const float whole_side = 0.998f;
 
@@ -218,42 +218,17 @@ struct finding_place doctor_place(const struct doctor *doctor, int set, size_t s
 
 /* ---- boxes ---- */
 
-int doctor_repeats(const struct sample *sample, size_t index)
-{
-    const struct truth *truth = &sample->truths[index];
-    for (size_t i = 0; i < index; i++) {
-        if (sample->truths[i].class_id == truth->class_id &&
-            box_iou(&sample->truths[i].box, &truth->box) >= repeat_iou) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-static int find_other_class(const struct sample *sample, size_t index)
-{
-    const struct truth *truth = &sample->truths[index];
-    for (size_t i = 0; i < index; i++) {
-        if (sample->truths[i].class_id != truth->class_id &&
-            box_iou(&sample->truths[i].box, &truth->box) >= two_classes_iou) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 static int line_of(const struct sample *sample, size_t index)
 {
     return sample->lines ? sample->lines[index] : (int)index + 1;
 }
 
 static void check_pair(struct doctor *doctor, const struct finding_place *place,
-                       const struct sample *sample, size_t index)
+                       const struct sample *sample, size_t index, const struct near *near)
 {
     const struct truth *truth = &sample->truths[index];
     const char *line = sample->lines ? "line" : "number";
-    int same = doctor_repeats(sample, index);
-    int other = find_other_class(sample, index);
+    int same = near->same, other = near->other;
     char name[128], other_name[128];
     doctor_class_name(doctor, (size_t)truth->class_id, name, sizeof name);
     if (same >= 0) {
@@ -273,7 +248,8 @@ static void check_pair(struct doctor *doctor, const struct finding_place *place,
     }
 }
 
-static void check_box(struct doctor *doctor, int set, size_t index, size_t truth)
+static void check_box(struct doctor *doctor, int set, size_t index, size_t truth,
+                      const struct near *near)
 {
     const struct sample *sample = &doctor->sets[set].data.samples[index];
     const struct picture *picture = &doctor->sets[set].pictures[index];
@@ -289,7 +265,7 @@ static void check_box(struct doctor *doctor, int set, size_t index, size_t truth
     if (sample->is_crowd && sample->is_crowd[truth]) {
         return;
     }
-    check_pair(doctor, &place, sample, truth);
+    check_pair(doctor, &place, sample, truth, near);
     float w = box->w * (float)picture->w;
     float h = box->h * (float)picture->h;
     if (picture->w > 0 && (w < tiny_pixels || h < tiny_pixels)) {
@@ -303,16 +279,20 @@ static void check_box(struct doctor *doctor, int set, size_t index, size_t truth
     }
 }
 
-void doctor_check_boxes(struct doctor *doctor)
+enum result doctor_check_boxes(struct doctor *doctor, struct error *err)
 {
     for (int set = 0; set < doctor->set_count; set++) {
         const struct dataset *data = &doctor->sets[set].data;
         for (size_t i = 0; i < data->sample_count; i++) {
+            struct near *near;
+            TRY(near_find(&data->samples[i], &near, err));
             for (size_t k = 0; k < data->samples[i].truth_count; k++) {
-                check_box(doctor, set, i, k);
+                check_box(doctor, set, i, k, &near[k]);
             }
+            mem_free(near);
         }
     }
+    return OK;
 }
 
 /* ---- classes ---- */

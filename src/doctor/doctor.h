@@ -61,7 +61,7 @@ NODISCARD enum result doctor_open(const struct doctor_source *source, struct doc
 NODISCARD enum result doctor_read_pictures(struct doctor *doctor, struct error *err);
 
 /* Repeated, tiny and whole-picture boxes. Uses what is known of picture sizes. */
-void doctor_check_boxes(struct doctor *doctor);
+NODISCARD enum result doctor_check_boxes(struct doctor *doctor, struct error *err);
 
 /* Equal pictures: by path, and by content if pictures were read; then by look. */
 NODISCARD enum result doctor_check_copies(struct doctor *doctor, struct error *err);
@@ -78,9 +78,5 @@ const char *doctor_class_name(const struct doctor *doctor, size_t class_id, char
 
 /* Where a sample is named: its line in the list, or its own path. */
 struct finding_place doctor_place(const struct doctor *doctor, int set, size_t sample);
-
-/* The earlier truth of the same class that truth `index` nearly repeats (IoU of at least 0.9); -1:
- * none. */
-int doctor_repeats(const struct sample *sample, size_t index);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "doctor/near.h"
 
 enum { PATH_SIZE = 4096, LABEL_MAX_BYTES = 1024 * 1024, NAME_TRIES = 100000 };
 
@@ -83,8 +84,11 @@ static enum result write_label(const struct sample *sample, bool is_changed, con
     if (!is_changed && sample->label_path) {
         TRY(file_read(sample->label_path, LABEL_MAX_BYTES, &text, &size, err));
     }
-    enum result result = atomic_open(&file, path, err);
+    struct near *near;
+    enum result result = near_find(sample, &near, err);
+    result = result == OK ? atomic_open(&file, path, err) : result;
     if (result != OK) {
+        mem_free(near);
         mem_free(text);
         return result;
     }
@@ -94,11 +98,12 @@ static enum result write_label(const struct sample *sample, bool is_changed, con
     }
     for (size_t i = 0; i < sample->truth_count && !text; i++) {
         const struct truth *truth = &sample->truths[i];
-        if (doctor_repeats(sample, i) < 0 && !(sample->is_crowd && sample->is_crowd[i])) {
+        if (near[i].same < 0 && !(sample->is_crowd && sample->is_crowd[i])) {
             fprintf(file.stream, "%d %.9g %.9g %.9g %.9g\n", truth->class_id, (double)truth->box.cx,
                     (double)truth->box.cy, (double)truth->box.w, (double)truth->box.h);
         }
     }
+    mem_free(near);
     mem_free(text);
     return atomic_commit(&file, err);
 }

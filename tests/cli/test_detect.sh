@@ -424,6 +424,16 @@ holds [ -z "$(find "$work/p" -name '*.tmp')" ]
 holds [ "$(find "$work/p" -name '*.jpg' | wc -l)" -lt 400 ]
 try "full disk" bash -c '"$@" >/dev/full' _ "$YOLO" detect "$work/long.txt" "${model[@]}" --no-save
 status 1
-err 'No space left'
+one_error 'stdout: cannot write the results: No space left'
+for format in text json csv; do
+    try "full disk from the start: $format" bash -c '"$@" >/dev/full' _ "$YOLO" detect "$dog" "${model[@]}" --no-save --format $format
+    status 1
+    one_error 'stdout: cannot write the results: No space left'
+    no_err 'no pictures'
+    try "no stdout: $format" bash -c '"$@" >&-' _ "$YOLO" detect "$dog" "${model[@]}" --no-save --format $format
+    status 1
+    one_error 'stdout: cannot write the results: Bad file'
+    no_err 'no pictures'
+done
 
 finish
