@@ -81,7 +81,7 @@ prepare() { # SET
         ;;
     *)
         python3 scripts/voc_to_yolo.py --images "$shared/data/$set/images" --annotations "$shared/data/$set/annotations" \
-            --lists "$shared/data/$set"/t*.txt "$shared/data/$set/val.txt" --out "$folder"
+            --lists "$shared/data/$set"/t*.txt "$shared/data/$set/val.txt" --pixels-from 0 --out "$folder"
         ;;
     esac
     base=$(base_of "$set")

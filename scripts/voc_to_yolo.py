@@ -8,12 +8,17 @@ writes OUT/images (links to the pictures, or copies with --copy), OUT/labels (cl
 OUT/train.txt, OUT/val.txt, OUT/voc.names and OUT/voc.data. A list has a picture's path or bare name a line;
 without --lists every picture goes to OUT/train.txt. OUT/voc.data has a valid line only if --lists names a val, valid
 or test beside the list of the training. Boxes without area, boxes outside the picture and unreadable annotations are
-left out and reported with their file and line.
+left out and reported with their file and line. An XML without <size> takes that of its picture.
+
+Pixels count from 1 and both ends are included, as VOC itself, supervision and `yolo detect --format voc` have it: xmin 1
+is the picture's left edge. --pixels-from 0 takes the numbers for edges that count from 0, as Datumaro and FiftyOne
+write them (and `yolo detect --format voc --pixels-from 0`).
 """
 
 import argparse
 import os
 import shutil
+import struct
 import sys
 import xml.sax
 from pathlib import Path
@@ -60,7 +65,7 @@ class Reader(xml.sax.ContentHandler):
         self.text = ""
 
 
-def read_annotation(path):
+def read_annotation(path, picture, report):
     reader = Reader()
     try:
         with open(path, "rb") as stream:
@@ -70,25 +75,95 @@ def read_annotation(path):
     try:
         reader.size = {key: float(reader.size[key]) for key in ("width", "height")}
     except (KeyError, ValueError):
-        raise Fault(f"{path}: no size of the picture (annotation/size/width and height)") from None
-    if not (reader.size["width"] > 0 and reader.size["height"] > 0):
-        raise Fault(f"{path}: a picture of {reader.size['width']:g} x {reader.size['height']:g}")
+        reader.size = None
+    if reader.size and not (0 < reader.size["width"] < 1e6 and 0 < reader.size["height"] < 1e6):
+        reader.size = None
+    if not reader.size:
+        try:
+            width, height = picture_size(picture)
+        except (OSError, ValueError, IndexError, struct.error):
+            raise Fault(f"{path}: no size of the picture (annotation/size/width and height), nor is it found in "
+                        f"{picture}") from None
+        reader.size = {"width": width, "height": height}
+        report.add("sizes taken from the picture", f"{path}: no size: that of {picture} is taken, {width} x {height}")
     return reader
+
+
+# ---- sizes of pictures ----
+
+
+def orientation(exif):
+    """Of a JPEG's EXIF block; 1 if there is none."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[6:8])
+    if exif[:6] != b"Exif\0\0" or not order:
+        return 1
+    tiff = exif[6:]
+    at, = struct.unpack_from(order + "I", tiff, 4)
+    count, = struct.unpack_from(order + "H", tiff, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, entry)
+        if tag == 0x112 and kind == 3:
+            return value
+    return 1
+
+
+def jpeg_size(data):
+    """Of the picture the right way up, as yolo reads it."""
+    at, turned = 2, 1
+    while data[at] == 0xff:
+        marker = data[at + 1]
+        if marker == 0xff or marker == 1 or 0xd0 <= marker <= 0xd8:
+            at += 1 if marker == 0xff else 2
+            continue
+        length, = struct.unpack_from(">H", data, at + 2)
+        if marker == 0xe1:
+            try:
+                turned = orientation(data[at + 4:at + 2 + length])
+            except struct.error:
+                pass
+        elif 0xc0 <= marker <= 0xcf and marker not in (0xc4, 0xc8, 0xcc):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return (height, width) if turned >= 5 else (width, height)
+        at += 2 + length
+    raise ValueError
+
+
+def picture_size(path):
+    data = path.read_bytes()
+    if data[:2] == b"\xff\xd8":
+        size = jpeg_size(data)
+    elif data[:8] == b"\x89PNG\r\n\x1a\n":
+        size = struct.unpack_from(">II", data, 16)
+    elif data[:4] == b"GIF8":
+        size = struct.unpack_from("<HH", data, 6)
+    elif data[:2] == b"BM":
+        width, height = struct.unpack_from("<ii", data, 18)
+        size = (width, abs(height))
+    elif data[:2] in (b"P5", b"P6"):
+        words = b" ".join(line.split(b"#")[0] for line in data[:1000].splitlines()).split()
+        size = (int(words[1]), int(words[2]))
+    elif path.suffix.lower() == ".tga":
+        size = struct.unpack_from("<HH", data, 12)
+    else:
+        raise ValueError
+    if min(size) < 1:
+        raise ValueError
+    return size
 
 
 class Report:
     """Counts and prints what was left out."""
 
     def __init__(self, program):
-        self.program, self.counts = program, {}
+        self.program, self.counts, self.before_first = program, {}, 0
 
     def add(self, kind, text):
         self.counts[kind] = self.counts.get(kind, 0) + 1
         print(f"{self.program}: {text}", file=sys.stderr)
 
 
-def convert_object(found, size, path, report):
-    """(name, cx, cy, w, h) as fractions; None if it is left out."""
+def convert_object(found, size, first, path, report):
+    """(name, cx, cy, w, h) as fractions; None if it is left out. first: 1 or 0, of --pixels-from."""
     place = f"{path}:{found['line']}"
     try:
         edges = [float(found[key]) for key in ("xmin", "ymin", "xmax", "ymax")]
@@ -99,6 +174,9 @@ def convert_object(found, size, path, report):
     width, height = size["width"], size["height"]
     x1, y1, x2, y2 = edges
     box = f"{x1:g} {y1:g} {x2:g} {y2:g}"
+    if first == 1 and min(x1, y1) < 1:
+        report.before_first += 1
+    x1, y1 = x1 - first, y1 - first
     if not (x2 > x1 and y2 > y1):
         report.add("boxes without area", f"{place}: {name}: a box without area ({box})")
         return None
@@ -169,11 +247,11 @@ def convert(args, report):
             annotations[stem] = []
             continue
         try:
-            reader = read_annotation(path)
+            reader = read_annotation(path, pictures[stem], report)
         except Fault as why:
             report.add("unreadable annotations (picture left out)", str(why))
             continue
-        objects = (convert_object(found, reader.size, path, report) for found in reader.objects
+        objects = (convert_object(found, reader.size, args.first, path, report) for found in reader.objects
                    if args.difficult or found.get("difficult") != "1")
         annotations[stem] = [entry for entry in objects if entry]
     used = {entry[0] for entries in annotations.values() for entry in entries}
@@ -215,6 +293,8 @@ def main():
     parser.add_argument("--lists", type=Path, nargs="+", default=[], help="image lists; each becomes OUT/<name>.txt")
     parser.add_argument("--classes", type=lambda text: text.split(","), default=None,
                         help="names in class order, separated by commas (default: sorted by name)")
+    parser.add_argument("--pixels-from", type=int, choices=(1, 0), default=1, dest="first",
+                        help="1: pixels, both ends included, as VOC itself; 0: edges, as Datumaro and FiftyOne (default: 1)")
     parser.add_argument("--difficult", action="store_true", help="keep objects marked difficult")
     parser.add_argument("--copy", action="store_true", help="copy the pictures instead of linking them")
     args = parser.parse_args()
@@ -229,6 +309,9 @@ def main():
         return 1
     for kind, count in report.counts.items():
         print(f"{count} {kind}")
+    if report.before_first:
+        print(f"voc_to_yolo: {report.before_first} boxes begin before pixel 1: do these files count from 0? "
+              "(--pixels-from 0)", file=sys.stderr)
     boxes = sum(len(entries) for entries in annotations.values())
     parts = ", ".join(f"{name} {sum(stem in annotations for stem in stems)}" for name, stems in splits.items())
     print(f"{args.out}: {len(annotations)} pictures ({parts}), {boxes} boxes of {len(classes)} classes")

@@ -14,6 +14,8 @@
 #include "cli/results_coco.h"
 #include "cli/results_paths.h"
 
+enum { VOC_FROM_1, VOC_FROM_0 };
+
 struct detect_args {
     float confidence, iou;
     const char *classes;
@@ -26,6 +28,7 @@ struct detect_args {
     bool crops;
     int format;
     bool saves_confidence;
+    int voc_pixels; /* VOC_FROM_1, VOC_FROM_0 */
     const char *annotations;
     bool skips_existing, fails_empty, reads_stdin;
     struct string_list excluded;
@@ -60,6 +63,10 @@ static const struct option output_options[] = {
     {"no-save", OPTION_FLAG, FIELD(no_save), 0, 0, NULL, "write no annotated pictures", 0},
     {"crops|save-crop", OPTION_FLAG, FIELD(crops), 0, 0, NULL,
      "also write each detected part to DIR/crops/CLASS/", 0},
+    {"pixels-from", OPTION_CHOICE, FIELD(voc_pixels), 0, 0, "1|0",
+     "--format voc: pixels from 1, both ends included (VOC itself, supervision), or edges from 0 "
+     "(Datumaro, FiftyOne)",
+     0},
     {"save-conf", OPTION_FLAG, FIELD(saves_confidence), 0, 0, NULL,
      "--format yolo: the confidence as sixth column", 0},
     {"annotations", OPTION_STRING, FIELD(annotations), 0, 0, "FILE",
@@ -91,11 +98,13 @@ static const char about[] =
     "Formats on stdout:\n"
     "  text   a line a picture, then an indented line a box: name confidence x1 y1 x2 y2 (pixels)\n"
     "  jsonl  an object a line and picture; json: an array of them, valid also when interrupted\n"
-    "  csv    a row a box: image,class_id,class,confidence,x1,y1,x2,y2\n"
+    "  csv    a row a box: image,class_id,class,confidence,x1,y1,x2,y2. Names stand as they are: a\n"
+    "         spreadsheet may take one that begins with = + - @ for a formula (import it as text)\n"
     "  coco   COCO results, an array; needs --annotations, files are matched by file_name\n"
     "Formats in files, nothing on stdout:\n"
     "  yolo   DIR/labels/NAME.txt, a line a box: class cx cy w h as fractions of the picture\n"
-    "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included\n"
+    "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included; with\n"
+    "         --pixels-from 0 edges from 0, xmin and ymin one less. scripts/voc_to_yolo.py reads both\n"
     "\n"
     "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what "
     "they\n"
@@ -133,6 +142,9 @@ static enum result check_args(const struct detect_args *args, struct error *err)
     }
     if (args->format != RESULT_YOLO && args->saves_confidence) {
         return error_set(err, ERR_ARG, "--save-conf acts only with --format yolo");
+    }
+    if (args->format != RESULT_VOC && args->voc_pixels == VOC_FROM_0) {
+        return error_set(err, ERR_ARG, "--pixels-from acts only with --format voc");
     }
     if (args->skips_existing && args->no_save) {
         return error_set(err, ERR_ARG,
@@ -213,6 +225,7 @@ static enum result prepare_output(const struct detect_args *args, const struct s
     job->saves_pictures = !args->no_save;
     job->saves_crops = args->crops;
     job->saves_confidence = args->saves_confidence;
+    job->voc_first_pixel = args->voc_pixels == VOC_FROM_0 ? 0 : 1;
     job->skips_existing = args->skips_existing;
     job->format = (enum result_format)args->format;
     job->excluded = args->excluded.items;

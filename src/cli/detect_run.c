@@ -91,9 +91,10 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
             return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
         }
         if (input_guard_holds(job->guard, item->picture_path, item->input.path)) {
-            return error_at(err, ERR_IO, item->input.path, 0,
-                            "its annotated picture would overwrite the input %s (choose another --out)",
-                            item->picture_path);
+            return error_at(
+                err, ERR_IO, item->input.path, 0,
+                "its annotated picture would overwrite the input %s (choose another --out)",
+                item->picture_path);
         }
     }
     if (saves_stems(job)) {
@@ -108,8 +109,9 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
 static enum result take_item(struct run *run, struct item *item, struct error *err)
 {
     TRY(name_outputs(run, item, err));
-    return run->job->ids ? coco_ids_take(run->job->ids, item->input.path, &item->infer.record.image_id, err)
-                         : OK;
+    return run->job->ids
+               ? coco_ids_take(run->job->ids, item->input.path, &item->infer.record.image_id, err)
+               : OK;
 }
 
 static void start_item(struct item *item)
@@ -154,7 +156,8 @@ static bool next_item(void *ctx, void *slot)
             continue;
         }
         item->infer.has_failed = status < 0 || take_item(run, item, &item->infer.err) != OK;
-        if (!item->infer.has_failed && run->job->skips_existing && path_exists(item->picture_path)) {
+        if (!item->infer.has_failed && run->job->skips_existing &&
+            path_exists(item->picture_path)) {
             pthread_mutex_lock(&run->totals_lock);
             run->totals->skipped++;
             pthread_mutex_unlock(&run->totals_lock);
@@ -256,7 +259,8 @@ static enum result save_label(const struct detect_job *job, const struct item *i
     TRY(label_file(job, item, path, err));
     TRY(parent_make(path, err));
     if (job->format == RESULT_VOC) {
-        return results_write_voc(path, &item->infer.record, job->infer->model->names, err);
+        return results_write_voc(path, &item->infer.record, job->infer->model->names,
+                                 job->voc_first_pixel, err);
     }
     return results_write_yolo(path, &item->infer.record, job->saves_confidence, err);
 }
@@ -268,8 +272,8 @@ static enum result save_crops(const struct detect_job *job, const struct item *i
     if (!path_join(folder, sizeof folder, job->out, "crops")) {
         return error_at(err, ERR_IO, job->out, 0, "path too long");
     }
-    return annotate_save_crops(&item->infer.picture, &item->infer.record, job->infer->model->names, folder, item->stem,
-                               saved, err);
+    return annotate_save_crops(&item->infer.picture, &item->infer.record, job->infer->model->names,
+                               folder, item->stem, saved, err);
 }
 
 /* The annotated picture comes last: --skip-existing takes it as the sign that an input is done. */

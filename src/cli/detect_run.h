@@ -20,8 +20,9 @@ struct detect_job {
     const char *out;                 /* output folder */
     const struct input_guard *guard; /* inputs that lie in it */
     bool saves_pictures, saves_crops, saves_confidence;
-    bool skips_existing;   /* inputs whose annotated picture exists */
-    bool is_out_in_inputs; /* a folder argument holds the output folder: leave that out */
+    int voc_first_pixel;         /* of results_write_voc */
+    bool skips_existing;         /* inputs whose annotated picture exists */
+    bool is_out_in_inputs;       /* a folder argument holds the output folder: leave that out */
     const char *const *excluded; /* [excluded_count] folders to leave out, whoever names them */
     size_t excluded_count;
 };
@@ -31,13 +32,14 @@ struct detect_totals {
     size_t objects;  /* in them */
     size_t failures; /* inputs that could not be read, or results that could not be saved */
     size_t skipped;  /* --skip-existing */
-    size_t pictures, crops, labels; /* files written */
+    size_t pictures, crops, labels;             /* files written */
     double load_ms, infer_ms, post_ms, wall_ms; /* sums over images; wall: of the whole run */
-    bool is_reader_gone; /* stdout was closed: the run stopped early */
+    bool is_reader_gone;                        /* stdout was closed: the run stopped early */
 };
 
-/* Run to the end. OK also if some inputs failed: totals say. ERR_INTERRUPTED: everything delivered has been
- * written. ERR_IO: stdout takes no more. In every case what stands on stdout is valid in its format. */
+/* Run to the end. OK also if some inputs failed: totals say. ERR_INTERRUPTED: everything delivered
+ * has been written. ERR_IO: stdout takes no more. In every case what stands on stdout is valid in
+ * its format. */
 NODISCARD enum result detect_run(const struct detect_job *job, struct detect_totals *totals,
                                  struct error *err);
 

@@ -65,10 +65,11 @@ NODISCARD enum result results_end(struct result_stream *stream, struct error *er
 NODISCARD enum result results_write_yolo(const char *path, const struct result_record *record,
                                          bool with_confidence, struct error *err);
 
-/* A Pascal VOC annotation. Pixels are whole, counted from 1, both ends included, as VOC does; each
- * object also carries a <confidence>. */
+/* A Pascal VOC annotation in whole pixels; each object also carries a <confidence>. first_pixel 1:
+ * counted from 1, both ends included, as VOC itself and supervision do; 0: the box's edges, counted
+ * from 0, as Datumaro and FiftyOne do: then xmin and ymin are one less. */
 NODISCARD enum result results_write_voc(const char *path, const struct result_record *record,
-                                        char *const *names, struct error *err);
+                                        char *const *names, int first_pixel, struct error *err);
 
 /* A CSV cell (RFC 4180): quotes around what holds a separator, a quote or a line end; quotes inside
  * are doubled. */

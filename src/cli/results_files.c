@@ -55,21 +55,26 @@ static enum result put_xml(FILE *out, const char *text, struct error *err)
     return OK;
 }
 
-/* First (offset 1) or last (offset 0) whole pixel of an edge at `edge`, counted from 1. */
-static int voc_pixel(float edge, int offset, int limit)
+struct span {
+    int min, max;
+};
+
+/* Whole pixels of an edge to an edge, as the convention has them; at least one. */
+static struct span voc_span(float low, float high, int limit, int first_pixel)
 {
-    long pixel = lrintf(edge) + offset;
-    return pixel < 1 ? 1 : pixel > limit ? limit : (int)pixel;
+    int from = (int)lrintf(fminf(fmaxf(low, 0), (float)limit));
+    int to = (int)lrintf(fminf(fmaxf(high, 0), (float)limit));
+    from = from < limit ? from : limit - 1;
+    to = to > from ? to : from + 1;
+    return (struct span){from + first_pixel, to};
 }
 
 static enum result put_voc_object(FILE *out, const struct result_record *record,
-                                  const struct result_object *o, const char *name,
+                                  const struct result_object *o, const char *name, int first_pixel,
                                   struct error *err)
 {
-    int xmin = voc_pixel(o->box.x1, 1, record->width),
-        xmax = voc_pixel(o->box.x2, 0, record->width);
-    int ymin = voc_pixel(o->box.y1, 1, record->height);
-    int ymax = voc_pixel(o->box.y2, 0, record->height);
+    struct span x = voc_span(o->box.x1, o->box.x2, record->width, first_pixel);
+    struct span y = voc_span(o->box.y1, o->box.y2, record->height, first_pixel);
     fputs("  <object>\n    <name>", out);
     TRY(put_xml(out, name, err));
     fprintf(out,
@@ -77,13 +82,12 @@ static enum result put_voc_object(FILE *out, const struct result_record *record,
             "    <difficult>0</difficult>\n    <confidence>%.6f</confidence>\n    <bndbox>\n"
             "      <xmin>%d</xmin>\n      <ymin>%d</ymin>\n      <xmax>%d</xmax>\n"
             "      <ymax>%d</ymax>\n    </bndbox>\n  </object>\n",
-            (double)o->confidence, xmin, ymin, xmax < xmin ? xmin : xmax,
-            ymax < ymin ? ymin : ymax);
+            (double)o->confidence, x.min, y.min, x.max, y.max);
     return OK;
 }
 
 static enum result put_voc(FILE *out, const struct result_record *record, char *const *names,
-                           struct error *err)
+                           int first_pixel, struct error *err)
 {
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<annotation>\n  <filename>", out);
     TRY(put_xml(out, path_base(record->image), err));
@@ -95,19 +99,19 @@ static enum result put_voc(FILE *out, const struct result_record *record, char *
             record->width, record->height);
     for (size_t i = 0; i < record->count; i++) {
         const struct result_object *o = &record->objects[i];
-        TRY(put_voc_object(out, record, o, names[o->class_id], err));
+        TRY(put_voc_object(out, record, o, names[o->class_id], first_pixel, err));
     }
     fputs("</annotation>\n", out);
     return OK;
 }
 
 enum result results_write_voc(const char *path, const struct result_record *record,
-                              char *const *names, struct error *err)
+                              char *const *names, int first_pixel, struct error *err)
 {
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
     file.skips_sync = true;
-    enum result result = put_voc(file.stream, record, names, err);
+    enum result result = put_voc(file.stream, record, names, first_pixel, err);
     if (result != OK) {
         atomic_abandon(&file);
         return result;

@@ -109,6 +109,17 @@ holds grep -q '<width>768</width>' "$work/v/dog.xml"
 holds within 2 "115 189 386 536" "$(tr -d '\n' <"$work/v/dog.xml" | sed 's/<\/object>/&\n/g' | grep -m 1 '<name>dog</name>' |
     sed -n 's/.*<xmin>\([0-9]*\)<\/xmin> *<ymin>\([0-9]*\)<\/ymin> *<xmax>\([0-9]*\)<\/xmax> *<ymax>\([0-9]*\)<\/ymax>.*/\1 \2 \3 \4/p')"
 holds [ -s "$work/v/dog.jpg" ]
+corner() { # FILE: the first xmin and ymin
+    sed -n 's/.*<[xy]min>\([0-9]*\)<.*/\1/p' "$1" | head -n 2 | tr '\n' ' '
+}
+try "voc, edges from 0" "$YOLO" detect "$dog" "${model[@]}" --format voc --pixels-from 0 --no-save --out "$work/v0"
+status 0
+# shellcheck disable=SC2046 # four numbers
+holds test "$(printf '%s,' $(corner "$work/v0/dog.xml"))" = "$(printf '%s,' $(($(corner "$work/v/dog.xml" | cut -d' ' -f1) - 1)) $(($(corner "$work/v/dog.xml" | cut -d' ' -f2) - 1)))"
+holds diff <(grep max "$work/v/dog.xml") <(grep max "$work/v0/dog.xml")
+try "voc's pixels without voc" "$YOLO" detect "$dog" "${model[@]}" --format json --pixels-from 0 --no-save
+status 2
+one_error '--pixels-from acts only with --format voc'
 
 { # COCO's names where coco.names has Darknet's
     echo '{"images": [{"id": 4242, "file_name": "dog.jpg"}], "annotations": [], "categories": ['

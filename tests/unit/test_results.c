@@ -264,7 +264,7 @@ static void voc_annotation(void)
     folder_path(path, sizeof path, "a.xml");
     struct error err;
     struct result_record record = record_of("x/<&\x01>.jpg", 2);
-    CHECK_OK(results_write_voc(path, &record, names, &err));
+    CHECK_OK(results_write_voc(path, &record, names, 1, &err));
     char *data;
     size_t size;
     CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
@@ -274,6 +274,12 @@ static void voc_annotation(void)
     CHECK(strstr(data, "<xmin>129</xmin>") && strstr(data, "<ymin>223</ymin>"));
     CHECK(strstr(data, "<xmax>315</xmax>") && strstr(data, "<ymax>480</ymax>"));
     CHECK(strstr(data, "<xmin>1</xmin>") && strstr(data, "<xmax>10</xmax>"));
+    mem_free(data);
+    CHECK_OK(results_write_voc(path, &record, names, 0, &err));
+    CHECK_OK(file_read(path, 1 << 20, &data, &size, &err));
+    CHECK(strstr(data, "<xmin>128</xmin>") && strstr(data, "<ymin>222</ymin>"));
+    CHECK(strstr(data, "<xmax>315</xmax>") && strstr(data, "<ymax>480</ymax>"));
+    CHECK(strstr(data, "<xmin>0</xmin>") && strstr(data, "<xmax>10</xmax>"));
     mem_free(data);
     unlink(path);
 }
