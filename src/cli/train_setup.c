@@ -242,7 +242,7 @@ static enum result settle_augment(struct training *t, struct error *err)
     int most;
     *a = (struct augment_options){.letter_box = net->letter_box,
                                   .flip = net->flip,
-                                  .mosaic = net->mosaic || net->cutmix,
+                                  .mosaic = net->mosaic,
                                   .mixup = net->mixup,
                                   .hue = net->hue,
                                   .saturation = net->saturation,

@@ -21,7 +21,7 @@ struct augment_options {
     bool is_off;             /* only resize: validation, --no-augment */
     bool letter_box;
     float jitter, resize;    /* of the last head */
-    bool flip, mosaic, mixup; /* mosaic goes before mixup; cutmix is mosaic for detection, as in Darknet */
+    bool flip, mosaic, mixup; /* mosaic goes before mixup */
     float hue, saturation, exposure; /* 0, 1, 1: none */
     float blur, gaussian_noise; /* 0: none; blur 1: only the background; noise is sigma of 255 */
     size_t max_truths;       /* per input; the last head's `max`; 0 = no limit */

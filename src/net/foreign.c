@@ -51,6 +51,7 @@ static const struct foreign_key foreign_keys[] = {
     {"net", "attention", 0, without},
     {"net", "adversarial_lr", 0, without},
     {"net", "mosaic_bound", 0, without},
+    {"net", "cutmix", 0, "has no effect: it is for classifiers, in Darknet too"},
     {"net", "angle", 0, "has no effect: pictures are not turned in training"},
     {"net", "aspect", 1, "has no effect: the heads' jitter and resize change shapes in training"},
     {"net", "label_smooth_eps", 0, "has no effect: the heads' own label_smooth_eps acts"},

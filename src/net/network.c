@@ -56,7 +56,6 @@ static const struct net_key net_keys[] = {
     {"flip", KEY_BOOL, AT(flip), 1, 0, 0},
     {"mosaic", KEY_BOOL, AT(mosaic), 0, 0, 0},
     {"mixup", KEY_BOOL, AT(mixup), 0, 0, 0},
-    {"cutmix", KEY_BOOL, AT(cutmix), 0, 0, 0},
     {"blur", KEY_FLOAT, AT(blur), 0, 0, 1000},
     {"gaussian_noise", KEY_FLOAT, AT(gaussian_noise), 0, 0, 1000},
     {"ema_alpha", KEY_FLOAT, AT(ema_alpha), 0, 0, 1},

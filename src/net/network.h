@@ -27,7 +27,7 @@ struct net_options {
     int sgdr_cycle;
     float sgdr_mult;
     float saturation, exposure, hue;
-    bool flip, mosaic, mixup, cutmix;
+    bool flip, mosaic, mixup;
     float blur, gaussian_noise, ema_alpha;
     int resize_step;
     bool adam;

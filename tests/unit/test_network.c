@@ -246,18 +246,19 @@ static void test_named_keys(void)
     struct network net = {0};
     static const char text[] =
         "[net]\nwidth=32\nheight=32\nchannels=3\nadversarial_lr=.1\nattention=0\n"
-        "aspect=1\nmax_epochs=9\n[convolutional]\nfilters=18\nactivation=silu\n"
+        "aspect=1\nmax_epochs=9\ncutmix=1\n[convolutional]\nfilters=18\nactivation=silu\n"
         "trainabel=0\nclip=1\ncbn=0\n[dropout]\ndropblock=1\ndont_update=4\n"
         "[yolo]\nclasses=1\nnum=3\nanchors=1,2,3,4,5,6\nsim_thresh=.8\n"
         "scale_x_y=.001\nshow_details=1\n";
     static const char *const lines[] = {
         "a.cfg:5: [net] adversarial_lr is not built here",
         "a.cfg:8: [net] max_epochs has no effect: max_batches says how long",
-        "a.cfg:12: [convolutional] unknown key trainabel (did you mean trainable?)",
-        "a.cfg:13: [convolutional] clip is not built here: weights are not clamped",
-        "a.cfg:16: [dropout] dropblock is not built: plain dropout",
-        "a.cfg:17: [dropout] dont_update has no effect: the layer has no weights",
-        "a.cfg:22: [yolo] sim_thresh has no effect here",
+        "a.cfg:9: [net] cutmix has no effect: it is for classifiers",
+        "a.cfg:13: [convolutional] unknown key trainabel (did you mean trainable?)",
+        "a.cfg:14: [convolutional] clip is not built here: weights are not clamped",
+        "a.cfg:17: [dropout] dropblock is not built: plain dropout",
+        "a.cfg:18: [dropout] dont_update has no effect: the layer has no weights",
+        "a.cfg:23: [yolo] sim_thresh has no effect here",
     };
     capture_begin();
     enum result result = network_parse("a.cfg", text, sizeof text - 1, 0, 0, &net, &err);
