@@ -14,7 +14,7 @@
 enum { PATH_SIZE = 4096, CLASSES_MAX = 16, PICTURES_PER_THREAD = 8 };
 
 struct synth_args {
-    int train, val, seed, set, threads;
+    int train, val, seed, set, backgrounds, threads;
     struct option_size size;
     const char *name;
     bool force;
@@ -23,6 +23,12 @@ struct synth_args {
 static const struct option synth_options[] = {
     {"classes", OPTION_CHOICE, offsetof(struct synth_args, set), 0, 0, "base|target",
      "base: sphere, cube, cylinder, cone, torus; target: mug, die, bottle, mushroom, lamp", 0},
+    {"backgrounds", OPTION_CHOICE, offsetof(struct synth_args, backgrounds), 0, 0,
+     "rooms|photos|mixed",
+     "photos: painted, with the statistics of photographs and no objects; mixed: both, and objects "
+     "before such "
+     "backgrounds",
+     0},
     {"train", OPTION_INT, offsetof(struct synth_args, train), 0, 999999, "N",
      "pictures to train with", 0},
     {"val|valid", OPTION_INT, offsetof(struct synth_args, val), 0, 999999, "N",
@@ -131,6 +137,7 @@ static void make_picture(void *ctx, size_t item, int thread)
         .index = (uint64_t)index,
         .w = s->args->size.w,
         .h = s->args->size.h,
+        .backgrounds = (enum synth_backgrounds)s->args->backgrounds,
     };
     struct synth_picture picture;
     outcome->result = synth_render(s->textures, &request, &picture, &outcome->err);

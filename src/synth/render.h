@@ -31,6 +31,7 @@ struct canvas {
     struct meeting *met;  /* [h][w] */
     struct vec3 *light;   /* [h][w], linear */
     struct vec3 *blurred; /* [h][w] */
+    struct vec3 *paint; /* [h][w], linear: the colours of table and wall; NULL: their materials' */
     unsigned char
         *shadow[SCENE_MAX_LIGHTS]; /* [h][w], how much of the light arrives; NULL: all of it */
     unsigned char *scratch;        /* [h][w] */

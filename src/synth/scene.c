@@ -201,7 +201,7 @@ static bool is_free(const struct scene *scene, const struct object *object)
 /* Where is an object of this kind allowed to stand; the first one near the middle, so that no
  * picture is empty. */
 static void place_object(struct scene *scene, enum synth_set set, int class_id, float size,
-                         struct rng *rng)
+                         bool more_lying, struct rng *rng)
 {
     struct object *object = &scene->objects[scene->object_count];
     bool is_first = scene->object_count == 0;
@@ -213,6 +213,9 @@ static void place_object(struct scene *scene, enum synth_set set, int class_id, 
             continue;
         }
         model_make(set, class_id, size, rng, object);
+        if (more_lying && object->axes[2].z > 0.99f && rng_unit(rng) < 0.35f) {
+            model_make(set, class_id, size, rng, object);
+        }
         struct vec3 by = {point.x - object->bound_center.x, point.y - object->bound_center.y, 0};
         model_move(object, by);
         if (is_free(scene, object) && is_telling(scene, object)) {
@@ -228,19 +231,21 @@ static void place_object(struct scene *scene, enum synth_set set, int class_id, 
     }
 }
 
-static void place_objects(struct scene *scene, enum synth_set set, struct rng *rng)
+static void place_objects(struct scene *scene, enum synth_set set, bool more_lying, struct rng *rng)
 {
     int count = 1 + (int)rng_below(rng, rng_unit(rng) < 0.25f ? 12 : 7);
     float crowd = 1.25f / sqrtf(sqrtf((float)count));
     for (int i = 0; i < count; i++) {
         float size = crowd * 0.32f * powf(3.2f, rng_unit(rng));
-        place_object(scene, set, (int)rng_below(rng, (uint64_t)synth_class_count(set)), size, rng);
+        place_object(scene, set, (int)rng_below(rng, (uint64_t)synth_class_count(set)), size,
+                     more_lying, rng);
     }
     int others = set == SYNTH_TARGET && rng_unit(rng) < 0.6f ? 1 + (int)rng_below(rng, 4) : 0;
     for (int i = 0; i < others; i++) {
         int before = scene->object_count;
         int class_id = (int)rng_below(rng, (uint64_t)synth_class_count(SYNTH_BASE));
-        place_object(scene, SYNTH_BASE, class_id, crowd * 0.3f * powf(2.5f, rng_unit(rng)), rng);
+        place_object(scene, SYNTH_BASE, class_id, crowd * 0.3f * powf(2.5f, rng_unit(rng)),
+                     more_lying, rng);
         if (scene->object_count > before) {
             scene->objects[before].class_id = -1;
         }
@@ -272,5 +277,16 @@ void scene_make(const struct synth_request *request, struct scene *scene)
     place_camera(scene, rng_uniform(&rng, 1.5f, 2.7f), &rng);
     place_lights(scene, &rng);
     choose_development(scene, &rng);
-    place_objects(scene, request->set, &rng);
+    if (request->backgrounds == SYNTH_ROOMS) {
+        place_objects(scene, request->set, false, &rng);
+        return;
+    }
+    scene->paint = rng_make(rng_next(&rng), request->part, request->index);
+    float kind = request->backgrounds == SYNTH_PHOTOS ? 1 : rng_unit(&scene->paint);
+    scene->is_painted = kind >= 0.5f;
+    if (kind < 0.45f || (kind >= 0.5f && kind < 0.7f)) {
+        place_objects(scene, request->set, true, &rng);
+    } else if (scene->is_painted) {
+        scene->development.blur = 0;
+    }
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rng.h"
 #include "synth/shapes.h"
 #include "synth/synth.h"
 
@@ -57,6 +58,8 @@ struct scene {
     int object_count;
     struct ball balls[SYNTH_MAX_OBJECTS]; /* of the objects; set by visibility_find */
     struct development development;
+    bool is_painted; /* table and wall take their colours from a painted picture */
+    struct rng paint;
 };
 
 void scene_make(const struct synth_request *request, struct scene *scene);

@@ -15,8 +15,9 @@ struct spot {
 struct shader {
     const struct scene *scene;
     const struct textures *textures;
-    float pixel;    /* width of a pixel at distance 1 */
-    float exposure; /* once the middles are known */
+    const struct vec3 *paint; /* canvas->paint */
+    float pixel;              /* width of a pixel at distance 1 */
+    float exposure;           /* once the middles are known */
 };
 
 static float square(float x)
@@ -45,6 +46,21 @@ static void find_backdrop(const struct shader *shader, const struct meeting *met
     spot->color = vec_mix(m->a, m->b, texture_at(shader->textures, m->texture, u, v, footprint));
 }
 
+/* The painted pixel where the camera sees the point; what lies outside the picture has the colour
+ * of its rim. */
+static struct vec3 paint_color(const struct shader *shader, struct vec3 point)
+{
+    const struct scene *scene = shader->scene;
+    const struct camera *camera = &scene->camera;
+    struct vec3 to = vec_sub(point, camera->eye);
+    float depth = greater(1e-3f, vec_dot(to, camera->forward));
+    float x = camera->mid_x + camera->focal * vec_dot(to, camera->right) / depth;
+    float y = camera->mid_y - camera->focal * vec_dot(to, camera->up) / depth;
+    size_t column = (size_t)greater(0, lesser(x, (float)(scene->w - 1)));
+    size_t row = (size_t)greater(0, lesser(y, (float)(scene->h - 1)));
+    return shader->paint[row * (size_t)scene->w + column];
+}
+
 static void find_object(const struct shader *shader, const struct meeting *met, struct spot *spot)
 {
     const struct object *object = &shader->scene->objects[met->thing - THING_OBJECT];
@@ -68,6 +84,9 @@ static void find_spot(const struct shader *shader, struct vec3 origin, struct ve
     *spot = (struct spot){.point = vec_along(origin, d, met->t), .view = d, .thing = met->thing};
     if (met->thing < THING_OBJECT) {
         find_backdrop(shader, met, spot);
+        if (shader->paint) {
+            spot->color = paint_color(shader, spot->point);
+        }
     } else {
         find_object(shader, met, spot);
     }
@@ -348,7 +367,7 @@ static struct vec3 shade_quarters(const struct shader *shader, const struct canv
 
 void shade_all(const struct scene *scene, const struct textures *textures, struct canvas *canvas)
 {
-    struct shader shader = {scene, textures, 1 / scene->camera.focal, 1};
+    struct shader shader = {scene, textures, canvas->paint, 1 / scene->camera.focal, 1};
     shade_middles(&shader, canvas);
     shader.exposure = 3 * find_exposure(scene, canvas->light);
     mark_edges(canvas);

@@ -1,8 +1,10 @@
 #include "synth/synth.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "synth/photo.h"
 #include "synth/render.h"
 
 static void canvas_free(struct canvas *canvas)
@@ -10,6 +12,7 @@ static void canvas_free(struct canvas *canvas)
     mem_free(canvas->met);
     mem_free(canvas->light);
     mem_free(canvas->blurred);
+    mem_free(canvas->paint);
     mem_free(canvas->scratch);
     mem_free(canvas->near);
     mem_free(canvas->seen);
@@ -34,6 +37,10 @@ static enum result canvas_new(const struct scene *scene, struct canvas *canvas, 
     if (scene->development.blur > 0) {
         canvas->blurred = mem_alloc_raw(pixels, sizeof *canvas->blurred);
         is_whole = is_whole && canvas->blurred;
+    }
+    if (scene->is_painted) {
+        canvas->paint = mem_alloc_raw(pixels, sizeof *canvas->paint);
+        is_whole = is_whole && canvas->paint;
     }
     for (int i = 0; i < scene->light_count; i++) {
         if (scene->lights[i].has_shadow) {
@@ -89,9 +96,16 @@ static enum result draw_scene(struct scene *scene, const struct textures *textur
 {
     struct canvas canvas;
     TRY(canvas_new(scene, &canvas, err));
+    if (scene->is_painted) {
+        photo_paint(textures, scene->w, scene->h, &scene->paint, canvas.paint);
+    }
     visibility_find(scene, &canvas);
     shadow_find(scene, &canvas);
     shade_all(scene, textures, &canvas);
+    if (scene->is_painted && scene->object_count == 0) { /* a photograph's own light is in it */
+        memcpy(canvas.light, canvas.paint,
+               (size_t)scene->w * (size_t)scene->h * sizeof *canvas.light);
+    }
     develop(scene, &canvas, &picture->image);
     find_boxes(scene, &canvas, picture);
     canvas_free(&canvas);

@@ -22,6 +22,14 @@ enum synth_set {
     SYNTH_TARGET, /* mug, die, bottle, mushroom, lamp: for transfer from the base set */
 };
 
+enum synth_backgrounds {
+    SYNTH_ROOMS,  /* a table before a wall */
+    SYNTH_PHOTOS, /* what has the statistics of photographs, and nothing labelled */
+    /* Of ten pictures five are rooms, one is a room without objects, two are tables and walls that
+     * look like photographs, two are photographs. More objects lie than in rooms. */
+    SYNTH_MIXED,
+};
+
 enum { SYNTH_MIN_SIDE = 8, SYNTH_MAX_OBJECTS = 20, SYNTH_SIZE_MIN = 32, SYNTH_SIZE_MAX = 4096 };
 
 int synth_class_count(enum synth_set set);
@@ -34,6 +42,7 @@ struct synth_request {
     uint64_t part; /* 0 train, 1 validation, ... : pictures of different parts are unrelated */
     uint64_t index;
     int w, h; /* SYNTH_SIZE_MIN .. SYNTH_SIZE_MAX */
+    enum synth_backgrounds backgrounds;
 };
 
 struct synth_box {

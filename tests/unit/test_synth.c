@@ -26,6 +26,7 @@ struct series {
     const struct textures *textures;
     uint64_t seed;
     enum synth_set set;
+    enum synth_backgrounds backgrounds;
     uint64_t hashes[PICTURES];
     bool failed[PICTURES];
 };
@@ -34,7 +35,7 @@ static void render_one(void *ctx, size_t item, int thread)
 {
     (void)thread;
     struct series *series = ctx;
-    struct synth_request request = {series->set, series->seed, 0, item, W, H};
+    struct synth_request request = {series->set, series->seed, 0, item, W, H, series->backgrounds};
     struct synth_picture picture;
     struct error err;
     series->failed[item] = synth_render(series->textures, &request, &picture, &err) != OK;
@@ -69,16 +70,20 @@ static bool render_series(struct series *series, int threads)
 
 static void test_threads(void)
 {
-    for (int set = SYNTH_BASE; set <= SYNTH_TARGET; set++) {
-        struct series one = {.seed = 1, .set = (enum synth_set)set}, three = one, other = one;
+    for (int i = 0; i < 6; i++) {
+        enum synth_set set = i < 3 ? SYNTH_BASE : SYNTH_TARGET;
+        struct series one = {.seed = 1, .set = set}, three, other;
+        one.backgrounds = (enum synth_backgrounds)(i % 3);
+        three = one;
+        other = one;
         other.seed = 2;
         CHECK(render_series(&one, 1));
         CHECK(render_series(&three, 3));
         CHECK(render_series(&other, 3));
-        for (int i = 0; i < PICTURES; i++) {
-            CHECK_MSG(one.hashes[i] == three.hashes[i], "set %d, picture %d", set, i);
-            CHECK_MSG(one.hashes[i] != other.hashes[i], "set %d, picture %d", set, i);
-            CHECK(i == 0 || one.hashes[i] != one.hashes[i - 1]);
+        for (int k = 0; k < PICTURES; k++) {
+            CHECK_MSG(one.hashes[k] == three.hashes[k], "series %d, picture %d", i, k);
+            CHECK_MSG(one.hashes[k] != other.hashes[k], "series %d, picture %d", i, k);
+            CHECK(k == 0 || one.hashes[k] != one.hashes[k - 1]);
         }
     }
 }
@@ -117,7 +122,8 @@ static void test_boxes(void)
     for (int set = SYNTH_BASE; set <= SYNTH_TARGET; set++) {
         int seen[16] = {0}, several = 0;
         for (int i = 0; i < 40; i++) {
-            struct synth_request request = {(enum synth_set)set, 5, 1, (uint64_t)i, W, H};
+            struct synth_request request = {(enum synth_set)set, 5, 1, (uint64_t)i, W, H,
+                                            SYNTH_ROOMS};
             struct synth_picture picture;
             CHECK_OK(synth_render(textures, &request, &picture, &err));
             check_boxes(&picture, W, H);
@@ -140,6 +146,85 @@ static void test_boxes(void)
     textures_free(textures);
 }
 
+/* Mean squared difference of the green of pixels `step` apart in a row. */
+static double difference_at(const struct image *image, int step)
+{
+    double sum = 0;
+    for (int y = 0; y < image->h; y++) {
+        for (int x = 0; x + step < image->w; x++) {
+            size_t at = ((size_t)y * (size_t)image->w + (size_t)x) * 3 + 1;
+            double difference = image->rgb[at] - image->rgb[at + 3 * (size_t)step];
+            sum += difference * difference;
+        }
+    }
+    return sum / ((double)image->h * (image->w - step));
+}
+
+/* Photographs have nothing on them, are of all kinds, and their differences grow slowly with the
+ * distance, as where amplitudes fall as 1/f: neither noise (no growth) nor a gradient (as its
+ * square). */
+static void test_photos(void)
+{
+    struct textures *textures;
+    struct error err;
+    CHECK_OK(textures_new(&textures, &err));
+    double near = 0, far = 0, lowest = 1e9, highest = 0;
+    for (int i = 0; i < 60; i++) {
+        struct synth_request request = {SYNTH_BASE, 3, 0, (uint64_t)i, W, H, SYNTH_PHOTOS};
+        struct synth_picture picture;
+        CHECK_OK(synth_render(textures, &request, &picture, &err));
+        CHECK(picture.box_count == 0);
+        for (int k = 0; k < W * H; k++) {
+            CHECK(picture.ids[k] == 0);
+        }
+        double one = difference_at(&picture.image, 1);
+        near += one;
+        far += difference_at(&picture.image, 16);
+        lowest = one < lowest ? one : lowest;
+        highest = one > highest ? one : highest;
+        synth_picture_free(&picture);
+    }
+    CHECK_MSG(far / near > 2 && far / near < 16, "growth %g", far / near);
+    CHECK_MSG(lowest < 60 && highest > 600, "smooth %g, busy %g", lowest, highest);
+    textures_free(textures);
+}
+
+/* A share of mixed pictures is empty; the others' boxes are exact and their pictures are not the
+ * rooms of the same number. */
+static void test_mixed(void)
+{
+    struct textures *textures;
+    struct error err;
+    CHECK_OK(textures_new(&textures, &err));
+    int empty = 0, rooms = 0, lying[2] = {0}, cones[2] = {0};
+    for (int i = 0; i < 200; i++) {
+        struct synth_request request = {SYNTH_BASE, 4, 0, (uint64_t)i, W, H, SYNTH_MIXED};
+        struct synth_picture picture;
+        CHECK_OK(synth_render(textures, &request, &picture, &err));
+        check_boxes(&picture, W, H);
+        empty += picture.box_count == 0;
+        synth_picture_free(&picture);
+        struct scene *scene = mem_alloc(1, sizeof *scene);
+        CHECK(scene);
+        for (int mixed = 0; mixed < 2; mixed++) {
+            request.backgrounds = mixed ? SYNTH_MIXED : SYNTH_ROOMS;
+            scene_make(&request, scene);
+            rooms += mixed && !scene->is_painted;
+            for (int k = 0; k < scene->object_count; k++) {
+                cones[mixed] += scene->objects[k].class_id == 3;
+                lying[mixed] +=
+                    scene->objects[k].class_id == 3 && scene->objects[k].axes[2].z < 0.9f;
+            }
+        }
+        mem_free(scene);
+    }
+    CHECK_MSG(empty > 40 && empty < 100, "%d empty", empty);
+    CHECK_MSG(rooms > 70 && rooms < 130, "%d rooms", rooms);
+    CHECK_MSG(lying[1] * cones[0] > lying[0] * cones[1] && lying[0] > 0,
+              "lying: %d of %d, %d of %d", lying[0], cones[0], lying[1], cones[1]);
+    textures_free(textures);
+}
+
 /* A lone sphere's pixels are those whose rays pass its middle within its radius. */
 static void test_sphere_projection(void)
 {
@@ -148,7 +233,7 @@ static void test_sphere_projection(void)
     CHECK_OK(textures_new(&textures, &err));
     int checked = 0;
     for (uint64_t i = 0; i < 400; i++) {
-        struct synth_request request = {SYNTH_BASE, 9, 0, i, W, H};
+        struct synth_request request = {SYNTH_BASE, 9, 0, i, W, H, SYNTH_ROOMS};
         struct scene *scene = mem_alloc(1, sizeof *scene);
         CHECK(scene);
         scene_make(&request, scene);
@@ -253,7 +338,7 @@ static void test_refusals(void)
     struct error err;
     struct synth_picture picture;
     CHECK_OK(textures_new(&textures, &err));
-    struct synth_request request = {SYNTH_BASE, 1, 0, 0, SYNTH_SIZE_MIN - 1, 100};
+    struct synth_request request = {SYNTH_BASE, 1, 0, 0, SYNTH_SIZE_MIN - 1, 100, SYNTH_PHOTOS};
     CHECK(synth_render(textures, &request, &picture, &err) == ERR_ARG);
     request.w = 64;
     request.h = SYNTH_SIZE_MAX + 1;
@@ -264,7 +349,7 @@ static void test_refusals(void)
         enum result result = synth_render(textures, &request, &picture, &err);
         mem_fail_after(-1);
         if (result == OK) {
-            CHECK(k >= 5);
+            CHECK(k >= 6);
             synth_picture_free(&picture);
             break;
         }
@@ -317,8 +402,10 @@ static void test_repository(void)
 }
 
 static const struct test_case cases[] = {
-    {"repository", test_repository},    {"threads", test_threads}, {"boxes", test_boxes},
-    {"sphere", test_sphere_projection}, {"shapes", test_shapes},   {"textures", test_textures},
+    {"repository", test_repository}, {"threads", test_threads},
+    {"boxes", test_boxes},           {"photos", test_photos},
+    {"mixed", test_mixed},           {"sphere", test_sphere_projection},
+    {"shapes", test_shapes},         {"textures", test_textures},
     {"refusals", test_refusals},
 };
 
