@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Fetch official Darknet weights into weights/:
-#   scripts/get-weights.sh NAME...      e.g. yolov4-tiny, yolov4, yolov4.conv.137
+# Fetch published Darknet weights into weights/ (which one: the table in README.md):
+#   scripts/get-weights.sh NAME...      e.g. yolo-fastest-1.1-xl, yolov4-tiny, yolov4.conv.137
 #   scripts/get-weights.sh --list       names, sizes, where they come from
 # An interrupted download resumes. A file gets its final name only after its size (20 bytes + 4 for each
 # parameter the cfg has), its header and its checksum are right. Checksums published by others (Intel's
-# Open Model Zoo, OpenCV's test data, Arch Linux packages) are built in where they exist; for the rest
-# the SHA-256 of the first download is noted in weights/SHA256SUMS and later downloads are held to it.
+# Open Model Zoo, OpenCV's test data, Arch Linux packages) are built in where they exist, and that of files
+# which have been run here (their address names a commit); for the rest the SHA-256 of the first download is
+# noted in weights/SHA256SUMS and later downloads are held to it.
 # The network's .cfg and COCO's class names come along if cfg/ and data/ lack them.
 # Environment: YOLO_WEIGHTS_MIRROR=URL takes the place of everything before the file name.
 set -eu
@@ -13,6 +14,7 @@ cd "$(dirname "$0")/.."
 
 alexey=https://github.com/AlexeyAB/darknet/releases/download
 redmon=https://pjreddie.com/media/files
+fastest=https://raw.githubusercontent.com/dog-qiuqiu/Yolo-Fastest/96a2900d163196c396e73f3fdab04ca4dd9a2f70/ModelZoo/yolo-fastest-1.1_coco
 texts=https://raw.githubusercontent.com/AlexeyAB/darknet/59596d7880f6504768df41d6daa586f5cb2b932f
 # name, bytes, address, checksum ("-": none published that we know)
 table="
@@ -24,6 +26,10 @@ yolov4-csp-x-swish 399388168 $alexey/darknet_yolo_v4_pre/yolov4-csp-x-swish.weig
 yolov4x-mish 399388168 $alexey/darknet_yolo_v4_pre/yolov4x-mish.weights sha1:a6f2879af2241de2e9730d317a55db6afd0af00b
 yolov4-p5 283669892 $alexey/darknet_yolo_v4_pre/yolov4-p5.weights -
 yolov4-p6 510868180 $alexey/darknet_yolo_v4_pre/yolov4-p6.weights -
+yolov7 147898248 $alexey/yolov4/yolov7.weights -
+yolov7-tiny 24967560 $alexey/yolov4/yolov7-tiny.weights -
+yolo-fastest-1.1 1384268 $fastest/yolo-fastest-1.1.weights sha256:1c445c42bbd6df63edea2cc69f99667b5650d663ca11e34b116240740cd42890
+yolo-fastest-1.1-xl 3693964 $fastest/yolo-fastest-1.1-xl.weights sha256:fac5fb41786c1f38f04972a658443b189f48720d7d117f9a044100e98a35b0c5
 yolov3 248007048 $redmon/yolov3.weights sha256:523e4e69e1d015393a1b0a441cef1d9c7659e3eb2d7e15f793f060a21b32f297
 yolov3-spp 252209544 $redmon/yolov3-spp.weights sha256:87a1e8c85c763316f34e428f2295e1db9ed4abcec59dd9544f8052f50de327b4
 yolov3-tiny 35434956 $redmon/yolov3-tiny.weights sha256:dccea06f59b781ec1234ddf8d1e94b9519a97f4245748a7d4db75d5b7080a42c
@@ -50,7 +56,8 @@ list() {
     local name bytes address checksum
     while read -r name bytes address checksum; do
         if [ -n "$name" ]; then
-            printf '%-26s %4d MB  %-9s %s\n' "$name" $((bytes / 1000000)) "${checksum%%:*}" "$address"
+            printf '%-26s %4d.%d MB  %-9s %s\n' "$name" $(((bytes + 50000) / 1000000)) $(((bytes + 50000) / 100000 % 10)) \
+                "${checksum%%:*}" "$address"
         fi
     done <<<"$table"
 }
@@ -98,7 +105,7 @@ verify() { # FILE FINAL-NAME BYTES CHECKSUM: a reason on stdout and status 1 if 
         return 1
     fi
     if [ "$4" != - ] && ! checksum_is "$1" "$4"; then
-        echo "its ${4%%:*} is not the published ${4#*:}"
+        echo "its ${4%%:*} is not ${4#*:}"
         return 1
     fi
     noted=$(awk -v f="$2" '$2 == f { print $1 }' weights/SHA256SUMS 2>/dev/null | tail -n 1)
@@ -108,8 +115,8 @@ verify() { # FILE FINAL-NAME BYTES CHECKSUM: a reason on stdout and status 1 if 
     fi
 }
 
-fetch_text() { # PATH-IN-REPOSITORY FILE: unless it is there; a missing one is only a warning
-    local address=$texts/$1
+fetch_text() { # ADDRESS FILE: unless it is there; a missing one is only a warning
+    local address=$1
     if [ -n "${YOLO_WEIGHTS_MIRROR:-}" ]; then
         address=${YOLO_WEIGHTS_MIRROR%/}/${1##*/}
     fi
@@ -161,9 +168,12 @@ get() { # NAME BYTES ADDRESS CHECKSUM
         rm -f "$part"
         die "$file: $reason; dropped"
     fi
-    fetch_text "cfg/${1%%.conv.*}.cfg" "cfg/${1%%.conv.*}.cfg"
+    case "$3" in # the cfg lies beside the weights, or with Darknet's others
+    "$fastest"/*) fetch_text "${3%.weights}.cfg" "cfg/$1.cfg" ;;
+    *) fetch_text "$texts/cfg/${1%%.conv.*}.cfg" "cfg/${1%%.conv.*}.cfg" ;;
+    esac
     if ! compgen -G '*/coco.names' >/dev/null; then
-        fetch_text data/coco.names data/coco.names
+        fetch_text "$texts/data/coco.names" data/coco.names
     fi
     if ! check_structure "$part" "$1"; then
         rm -f "$part"
@@ -174,9 +184,9 @@ get() { # NAME BYTES ADDRESS CHECKSUM
     fi
     mv "$part" "weights/$file"
     if [ "$4" = - ]; then
-        echo "weights/$file: size and header are right; no published checksum is known, this one is noted"
+        echo "weights/$file: size and header are right; no checksum is known, this one is noted"
     else
-        echo "weights/$file: size, header and published ${4%%:*} are right"
+        echo "weights/$file: size, header and ${4%%:*} are right"
     fi
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fileio.h"
@@ -39,8 +40,8 @@ const struct option machine_options[] = {
     {0},
 };
 
-/* Darknet's published models, best first for the default; all but the unlisted speak COCO's 80
- * classes. */
+/* Published models, best first for the default: all that scripts/get-weights.sh fetches, and others
+ * with COCO's 80 classes. */
 static const char *const official_stems[] = {
     "yolov4",
     "yolov4-tiny",
@@ -49,12 +50,15 @@ static const char *const official_stems[] = {
     "yolov4-csp-swish",
     "yolov4-p5",
     "yolov4-p6",
+    "yolov4-csp-x-swish",
     "yolov4-tiny-3l",
     "yolov7",
     "yolov7-tiny",
     "yolov3",
     "yolov3-tiny",
     "yolov3-spp",
+    "yolo-fastest-1.1-xl",
+    "yolo-fastest-1.1",
     "yolov2",
     "yolov2-tiny",
     "enet-coco",
@@ -576,6 +580,15 @@ void model_close(struct model *model)
     network_free(&model->net);
     mem_free(model->names);
     *model = (struct model){0};
+}
+
+bool model_is_bundled(const struct model *model)
+{
+    char path[MODEL_PATH];
+    struct stat bundled, own;
+    return model_find_bundled("weights", bundled_stem, "weights", path) &&
+           stat(path, &bundled) == 0 && stat(model->weights_path, &own) == 0 &&
+           bundled.st_dev == own.st_dev && bundled.st_ino == own.st_ino;
 }
 
 void model_stem(const struct model *model, char *stem, size_t size)
