@@ -265,11 +265,29 @@ static void release(struct resources *r)
     model_close(&r->model);
 }
 
+/* Whoever begins with this program has a photograph, on which the bundled model finds nothing. */
+static void say_what_is_known(const struct model *model)
+{
+    if (!model_is_bundled(model)) {
+        return;
+    }
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < model->name_count && used < sizeof names; i++) {
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 model->names[i]);
+    }
+    log_info("note: the bundled model knows %zu rendered shapes only (%s); scripts/get-weights.sh "
+             "yolov4-tiny brings 80 everyday classes",
+             model->name_count, names);
+}
+
 static enum result prepare_model(const struct detect_args *args, struct resources *r,
                                  struct detect_job *job, struct error *err)
 {
     TRY(model_open(&args->model, MODEL_WHOLE, &r->model, err));
     const struct model *model = &r->model;
+    say_what_is_known(model);
     if (args->classes) {
         TRY(class_filter_parse(args->classes, model->names, model->name_count, &r->wanted, err));
     }

@@ -25,8 +25,8 @@ enum synth_set {
 enum synth_backgrounds {
     SYNTH_ROOMS,  /* a table before a wall */
     SYNTH_PHOTOS, /* what has the statistics of photographs, and nothing labelled */
-    /* Of ten pictures five are rooms, one is a room without objects, two are tables and walls that
-     * look like photographs, two are photographs. More objects lie than in rooms. */
+    /* Of twenty pictures nine are rooms, one is a room without objects, four have objects before
+     * what looks like a photograph, six are photographs. More objects lie than in rooms. */
     SYNTH_MIXED,
 };
 
