@@ -43,6 +43,11 @@ static void print_set(const struct doctor_set *set, const struct set_stats *stat
     }
     printf(", %zu without boxes; %zu boxes, at most %zu in a picture\n", stats->backgrounds,
            stats->boxes, stats->most_boxes);
+    if (stats->left_out > 0) {
+        printf("  %zu of the pictures have label lines that cannot be used: train, eval, anchors and "
+               "--fix leave them out\n",
+               stats->left_out);
+    }
     if (stats->boxes == 0) {
         return;
     }
@@ -186,6 +191,7 @@ static cJSON *set_json(const struct doctor_set *set, const struct set_stats *sta
     json_add_text(object, "path", set->path);
     cJSON_AddNumberToObject(object, "images", (double)stats->pictures);
     cJSON_AddNumberToObject(object, "backgrounds", (double)stats->backgrounds);
+    cJSON_AddNumberToObject(object, "left_out", (double)stats->left_out);
     cJSON_AddNumberToObject(object, "boxes", (double)stats->boxes);
     cJSON_AddNumberToObject(object, "most_boxes", (double)stats->most_boxes);
     cJSON_AddNumberToObject(object, "small", (double)stats->small);

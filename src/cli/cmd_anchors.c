@@ -91,7 +91,7 @@ static bool is_data_file(const char *path)
 
 static enum result open_set(struct anchors_job *job, struct error *err)
 {
-    struct dataset_source source = {.path = job->args->data};
+    struct dataset_source source = {.path = job->args->data, .leaves_out = true};
     struct data_file file = {0};
     enum result result = OK;
     if (is_data_file(source.path)) {

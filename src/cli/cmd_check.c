@@ -35,6 +35,8 @@ static const struct option check_options[] = {
      "a list of pictures, a folder or a COCO .json, in place of the .data file's", 0},
     {"valid|val", OPTION_STRING, FIELD(source.valid), 0, 0, "FILE", "the same for validation", 0},
     {"names", OPTION_STRING, FIELD(source.names), 0, 0, "FILE", "class names, one a line", 0},
+    {"images", OPTION_STRING, FIELD(source.images), 0, 0, "DIR",
+     "folder that the file_name of a COCO .json counts from; default: that of the .json", 0},
     {"classes", OPTION_INT, FIELD(source.classes), 1, 1 << 20, "N",
      "number of classes; default: the .data file's, else the number of names", 0},
     {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE",
@@ -56,13 +58,26 @@ static const struct option check_options[] = {
 };
 
 static const char about[] =
-    "Everything that is wrong with a data set, before any training: one line a fault with its file\n"
+    "Everything that is wrong with a data set, before any training: one line a fault with its "
+    "file\n"
     "and line, then figures and a summary. Errors cost a line or a picture, or spoil what is\n"
-    "measured; warnings are usable but probably not meant so; notes are no faults. Found are missing\n"
-    "and broken pictures, bad label lines, boxes outside, without area, cut, tiny, repeated or nearly\n"
-    "so, labels and pictures without each other, the same pictures twice or in train and in valid (by\n"
-    "file, by pixels, by look), and classes that do not fit. Your files are never changed; --fix\n"
-    "writes a cleaned copy elsewhere: links to the pictures, labels, lists and a .data file.\n";
+    "measured; warnings are usable but probably not meant so; notes are no faults. Found are "
+    "missing\n"
+    "and broken pictures, bad label lines, boxes outside, without area, cut, tiny, repeated or "
+    "nearly\n"
+    "so, labels and pictures without each other, the same pictures twice or in train and in valid "
+    "(by\n"
+    "file, by pixels, by look), and classes that do not fit. A label line is \"class x y w h\"; a "
+    "sixth\n"
+    "number between 0 and 1 is a confidence and dropped, polygons and oriented boxes (class x y x "
+    "y x y\n"
+    "...) become their boxes. A picture with a line that nobody can read (text, commas, pixels, "
+    "classes\n"
+    "out of range) shows more than is known of it: it is no background, and train, eval, anchors "
+    "and\n"
+    "--fix leave it out. Your files are never changed; --fix writes a cleaned copy elsewhere: "
+    "links to\n"
+    "the pictures, labels, lists and a .data file.\n";
 
 static const char exit_codes[] =
     "0 no errors, no warnings, 1 failed, 2 wrong usage or a set that cannot be read\n"
@@ -118,6 +133,13 @@ static enum result write_files(const struct check_job *job, struct error *err)
                  "%s/set.data",
                  args->fix, counts.pictures, counts.labels_changed, counts.dropped_pictures,
                  args->fix);
+        if (counts.unusable_pictures > 0) {
+            log_warn("%s: %zu pictures with label lines that cannot be used are left out",
+                     args->fix, counts.unusable_pictures);
+        }
+        if (counts.pictures == 0) {
+            log_warn("%s: no picture is left", args->fix);
+        }
     }
     if (args->draw) {
         size_t drawn, left;

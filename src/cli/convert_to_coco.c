@@ -225,8 +225,14 @@ static enum result write_file(struct conversion *c, struct error *err)
 static enum result open_set(struct conversion *c, struct error *err)
 {
     const struct convert_to_coco *job = c->job;
-    const struct dataset_source source = {.path = job->path, .class_count = job->name_count};
+    const struct dataset_source source = {
+        .path = job->path, .class_count = job->name_count, .leaves_out = true};
     TRY(dataset_open(&source, &c->data, err));
+    if (c->data.sample_count == 0) {
+        return error_at(err, ERR_FORMAT, job->path, 0,
+                        "all %zu pictures have label lines that cannot be used (see: yolo check)",
+                        c->data.left_out_count);
+    }
     static const enum label_fault losses[] = {FAULT_NOT_NUMBERS, FAULT_CLASS_RANGE, FAULT_OUTSIDE,
                                               FAULT_ZERO_SIZE, FAULT_NO_IMAGE};
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {

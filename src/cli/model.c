@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "data/dataset.h"
 #include "data/image.h"
 #include "data/inputs.h"
 #include "net/weights.h"
@@ -327,28 +328,13 @@ static enum result choose_files(const struct model_args *args, enum model_need n
 
 /* ---- names ---- */
 
-/* The names= of a .data file: against the file's own folder, then the working directory. */
 static enum result names_of_data(const char *data, char *out, struct error *err)
 {
-    struct cfg cfg = {0};
-    char dir[MODEL_PATH];
-    enum result result = cfg_read(data, true, &cfg, err);
-    const struct cfg_option *option =
-        result == OK && cfg.section_count > 0 ? cfg_find(&cfg.sections[0], "names") : NULL;
-    if (result == OK && !option) {
-        result = error_at(err, ERR_FORMAT, data, 0, "no names= in it");
-    }
-    if (result == OK) {
-        dir_of(data, dir, sizeof dir);
-        bool found = path_join(out, MODEL_PATH, dir, option->value) && is_file(out);
-        found = found || (path_join(out, MODEL_PATH, "", option->value) && is_file(out));
-        if (!found) {
-            result = error_at(err, ERR_FORMAT, data, option->line,
-                              "names=%s: no such file, neither as %s%s nor as %s", option->value,
-                              dir, option->value, option->value);
-        }
-    }
-    cfg_free(&cfg);
+    struct data_file file;
+    enum result result = data_file_read(data, &file, err);
+    result = result == OK ? data_file_need(&file, DATA_NAMES, err) : result;
+    result = result == OK ? set_path(out, file.names, err) : result;
+    data_file_free(&file);
     return result;
 }
 

@@ -153,18 +153,22 @@ static bool match_option(const struct option *option, const char *name, size_t n
     return strncmp(positive, "no-", 3) == 0 && same_name(name, n, positive + 3);
 }
 
+/* A name of its own wins over the opposite of a flag: --images DIR beside --no-images. */
 static bool find_option(struct parser *p, const char *name, size_t n, struct match *match)
 {
     struct option_group group;
+    bool found = false;
     for (int i = 0; n > 0 && group_at(p, i, &group); i++) {
         for (const struct option *o = group.options; o->names; o++) {
-            if (match_option(o, name, n, match)) {
-                match->target = (char *)group.target + o->offset;
-                return true;
+            struct match one;
+            if (match_option(o, name, n, &one) && (!found || (match->negated && !one.negated))) {
+                one.target = (char *)group.target + o->offset;
+                *match = one;
+                found = true;
             }
         }
     }
-    return false;
+    return found;
 }
 
 static bool find_letter(struct parser *p, char letter, struct match *match)

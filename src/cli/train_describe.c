@@ -110,7 +110,11 @@ void training_describe(const struct training *t, bool to_stdout)
         t->model.net.size.w, t->model.net.size.h, t->model.name_count,
         t->model.names_path[0] ? t->model.names_path : "none (class_0...)");
     say(to_stdout, "data      %s: %zu pictures, %zu objects; %s", t->data.path,
-        t->train.sample_count, training_count_truths(&t->train), valid);
+        t->train.sample_count, dataset_count_boxes(&t->train), valid);
+    if (t->train.left_out_count + t->valid.left_out_count > 0) {
+        say(to_stdout, "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",
+            t->train.left_out_count, t->valid.left_out_count);
+    }
     say(to_stdout, "start     %s", t->start);
     describe_loaded(t, to_stdout);
     for (size_t i = 0; i < t->plan.count; i++) {

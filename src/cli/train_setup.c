@@ -46,15 +46,6 @@ static void warn_skipped(const char *what, const struct dataset *set)
     }
 }
 
-size_t training_count_truths(const struct dataset *set)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < set->sample_count; i++) {
-        count += set->samples[i].truth_count;
-    }
-    return count;
-}
-
 static enum result open_sets(struct training *t, struct error *err)
 {
     int classes = t->model.head->classes;
@@ -67,20 +58,25 @@ static enum result open_sets(struct training *t, struct error *err)
     struct dataset_source source = {.path = t->data.train,
                                     .class_count = (size_t)classes,
                                     .names = t->model.names,
-                                    .name_count = t->model.name_count};
+                                    .name_count = t->model.name_count,
+                                    .leaves_out = true};
     TRY(dataset_open(&source, &t->train, err));
     warn_skipped("training", &t->train);
-    if (training_count_truths(&t->train) == 0) {
+    if (dataset_count_boxes(&t->train) == 0) {
         return error_at(
             err, ERR_FORMAT, t->data.train, 0,
             "%zu pictures, but not one usable label (labels/NAME.txt beside images/NAME.jpg)",
-            t->train.sample_count);
+            t->train.sample_count + t->train.left_out_count);
     }
     if (t->data.valid) {
         TRY(data_file_need(&t->data, DATA_VALID, err));
         source.path = t->data.valid;
         TRY(dataset_open(&source, &t->valid, err));
         warn_skipped("validation", &t->valid);
+        if (dataset_count_boxes(&t->valid) == 0) {
+            log_warn("%s: %zu pictures, but not one usable label: no mAP, so no best.weights",
+                     t->data.valid, t->valid.sample_count + t->valid.left_out_count);
+        }
         t->has_valid = true;
     }
     return OK;

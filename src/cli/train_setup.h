@@ -35,7 +35,6 @@ NODISCARD enum result training_open(struct train_args *args, struct training *t,
 void training_close(struct training *t);
 
 uint64_t training_images_per_update(const struct training *t);
-size_t training_count_truths(const struct dataset *set);
 
 /* What a mini-batch of the stage takes. ERR_* if the network cannot be trained so. */
 NODISCARD enum result training_measure(const struct training *t, const struct train_stage *stage,

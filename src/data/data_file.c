@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "data/dataset.h"
+#include "data/lookup.h"
+#include "data/text_kind.h"
 
 enum { DATA_MAX_BYTES = 1024 * 1024, PATH_SIZE = 4096 };
 
@@ -18,8 +20,32 @@ static const char *const path_keys[DATA_KEY_COUNT] = {"train", "valid", "names",
 /* Known to Darknet, too; they do nothing here, but are no mistakes. */
 static const char *const all_keys[] = {
     "train", "valid", "names",     "backup", "classes", "labels",      "top",      "results",
-    "eval",  "map",   "difficult", "leaves", "test",    "saveweights", "savelast",
+    "eval",  "map",   "difficult", "leaves", "test",    "saveweights", "savelast", "val",
 };
+
+/* Other names of keys: Darknet's of classifiers, and those of other tools. */
+static const struct {
+    const char *name;
+    enum data_key key;
+} aliases[] = {{"labels", DATA_NAMES}, {"val", DATA_VALID}, {"validation", DATA_VALID}};
+
+/* The key of that name; DATA_KEY_COUNT if it is none that names a path. */
+static enum data_key find_key(const char *name, bool *is_alias)
+{
+    *is_alias = false;
+    for (int i = 0; i < DATA_KEY_COUNT; i++) {
+        if (strcmp(name, path_keys[i]) == 0) {
+            return (enum data_key)i;
+        }
+    }
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        if (strcmp(name, aliases[i].name) == 0) {
+            *is_alias = true;
+            return aliases[i].key;
+        }
+    }
+    return DATA_KEY_COUNT;
+}
 
 static char **path_field(struct data_file *file, enum data_key key)
 {
@@ -37,22 +63,15 @@ static char *trim(char *text)
     return text;
 }
 
-/* The value beside the .data file; false if that is no other place than the value itself. */
-static bool beside(const struct data_file *file, const char *value, char *out)
-{
-    bool has_folder = path_base(file->path) != file->path;
-    return has_folder && value[0] != '/' && path_beside(out, PATH_SIZE, file->path, value);
-}
-
 static enum result set_path(struct data_file *file, enum data_key key, const char *value, int line,
                             struct error *err)
 {
-    char joined[PATH_SIZE];
+    char found[PATH_SIZE];
     const char *path = value;
-    /* backup is a folder to be made: beside the file, unless it exists in the working directory. */
-    if (beside(file, value, joined) &&
-        (path_exists(joined) || (key == DATA_BACKUP && !path_exists(value)))) {
-        path = joined;
+    if (lookup_find(file->path, value, LOOKUP_BESIDE, found, sizeof found)) {
+        path = found;
+    } else if (key == DATA_BACKUP && path_beside(found, sizeof found, file->path, value)) {
+        path = found; /* a folder to be made */
     }
     char *copy = mem_strdup(path);
     if (!copy) {
@@ -92,32 +111,45 @@ static void warn_unknown(const struct data_file *file, const char *key, int line
              near ? near : "", near ? "?)" : "");
 }
 
-/* As in Darknet the first of two equal keys wins; `labels` stands in for `names`. */
+/* Neither is read. Darknet's `eval` is a kind of results, and `test` no key of its detectors; but
+ * who writes a list there means it to be used. */
+static void look_at(struct data_file *file, const char *key, const char *value, int line)
+{
+    if (strcmp(key, "test") == 0) {
+        file->test_line = line;
+    } else if (strcmp(key, "eval") == 0 && (strchr(value, '/') || strchr(value, '.'))) {
+        log_warn("%s:%d: eval is no list of pictures and is not read (did you mean valid?)",
+                 file->path, line);
+    } else {
+        warn_unknown(file, key, line);
+    }
+}
+
+/* As in Darknet the first of two equal keys wins; a key's own name wins over its other names. */
 static enum result set_key(struct data_file *file, const char *key, const char *value, int line,
                            struct error *err)
 {
-    bool is_labels = strcmp(key, "labels") == 0;
-    for (int i = 0; i < DATA_KEY_COUNT; i++) {
-        if (strcmp(key, path_keys[i]) != 0 && !(is_labels && i == DATA_NAMES)) {
-            continue;
-        }
-        if (file->lines[i] > 0) {
-            if (!is_labels) {
-                log_warn("%s:%d: %s is given again; line %d counts", file->path, line, key,
-                         file->lines[i]);
-            }
-            return OK;
-        }
-        TRY(set_path(file, (enum data_key)i, value, line, err));
-        if (is_labels) {
-            file->lines[i] = -line; /* a later `names` wins */
-        }
-        return OK;
-    }
+    bool is_alias;
+    enum data_key number = find_key(key, &is_alias);
     if (strcmp(key, "classes") == 0) {
         return file->classes ? OK : set_classes(file, value, line, err);
     }
-    warn_unknown(file, key, line);
+    if (number == DATA_KEY_COUNT) {
+        look_at(file, key, value, line);
+        return OK;
+    }
+    int before = file->lines[number];
+    if (before > 0 || (before < 0 && is_alias)) {
+        if (number != DATA_NAMES || !is_alias) {
+            log_warn("%s:%d: %s is given again; line %d counts", file->path, line, key,
+                     abs(before));
+        }
+        return OK;
+    }
+    TRY(set_path(file, number, value, line, err));
+    if (is_alias) {
+        file->lines[number] = -line;
+    }
     return OK;
 }
 
@@ -128,6 +160,10 @@ static enum result read_line(struct data_file *file, char *text, int line, struc
         return OK;
     }
     char *equals = strchr(text, '=');
+    const char *kind = equals ? NULL : text_is_structured(text);
+    if (kind) {
+        return error_at(err, ERR_FORMAT, file->path, line, "%s", kind);
+    }
     if (!equals || equals == text) {
         return error_at(err, ERR_FORMAT, file->path, line,
                         "\"%.40s\": key = value is expected (is this a .data file?)", text);
@@ -144,7 +180,8 @@ static enum result read_line(struct data_file *file, char *text, int line, struc
 static enum result read_text(struct data_file *file, char *text, size_t size, struct error *err)
 {
     if (memchr(text, 0, size)) {
-        return error_at(err, ERR_FORMAT, file->path, 0, "not a text file");
+        const char *kind = text_is_wide(text, size);
+        return error_at(err, ERR_FORMAT, file->path, 0, "%s", kind ? kind : "not a text file");
     }
     int number = 0;
     for (char *line = text; line;) {
@@ -157,6 +194,11 @@ static enum result read_text(struct data_file *file, char *text, size_t size, st
     }
     for (int i = 0; i < DATA_KEY_COUNT; i++) {
         file->lines[i] = abs(file->lines[i]);
+    }
+    if (file->test_line && !file->valid) {
+        log_warn(
+            "%s:%d: test is not read: what is measured on while training is valid (see: yolo eval)",
+            file->path, file->test_line);
     }
     return OK;
 }
@@ -191,10 +233,10 @@ enum result data_file_need(const struct data_file *file, enum data_key key, stru
     if (path_exists(value)) {
         return OK;
     }
-    char joined[PATH_SIZE];
-    bool two = beside(file, value, joined);
-    return error_at(err, ERR_FORMAT, file->path, file->lines[key], "%s: no such file (tried %s%s%s)",
-                    path_keys[key], two ? joined : value, two ? ", " : "", two ? value : "");
+    char tried[sizeof err->text];
+    lookup_tried(file->path, value, LOOKUP_BESIDE, tried, sizeof tried);
+    return error_at(err, ERR_FORMAT, file->path, file->lines[key], "%s: no such file (tried %s)",
+                    path_keys[key], tried);
 }
 
 void data_file_free(struct data_file *file)

@@ -13,6 +13,7 @@
 #include "data/dataset_build.h"
 #include "data/inputs.h"
 #include "data/label_path.h"
+#include "data/lookup.h"
 
 enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000 };
 
@@ -35,6 +36,8 @@ const char *label_fault_name(enum label_fault fault)
         [FAULT_NO_IMAGE] = "pictures that do not exist",
         [FAULT_ORPHAN_LABEL] = "label files without a picture",
         [FAULT_ANNOTATION] = "annotations without a usable box",
+        [FAULT_CONFIDENCE] = "lines with a confidence, which is dropped",
+        [FAULT_POLYGON] = "polygons or oriented boxes, taken as their boxes",
     };
     return names[fault];
 }
@@ -58,11 +61,22 @@ void dataset_fault(struct dataset_build *build, enum label_fault fault, const ch
     }
 }
 
+/* Said once, and not as a fault of each line. */
+static void report_mended(struct dataset_build *build, enum label_fault fault,
+                          const struct mended_lines *mended, const char *what)
+{
+    if (mended->count > 0) {
+        dataset_fault(build, fault, mended->path, mended->line, "%s (%zu such line%s in the set)",
+                      what, mended->count, mended->count == 1 ? "" : "s");
+        build->set->faults[fault] = mended->count;
+    }
+}
+
 static void log_rest(const struct dataset_build *build)
 {
     for (int i = 0; i < FAULT_COUNT && !build->source->sink; i++) {
         size_t count = build->set->faults[i];
-        if (count > FAULTS_LOGGED) {
+        if (count > FAULTS_LOGGED && i != FAULT_CONFIDENCE && i != FAULT_POLYGON) {
             log_warn("%s: %zu %s in all", build->source->path, count,
                      label_fault_name((enum label_fault)i));
         }
@@ -89,23 +103,19 @@ bool dataset_take_box(struct dataset_build *build, const struct edges *edges, co
         dataset_fault(build, FAULT_ZERO_SIZE, path, line, "%sa box of %g x %g", prefix, w, h);
         return false;
     }
-    bool is_label = prefix[0] == '\0'; /* COCO's are pixels */
-    const char *pixels = is_label && (w > 2 || h > 2 || fabs(edges->x1) > 2 || fabs(edges->y1) > 2)
-                             ? " (pixels? fractions of the picture are expected)"
-                             : "";
     *box = (struct box_cxcywh_norm){(float)((x1 + x2) / 2), (float)((y1 + y2) / 2),
                                     (float)(x2 - x1), (float)(y2 - y1)};
     if (!(box->w > 0) || !(box->h > 0)) {
         dataset_fault(build, FAULT_OUTSIDE, path, line,
-                      "%sthe box from %g %g to %g %g is outside the picture%s", prefix, edges->x1,
-                      edges->y1, edges->x2, edges->y2, pixels);
+                      "%sthe box from %g %g to %g %g is outside the picture", prefix, edges->x1,
+                      edges->y1, edges->x2, edges->y2);
         return false;
     }
     double over = fmax(fmax(x1 - edges->x1, edges->x2 - x2), fmax(y1 - edges->y1, edges->y2 - y2));
     if (over > edge_slack) {
         dataset_fault(build, FAULT_CLIPPED, path, line,
-                      "%sthe box from %g %g to %g %g is cut at the picture's border%s", prefix,
-                      edges->x1, edges->y1, edges->x2, edges->y2, pixels);
+                      "%sthe box from %g %g to %g %g is cut at the picture's border", prefix,
+                      edges->x1, edges->y1, edges->x2, edges->y2);
     }
     return true;
 }
@@ -136,8 +146,12 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
     const char *colon = strrchr(item->origin, ':');
     int line = colon ? atoi(colon + 1) : 0;
     if (!path_exists(item->path)) {
-        dataset_fault(build, FAULT_NO_IMAGE, build->source->path, line, "%s does not exist",
-                      item->path);
+        char tried[sizeof build->list_error.text] = "";
+        const char *list = build->source->path;
+        bool is_listed =
+            line > 0 && lookup_tried(list, item->path, LOOKUP_HERE, tried, sizeof tried) > 1;
+        dataset_fault(build, FAULT_NO_IMAGE, list, line, "%s does not exist%s%s%s", item->path,
+                      is_listed ? " (tried " : "", is_listed ? tried : "", is_listed ? ")" : "");
         return OK;
     }
     struct sample *sample = dataset_add(build, item->path, err);
@@ -159,7 +173,7 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
     if (!sample->label_path) {
         return mem_error(err, "data set");
     }
-    return label_file_read(build, label, sample, err);
+    return label_file_read(build, sample, err);
 }
 
 /* A line of the list that is no path: "list.txt:12: what". */
@@ -175,6 +189,7 @@ static void report_line(struct dataset_build *build, const struct error *why)
         text = end + strspn(end, ": ");
     }
     dataset_fault(build, FAULT_NO_IMAGE, path, line, "%s", text);
+    build->list_error = *why;
 }
 
 static enum result read_pictures(struct dataset_build *build, struct error *err)
@@ -191,6 +206,7 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     int got;
     while (result == OK && (got = inputs_next(inputs, &item, err)) != 0) {
         if (got > 0) {
+            build->list_error.code = OK;
             result = add_picture(build, &item, err);
         } else if (err->code == ERR_MEMORY) {
             result = ERR_MEMORY;
@@ -203,7 +219,50 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     }
     log_progress("%s", "");
     inputs_close(inputs);
+    report_mended(build, FAULT_CONFIDENCE, &build->confidences,
+                  "a sixth number is taken as a confidence and dropped");
+    report_mended(build, FAULT_POLYGON, &build->polygons,
+                  "a polygon or an oriented box is taken as the box around it");
     return result == OK ? dataset_find_orphans(build, err) : result;
+}
+
+/* ---- pictures that are not what their labels say ---- */
+
+/* Behind the others, all in their order. */
+static enum result leave_out(struct dataset *set, struct error *err)
+{
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        count += set->samples[i].is_unusable;
+    }
+    struct sample *unusable = mem_alloc(count, sizeof *unusable);
+    if (!unusable) {
+        return mem_error(err, "data set");
+    }
+    for (size_t i = 0; i < set->sample_count; i++) {
+        if (set->samples[i].is_unusable) {
+            unusable[set->left_out_count++] = set->samples[i];
+        } else {
+            set->samples[kept++] = set->samples[i];
+        }
+    }
+    if (count > 0) {
+        memcpy(set->samples + kept, unusable, count * sizeof *unusable);
+    }
+    set->sample_count = kept;
+    mem_free(unusable);
+    return OK;
+}
+
+static enum result leave_out_unusable(const struct dataset_source *source, struct dataset *set,
+                                      struct error *err)
+{
+    TRY(leave_out(set, err));
+    if (set->left_out_count > 0) {
+        log_warn("%s: %zu of %zu pictures have label lines that cannot be used: left out (see: yolo check)",
+                 source->path, set->left_out_count, set->left_out_count + set->sample_count);
+    }
+    return OK;
 }
 
 static void count_classes(struct dataset *set)
@@ -226,10 +285,15 @@ static enum result report_no_pictures(const struct dataset_build *build, struct 
 {
     const struct dataset_source *source = build->source;
     size_t missing = build->set->faults[FAULT_NO_IMAGE];
+    if (build->list_error.code != OK) {
+        *err = build->list_error; /* the list as a whole is something else */
+        return ERR_FORMAT;
+    }
     if (missing == 0) {
         return error_at(err, ERR_FORMAT, source->path, 0, "no pictures");
     }
-    return error_at(err, ERR_FORMAT, source->path, 0, "none of the %zu pictures exists (%s)", missing,
+    return error_at(err, ERR_FORMAT, source->path, 0, "none of the %zu pictures exists (%s)",
+                    missing,
                     dataset_is_coco(source->path)
                         ? "file_name counts from the .json's folder; in eval and convert from "
                           "--images DIR, if given"
@@ -256,13 +320,26 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
     if (source->class_count == 0 && !set->category_ids) {
         count_classes(set);
     }
+    TRY(source->leaves_out ? leave_out_unusable(source, set, err) : OK);
     set->is_told = mem_alloc(set->sample_count, sizeof *set->is_told);
     return set->is_told ? OK : mem_error(err, source->path);
 }
 
+size_t dataset_count_boxes(const struct dataset *set)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        const struct sample *sample = &set->samples[i];
+        for (size_t k = 0; k < sample->truth_count && !sample->is_unusable; k++) {
+            count += !sample->is_crowd || !sample->is_crowd[k];
+        }
+    }
+    return count;
+}
+
 void dataset_free(struct dataset *set)
 {
-    for (size_t i = 0; i < set->sample_count; i++) {
+    for (size_t i = 0; i < set->sample_count + set->left_out_count; i++) {
         struct sample *sample = &set->samples[i];
         mem_free(sample->image_path);
         mem_free(sample->label_path);

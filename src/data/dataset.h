@@ -22,20 +22,24 @@ struct sample {
     int64_t coco_id;       /* image id of a COCO file; -1 otherwise */
     int image_w, image_h;  /* as a COCO file says, else of its picture; 0 for label files */
     double *areas;         /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
+    bool is_unusable;      /* a line of its labels shows something, and nobody can tell what or where */
+    bool is_mended;        /* a line had a confidence, or was a polygon: truths are not as written */
 };
 
 enum label_fault {
-    FAULT_NOT_NUMBERS,  /* a line that is not "class x y w h", or a file that is no text: skipped */
-    FAULT_CLASS_RANGE,  /* skipped */
-    FAULT_OUTSIDE,      /* a box wholly outside the picture: skipped */
+    FAULT_NOT_NUMBERS,  /* a line that is not "class x y w h", or a file that is no text: unusable */
+    FAULT_CLASS_RANGE,  /* unusable */
+    FAULT_OUTSIDE,      /* a box wholly outside the picture: skipped; far outside, as pixels are: unusable */
     FAULT_CLIPPED,      /* a box partly outside: kept, clipped */
-    FAULT_ZERO_SIZE,    /* a box without area: skipped */
+    FAULT_ZERO_SIZE,    /* a box without area: skipped; of a negative side: unusable */
     FAULT_DUPLICATE,    /* the very same line again: skipped */
     FAULT_NO_LABEL,     /* no label file: a background picture */
     FAULT_EMPTY_LABEL,  /* a label file without a line: a background picture */
     FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
     FAULT_ORPHAN_LABEL, /* a label file without a picture, in a folder of labels: not used */
     FAULT_ANNOTATION,   /* COCO: an annotation without a whole box or ids: skipped */
+    FAULT_CONFIDENCE,   /* a sixth number between 0 and 1, as detectors save it: dropped; reported once for a set */
+    FAULT_POLYGON,      /* class and points x y: its box is taken; reported once for a set */
     FAULT_COUNT
 };
 
@@ -46,6 +50,7 @@ struct dataset {
     struct sample *samples;
     size_t sample_count, sample_capacity;
     atomic_bool *is_told;         /* [sample_count], of which picture a loader has warned already */
+    size_t left_out_count;        /* samples behind sample_count: pictures that leaves_out took away */
     size_t class_count;
     int64_t *category_ids;        /* COCO: [class_count], ids by class; NULL otherwise */
     size_t faults[FAULT_COUNT];   /* how many of each; the first few of each were logged with path:line */
@@ -61,13 +66,16 @@ struct dataset_source {
     size_t class_count;    /* 0: not known; then the largest class + 1 (COCO: all categories) */
     char *const *names;    /* COCO: [name_count], must not be the categories' in another order; or NULL */
     size_t name_count;
+    bool leaves_out;       /* pictures with an unusable line do not belong to the set: they would be taken as
+                              showing less than they do. Counted and said once; all of them may be such */
     fault_sink sink;
     void *sink_ctx;
 };
 
-/* Label path rules: label_path.h. Lines may end in CR LF; blank lines are skipped. A bad line costs only
- * itself: it is counted in faults and skipped; boxes are clipped to the picture. Relative paths of a list
- * count from the working directory, else from the list's folder.
+/* Label path rules: label_path.h. Lines may end in CR LF; blank lines are skipped. A bad line is
+ * counted in faults and skipped, and unless it marks no part of the picture the sample is_unusable;
+ * boxes are clipped to the picture. Relative paths of a list are looked for as lookup.h says, the
+ * working directory first.
  * COCO: classes are the categories sorted by id, and there must be class_count of them; what is wrong
  * in an annotation costs only that one, a size that an image lacks is its picture's; other wrong types and
  * missing keys are ERR_FORMAT with their place ("x.json: images[12].id: ...").
@@ -77,19 +85,24 @@ NODISCARD enum result dataset_open(const struct dataset_source *source, struct d
                                    struct error *err);
 void dataset_free(struct dataset *set);
 
+/* Boxes that can be learnt and measured: not of crowds, nor of pictures with an unusable line. */
+size_t dataset_count_boxes(const struct dataset *set);
+
 /* Is a source of this path a COCO file: named *.json, and no folder? */
 bool dataset_is_coco(const char *path);
 
 enum data_key { DATA_TRAIN, DATA_VALID, DATA_NAMES, DATA_BACKUP, DATA_KEY_COUNT };
 
-/* Darknet's .data file. Paths resolve against the file's folder, then the working directory; one that is found
- * in neither stays as written: data_file_need says so when it is asked for. Strings belong to the struct;
- * free with data_file_free, also after an error. Unlike Darknet's, values may contain blanks. */
+/* Darknet's .data file. Paths are looked for as lookup.h says, the file's folder first; one that is found
+ * nowhere stays as written: data_file_need says so when it is asked for. Keys of other tools are known:
+ * val and validation for valid, labels for names. Strings belong to the struct; free with data_file_free, also
+ * after an error. Unlike Darknet's, values may contain blanks. */
 struct data_file {
     char *train, *valid, *names, *backup; /* NULL: not given */
     int classes; /* 0: not given */
     char *path;  /* of the .data file itself */
     int lines[DATA_KEY_COUNT]; /* where each was given */
+    int test_line; /* of test =, which nothing reads; 0: not given */
 };
 NODISCARD enum result data_file_read(const char *path, struct data_file *file, struct error *err);
 /* OK if the key was given and names something that exists; ERR_FORMAT with path:line and what was

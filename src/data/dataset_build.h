@@ -3,10 +3,20 @@
 #define DATA_DATASET_BUILD_H
 
 #include "data/dataset.h"
+#include "data/label_file.h"
+
+/* Lines that were read otherwise than written, and where the first of them stands. */
+struct mended_lines {
+    size_t count;
+    const char *path; /* of a sample */
+    int line;
+};
 
 struct dataset_build {
     const struct dataset_source *source;
     struct dataset *set;
+    struct mended_lines confidences, polygons;
+    struct error list_error; /* with which the list ended; code OK if it is one */
 };
 
 /* Count a fault and hand it to the sink or the log. */
@@ -18,15 +28,12 @@ struct sample *dataset_add(struct dataset_build *build, const char *image_path, 
 
 /* Edges as fractions of the picture -> a truth's box, clipped. Reports FAULT_OUTSIDE, FAULT_CLIPPED and
  * FAULT_ZERO_SIZE at path:line, behind `prefix`; false if the box is to be skipped. */
-struct edges {
-    double x1, y1, x2, y2;
-};
 bool dataset_take_box(struct dataset_build *build, const struct edges *edges, const char *path,
                       int line, const char *prefix, struct box_cxcywh_norm *box);
 
-/* Read one label file into the sample. Faults are reported; ERR_MEMORY only. */
-NODISCARD enum result label_file_read(struct dataset_build *build, const char *path,
-                                      struct sample *sample, struct error *err);
+/* Read the sample's label file into it. Faults are reported; ERR_MEMORY only. */
+NODISCARD enum result label_file_read(struct dataset_build *build, struct sample *sample,
+                                      struct error *err);
 
 /* Report label files that have no picture, in the folders of the set's label files; ERR_MEMORY only. */
 NODISCARD enum result dataset_find_orphans(struct dataset_build *build, struct error *err);

@@ -14,6 +14,8 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "data/lookup.h"
+#include "data/text_kind.h"
 
 enum {
     PATH_SIZE = sizeof((struct input_item *)0)->path,
@@ -42,6 +44,7 @@ struct inputs {
     FILE *list; /* NULL = none open */
     char list_path[PATH_SIZE];
     int line, unusable;
+    bool has_found; /* one of the list's paths exists */
 
     glob_t glob;
     bool glob_open, glob_lists;
@@ -250,6 +253,7 @@ static int open_list(struct inputs *in, const char *path, FILE *stream, struct e
     strcpy(in->list_path, path);
     in->line = 0;
     in->unusable = 0;
+    in->has_found = false;
     in->list = stream ? stream : fopen(path, "rb");
     if (!in->list) {
         error_errno(err, path, "cannot open the list");
@@ -260,8 +264,9 @@ static int open_list(struct inputs *in, const char *path, FILE *stream, struct e
 
 enum line { LINE_END, LINE_OK, LINE_LONG, LINE_BINARY, LINE_GIVE_UP };
 
-/* The next line without its end, of any length: what does not fit is read and dropped. */
-static enum line read_line(FILE *f, char *line, size_t size)
+/* The next line without its end, of any length: what does not fit is read and dropped. *bytes: how
+ * many were kept. */
+static enum line read_line(FILE *f, char *line, size_t size, size_t *bytes)
 {
     size_t length = 0;
     bool binary = false;
@@ -279,7 +284,8 @@ static enum line read_line(FILE *f, char *line, size_t size)
     if (c == EOF && length == 0) {
         return LINE_END;
     }
-    line[length < size ? length : size - 1] = 0;
+    *bytes = length < size ? length : size - 1;
+    line[*bytes] = 0;
     if (binary) {
         return LINE_BINARY;
     }
@@ -292,36 +298,30 @@ static enum line read_line(FILE *f, char *line, size_t size)
     return LINE_OK;
 }
 
-/* A relative path counts from the working directory, else from the list's folder. */
-static bool resolve(const struct inputs *in, const char *line, char *out)
+/* The path of a line; *is_there: something is at it. Blanks around it are part of it if it exists
+ * so, else an accident. */
+static const char *find_path(const struct inputs *in, char *line, char *found, bool *is_there)
 {
-    const char *base = path_base(in->list_path);
-    if (line[0] == '/' || in->list == stdin || base == in->list_path || path_exists(line)) {
-        return false;
-    }
-    char folder[PATH_SIZE];
-    size_t length = (size_t)(base - in->list_path);
-    memcpy(folder, in->list_path, length);
-    folder[length] = 0;
-    return path_join(out, PATH_SIZE, folder, line) && path_exists(out);
-}
-
-/* Blanks around a path are part of it if it exists so, else an accident. */
-static char *find_path(const struct inputs *in, char *line, char *resolved)
-{
-    if (resolve(in, line, resolved)) {
-        return resolved;
-    }
+    const char *list = in->list == stdin ? NULL : in->list_path;
     size_t length = strlen(line);
     size_t blanks = strspn(line, " \t");
-    if ((blanks == 0 && !strchr(" \t", line[length - 1])) || path_exists(line)) {
-        return line;
+    *is_there = lookup_find(list, line, LOOKUP_HERE, found, PATH_SIZE);
+    if (*is_there || (blanks == 0 && !strchr(" \t", line[length - 1]))) {
+        return *is_there ? found : line;
     }
     while (length > 0 && strchr(" \t", line[length - 1])) {
         line[--length] = 0;
     }
     line += blanks;
-    return resolve(in, line, resolved) ? resolved : line;
+    *is_there = lookup_find(list, line, LOOKUP_HERE, found, PATH_SIZE);
+    return *is_there ? found : line;
+}
+
+static int not_a_list(struct inputs *in, const char *what, struct error *err)
+{
+    error_at(err, ERR_FORMAT, in->list_path, in->line, "no list of pictures: %s", what);
+    close_list(in);
+    return -1;
 }
 
 static int unusable_line(struct inputs *in, enum line kind, struct error *err)
@@ -343,7 +343,8 @@ static int unusable_line(struct inputs *in, enum line kind, struct error *err)
 static int next_in_list(struct inputs *in, struct input_item *item, struct error *err)
 {
     char line[PATH_SIZE];
-    enum line kind = read_line(in->list, line, sizeof line);
+    size_t bytes = 0;
+    enum line kind = read_line(in->list, line, sizeof line, &bytes);
     if (kind == LINE_END) {
         bool failed = ferror(in->list) && errno != EINTR;
         if (failed) {
@@ -353,6 +354,10 @@ static int next_in_list(struct inputs *in, struct input_item *item, struct error
         return failed ? -1 : 0;
     }
     in->line++;
+    const char *other = kind == LINE_BINARY && in->line == 1 ? text_is_wide(line, bytes) : NULL;
+    if (other) {
+        return not_a_list(in, other, err);
+    }
     if (kind != LINE_OK) {
         return unusable_line(in, kind, err);
     }
@@ -361,8 +366,15 @@ static int next_in_list(struct inputs *in, struct input_item *item, struct error
     if (text[strspn(text, " \t")] == 0) {
         return 0;
     }
-    char resolved[PATH_SIZE];
-    const char *path = find_path(in, text, resolved);
+    char found[PATH_SIZE];
+    bool is_there;
+    const char *path = find_path(in, text, found, &is_there);
+    in->has_found = in->has_found || is_there;
+    other = in->has_found ? NULL : text_is_structured(text);
+    other = other || is_there ? other : text_is_boxed_path(text);
+    if (other) {
+        return not_a_list(in, other, err);
+    }
     int result = deliver(item, path, path_base(path), err);
     snprintf(item->origin, sizeof item->origin, "%s:%d", in->list_path, in->line);
     return result;

@@ -3,6 +3,7 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "data/inputs.h"
+#include "data/text_kind.h"
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
 
@@ -60,11 +61,13 @@ enum result names_read(const char *path, char ***names, size_t *count, struct er
     TRY(file_read(path, NAMES_MAX_BYTES, &text, &size, err));
     size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
     int binary;
-    size_t lines = split_lines(text + skip, size - skip, &binary);
+    const char *kind = text_is_wide(text, size);
+    size_t lines = kind ? 0 : split_lines(text + skip, size - skip, &binary);
     if (lines == 0) {
         mem_free(text);
-        return binary ? error_at(err, ERR_FORMAT, path, binary, "not a text file")
-                      : error_at(err, ERR_FORMAT, path, 0, "no names in the file");
+        return kind     ? error_at(err, ERR_FORMAT, path, 0, "%s", kind)
+               : binary ? error_at(err, ERR_FORMAT, path, binary, "not a text file")
+                        : error_at(err, ERR_FORMAT, path, 0, "no names in the file");
     }
     /* The pointers and behind them the text: one block, one mem_free. */
     size_t pointers = lines * sizeof(char *);

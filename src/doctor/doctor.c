@@ -61,7 +61,17 @@ static enum result resolve(const struct doctor_source *source, const struct data
         doctor->set_count++;
     }
     doctor->class_count = (size_t)(source->classes ? source->classes : file->classes);
-    return OK;
+    doctor->images = source->images;
+    bool is_coco = false;
+    for (int i = 0; i < doctor->set_count; i++) {
+        is_coco = is_coco || dataset_is_coco(doctor->sets[i].path);
+    }
+    return !source->images || is_coco
+               ? OK
+               : error_set(err, ERR_ARG,
+                           "--images acts only with a COCO .json: the folder of its pictures (the "
+                           "pictures of %s are those that it names)",
+                           doctor->sets[SET_TRAIN].path);
 }
 
 static enum result read_names(struct doctor *doctor, struct error *err)
@@ -134,6 +144,7 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     struct sink sink = {doctor, set};
     const struct dataset_source source = {
         .path = s->path,
+        .images = dataset_is_coco(s->path) ? doctor->images : NULL,
         .class_count = doctor->class_count,
         .names = doctor->names,
         .name_count = doctor->name_count,
@@ -149,6 +160,7 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     for (size_t i = 0; i < s->data.sample_count; i++) {
         s->pictures[i].w = s->data.samples[i].image_w;
         s->pictures[i].h = s->data.samples[i].image_h;
+        s->pictures[i].is_relabelled = s->data.samples[i].is_mended;
     }
     return link_findings(doctor, set, first, err);
 }
@@ -172,6 +184,7 @@ enum result doctor_open(const struct doctor_source *source, struct doctor *docto
         finding_add(&doctor->findings, FINDING_OVERLAP, &place,
                     "valid is the same list as train: nothing is measured on unseen pictures");
         doctor->set_count = 1;
+        doctor->valid_is_train = true;
     }
     for (int i = 0; i < doctor->set_count && result == OK; i++) {
         result = open_set(doctor, i, err);
@@ -394,6 +407,19 @@ static void check_unused(struct doctor *doctor, size_t *const counts[SETS_MAX])
     }
 }
 
+static void check_no_boxes(struct doctor *doctor)
+{
+    for (int set = 0; set < doctor->set_count; set++) {
+        const struct doctor_set *s = &doctor->sets[set];
+        struct finding_place place = {.set = set, .sample = NO_SAMPLE, .path = s->path};
+        if (dataset_count_boxes(&s->data) == 0) {
+            finding_add(&doctor->findings, FINDING_NO_BOXES, &place,
+                        "%zu pictures, but not one box that can be used: nothing to %s",
+                        s->data.sample_count, set == SET_TRAIN ? "train on" : "measure");
+        }
+    }
+}
+
 enum result doctor_check_classes(struct doctor *doctor, const struct network *net,
                                  struct error *err)
 {
@@ -412,6 +438,7 @@ enum result doctor_check_classes(struct doctor *doctor, const struct network *ne
         }
     }
     check_counts(doctor, net);
+    check_no_boxes(doctor);
     if (doctor->set_count > 1) {
         check_untrained(doctor, counts);
     }

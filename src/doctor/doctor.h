@@ -38,10 +38,12 @@ struct doctor {
     int set_count;
     char *data_path;  /* the .data file; NULL if lists were given */
     int valid_line;   /* in it */
+    bool valid_is_train; /* one list for both: there is no set of valid then */
     char *names_path; /* NULL: none */
     char **names;     /* [name_count] */
     size_t name_count, class_count;
-    bool has_read; /* pictures were read */
+    const char *images; /* of the source; borrowed */
+    bool has_read;      /* pictures were read */
     struct finding_list findings;
 };
 
@@ -49,6 +51,7 @@ struct doctor_source {
     const char *data;          /* a .data file, or NULL */
     const char *train, *valid; /* lists, folders, COCO .json; NULL: those of data */
     const char *names;         /* NULL: that of data */
+    const char *images;        /* the folder of a COCO .json's pictures; NULL: the .json's own */
     int classes;               /* 0: that of data, else the number of names */
 };
 

@@ -29,6 +29,7 @@ enum finding_kind { /* the first FAULT_COUNT are those of data/dataset.h */
                     FINDING_WHOLE_PICTURE,     /* a box that is the whole picture */
                     FINDING_CLASS_COUNT,       /* names, classes and cfg disagree */
                     FINDING_NAME_TWICE,        /* two classes of one name */
+                    FINDING_NO_BOXES,          /* a set without a box that can be used */
                     FINDING_UNTRAINED,         /* a class of valid that train lacks */
                     FINDING_UNUSED,            /* classes without a box */
                     FINDING_SMALL_FOR_NETWORK, /* many boxes of a few pixels on the network's input

@@ -10,9 +10,10 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/label_file.h"
 #include "doctor/near.h"
 
-enum { PATH_SIZE = 4096, LABEL_MAX_BYTES = 1024 * 1024, NAME_TRIES = 100000 };
+enum { PATH_SIZE = 4096, NAME_TRIES = 100000 };
 
 struct fix {
     const struct doctor *doctor;
@@ -117,6 +118,10 @@ static enum result write_sample(struct fix *fix, size_t index, struct error *err
         fix->counts->dropped_pictures++;
         return OK;
     }
+    if (sample->is_unusable) {
+        fix->counts->unusable_pictures++;
+        return OK;
+    }
     TRY(choose_name(fix, sample->image_path, link, label, err));
     if (!realpath(sample->image_path, absolute)) {
         return error_errno(err, sample->image_path, "no absolute path");
@@ -179,6 +184,9 @@ static enum result write_data(const struct fix *fix, struct error *err)
     for (int i = 0; i < fix->doctor->set_count; i++) {
         const char *role = fix->doctor->sets[i].role;
         fprintf(file.stream, "%s = %s.txt\n", role, role);
+    }
+    if (fix->doctor->valid_is_train) {
+        fprintf(file.stream, "valid = %s.txt\n", fix->doctor->sets[SET_TRAIN].role);
     }
     fprintf(file.stream, "names = set.names\nbackup = backup\n");
     return atomic_commit(&file, err);

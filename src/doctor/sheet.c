@@ -9,10 +9,10 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "data/draw.h"
+#include "data/label_file.h"
 
 enum {
     PATH_SIZE = 4096,
-    LABEL_MAX_BYTES = 1024 * 1024,
     SIDE = 960, /* of the drawn picture's longer side */
     PAIR_HEIGHT = 480,
     ROW = 22, /* of the text below */
@@ -60,29 +60,20 @@ static void name_sheet(char *name, const char *prefix, size_t number, const char
 
 /* ---- boxes ---- */
 
-/* The numbers of a line of a label file, whatever is wrong with them. */
-static bool read_line(const char *text, int number, double v[5])
+/* The box of a line of a label file, wherever it lies. */
+static bool read_line(const char *text, int number, struct edges *edges)
 {
-    for (int line = 1; line < number; line++) {
+    struct label_line line;
+    for (int i = 1; i < number; i++) {
         text = strchr(text, '\n');
         if (!text) {
             return false;
         }
         text++;
     }
-    for (int i = 0; i < 5; i++) {
-        char *end;
-        text += strspn(text, " \t\r");
-        if (*text == '\n') {
-            return false; /* the next line is another one */
-        }
-        v[i] = strtod(text, &end);
-        if (end == text || !isfinite(v[i])) {
-            return false;
-        }
-        text = end;
-    }
-    return true;
+    bool is_there = label_line_read(text, &line) && line.form != LABEL_UNUSABLE;
+    *edges = line.edges;
+    return is_there;
 }
 
 static float clamp(double v, int size)
@@ -91,14 +82,16 @@ static float clamp(double v, int size)
 }
 
 /* Where the box is or would be: large enough to be seen and inside the picture. */
-static struct box_xyxy_px mark_place(const struct image *picture, const double v[5])
+static struct box_xyxy_px mark_place(const struct image *picture, const struct edges *edges)
 {
     double w = picture->w;
     double h = picture->h;
-    double half_w = fmax(fabs(v[3]) * w, MARK_LEAST) / 2;
-    double half_h = fmax(fabs(v[4]) * h, MARK_LEAST) / 2;
-    double cx = fmin(fmax(v[1] * w, -half_w + MARK_LEAST), w + half_w - MARK_LEAST);
-    double cy = fmin(fmax(v[2] * h, -half_h + MARK_LEAST), h + half_h - MARK_LEAST);
+    double half_w = fmax(fabs(edges->x2 - edges->x1) * w, MARK_LEAST) / 2;
+    double half_h = fmax(fabs(edges->y2 - edges->y1) * h, MARK_LEAST) / 2;
+    double cx = fmin(fmax((edges->x1 + edges->x2) / 2 * w, -half_w + MARK_LEAST),
+                     w + half_w - MARK_LEAST);
+    double cy = fmin(fmax((edges->y1 + edges->y2) / 2 * h, -half_h + MARK_LEAST),
+                     h + half_h - MARK_LEAST);
     return (struct box_xyxy_px){clamp(cx - half_w, picture->w), clamp(cy - half_h, picture->h),
                                 clamp(cx + half_w, picture->w), clamp(cy + half_h, picture->h)};
 }
@@ -121,7 +114,8 @@ static bool is_on_label(const struct finding *f)
     return f->sample != NO_SAMPLE &&
            ((int)f->kind < FAULT_COUNT ||
             (f->kind >= FINDING_NEARLY_IDENTICAL && f->kind <= FINDING_WHOLE_PICTURE)) &&
-           (int)f->kind != FAULT_EMPTY_LABEL;
+           (int)f->kind != FAULT_EMPTY_LABEL && (int)f->kind != FAULT_CONFIDENCE &&
+           (int)f->kind != FAULT_POLYGON;
 }
 
 struct mark_list {
@@ -133,15 +127,15 @@ struct mark_list {
 static void draw_marks(struct image *picture, const struct mark_list *marks, const char *text)
 {
     struct draw_labels labels = {.image = picture, .height_px = ROW - 4};
-    double v[5];
+    struct edges edges;
     for (int is_label = 0; is_label < 2; is_label++) {
         for (size_t i = 0; i < marks->count; i++) {
             int line = marks->items[i]->line;
             bool is_again = i > 0 && marks->items[i - 1]->line == line;
-            if (is_again || line <= 0 || !read_line(text, line, v)) {
+            if (is_again || line <= 0 || !read_line(text, line, &edges)) {
                 continue;
             }
-            const struct box_xyxy_px box = mark_place(picture, v);
+            const struct box_xyxy_px box = mark_place(picture, &edges);
             char number[16];
             snprintf(number, sizeof number, "%d", line);
             if (is_label) {

@@ -69,7 +69,8 @@ static enum result measure_boxes(const struct doctor_set *set, struct set_stats 
 {
     for (size_t i = 0; i < set->data.sample_count; i++) {
         const struct sample *sample = &set->data.samples[i];
-        stats->backgrounds += sample->truth_count == 0;
+        stats->left_out += sample->is_unusable;
+        stats->backgrounds += sample->truth_count == 0 && !sample->is_unusable;
         stats->boxes += sample->truth_count;
         if (sample->truth_count > stats->most_boxes) {
             stats->most_boxes = sample->truth_count;

@@ -9,6 +9,7 @@ extern const double quantile_shares[QUANTILES];
 
 struct set_stats {
     size_t pictures, backgrounds, boxes, most_boxes; /* most_boxes: of one picture */
+    size_t left_out; /* of the pictures: with a label line that cannot be used */
     size_t *class_boxes, *class_pictures;            /* [class_count] */
     double width[QUANTILES],
         height[QUANTILES]; /* of the boxes, percent of the picture; NaN: none */

@@ -113,7 +113,8 @@ static enum result open_list(const struct eval_source *source, struct eval_set *
 {
     static const enum label_fault losses[] = {FAULT_NOT_NUMBERS, FAULT_CLASS_RANGE, FAULT_OUTSIDE,
                                               FAULT_ZERO_SIZE, FAULT_NO_IMAGE};
-    struct dataset_source list = {.path = source->path, .class_count = source->class_count};
+    struct dataset_source list = {
+        .path = source->path, .class_count = source->class_count, .leaves_out = true};
     TRY(dataset_open(&list, &set->data, err));
     TRY(new_pictures(set, set->data.sample_count, err));
     for (size_t i = 0; i < set->count; i++) {
@@ -257,11 +258,24 @@ static enum result open_coco(const struct eval_source *source, struct eval_set *
     return set_names(set, NULL, err);
 }
 
+static size_t count_boxes(const struct eval_set *set)
+{
+    size_t count = set->is_coco ? 0 : dataset_count_boxes(&set->data);
+    for (size_t i = 0; set->is_coco && i < set->coco.annotation_count; i++) {
+        count += !set->coco.annotations[i].is_crowd;
+    }
+    return count;
+}
+
 enum result eval_set_open(const struct eval_source *source, struct eval_set *set, struct error *err)
 {
     *set = (struct eval_set){0};
-    return dataset_is_coco(source->path) ? open_coco(source, set, err)
-                                         : open_list(source, set, err);
+    TRY(dataset_is_coco(source->path) ? open_coco(source, set, err) : open_list(source, set, err));
+    if (count_boxes(set) == 0) {
+        log_warn("%s: %zu pictures, but not one box that can be used: nothing to measure",
+                 source->path, set->count + set->data.left_out_count);
+    }
+    return OK;
 }
 
 void eval_set_free(struct eval_set *set)
@@ -335,6 +349,17 @@ static enum result index_names(struct eval_set *set, struct error *err)
     }
     mem_free(named);
     return OK;
+}
+
+bool eval_set_leaves_out(const struct eval_set *set, const char *path)
+{
+    const struct sample *left = set->data.samples + set->data.sample_count;
+    for (size_t i = 0; i < set->data.left_out_count; i++) {
+        if (common_end(left[i].image_path, path) > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum result eval_set_find_path(struct eval_set *set, const char *path, ptrdiff_t *picture,

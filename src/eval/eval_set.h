@@ -1,7 +1,8 @@
 /* Pictures with their truths, and what was found in them: what an evaluation is made from.
  *
  * Truths come from a list of pictures with label files (data/dataset.h: classes by number, boxes
- * cut at the picture's border, faulty lines left out and counted), or from a COCO annotation file
+ * cut at the picture's border, faulty lines left out and counted, and with an unusable one its
+ * picture), or from a COCO annotation file
  * (boxes exactly as written; an image or category that does not exist is an error). */
 #ifndef EVAL_EVAL_SET_H
 #define EVAL_EVAL_SET_H
@@ -67,6 +68,9 @@ enum { EVAL_NO_PICTURE = -1, EVAL_TWO_PICTURES = -2 };
  * Else one of the above. ERR_MEMORY. */
 NODISCARD enum result eval_set_find_path(struct eval_set *set, const char *path, ptrdiff_t *picture,
                                          struct error *err);
+
+/* Was a picture of this name left out for its labels? */
+bool eval_set_leaves_out(const struct eval_set *set, const char *path);
 
 /* One picture as the metrics take it; borrows. */
 struct eval_image eval_set_image(const struct eval_set *set, size_t picture);

@@ -125,7 +125,10 @@ try "names from a .data file, against its own folder" "$YOLO" bench --cfg $tiny_
 status 0; err "names $work/golden.names"
 printf 'names=missing.names\n' >"$work/bad.data"
 try "a .data file with missing names" "$YOLO" bench --cfg $tiny_cfg --data "$work/bad.data" --runs 1
-status 2; one_error 'bad.data:1: names=missing.names'
+status 2; one_error 'bad.data:1: names: no such file \(tried .*/missing.names, missing.names\)'
+printf 'classes=2\nlabels=data/golden.names\n' >"$work/export.data"
+try "labels= are names, and data/ need not be a folder" "$YOLO" bench --cfg $tiny_cfg --data "$work/export.data" --runs 1
+status 0; err "names $work/golden.names"
 { cat "$golden_names"; echo one too many; } >"$work/more.names"
 try "names that do not fit the classes" "$YOLO" bench --cfg $tiny_cfg --names "$work/more.names" --runs 1
 status 2; one_error 'more.names: [0-9]+ names, but the network of .* has [0-9]+ classes'

@@ -57,7 +57,9 @@ echo "$good" >odd/labels/orphan.txt
 sets odd odd/images/*.jpg
 try "labels with faults" "$YOLO" train --data odd.data --cfg tiny.cfg "${short[@]}" --out odd-run
 status 0
-uses 13 13
+uses 7 7
+err 'odd.txt: 6 of 13 pictures have label lines that cannot be used: left out'
+err '^left out +6 pictures to train on, 0 to validate on'
 for line in 2:class.5 3:class.-1 4:class.1.5; do
     err "^yolo: warning: odd/labels/range.txt:${line/:/: }, but there are 5"
 done
@@ -72,16 +74,21 @@ err '^yolo: warning: odd/labels/outside.txt:4: .*outside the picture.*pixels\?'
 err '^yolo: warning: odd/labels/empty.txt: no boxes'
 err '^yolo: warning: odd/labels/orphan.txt: no picture of this name'
 err '^yolo: warning: odd/images/alone.jpg: no label file, taken as background \(odd/labels/alone.txt was'
-err '^yolo: warning: training pictures: 14 labels are unusable and left out'
+err '^yolo: warning: training pictures: 13 labels are unusable and left out'
 no_err 'crlf|blank|bom|no_end|tabs'
-sets words odd/images/words.jpg odd/images/binary.jpg
+sets words odd/images/words.jpg odd/images/binary.jpg odd/images/crlf.jpg
 try "labels that are no labels" "$YOLO" train --data words.data --cfg tiny.cfg "${short[@]}" --out words-run
 status 0
-uses 2 1
+uses 1 2
 err '^yolo: warning: odd/labels/words.txt:2: "cube" is no number'
 err '^yolo: warning: odd/labels/words.txt:3: 4 numbers instead of 5'
-err '^yolo: warning: odd/labels/words.txt:4: 6 numbers instead of 5'
+err '^yolo: warning: odd/labels/words.txt:4: a sixth number is taken as a confidence and dropped'
 err '^yolo: warning: odd/labels/binary.txt:[0-9]+: not a text file'
+sets unusable odd/images/words.jpg odd/images/binary.jpg
+try "no other labels" "$YOLO" train --data unusable.data --cfg tiny.cfg "${short[@]}" --out unusable-run
+status 2
+one_error 'unusable.txt: 2 pictures, but not one usable label'
+holds [ ! -e unusable-run ]
 sets nothing odd/images/empty.jpg odd/images/alone.jpg
 try "no label at all" "$YOLO" train --data nothing.data --cfg tiny.cfg "${short[@]}" --out nothing-run
 status 2

@@ -1,342 +1,9 @@
-/* Data sets: .data files, lists, label files with all their faults, COCO JSON. */
+/* Data sets: .data files, lists, COCO JSON; label files have test_labels.c. */
 #include "data/dataset.h"
 
-#include <stdarg.h>
-#include <sys/stat.h>
-
-#include "base/fileio.h"
-#include "base/memory.h"
-#include "capture.h"
-#include "data/label_path.h"
-#include "test.h"
-
-static struct error err;
-static char root[] = "/tmp/test_dataset_XXXXXX";
-
-/* ---- files ---- */
-
-static const char *in_root(const char *name)
-{
-    static char paths[8][4096];
-    static unsigned turn;
-    static bool made;
-    if (!made && !mkdtemp(root)) {
-        perror(root);
-    }
-    made = true;
-    char *path = paths[turn++ % 8];
-    path_join(path, sizeof paths[0], root, name);
-    return path;
-}
-
-static const char *put_bytes(const char *name, const void *bytes, size_t size)
-{
-    const char *path = in_root(name);
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%.*s", (int)(path_base(path) - path), path);
-    FILE *f = dir_make(folder, &err) == OK ? fopen(path, "wb") : NULL;
-    if (!f || fwrite(bytes, 1, size, f) != size || fclose(f) != 0) {
-        perror(path);
-        abort();
-    }
-    return path;
-}
-
-static const char *put(const char *name, const char *text)
-{
-    return put_bytes(name, text, strlen(text));
-}
-
-/* ---- faults as they come ---- */
-
-struct seen {
-    enum label_fault fault;
-    char path[1024];
-    int line;
-    char text[1024];
-};
-
-static struct seen seen[64];
-static size_t seen_count;
-
-static void see(void *ctx, enum label_fault fault, const char *path, int line, const char *text)
-{
-    if (ctx == &seen_count && seen_count < 64) {
-        struct seen *s = &seen[seen_count++];
-        s->fault = fault;
-        s->line = line;
-        snprintf(s->path, sizeof s->path, "%s", path);
-        snprintf(s->text, sizeof s->text, "%s", text);
-    }
-}
-
-static enum result open_set(const char *path, size_t classes, struct dataset *set)
-{
-    seen_count = 0;
-    struct dataset_source source = {
-        .path = path, .class_count = classes, .sink = see, .sink_ctx = &seen_count};
-    return dataset_open(&source, set, &err);
-}
-
-static bool was_seen(enum label_fault fault, const char *path, int line, const char *text)
-{
-    for (size_t i = 0; i < seen_count; i++) {
-        const struct seen *s = &seen[i];
-        if (s->fault == fault && s->line == line && strcmp(s->path, path) == 0 &&
-            strstr(s->text, text)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < seen_count; i++) {
-        printf("    fault %d %s:%d: %s\n", (int)seen[i].fault, seen[i].path, seen[i].line,
-               seen[i].text);
-    }
-    return false;
-}
-
-static bool error_is(const char *path, const char *text)
-{
-    bool fits = strncmp(err.text, path, strlen(path)) == 0 && strstr(err.text, text);
-    if (!fits) {
-        printf("    error: %s\n", err.text);
-    }
-    return fits;
-}
-
-/* A set of one picture whose label file is `text`; the label's path is *label. */
-static enum result open_label(const void *text, size_t size, size_t classes, const char **label,
-                              struct dataset *set)
-{
-    static int number;
-    char name[64];
-    char line[4200];
-    snprintf(name, sizeof name, "faults/%d.JPG", ++number);
-    snprintf(line, sizeof line, "%s\n", put(name, "not looked at"));
-    snprintf(name, sizeof name, "faults/%d.txt", number);
-    *label = put_bytes(name, text, size);
-    return open_set(put("faults.txt", line), classes, set);
-}
-
-/* ---- label paths ---- */
-
-static void test_label_path(void)
-{
-    static const struct {
-        const char *image;
-        int which;
-        const char *label; /* NULL: no such candidate */
-    } table[] = {
-        {"a/b.jpg", 0, "a/b.txt"},
-        {"a/b.JPG", 0, "a/b.txt"},
-        {"b.tar.jpeg", 0, "b.tar.txt"},
-        {"a.b/c", 0, "a.b/c.txt"},
-        {"a/.jpg", 0, "a/.jpg.txt"},
-        {"a/b.jpg", 1, NULL},
-        {"a/b.jpg", 2, NULL},
-        {"images/b.jpg", 1, "labels/b.txt"},
-        {"/d/images/train/b.png", 1, "/d/labels/train/b.txt"},
-        {"/images/x/images/b.png", 1, "/images/x/labels/b.txt"},
-        {"myimages/b.png", 1, NULL},
-        {"/images/train2017/images/b.png", 2, "/labels/train2017/images/b.txt"},
-        {"VOC/JPEGImages/b.jpg", 2, "VOC/labels/b.txt"},
-        {"JPEGImages/JPEGImages/b.jpg", 2, "labels/JPEGImages/b.txt"},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        char path[4096] = "";
-        bool found = label_path_candidate(table[i].image, table[i].which, path, sizeof path);
-        CHECK_MSG(found == (table[i].label != NULL), "%s %d", table[i].image, table[i].which);
-        CHECK_MSG(!found || strcmp(path, table[i].label) == 0, "%s", path);
-    }
-    char *endless = mem_alloc(5001, 1);
-    memset(endless, 'x', 5000);
-    char path[4096];
-    CHECK(!label_path_candidate(endless, 0, path, sizeof path));
-    mem_free(endless);
-}
-
-static void test_label_path_nest(void)
-{
-    static const char *const table[][2] = {
-        {"a.jpg", "a.jpg"},
-        {"images/a.jpg", "images_/a.jpg"},
-        {"x/images/y/images/a.jpg", "x/images_/y/images_/a.jpg"},
-        {"./images//images_/a.jpg", "./images_//images__/a.jpg"},
-        {"images___", "images____"},
-        {"images.d/my_images/images_x/image/a.jpg", "images.d/my_images/images_x/image/a.jpg"},
-        {"", ""},
-    };
-    char path[64];
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        CHECK(label_path_nest(table[i][0], path, sizeof path) && strcmp(path, table[i][1]) == 0);
-        CHECK(label_path_unnest(table[i][1], path, sizeof path) && strcmp(path, table[i][0]) == 0);
-    }
-    CHECK(label_path_unnest("images/a.jpg", path, sizeof path) &&
-          strcmp(path, "images/a.jpg") == 0);
-    CHECK(label_path_nest("images/a.jpg", path, 14) && !label_path_nest("images/a.jpg", path, 13));
-}
-
-static void test_label_path_order(void)
-{
-    const char *image = put("order/images/a.jpg", "");
-    put("order/labels/a.txt", "");
-    char found[4096];
-    CHECK(label_path_find(image, found, sizeof found));
-    CHECK(strstr(found, "order/labels/a.txt"));
-    put("order/images/a.txt", "");
-    CHECK(label_path_find(image, found, sizeof found));
-    CHECK(strstr(found, "order/images/a.txt"));
-    CHECK(!label_path_find("nowhere/a.jpg", found, sizeof found));
-}
-
-/* ---- label files ---- */
-
-static void test_good_labels(void)
-{
-    const char *label;
-    struct dataset set;
-    const char text[] = "\xef\xbb\xbf"
-                        "0 0.5 0.5 0.25 0.5\r\n"
-                        "\r\n"
-                        "   \n"
-                        " 2\t0.25  0.75 5e-1 .5 \n"
-                        "1 1.0 0.5 0.00005 0.1\n" /* rounding may stick out that far */
-                        "2.0 0.1 0.1 0.1 0.1";
-    CHECK_OK(open_label(text, sizeof text - 1, 3, &label, &set));
-    CHECK(seen_count == 0 && set.sample_count == 1 && set.class_count == 3);
-    const struct sample *s = &set.samples[0];
-    CHECK(s->truth_count == 4 && !s->is_crowd && !s->areas && s->coco_id == -1);
-    CHECK(strcmp(s->label_path, label) == 0);
-    CHECK(s->truths[0].class_id == 0 && s->truths[0].box.cx == 0.5f && s->truths[0].box.w == 0.25f);
-    CHECK(s->truths[0].box.cy == 0.5f && s->truths[0].box.h == 0.5f);
-    CHECK(s->truths[1].class_id == 2 && s->truths[1].box.cy == 0.75f && s->truths[1].box.w == 0.5f);
-    CHECK(s->truths[2].class_id == 1 && s->truths[2].box.cx < 1 && s->truths[2].box.w > 0);
-    CHECK(s->truths[3].class_id == 2);
-    dataset_free(&set);
-    CHECK(set.sample_count == 0 && !set.samples);
-}
-
-static void test_label_faults(void)
-{
-    static const struct {
-        const char *line;
-        enum label_fault fault;
-        const char *text;
-        bool kept;
-    } table[] = {
-        {"0 0.5 0.5 0.5", FAULT_NOT_NUMBERS, "4 numbers instead of 5", false},
-        {"0 0.5 0.5 0.5 0.5 0.9", FAULT_NOT_NUMBERS, "6 numbers instead of 5", false},
-        {"0 0.5 0.5 0.5 0.5 x", FAULT_NOT_NUMBERS, "\"x\" is no number", false},
-        {"dog 0.5 0.5 0.5 0.5", FAULT_NOT_NUMBERS, "\"dog\" is no number", false},
-        {"0,0.5,0.5,0.5,0.5", FAULT_NOT_NUMBERS, "is no number", false},
-        {"0 nan 0.5 0.5 0.5", FAULT_NOT_NUMBERS, "\"nan\"", false},
-        {"0 0.5 inf 0.5 0.5", FAULT_NOT_NUMBERS, "\"inf\"", false},
-        {"0 0.5 0.5 -1e999 0.5", FAULT_NOT_NUMBERS, "\"-1e999\"", false},
-        {"3 0.5 0.5 0.5 0.5", FAULT_CLASS_RANGE, "class 3, but there are 3 (0 to 2)", false},
-        {"-1 0.5 0.5 0.5 0.5", FAULT_CLASS_RANGE, "class -1", false},
-        {"0.5 0.5 0.5 0.5 0.5", FAULT_CLASS_RANGE, "class 0.5", false},
-        {"1e300 0.5 0.5 0.5 0.5", FAULT_CLASS_RANGE, "class 1e+300", false},
-        {"0 0.5 0.5 0 0.5", FAULT_ZERO_SIZE, "a box of 0 x 0.5", false},
-        {"0 0.5 0.5 0.5 -0.5", FAULT_ZERO_SIZE, "a box of 0.5 x -0.5", false},
-        {"0 0.5 0.5 1e-60 0.5", FAULT_ZERO_SIZE, "a box of", false},
-        {"0 1.5 0.5 0.5 0.5", FAULT_OUTSIDE, "outside the picture", false},
-        {"0 0.5 -0.25 0.5 0.5", FAULT_OUTSIDE, "outside the picture", false},
-        {"0 320 200 40 40", FAULT_OUTSIDE, "(pixels?", false},
-        {"0 1e300 1e300 1e300 1e300", FAULT_ZERO_SIZE, "", false},
-        {"0 0.9 0.5 0.4 0.5", FAULT_CLIPPED, "cut at the picture's border", true},
-        {"0 0.125 0.125 0.0625 0.0625", FAULT_DUPLICATE, "again", false},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        char text[256];
-        int size =
-            snprintf(text, sizeof text, "0 0.125 0.125 0.0625 0.0625\n\n%s\r\n2 0.5 0.5 0.5 0.5\n",
-                     table[i].line);
-        const char *label;
-        struct dataset set;
-        CHECK_OK(open_label(text, (size_t)size, 3, &label, &set));
-        if (strncmp(table[i].line, "0 1e300", 7) == 0) { /* whatever it is called, it is left out */
-            CHECK(seen_count == 1 && set.samples[0].truth_count == 2);
-            dataset_free(&set);
-            continue;
-        }
-        CHECK_MSG(seen_count == 1, "%s: %zu faults", table[i].line, seen_count);
-        CHECK_MSG(was_seen(table[i].fault, label, 3, table[i].text), "%s", table[i].line);
-        CHECK(set.faults[table[i].fault] == 1);
-        CHECK_MSG(set.samples[0].truth_count == (table[i].kept ? 3u : 2u), "%s", table[i].line);
-        CHECK(set.samples[0].truths[set.samples[0].truth_count - 1].class_id == 2);
-        dataset_free(&set);
-    }
-}
-
-static void test_clipping(void)
-{
-    const char *label;
-    struct dataset set;
-    const char text[] = "0 0.9 0.5 0.4 0.5\n0 0.5 0.5 3 3\n";
-    CHECK_OK(open_label(text, sizeof text - 1, 0, &label, &set));
-    CHECK(set.class_count == 1 && set.faults[FAULT_CLIPPED] == 2);
-    const struct truth *t = set.samples[0].truths;
-    CHECK_NEAR(t[0].box.cx, 0.85, 1e-6);
-    CHECK_NEAR(t[0].box.w, 0.3, 1e-6);
-    CHECK_NEAR(t[0].box.h, 0.5, 1e-6);
-    CHECK(t[1].box.cx == 0.5f && t[1].box.w == 1 && t[1].box.h == 1);
-    dataset_free(&set);
-}
-
-static void test_whole_files(void)
-{
-    const char *label;
-    struct dataset set;
-    CHECK_OK(open_label("", 0, 3, &label, &set));
-    CHECK(was_seen(FAULT_EMPTY_LABEL, label, 0, "no boxes") && set.samples[0].truth_count == 0);
-    dataset_free(&set);
-    CHECK_OK(open_label("\n \r\n", 4, 3, &label, &set));
-    CHECK(was_seen(FAULT_EMPTY_LABEL, label, 0, "no boxes"));
-    dataset_free(&set);
-
-    unsigned char noise[4096];
-    unsigned state = 5;
-    for (size_t i = 0; i < sizeof noise; i++) {
-        noise[i] = (unsigned char)(int)(128 + 127 * test_noise(&state));
-    }
-    noise[0] = '\n';
-    noise[1] = 0;
-    CHECK_OK(open_label(noise, sizeof noise, 3, &label, &set));
-    CHECK(seen_count == 1 && was_seen(FAULT_NOT_NUMBERS, label, 2, "not a text file"));
-    dataset_free(&set);
-
-    size_t huge = 2 * 1024 * 1024;
-    char *text = mem_alloc(huge, 1);
-    memset(text, '\n', huge);
-    CHECK_OK(open_label(text, huge, 3, &label, &set));
-    CHECK(seen_count == 1 && was_seen(FAULT_NOT_NUMBERS, label, 0, "over the limit"));
-    mem_free(text);
-    dataset_free(&set);
-}
-
-/* Without a sink: the first five of a kind, then how many. */
-static void test_log(void)
-{
-    char text[4096] = "";
-    for (int i = 0; i < 12; i++) {
-        strcat(text, "0 0.5 0.5 0 0\n");
-    }
-    char list[4200];
-    snprintf(list, sizeof list, "%s\n", put("log/a.jpg", ""));
-    const char *label = put("log/a.txt", text);
-    struct dataset set;
-    struct dataset_source source = {.path = put("log.txt", list), .class_count = 1};
-    capture_begin();
-    enum result result = dataset_open(&source, &set, &err);
-    capture_end();
-    CHECK(result == OK && set.faults[FAULT_ZERO_SIZE] == 12);
-    char line[4300];
-    snprintf(line, sizeof line, "%s:5: a box of 0 x 0", label);
-    CHECK_MSG(strstr(captured, line), "%s", captured);
-    snprintf(line, sizeof line, "%s:6:", label);
-    CHECK(!strstr(captured, line));
-    CHECK(strstr(captured, "12 boxes without area in all"));
-    dataset_free(&set);
-}
+#include "data/lookup.h"
+#include "data/text_kind.h"
+#include "dataset_rig.h"
 
 /* ---- lists and folders ---- */
 
@@ -380,6 +47,93 @@ static void test_unusable_sets(void)
     dataset_free(&set);
     path = put("binary.txt", "\x01\n\x02\n\x03\n\x04\n\x05\n\x06\n\x07\n\x08\n\x01\n\x0e\n\x0f\n");
     CHECK(open_set(path, 1, &set) != OK);
+    dataset_free(&set);
+}
+
+/* Paths with a folder data/ that is not there. */
+static void test_data_folder(void)
+{
+    put("export/train.txt",
+        "data/obj/a.jpg\n./data/obj/b.jpg\ndata/obj/gone.jpg\nother/obj/a.jpg\n");
+    put("export/obj.names", "a\n");
+    put("export/obj/a.jpg", "");
+    put("export/obj/a.txt", "0 .5 .5 .5 .5\n");
+    put("export/obj/b.jpg", "");
+    put("mark/data/img/c.jpg", "");
+    put("mark/data/img/c.txt", "0 .5 .5 .5 .5\n");
+    put("mark/data/list.txt", "data/img/c.jpg\n");
+    const char *path = put("export/obj.data", "train = data/train.txt\nval = data/gone.txt\n"
+                                              "names = data/obj.names\nclasses=1\n");
+    struct data_file file;
+    CHECK_OK(data_file_read(path, &file, &err));
+    CHECK(strcmp(file.train, in_root("export/train.txt")) == 0);
+    CHECK(strcmp(file.names, in_root("export/obj.names")) == 0);
+    CHECK(data_file_need(&file, DATA_VALID, &err) == ERR_FORMAT);
+    char tried[9000];
+    snprintf(tried, sizeof tried,
+             "%s:2: valid: no such file (tried %s, data/gone.txt, %s, %s, gone.txt)", path,
+             in_root("export/data/gone.txt"), in_root("export/../data/gone.txt"),
+             in_root("export/gone.txt"));
+    CHECK_MSG(strcmp(err.text, tried) == 0, "%s", err.text);
+    data_file_free(&file);
+
+    struct dataset set;
+    const char *list = in_root("export/train.txt");
+    CHECK_OK(open_set(list, 1, &set));
+    CHECK(set.sample_count == 2 && dataset_count_boxes(&set) == 1);
+    CHECK(strcmp(set.samples[1].image_path, in_root("export/obj/b.jpg")) == 0);
+    CHECK(was_seen(FAULT_NO_IMAGE, list, 3,
+                   "data/obj/gone.jpg does not exist (tried data/obj/gone.jpg, "));
+    CHECK(was_seen(FAULT_NO_IMAGE, list, 4, "other/obj/a.jpg does not exist")); /* data/ only */
+    dataset_free(&set);
+    CHECK_OK(open_set(in_root("mark/data/list.txt"), 1, &set));
+    CHECK(set.sample_count == 1 && dataset_count_boxes(&set) == 1);
+    dataset_free(&set);
+    char place[64];
+    CHECK(lookup_place(NULL, "/data/x", LOOKUP_HERE, 0, place, sizeof place));
+    CHECK(!lookup_place("a/f", "/data/x", LOOKUP_HERE, 1, place, sizeof place));
+    CHECK(!lookup_place("a/f", "b/x", LOOKUP_HERE, 2, place, sizeof place));
+    CHECK(!lookup_place("a/f", "data/", LOOKUP_HERE, 3, place, sizeof place));
+    CHECK(!lookup_place("a/f", "data/x", LOOKUP_HERE, 0, place, 6));
+}
+
+/* What is no list is called what it is. */
+static void test_other_kinds(void)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *error;
+    } table[] = {
+        {"\xff\xfe\x61\0.\0j\0p\0g\0\n\0", 12, ":1: no list of pictures: UTF-16 text"},
+        {"\0a\0b\0.\0j\0p\0g\0\n", 14, ":1: no list of pictures: UTF-16 text"},
+        {"{\"type\": \"image\", \"file\": \"a.jpg\"}\n", 0,
+         ":1: no list of pictures: JSON, one object"},
+        {"[{\"id\": 1}]\n", 0, ":1: no list of pictures: JSON ("},
+        {"# my set\npath: ../set\ntrain: images/train\n", 0, ":2: no list of pictures: YAML"},
+        {"names:\n  0: cat\n", 0, ":1: no list of pictures: YAML"},
+        {"a.jpg 1,2,30,40,0 5,6,70,80,1\n", 0, ":1: no list of pictures: lines \"path x1,y1"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        size_t size = table[i].size ? table[i].size : strlen(table[i].text);
+        const char *path = put_bytes("kind.txt", table[i].text, size);
+        struct dataset set;
+        CHECK(open_set(path, 1, &set) == ERR_FORMAT && error_is(path, table[i].error));
+        dataset_free(&set);
+    }
+    const char *path = put("data.yaml", "train: images/train\nnc: 2\n");
+    struct data_file file;
+    CHECK(data_file_read(path, &file, &err) == ERR_FORMAT && error_is(path, ":1: YAML"));
+    data_file_free(&file);
+    CHECK(!text_is_structured("C:\\pictures\\a.jpg") && !text_is_structured("http://a/b.jpg"));
+    CHECK(!text_is_boxed_path("a 1,2,3,4,x") && !text_is_boxed_path("a 1,2,3") &&
+          !text_is_boxed_path("a"));
+    const char *label;
+    struct dataset set;
+    CHECK_OK(open_label("0\0 \0.\0"
+                        "5\0",
+                        8, 1, &label, &set));
+    CHECK(was_seen(FAULT_NOT_NUMBERS, label, 0, "UTF-16"));
     dataset_free(&set);
 }
 
@@ -614,6 +368,32 @@ static void test_data_file_broken(void)
         data_file_free(&file);
     }
     CHECK(data_file_read(in_root("no.data"), &file, &err) == ERR_ARG);
+    const char *keys = put("keys.data", "val = a\nvalid = b\nvalidation = c\n");
+    capture_begin();
+    enum result result = data_file_read(keys, &file, &err);
+    capture_end();
+    CHECK(result == OK && strcmp(file.valid, "b") == 0 && file.lines[DATA_VALID] == 2);
+    CHECK_MSG(strstr(captured, "keys.data:3: validation is given again; line 2 counts"), "%s",
+              captured);
+    data_file_free(&file);
+    keys = put("keys.data", "validation = c\nval = a\n");
+    capture_begin();
+    result = data_file_read(keys, &file, &err);
+    capture_end();
+    CHECK(result == OK && strcmp(file.valid, "c") == 0 && file.lines[DATA_VALID] == 1);
+    data_file_free(&file);
+    keys = put("keys.data", "eval = coco\ntest = a.txt\n");
+    capture_begin();
+    result = data_file_read(keys, &file, &err);
+    capture_end();
+    CHECK(result == OK && !file.valid && !strstr(captured, "eval is"));
+    CHECK_MSG(strstr(captured, "keys.data:2: test is not read"), "%s", captured);
+    data_file_free(&file);
+    keys = put("keys.data", "eval = val.txt\n");
+    capture_begin();
+    result = data_file_read(keys, &file, &err);
+    capture_end();
+    CHECK_MSG(result == OK && strstr(captured, "keys.data:1: eval is no list"), "%s", captured);
     data_file_free(&file);
     const char *path = put("few.data", "labels=a.txt\nnames=b.txt\n");
     CHECK_OK(data_file_read(path, &file, &err));
@@ -658,16 +438,10 @@ static void test_shared_sets(void)
 }
 
 static const struct test_case cases[] = {
-    {"label_path", test_label_path},
-    {"label_path_nest", test_label_path_nest},
-    {"label_path_order", test_label_path_order},
-    {"good_labels", test_good_labels},
-    {"label_faults", test_label_faults},
-    {"clipping", test_clipping},
-    {"whole_files", test_whole_files},
-    {"log", test_log},
     {"lists", test_lists},
     {"unusable_sets", test_unusable_sets},
+    {"data_folder", test_data_folder},
+    {"other_kinds", test_other_kinds},
     {"coco", test_coco},
     {"coco_annotations", test_coco_annotations},
     {"coco_sizes", test_coco_sizes},

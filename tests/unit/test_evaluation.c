@@ -86,17 +86,23 @@ static void list_set(void)
 {
     put("one.jpg", "");
     put("two.jpg", "");
-    put("one.txt", "1 0.5 0.5 0.2 0.4\n7 0.5 0.5 0.1 0.1\n0 0.1 0.1 0.1 0.1\n");
+    put("one.txt", "1 0.5 0.5 0.2 0.4\n1 0.5 0.5 0 0.1\n0 0.1 0.1 0.1 0.1 0.75\n");
+    put("three.jpg", "");
+    put("three.txt", "1 0.5 0.5 0.2 0.4\n7 0.5 0.5 0.1 0.1\n");
     put("two.txt", "");
     static char *const names[] = {"a", "b"};
     const struct eval_source source = {
-        .path = put("list.txt", "one.jpg\ntwo.jpg\ngone.jpg\n"), .names = names, .class_count = 2};
+        .path = put("list.txt", "three.jpg\none.jpg\ntwo.jpg\ngone.jpg\n"),
+        .names = names,
+        .class_count = 2};
     struct eval_set set;
     capture_begin();
     enum result result = eval_set_open(&source, &set, &err);
     capture_end();
     CHECK_MSG(result == OK, "%s", err.text);
-    CHECK(set.count == 2 && set.fault_count == 2 && set.class_count == 2 && !set.is_coco);
+    CHECK(set.count == 2 && set.fault_count == 3 && set.class_count == 2 && !set.is_coco);
+    CHECK(set.data.left_out_count == 1 && eval_set_leaves_out(&set, "x/three.jpg"));
+    CHECK(!eval_set_leaves_out(&set, "x/one.jpg"));
     CHECK(eval_set_image(&set, 0).truth_count == 0); /* the size is not known yet */
     CHECK_OK(eval_set_size(&set, 0, 200, 100, &err));
     struct eval_image image = eval_set_image(&set, 0);
