@@ -49,8 +49,8 @@ static const struct option init_options[] = {
 
 static const struct option init_data_options[] = {
     {"data-dir", OPTION_STRING, FIELD(sets.folder), 0, 0, "DIR",
-     "folder of the pictures: with train.txt and val.txt, images/train and images/val, train and "
-     "valid, or just pictures",
+     "folder of the pictures: with lists train.txt and val.txt, folders train and val or valid, also "
+     "below images, or just pictures; Train, train2017, validation, test are understood",
      0},
     {"train", OPTION_STRING, FIELD(sets.train), 0, 0, "FILE",
      "a list of pictures, a folder or a COCO .json to train on", 0},

@@ -8,6 +8,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cli/init_parts.h"
 
 /* ---- where the pictures are ---- */
 
@@ -26,39 +27,48 @@ static enum result take_path(const char *path, char *out, struct error *err)
                : error_at(err, ERR_IO, path, 0, "path too long");
 }
 
-/* The first of the names (ending with NULL) that the folder has. */
-static enum result take_first(const char *folder, const char *const *names, char *out,
-                              struct error *err)
-{
-    char path[INIT_PATH];
-    for (; *names; names++) {
-        if (path_join(path, sizeof path, folder, *names) && path_exists(path)) {
-            return take_path(path, out, err);
-        }
-    }
-    return OK;
-}
-
 static enum result find_in_folder(const char *folder, struct init_data *data, struct error *err)
 {
-    static const struct {
-        const char *train[3], *valid[4];
-    } layouts[] = {
-        {{"train.txt"}, {"val.txt", "valid.txt", "test.txt"}},
-        {{"images/train"}, {"images/val", "images/valid", "images/test"}},
-        {{"train/images", "train"}, {"valid/images", "val/images", "test/images"}},
-        {{"train"}, {"valid", "val", "test"}},
-    };
+    char train[INIT_PATH], valid[INIT_PATH];
     if (!path_is_dir(folder)) {
         return error_at(err, ERR_ARG, folder, 0, "no such folder");
     }
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0] && !data->train[0]; i++) {
-        TRY(take_first(folder, layouts[i].train, data->train, err));
-        if (data->train[0] && !data->valid[0]) {
-            TRY(take_first(folder, layouts[i].valid, data->valid, err));
+    TRY(init_parts_find(folder, train, valid, INIT_PATH, err));
+    data->is_whole = !train[0];
+    TRY(take_path(train[0] ? train : folder, data->train, err));
+    return valid[0] && !data->valid[0] ? take_path(valid, data->valid, err) : OK;
+}
+
+/* Pictures of a folder that is taken as a whole: none may lie in what is meant to be set aside. */
+static enum result check_whole(const struct init_data *data, struct error *err)
+{
+    size_t root = strlen(data->train);
+    bool is_said = false;
+    for (size_t i = 0; i < data->set.sample_count; i++) {
+        const char *path = data->set.samples[i].image_path;
+        const char *at = path + root + (path[root] == '/');
+        for (size_t length; at[length = strcspn(at, "/")]; at += length + 1) {
+            enum set_part part = set_part_of(at, length);
+            int shown = (int)(at - path + (ptrdiff_t)length);
+            if (part == PART_VALID || part == PART_TEST) {
+                error_set(
+                    err, ERR_ARG,
+                    "%.*s looks like a part that is not to be trained on, but the parts of %s "
+                    "are not understood",
+                    shown, path, data->train);
+                return error_hint(err, "name the parts: --train and --valid; all of it: --train %s",
+                                  data->train);
+            }
+            if (part == PART_UNKNOWN && !is_said) {
+                is_said = true;
+                log_warn(
+                    "%.*s looks like a part of a data set, but is not known as one: all pictures "
+                    "of %s are taken together (else name the parts: --train and --valid)",
+                    shown, path, data->train);
+            }
         }
     }
-    return data->train[0] ? OK : take_path(folder, data->train, err);
+    return OK;
 }
 
 /* ---- dividing ---- */
@@ -140,8 +150,10 @@ enum result init_data_find(const struct init_data_args *args, size_t classes,
     if (!data->train[0]) {
         return OK;
     }
-    const struct dataset_source source = {.path = data->train, .class_count = classes};
+    const struct dataset_source source = {
+        .path = data->train, .class_count = classes, .leaves_out = true};
     TRY(dataset_open(&source, &data->set, err));
+    TRY(data->is_whole ? check_whole(data, err) : OK);
     if (!data->valid[0] && !is_coco(data)) {
         TRY(divide(data, args->split, err));
     }

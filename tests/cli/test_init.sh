@@ -118,6 +118,53 @@ ln -s ../../set/images/train robo/train/images
 ln -s ../../set/images/val robo/valid/images
 try "the folders of a Roboflow export" "$YOLO" init --names five.names --base yolov4-tiny --data-dir robo --out run6
 status 0; holds grep -q '^valid = .*set/images/val$' run6/run6.data
+# ---- parts by other names ----
+set_aside() { # NAME TRAIN VALID: what init finds in parts/NAME
+    try "parts: $1" "$YOLO" init --names five.names --base yolov4-tiny --data-dir "parts/$1" --out "parts-$1"
+    status 0
+    holds grep -q "^train = .*/parts/$1/$2\$" "parts-$1/parts-$1.data"
+    holds grep -q "^valid = .*/parts/$1/$3\$" "parts-$1/parts-$1.data"
+}
+put_in() { # FOLDER PICTURE...: with their labels
+    mkdir -p "$1"
+    for name in "${@:2}"; do
+        cp "set/images/train/$name.jpg" "set/labels/train/$name.txt" "$1/"
+    done
+}
+put_in parts/flat/train 000000 000001 000002
+put_in parts/flat/valid 000003
+put_in parts/flat/test 000004
+set_aside flat train valid
+err 'parts/flat/test: neither trained nor validated on'
+put_in parts/coco/images/train2017 000000 000001
+put_in parts/coco/images/val2017 000003
+set_aside coco images/train2017 images/val2017
+put_in parts/case/Train 000000 000001
+put_in parts/case/Val 000003
+put_in parts/case/spare 000005
+set_aside case Train Val
+err 'parts/case: spare: pictures that are not used'
+put_in parts/half/train/images 000000 000001
+put_in parts/half/validation 000003
+set_aside half train/images validation
+put_in parts/deep/unpacked/obj_train_data 000000 000001
+put_in parts/deep/unpacked/obj_valid_data 000003
+set_aside deep unpacked/obj_train_data unpacked/obj_valid_data
+mkdir -p parts/lists
+for part in Train2017 Val2017; do printf '%s\n' "$PWD"/set/images/train/*.jpg >"parts/lists/$part.txt"; done
+set_aside lists Train2017.txt Val2017.txt
+put_in parts/two/train2014 000000
+put_in parts/two/train2017 000001
+put_in parts/two/val2017 000002
+put_in parts/alone 000000 000001
+put_in parts/alone/val 000003
+put_in parts/nested/a/train 000000
+put_in parts/nested/a/val 000001
+put_in parts/nested/b/train 000002
+put_in parts/folds/fold1 000000 000001
+put_in parts/folds/fold2 000002 000003
+try "parts that nobody knows" "$YOLO" init --names five.names --base yolov4-tiny --data-dir parts/folds --out folds
+status 0; err 'parts/folds/fold1 looks like a part'
 try "classes that the names do not cover" "$YOLO" init --names my.names --base yolov4-tiny --data-dir set --out run7
 status 0; err 'boxes of classes that the 3 names do not cover'
 try "new anchors" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set --out run8 --anchors new
@@ -165,6 +212,12 @@ refuse "anchors without pictures" 'needs the pictures' --names five.names --base
 refuse "two lengths" 'both say how long' --names five.names --base yolov4-tiny --epochs 3 --max-batches 3 \
     --data-dir set
 refuse "empty mini-batches" '4 subdivisions of a batch of 2' --names five.names --base yolov4-tiny --batch 2 --subdivisions 4
+refuse "parts: two of one kind" 'train20.. and train20.. both look like the training part' --names five.names \
+    --base yolov4-tiny --data-dir parts/two
+refuse "parts: only one to validate on" 'val looks like a part that is not trained on' --names five.names \
+    --base yolov4-tiny --data-dir parts/alone
+refuse "parts: too deep to be told" 'parts/nested/a/val looks like a part that is not to be trained on' \
+    --names five.names --base yolov4-tiny --data-dir parts/nested
 refuse "no such folder" 'no such folder' --names five.names --base yolov4-tiny --data-dir nowhere
 refuse "weights of another network" 'weights' --names five.names --base yolov4-tiny --weights short.weights
 refuse "a size that does not fit" 'run' --names five.names --base yolov4 --imgsz 50 --out run11

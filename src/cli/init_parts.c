@@ -1,0 +1,284 @@
+#include "cli/init_parts.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "data/inputs.h"
+
+enum { PATH_SIZE = 4096, NAME_SIZE = 256, DEPTH_MOST = 3 };
+
+/* ---- names ---- */
+
+static const struct {
+    const char *word;
+    enum set_part part;
+} words[] = {
+    {"train", PART_TRAIN},  {"training", PART_TRAIN},     {"trainval", PART_TRAIN},
+    {"val", PART_VALID},    {"valid", PART_VALID},        {"validation", PART_VALID},
+    {"test", PART_TEST},    {"testing", PART_TEST},       {"dev", PART_UNKNOWN},
+    {"eval", PART_UNKNOWN}, {"evaluation", PART_UNKNOWN}, {"holdout", PART_UNKNOWN},
+    {"fold", PART_UNKNOWN}, {"split", PART_UNKNOWN},      {"subset", PART_UNKNOWN},
+    {"part", PART_UNKNOWN},
+};
+
+static enum set_part part_of_word(const char *word)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasecmp(word, words[i].word) == 0) {
+            return words[i].part;
+        }
+    }
+    return PART_NONE;
+}
+
+static bool cut_end(char *name, const char *end)
+{
+    size_t length = strlen(name);
+    size_t tail = strlen(end);
+    bool fits = length > tail && strcasecmp(name + length - tail, end) == 0;
+    if (fits) {
+        name[length - tail] = 0;
+    }
+    return fits;
+}
+
+static void cut_separators(char *name)
+{
+    size_t length = strlen(name);
+    while (length > 0 && strchr("_-. ", name[length - 1])) {
+        name[--length] = 0;
+    }
+}
+
+enum set_part set_part_of(const char *name, size_t length)
+{
+    static const char *const before[] = {"obj_", "images_", "images-"};
+    static const char *const behind[] = {"_data", "_set", "-set", "set", "_images", "-images"};
+    char stem[NAME_SIZE];
+    if (length == 0 || length >= sizeof stem) {
+        return PART_NONE;
+    }
+    memcpy(stem, name, length);
+    stem[length] = 0;
+    char *word = stem;
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        size_t n = strlen(before[i]);
+        if (word == stem && strncasecmp(stem, before[i], n) == 0) {
+            word += n;
+        }
+    }
+    size_t digits = strlen(word); /* a year, or the number of a fold */
+    while (digits > 0 && isdigit((unsigned char)word[digits - 1])) {
+        digits--;
+    }
+    size_t count = strlen(word) - digits;
+    word[digits] = 0;
+    cut_separators(word);
+    for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++) {
+        if (cut_end(word, behind[i])) {
+            cut_separators(word);
+            break;
+        }
+    }
+    enum set_part part = part_of_word(word);
+    bool is_year = count == 0 || count == 4;
+    return is_year || part == PART_NONE ? part : PART_UNKNOWN;
+}
+
+/* ---- folders ---- */
+
+static bool has_pictures(const char *folder)
+{
+    struct inputs *inputs;
+    struct input_item item;
+    struct error why;
+    int got = 0;
+    if (inputs_open(&folder, 1, &inputs, &why) == OK) {
+        do {
+            got = inputs_next(inputs, &item, &why);
+        } while (got < 0);
+        inputs_close(inputs);
+    }
+    return got > 0;
+}
+
+/* The folder's own entry of that name, whatever its case; the exact one if it is there. */
+static bool find_child(const char *folder, const char *name, char *out)
+{
+    DIR *dir = opendir(folder);
+    bool found = false;
+    for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        bool is_exact = strcmp(entry->d_name, name) == 0;
+        if ((is_exact || (!found && strcasecmp(entry->d_name, name) == 0)) &&
+            path_join(out, PATH_SIZE, folder, entry->d_name) && path_is_dir(out)) {
+            found = true;
+            if (is_exact) {
+                break;
+            }
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return found && path_is_dir(out);
+}
+
+/* What a folder has of one part. */
+struct candidate {
+    char name[NAME_SIZE], other[NAME_SIZE]; /* "": none; other: of the same rank */
+    bool is_plain;                          /* the word and nothing else */
+};
+
+struct layout {
+    const char *folder;
+    bool is_lists;
+    struct candidate parts[PART_NONE];
+    size_t single_count; /* folders with pictures */
+    char single[NAME_SIZE];
+    char unused[600]; /* names of folders with pictures that are no part */
+};
+
+static void add_name(char *list, size_t size, const char *name)
+{
+    size_t used = strlen(list);
+    if (used + strlen(name) + 8 < size) {
+        snprintf(list + used, size - used, "%s%s", used ? ", " : "", name);
+    } else if (used > 0 && list[used - 1] != '.') {
+        snprintf(list + used, size - used, "...");
+    }
+}
+
+static void take_entry(struct layout *layout, const char *name)
+{
+    size_t length = strlen(name) - (layout->is_lists ? strlen(".txt") : 0);
+    enum set_part part = set_part_of(name, length);
+    char word[NAME_SIZE];
+    snprintf(word, sizeof word, "%.*s", (int)length, name);
+    bool is_plain = part_of_word(word) == part;
+    if (part >= PART_UNKNOWN) {
+        add_name(layout->unused, sizeof layout->unused, name);
+        return;
+    }
+    struct candidate *c = &layout->parts[part];
+    if (!c->name[0] || (is_plain && !c->is_plain)) {
+        snprintf(c->name, sizeof c->name, "%s", name);
+        c->other[0] = 0;
+        c->is_plain = is_plain;
+    } else if (is_plain == c->is_plain) {
+        snprintf(c->other, sizeof c->other, "%s", name);
+    }
+}
+
+static void read_layout(struct layout *layout)
+{
+    DIR *dir = opendir(layout->folder);
+    for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        char path[PATH_SIZE];
+        const char *name = entry->d_name;
+        const char *dot = strrchr(name, '.');
+        if (name[0] == '.' || strlen(name) >= NAME_SIZE ||
+            !path_join(path, sizeof path, layout->folder, name)) {
+            continue;
+        }
+        bool is_dir = path_is_dir(path);
+        if (layout->is_lists && !is_dir && dot && strcasecmp(dot, ".txt") == 0 &&
+            set_part_of(name, (size_t)(dot - name)) < PART_UNKNOWN) {
+            take_entry(layout, name);
+        } else if (!layout->is_lists && is_dir && has_pictures(path)) {
+            layout->single_count++;
+            snprintf(layout->single, sizeof layout->single, "%s", name);
+            take_entry(layout, name);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
+/* The path of a part: its folder images, if it has one. */
+static enum result take_part(const struct layout *layout, enum set_part part, char *out,
+                             size_t size, struct error *err)
+{
+    static const char *const titles[] = {"training", "validation", "test"};
+    const struct candidate *c = &layout->parts[part];
+    char path[PATH_SIZE], images[PATH_SIZE];
+    if (c->other[0]) {
+        error_at(err, ERR_ARG, layout->folder, 0, "%s and %s both look like the %s part", c->name,
+                 c->other, titles[part]);
+        return error_hint(err, "name the parts: --train and --valid");
+    }
+    if (!path_join(path, sizeof path, layout->folder, c->name) ||
+        !path_join(out, size, "",
+                   !layout->is_lists && find_child(path, "images", images) ? images : path)) {
+        return error_at(err, ERR_IO, layout->folder, 0, "path too long");
+    }
+    return OK;
+}
+
+static enum result take_layout(const struct layout *layout, char *train, char *valid, size_t size,
+                               struct error *err)
+{
+    const struct candidate *parts = layout->parts;
+    enum set_part validates = parts[PART_VALID].name[0] ? PART_VALID : PART_TEST;
+    TRY(take_part(layout, PART_TRAIN, train, size, err));
+    if (parts[validates].name[0]) {
+        TRY(take_part(layout, validates, valid, size, err));
+    }
+    if (validates == PART_VALID && parts[PART_TEST].name[0]) {
+        log_info("%s/%s: neither trained nor validated on", layout->folder, parts[PART_TEST].name);
+    }
+    if (layout->unused[0]) {
+        log_warn(
+            "%s: %s: pictures that are not used (parts are train, val, valid, validation, test)",
+            layout->folder, layout->unused);
+    }
+    return OK;
+}
+
+static enum result find_parts(const char *folder, int depth, char *train, char *valid, size_t size,
+                              struct error *err)
+{
+    char images[PATH_SIZE], inner[PATH_SIZE];
+    bool has_images = find_child(folder, "images", images);
+    struct layout layouts[] = {{.folder = folder, .is_lists = true},
+                               {.folder = has_images ? images : NULL},
+                               {.folder = folder}};
+    const struct layout *last = &layouts[2];
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        if (layouts[i].folder) {
+            read_layout(&layouts[i]);
+            if (layouts[i].parts[PART_TRAIN].name[0]) {
+                return take_layout(&layouts[i], train, valid, size, err);
+            }
+        }
+    }
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        for (int part = PART_VALID; part <= PART_TEST; part++) {
+            if (layouts[i].parts[part].name[0]) {
+                error_at(
+                    err, ERR_ARG, layouts[i].folder, 0,
+                    "%s looks like a part that is not trained on, but there is none to train on",
+                    layouts[i].parts[part].name);
+                return error_hint(err, "name the parts: --train and --valid");
+            }
+        }
+    }
+    if (last->single_count == 1 && depth < DEPTH_MOST &&
+        path_join(inner, sizeof inner, folder, last->single)) {
+        return find_parts(inner, depth + 1, train, valid, size, err);
+    }
+    return OK;
+}
+
+enum result init_parts_find(const char *folder, char *train, char *valid, size_t size,
+                            struct error *err)
+{
+    train[0] = valid[0] = 0;
+    return find_parts(folder, 0, train, valid, size, err);
+}
