@@ -28,6 +28,7 @@ struct header {
 };
 
 static atomic_long fail_countdown = -1;
+static atomic_ulong failures;
 
 static bool should_fail(void)
 {
@@ -47,17 +48,28 @@ bool size_mul(size_t a, size_t b, size_t *product)
     return true;
 }
 
+unsigned long mem_failures(void)
+{
+    return atomic_load(&failures);
+}
+
+static void *fail(void)
+{
+    atomic_fetch_add(&failures, 1);
+    return NULL;
+}
+
 void *mem_alloc_raw(size_t count, size_t size)
 {
     size_t bytes;
     if (!size_mul(count, size, &bytes) || bytes > PTRDIFF_MAX - 2 * HUGE_PAGE || should_fail()) {
-        return NULL;
+        return fail();
     }
     size_t unit = bytes >= HUGE_THRESHOLD ? HUGE_PAGE : MEM_ALIGN;
     size_t rounded = (bytes + MEM_ALIGN + unit - 1) / unit * unit;
     char *base = aligned_alloc(unit, rounded);
     if (!base) {
-        return NULL;
+        return fail();
     }
 #ifdef MADV_HUGEPAGE
     if (unit == HUGE_PAGE) {

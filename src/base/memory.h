@@ -38,6 +38,9 @@ enum result mem_error(struct error *err, const char *what);
 /* a * b into *product; false on overflow. */
 bool size_mul(size_t a, size_t b, size_t *product);
 
+/* How many allocations have failed so far: what a library that only says NULL has met. */
+unsigned long mem_failures(void);
+
 /* Test hook: the next `allocations` allocations succeed and the one after them fails (once);
  * a negative number switches the hook off. Not for concurrent use. */
 void mem_fail_after(long allocations);

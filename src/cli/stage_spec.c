@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fileio.h"
+#include "base/json_file.h"
 #include "base/memory.h"
 
 enum { MAX_PLAN_BYTES = 1 << 20, MAX_STAGES = 1000, MOST = 1000000000 };
@@ -130,19 +130,7 @@ static enum result stage_text(const cJSON *stage, cJSON *texts, struct error *er
 
 static enum result read_plan(const char *path, cJSON **plan, struct error *err)
 {
-    char *text = NULL;
-    size_t size;
-    const char *end = NULL;
-    TRY(file_read(path, MAX_PLAN_BYTES, &text, &size, err));
-    *plan = cJSON_ParseWithLengthOpts(text, size + 1, &end, true);
-    int line = 1;
-    for (const char *c = text; !*plan && c < end; c++) {
-        line += *c == '\n';
-    }
-    mem_free(text);
-    if (!*plan) {
-        return error_at(err, ERR_FORMAT, path, line, "is no JSON here");
-    }
+    TRY(json_file_read(path, MAX_PLAN_BYTES, plan, err));
     if (!cJSON_IsArray(*plan) || !(*plan)->child) {
         return error_at(err, ERR_FORMAT, path, 0,
                         "must be an array of stages, as in [{\"freeze\": \"backbone\", \"epochs\": 10}]");

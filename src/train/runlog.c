@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fileio.h"
+#include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -140,26 +141,14 @@ enum result run_args_save(const char *folder, const cJSON *args, struct error *e
 enum result run_args_load(const char *folder, cJSON **args, struct error *err)
 {
     char path[MAX_PATH];
-    char *text;
-    size_t size;
-    const char *end = NULL;
     TRY(join(path, folder, "args.json", err));
-    TRY(file_read(path, MAX_COPY, &text, &size, err));
-    cJSON *parsed = cJSON_ParseWithLengthOpts(text, size + 1, &end, true);
-    if (cJSON_IsObject(parsed)) {
-        mem_free(text);
-        *args = parsed;
+    TRY(json_file_read(path, MAX_COPY, args, err));
+    if (cJSON_IsObject(*args)) {
         return OK;
     }
-    int line = 1;
-    for (const char *at = text; end && at < end; at++) {
-        line += *at == '\n';
-    }
-    error_at(err, ERR_FORMAT, path, parsed ? 0 : line, "%s",
-             parsed ? "is not a JSON object" : "not valid JSON");
-    cJSON_Delete(parsed);
-    mem_free(text);
-    return ERR_FORMAT;
+    cJSON_Delete(*args);
+    *args = NULL;
+    return error_at(err, ERR_FORMAT, path, 0, "is not a JSON object");
 }
 
 /* ---- results.csv ---- */
@@ -360,14 +349,9 @@ enum result runlog_row(struct runlog *log, uint64_t iteration, const double *val
     return OK;
 }
 
-void runlog_say(struct runlog *log, const char *fmt, ...)
+static void write_line(struct runlog *log, const char *line)
 {
-    char line[2048], stamp[32];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
-    va_end(args);
-    log_info("%s", line);
+    char stamp[32];
     if (!log) {
         return;
     }
@@ -379,4 +363,26 @@ void runlog_say(struct runlog *log, const char *fmt, ...)
         log->text_errno = errno ? errno : EIO;
         clearerr(log->text);
     }
+}
+
+void runlog_say(struct runlog *log, const char *fmt, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    log_info("%s", line);
+    write_line(log, line);
+}
+
+void runlog_warn(struct runlog *log, const char *fmt, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    log_warn("%s", line);
+    write_line(log, line);
 }

@@ -52,5 +52,7 @@ NODISCARD enum result runlog_cut(struct runlog *log, uint64_t last, struct error
 /* A line for train.log, with date and time, and for the terminal (log_info). Failures to write it
  * are reported by the next runlog_row. log may be NULL: only the terminal. */
 void runlog_say(struct runlog *log, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same, on the terminal a warning. */
+void runlog_warn(struct runlog *log, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

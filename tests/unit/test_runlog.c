@@ -138,6 +138,33 @@ static void test_args(void)
     CHECK(run_args_load(folder, &args, &err) == ERR_IO);
 }
 
+static void *json_allocate(size_t size)
+{
+    return mem_alloc_raw(size, 1);
+}
+
+/* What memory could not hold is not called wrong. */
+static void test_args_out_of_memory(void)
+{
+    CHECK(set_up());
+    CHECK(spill("args.json", "{\"cfg\": \"a.cfg\", \"stages\": [1, 2, {\"x\": null}], \"lr\": 0.1}"));
+    cJSON_Hooks hooks = {json_allocate, mem_free};
+    cJSON_InitHooks(&hooks);
+    int failed = 0;
+    for (bool done = false; !done && failed < 1000;) {
+        cJSON *args = NULL;
+        mem_fail_after(failed);
+        enum result result = run_args_load(folder, &args, &err);
+        mem_fail_after(-1);
+        done = result == OK;
+        failed += !done;
+        CHECK_MSG(done || (result == ERR_MEMORY && strstr(err.text, "out of memory")), "%s", err.text);
+        cJSON_Delete(args);
+    }
+    cJSON_InitHooks(NULL);
+    CHECK_MSG(failed >= 10 && failed < 1000, "%d allocations", failed);
+}
+
 static void test_rows(void)
 {
     struct runlog *log;
@@ -307,6 +334,7 @@ static const struct test_case cases[] = {
     {"folders", test_folders},
     {"copy", test_copy},
     {"args", test_args},
+    {"args.json without memory", test_args_out_of_memory},
     {"rows", test_rows},
     {"cut", test_cut},
     {"resume", test_resume},
