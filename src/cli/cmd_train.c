@@ -323,15 +323,20 @@ static enum result run_training(struct training *t, const char *folder, int *sta
     return OK;
 }
 
-static void warn_isa(const struct train_args *args, const struct training *t)
+/* A run that goes on with other kernels says so, and keeps in args.json since when. */
+static enum result note_isa(const struct train_args *args, struct training *t, const char *folder,
+                            struct error *err)
 {
-    const cJSON *isa = cJSON_GetObjectItemCaseSensitive(args->loaded, "isa");
-    const char *now = kernels_isa(t->model.kernels);
-    if (cJSON_IsString(isa) && strcmp(isa->valuestring, now) != 0) {
-        log_warn(
-            "the run began on %s kernels, this machine uses %s: it goes on, but not bit for bit",
-            isa->valuestring, now);
+    const char *before = train_args_isa(args), *now = kernels_isa(t->model.kernels);
+    bool is_over = t->progress.stage >= t->plan.count;
+    if (is_over || !before || strcmp(before, now) == 0) {
+        return OK;
     }
+    snprintf(t->warning, sizeof t->warning,
+             "the run has used %.20s kernels, this machine uses %s: it goes on, but not bit for bit",
+             before, now);
+    t->options.warning = t->warning;
+    return train_args_keep_isa(args, folder, t->progress.iteration, now, err);
 }
 
 /* Stages given anew are kept in args.json once it is sure that they fit what has begun. */
@@ -376,7 +381,7 @@ static enum result train(struct train_args *args, struct training *t, int *statu
     TRY(training_check_features(t, where, args->cache_features_gb, false, err));
     training_warn(t);
     if (args->resumes) {
-        warn_isa(args, t);
+        TRY(note_isa(args, t, folder, err));
         TRY(keep_stages(args, t, folder, err));
     } else {
         TRY(training_make_folder(args, t, folder, sizeof folder, err));

@@ -563,6 +563,39 @@ enum result train_args_keep_stages(const struct train_args *args, const char *fo
     return run_args_save(folder, args->loaded, err);
 }
 
+/* args.json: "isa" of the beginning, then [{"iteration": 100, "isa": "avx2"}, ...]. */
+static const char isa_changes[] = "isa_changes";
+
+const char *train_args_isa(const struct train_args *args)
+{
+    const cJSON *changes = cJSON_GetObjectItemCaseSensitive(args->loaded, isa_changes);
+    const cJSON *last = args->loaded;
+    for (const cJSON *change = cJSON_IsArray(changes) ? changes->child : NULL; change;
+         change = change->next) {
+        last = change;
+    }
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(last, "isa"));
+}
+
+enum result train_args_keep_isa(const struct train_args *args, const char *folder,
+                                uint64_t iteration, const char *isa, struct error *err)
+{
+    cJSON *changes = cJSON_GetObjectItemCaseSensitive(args->loaded, isa_changes);
+    if (!cJSON_IsArray(changes)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(args->loaded, isa_changes);
+        changes = cJSON_AddArrayToObject(args->loaded, isa_changes);
+    }
+    cJSON *change = cJSON_CreateObject();
+    bool is_whole = changes && cJSON_AddNumberToObject(change, "iteration", (double)iteration) &&
+                    cJSON_AddStringToObject(change, "isa", isa) &&
+                    cJSON_AddItemToArray(changes, change);
+    if (!is_whole) {
+        cJSON_Delete(change);
+        return mem_error(err, "args.json");
+    }
+    return run_args_save(folder, args->loaded, err);
+}
+
 char *train_args_fingerprint(const struct train_args *args)
 {
     enum { TEXT_BYTES = 8192 };

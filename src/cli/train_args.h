@@ -67,6 +67,12 @@ NODISCARD enum result train_args_load(struct train_args *args, const char *folde
 NODISCARD enum result train_args_keep_stages(const struct train_args *args, const char *folder,
                                              struct error *err);
 
+/* The kernels that the resumed run has used last; NULL: not known. */
+const char *train_args_isa(const struct train_args *args);
+/* That it goes on with others after so many updates, into folder/args.json. */
+NODISCARD enum result train_args_keep_isa(const struct train_args *args, const char *folder,
+                                          uint64_t iteration, const char *isa, struct error *err);
+
 /* Lines "key=value" of all that changes the numbers but the stages, for the fingerprint. Freed with
  * mem_free; NULL if out of memory. */
 char *train_args_fingerprint(const struct train_args *args);

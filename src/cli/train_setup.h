@@ -20,6 +20,7 @@ struct training {
     struct train_progress progress; /* of the run that is resumed; else zero */
     char bundled_data[MODEL_PATH]; /* "" if --data was given */
     char start[512];               /* what the weights were */
+    char warning[160];             /* options.warning */
     char *fingerprint;
     FILE *lock; /* on the run's folder */
     char *cfg_text; /* the file's bytes */

@@ -603,6 +603,9 @@ static enum result begin(struct trainer *t, struct error *err)
         TRY(save(t, checkpoint_save, err)); /* there is always something to go back to */
     }
     TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log, err));
+    if (t->o->warning) {
+        runlog_warn(t->log, "%s", t->o->warning);
+    }
     if (t->progress.stage < t->o->stage_count) {
         announce_stage(t);
     }

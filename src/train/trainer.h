@@ -55,6 +55,7 @@ struct train_options {
     uint64_t validate_every, checkpoint_every, log_every; /* updates; 0 = never */
     double time_limit_s;           /* 0 = none */
     bool resumes;                  /* continue from folder/last.state */
+    const char *warning;           /* for train.log, too, once it is open; NULL: none */
     struct train_fingerprint fingerprint;
 
     /* All may be NULL. The network has its cfg's size, holds the values to be judged, and is not to be changed. */

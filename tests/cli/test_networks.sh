@@ -95,4 +95,26 @@ for flag in "" --no-winograd; do
     status 0
 done
 holds test "$(cksum <gradient/last.weights)" != "$(cksum <gradient--no-winograd/last.weights)"
+
+# ---- a run that goes on with other kernels ----
+
+# The first says that its updates were another machine's.
+try "some updates" "$YOLO" train --data set.data --cfg gradient.cfg --iters 1000000 --val-every 1000000 --time .00001 --out moved
+status 0
+try "resumed on the same kernels" "$YOLO" train --resume moved --time .0005
+status 0
+no_err 'kernels'
+holds test "$(grep -c isa_changes moved/args.json)" -eq 0
+sed -i 's/"isa":[^,}]*/"isa": "neon"/' moved/args.json
+told='the run has used neon kernels, this machine uses [a-z0-9]+: it goes on, but not bit for bit'
+try "resumed on other kernels" "$YOLO" train --resume moved --time .001 -q
+status 0
+err "warning: $told"
+holds grep -qE "^[0-9 :-]+ $told" moved/train.log
+holds grep -q '"isa":.*"neon"' moved/args.json
+holds grep -q 'isa_changes' moved/args.json
+try "resumed on these again" "$YOLO" train --resume moved --time .0015
+status 0
+no_err 'kernels'
+holds test "$(grep -c 'kernels' moved/train.log)" -eq 1
 finish
