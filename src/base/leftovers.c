@@ -37,13 +37,15 @@ static bool is_temporary(const char *name)
 
 static void remove_left(const char *path)
 {
-    struct stat info;
+    struct stat info, named;
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return;
     }
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-        unlink(path) == 0) {
+    bool is_left = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    /* Before the lock stood, a writer may have finished: the name is then free, or the next writer's file. */
+    is_left = is_left && stat(path, &named) == 0 && named.st_ino == info.st_ino && named.st_dev == info.st_dev;
+    if (is_left && unlink(path) == 0) {
         log_debug("%s: left by a killed run; removed", path);
     }
     close(fd);
