@@ -385,8 +385,9 @@ static enum result train(struct train_args *args, struct training *t, int *statu
         TRY(keep_stages(args, t, folder, err));
     } else {
         TRY(training_make_folder(args, t, folder, sizeof folder, err));
-        if (args->show_batch) {
-            TRY(show_batches(t, folder, err));
+        struct error why;
+        if (args->show_batch && show_batches(t, folder, &why) != OK) {
+            log_warn("not all of the first batches as pictures: %s", why.text);
         }
     }
     return run_training(t, folder, status, err);

@@ -166,20 +166,56 @@ static enum result write_tables(struct files *f, struct error *err)
 
 /* ---- pictures ---- */
 
+static enum result draw_pr(struct files *f, const char *path, struct error *err)
+{
+    return eval_draw_pr(f->evaluation, &f->ranking, path, err);
+}
+
+static enum result draw_confidence(struct files *f, const char *path, struct error *err)
+{
+    return eval_draw_confidence(f->evaluation, &f->ranking, path, err);
+}
+
+static enum result draw_calibration(struct files *f, const char *path, struct error *err)
+{
+    return eval_draw_calibration(f->evaluation, path, err);
+}
+
+static enum result draw_classes(struct files *f, const char *path, struct error *err)
+{
+    return eval_draw_classes(f->evaluation, &f->ranking, path, err);
+}
+
+static enum result draw_confusion(struct files *f, const char *path, struct error *err)
+{
+    return eval_draw_confusion(f->evaluation, &f->confusion, path, err);
+}
+
+/* All that can be: one that fails costs only itself. The error is that of the first. */
 static enum result write_pictures(struct files *f, struct error *err)
 {
-    struct evaluation *e = f->evaluation;
-    char path[PATH_BYTES];
-    TRY(path_in(f->folder, "pr.png", path, err));
-    TRY(eval_draw_pr(e, &f->ranking, path, err));
-    TRY(path_in(f->folder, "confidence.png", path, err));
-    TRY(eval_draw_confidence(e, &f->ranking, path, err));
-    TRY(path_in(f->folder, "calibration.png", path, err));
-    TRY(eval_draw_calibration(e, path, err));
-    TRY(path_in(f->folder, "classes.png", path, err));
-    TRY(eval_draw_classes(e, &f->ranking, path, err));
-    TRY(path_in(f->folder, "confusion.png", path, err));
-    return eval_draw_confusion(e, &f->confusion, path, err);
+    static const struct {
+        const char *name;
+        enum result (*draw)(struct files *f, const char *path, struct error *err);
+    } pictures[] = {
+        {"pr.png", draw_pr},
+        {"confidence.png", draw_confidence},
+        {"calibration.png", draw_calibration},
+        {"classes.png", draw_classes},
+        {"confusion.png", draw_confusion},
+    };
+    enum result first = OK;
+    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {
+        char path[PATH_BYTES];
+        struct error why;
+        enum result result = path_in(f->folder, pictures[i].name, path, &why);
+        result = result == OK ? pictures[i].draw(f, path, &why) : result;
+        if (result != OK && first == OK) {
+            first = result;
+            *err = why;
+        }
+    }
+    return first;
 }
 
 static enum result fill_confusion(struct files *f, struct error *err)
@@ -202,10 +238,15 @@ enum result eval_write_files(struct evaluation *evaluation, const char *folder, 
     enum result result = eval_rank(evaluation, &f.ranking, err);
     result = result == OK ? fill_confusion(&f, err) : result;
     result = result == OK ? write_tables(&f, err) : result;
-    result = result == OK ? write_pictures(&f, err) : result;
+    struct error why;
+    enum result charts = result == OK ? write_pictures(&f, &why) : OK;
     result = result == OK ? path_in(folder, "worst", worst, err) : result;
     result = result == OK ? dir_make(worst, err) : result;
     result = result == OK ? eval_write_worst(evaluation, worst, worst_limit, &drawn, err) : result;
+    if (charts != OK) {
+        result = charts;
+        *err = why;
+    }
     if (result == OK) {
         log_info("%s: charts, tables, %zu of the worst pictures%s", folder, drawn,
                  drawn == 0 && worst_limit > 0 ? " (none has a mistake and can be read)" : "");

@@ -225,6 +225,12 @@ try "out: pictures are not there" "$YOLO" eval "$golden/truth.json" --results "$
 status 0; files "$work/eval_golden"; err 'none has a mistake and can be read'
 try "out: nothing at all" "$YOLO" eval "$work/empty.json" --results "$work/none.json" --out "$work/eval_none"
 status 0; files "$work/eval_none"
+mkdir -p "$work/blocked/pr.png"
+try "out: a chart that cannot be written costs only itself" "$YOLO" eval --out "$work/blocked" --worst 1
+status 1
+one_error 'blocked/pr.png: cannot write: Is a directory'
+for f in confidence calibration classes confusion; do holds [ -s "$work/blocked/$f.png" ]; done
+holds [ -s "$work/blocked/worst/worst.csv" ]
 try "out: no folder can be made" "$YOLO" eval --out "$golden/cases.txt/x"
 status 1; one_error 'cases.txt'; out_empty
 try "worst without out" "$YOLO" eval --worst 3
