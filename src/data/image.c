@@ -250,10 +250,11 @@ static enum result stb_size(const char *path, const struct image_kind *kind,
                             struct error *err)
 {
     int channels;
-    stb_memory_refused();
+    stb_decoder_begin();
     *known = stbi_info_from_memory(bytes, (int)size, w, h, &channels) != 0;
+    bool is_refused = stb_decoder_end(NULL);
     if (!*known) {
-        return stb_memory_refused() ? mem_error(err, path) : OK;
+        return is_refused ? mem_error(err, path) : OK;
     }
     int64_t wide = *w, high = *h;
     if (high < 0 && strcmp(kind->name, "BMP") == 0) {
@@ -275,9 +276,6 @@ static enum result stb_failure(const char *path, const struct image_kind *kind,
 {
     const char *reason = stbi_failure_reason();
     const char *form = image_kind_unread(kind, bytes, size);
-    if (stb_memory_refused()) {
-        return mem_error(err, path);
-    }
     if (form) {
         return not_read(path, form, err);
     }
@@ -312,10 +310,14 @@ static enum result decode_stb(const char *path, const unsigned char *bytes, size
     } /* what is not known fails to load in the same place, but says why */
     struct source source = {.bytes = bytes, .size = size};
     const stbi_io_callbacks callbacks = {source_read, source_skip, source_at_end};
-    stb_memory_refused();
+    stb_decoder_begin();
     unsigned char *rgb = stbi_load_from_callbacks(&callbacks, &source, &w, &h, &channels, 3);
+    bool is_refused = stb_decoder_end(rgb);
     if (!rgb || !known || source.ended_early || w < 1 || h < 1) {
         mem_free(rgb);
+        if (is_refused) {
+            return mem_error(err, path);
+        }
         return stb_failure(path, kind, bytes, size, source.ended_early, err);
     }
     *image = (struct image){.w = w, .h = h, .rgb = rgb};

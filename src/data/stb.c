@@ -11,29 +11,72 @@
 
 #include "base/memory.h"
 
-static _Thread_local bool refused;
+/* ---- decoders ---- */
 
-bool stb_memory_refused(void)
+enum { LIVE_MOST = 128 }; /* far more blocks than any decoder holds; beyond it, one could leak */
+
+static _Thread_local struct {
+    bool refused;
+    int count;
+    void *live[LIVE_MOST];
+} decoder;
+
+void stb_decoder_begin(void)
 {
-    bool was = refused;
-    refused = false;
-    return was;
+    decoder.refused = false;
+    decoder.count = 0;
+}
+
+bool stb_decoder_end(const void *kept)
+{
+    for (int i = 0; i < decoder.count; i++) {
+        if (decoder.live[i] != kept) {
+            mem_free(decoder.live[i]);
+        }
+    }
+    decoder.count = 0;
+    return decoder.refused;
+}
+
+static void *block_is_live(void *block)
+{
+    decoder.refused = decoder.refused || !block;
+    if (block && decoder.count < LIVE_MOST) {
+        decoder.live[decoder.count++] = block;
+    }
+    return block;
+}
+
+static void block_is_gone(const void *block)
+{
+    for (int i = decoder.count - 1; i >= 0; i--) {
+        if (decoder.live[i] == block) {
+            decoder.live[i] = decoder.live[--decoder.count];
+            return;
+        }
+    }
 }
 
 /* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb.
  */
 static void *block_new(size_t bytes)
 {
-    void *block = bytes <= INT_MAX ? mem_alloc_raw(bytes, 1) : NULL;
-    refused = refused || !block;
-    return block;
+    return block_is_live(bytes <= INT_MAX ? mem_alloc_raw(bytes, 1) : NULL);
 }
 
 static void *block_resize(void *block, size_t bytes)
 {
     void *bigger = bytes <= INT_MAX ? mem_resize(block, bytes, 1) : NULL;
-    refused = refused || !bigger;
-    return bigger;
+    if (bigger) {
+        block_is_gone(block);
+    }
+    return block_is_live(bigger);
+}
+
+static void block_free(void *block)
+{
+    block_is_gone(block);
+    mem_free(block);
 }
 
 /* ---- encoders and glyphs ----
@@ -117,7 +160,7 @@ bool stb_guard(void (*work)(void *ctx), void *ctx)
 #define STBI_MAX_DIMENSIONS STB_MAX_SIDE
 #define STBI_MALLOC(size) block_new(size)
 #define STBI_REALLOC(block, size) block_resize(block, size)
-#define STBI_FREE(block) mem_free(block)
+#define STBI_FREE(block) block_free(block)
 #ifdef __aarch64__
 #define STBI_NEON
 #endif
