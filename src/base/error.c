@@ -49,7 +49,8 @@ enum result error_at(struct error *err, enum result code, const char *path, int 
 
 enum result error_errno(struct error *err, const char *path, const char *what)
 {
-    return error_at(err, ERR_IO, path, 0, "%s: %s", what, strerror(errno));
+    return error_at(err, errno == ENOMEM ? ERR_MEMORY : ERR_IO, path, 0, "%s: %s", what,
+                    strerror(errno));
 }
 
 enum result error_prefix(struct error *err, const char *fmt, ...)

@@ -35,7 +35,8 @@ enum result error_set(struct error *err, enum result code, const char *fmt, ...)
 enum result error_at(struct error *err, enum result code, const char *path, int line,
                      const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-/* As error_set for ERR_IO: "path: text: <strerror(errno)>". */
+/* As error_set for ERR_IO: "path: text: <strerror(errno)>"; for ERR_MEMORY if that is ENOMEM, which says nothing
+ * of the file. */
 enum result error_errno(struct error *err, const char *path, const char *what);
 
 /* Put the formatted text and ": " in front of a filled error; returns its code. */

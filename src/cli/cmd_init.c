@@ -97,7 +97,8 @@ struct init {
     struct init_data data;
     struct network base, net;
     struct init_cfg cfg;
-    bool *frozen; /* [layer_count], NULL without --freeze */
+    bool *frozen;   /* [layer_count], NULL without --freeze */
+    int first_head; /* layer of the base from which on weights for other classes do not fit */
 };
 
 /* ---- inputs ---- */
@@ -191,6 +192,22 @@ static enum result settle_freeze(struct init *init, struct error *err)
                          init->args->freeze);
     }
     return freeze_check_moves(&totals, err);
+}
+
+static enum result find_head(struct init *init, struct error *err)
+{
+    const struct network *net = &init->base;
+    enum net_part *parts = mem_alloc((size_t)net->layer_count, sizeof *parts);
+    if (!parts) {
+        return mem_error(err, "init");
+    }
+    enum result result = parts_find(net, parts, err);
+    while (result == OK && init->first_head < net->layer_count &&
+           parts[init->first_head] != PART_HEAD) {
+        init->first_head++;
+    }
+    mem_free(parts);
+    return result;
 }
 
 /* The weights that the printed command begins with: proved to fit. */
@@ -472,20 +489,6 @@ static void print_summary(const struct init *init)
     printf("\n");
 }
 
-static int first_head(const struct network *net)
-{
-    enum net_part *parts = mem_alloc((size_t)net->layer_count, sizeof *parts);
-    struct error none;
-    int first = 0;
-    if (parts && parts_find(net, parts, &none) == OK) {
-        while (first < net->layer_count && parts[first] != PART_HEAD) {
-            first++;
-        }
-    }
-    mem_free(parts);
-    return first;
-}
-
 static void print_next(const struct init *init)
 {
     bool is_random = weights_are_none(init->args->weights);
@@ -515,7 +518,6 @@ static void print_next(const struct init *init)
     if (init->frozen) {
         print_file_option(init, "--stages", FILE_STAGES);
     }
-    int cut = first_head(&init->base);
     printf("\n\n");
     if (is_random) {
         printf("This begins with random numbers, as told.\n");
@@ -531,7 +533,7 @@ static void print_next(const struct init *init)
     print_word(init->base_path);
     printf(" --weights");
     print_word(has_weights ? init->weights : weights);
-    printf(" --layers %d --out %s.conv.%d\n", cut, init->base_stem, cut);
+    printf(" --layers %d --out %s.conv.%d\n", init->first_head, init->base_stem, init->first_head);
 }
 
 /* ---- the command ---- */
@@ -548,6 +550,7 @@ static enum result make(struct init *init, struct init_args *args, struct error 
     TRY(open_base(init, err));
     TRY(init_data_find(&args->sets, init->name_count, &init->data, err));
     TRY(make_cfg(init, err));
+    TRY(find_head(init, err));
     TRY(settle_freeze(init, err));
     TRY(settle_weights(init, err));
     TRY(write_files(init, err));

@@ -136,6 +136,10 @@ static enum result read_sizes(struct conversion *c, struct error *err)
             found++;
             continue;
         }
+        if (why.code == ERR_MEMORY) {
+            *err = why;
+            return ERR_MEMORY;
+        }
         log_warn("%s (left out)", why.text);
         sample->image_w = sample->image_h = 0;
         c->counts->lost++;

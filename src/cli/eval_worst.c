@@ -273,8 +273,12 @@ static enum result draw_one(const struct evaluation *e, const struct eval_outcom
     struct image out = {0};
     struct error why;
     char name[PATH_BYTES];
-    if (!path || e->set->pictures[o->picture].has_failed || read_scaled(path, &sheet, &why) != OK) {
+    if (!path || e->set->pictures[o->picture].has_failed) {
         return OK;
+    }
+    if (read_scaled(path, &sheet, &why) != OK) {
+        *err = why;
+        return why.code == ERR_MEMORY ? ERR_MEMORY : OK;
     }
     const char *base = path_base(path);
     int n = snprintf(name, sizeof name, "%s/%02zu_%.*s.jpg", folder, number, (int)stem_length(base),
@@ -317,7 +321,8 @@ static void remove_drawn(DIR *dir)
     }
 }
 
-/* Only in a folder with a worst.csv: another was filled by somebody else. A link is not followed. */
+/* Only in a folder with a worst.csv: another was filled by somebody else. A link is not followed.
+ */
 static void remove_former(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -213,9 +213,9 @@ static enum result freeze_range(const struct set_text *set, long first, long las
         return bad_set(set, "a range ends before it begins", err);
     }
     if (last >= set->net->layer_count) {
-        return error_set(err, ERR_ARG,
-                         "--%s %.200s: there is no layer %ld: %s has layers 0 to %d", set->option,
-                         set->text, last, set->net->cfg.path, set->net->layer_count - 1);
+        return error_set(err, ERR_ARG, "--%s %.200s: there is no layer %ld: %s has layers 0 to %d",
+                         set->option, set->text, last, set->net->cfg.path,
+                         set->net->layer_count - 1);
     }
     for (long i = first; i <= last; i++) {
         set->set[i] = true;
@@ -372,13 +372,14 @@ enum result freeze_check_moves(const struct freeze_totals *totals, struct error 
                      "everything is frozen: nothing is left to train (--freeze a smaller set)");
 }
 
-/* The name of exactly this set; NULL if it has none. */
-static const char *name_of(const struct network *net, const bool *frozen)
+/* The name of exactly this set; NULL if it has none. False if memory ran out. */
+static bool name_of(const struct network *net, const bool *frozen, const char **name)
 {
     enum net_part *parts = mem_alloc((size_t)net->layer_count, sizeof *parts);
     struct error none;
     const char *found = NULL;
-    if (parts && parts_find(net, parts, &none) == OK) {
+    enum result result = parts ? parts_find(net, parts, &none) : ERR_MEMORY;
+    if (result == OK) {
         for (size_t k = SET_NAMES; k-- > 0;) { /* the first name of equal sets wins */
             bool is_equal = true;
             for (int i = 0; i < net->layer_count; i++) {
@@ -388,14 +389,16 @@ static const char *name_of(const struct network *net, const bool *frozen)
         }
     }
     mem_free(parts);
-    return found;
+    *name = found;
+    return result != ERR_MEMORY;
 }
 
-void freeze_describe(const struct network *net, const bool *frozen, char *text, size_t size)
+bool freeze_describe(const struct network *net, const bool *frozen, char *text, size_t size)
 {
     size_t used = 0;
     int count = net->layer_count;
-    const char *name = name_of(net, frozen);
+    const char *name;
+    bool is_whole = name_of(net, frozen, &name);
     snprintf(text, size, "none");
     for (int i = 0; i < count; i++) {
         if (!frozen[i] || (i > 0 && frozen[i - 1])) {
@@ -417,4 +420,5 @@ void freeze_describe(const struct network *net, const bool *frozen, char *text, 
     if (used > 0 && name) {
         snprintf(text + used, size - used, " (%s)", name);
     }
+    return is_whole;
 }

@@ -51,7 +51,8 @@ struct freeze_totals freeze_count(const struct network *net, const bool *frozen,
 /* ERR_ARG if no value moves. */
 NODISCARD enum result freeze_check_moves(const struct freeze_totals *totals, struct error *err);
 
-/* "0-19,25", "0-104 (backbone)", "none"; cut with "..." if it does not fit. size >= 64. */
-void freeze_describe(const struct network *net, const bool *frozen, char *text, size_t size);
+/* "0-19,25", "0-104 (backbone)", "none"; cut with "..." if it does not fit. size >= 64. False if
+ * there was no memory to find the name, which is then left out. */
+bool freeze_describe(const struct network *net, const bool *frozen, char *text, size_t size);
 
 #endif

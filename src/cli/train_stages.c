@@ -531,7 +531,9 @@ static enum result write_lines(const struct stage_basis *b, struct stage_plan *p
         if (s->rate_scale) {
             scale = state_hash_of(s->rate_scale, (size_t)b->net->layer_count * sizeof(float));
         }
-        freeze_describe(b->net, s->frozen, frozen, sizeof frozen);
+        if (!freeze_describe(b->net, s->frozen, frozen, sizeof frozen)) {
+            return mem_error(err, "stages"); /* a resumed run compares the lines */
+        }
         used += (size_t)snprintf(
             text + used, size - used,
             "freeze=%s bn=%s updates=%" PRIu64 " lr=%.9g policy=%s warmup=%ld from=%" PRIu64

@@ -309,8 +309,7 @@ static void rasterise(void *ctx)
                                   g->shift, 0, g->index);
 }
 
-/* One glyph with its pen at (x, baseline); none where memory runs out: whoever needs it for results
- * will say so. */
+/* One glyph with its pen at (x, baseline). Where memory runs out the image lacks_text. */
 static void draw_glyph(struct image *image, const struct font *font, int glyph, float x,
                        int baseline, struct color color)
 {
@@ -329,6 +328,7 @@ static void draw_glyph(struct image *image, const struct font *font, int glyph, 
     unsigned char *cover = mem_alloc((size_t)w * (size_t)h, 1);
     struct glyph g = {font, glyph, shift, cover, w, h};
     bool is_drawn = cover && stb_guard(rasterise, &g);
+    image->lacks_text = image->lacks_text || !is_drawn;
     for (int y = max_int(0, -top); is_drawn && y < h && top + y < image->h; y++) {
         for (int i = max_int(0, -left); i < w && left + i < image->w; i++) {
             int c = cover[y * w + i];

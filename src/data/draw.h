@@ -19,7 +19,8 @@ void draw_frame(struct image *image, float x1, float y1, float x2, float y2, int
 /* Anti-aliased line. */
 void draw_line(struct image *image, float x1, float y1, float x2, float y2, float width,
                struct color color);
-/* UTF-8 text with its top-left corner at (x, y), height_px from ascent to descent; clipped. */
+/* UTF-8 text with its top-left corner at (x, y), height_px from ascent to descent; clipped. Without memory
+ * for it the image lacks_text. */
 void draw_text(struct image *image, float x, float y, float height_px, const char *text,
                struct color color);
 float draw_text_width(float height_px, const char *text);

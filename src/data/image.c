@@ -31,6 +31,7 @@ enum {
 
 void image_paste(struct image *to, const struct image *from, int x, int y)
 {
+    to->lacks_text = to->lacks_text || from->lacks_text;
     for (int row = 0; row < from->h; row++) {
         memcpy(to->rgb + ((size_t)(y + row) * (size_t)to->w + (size_t)x) * 3,
                from->rgb + (size_t)row * (size_t)from->w * 3, (size_t)from->w * 3);
@@ -495,6 +496,9 @@ static void encode(void *ctx)
 enum result image_write(const char *path, const struct image *image, struct error *err)
 {
     enum writer writer = find_writer(path);
+    if (image->lacks_text) {
+        return mem_error(err, path);
+    }
     if (writer == WRITE_NONE) {
         return error_at(err, ERR_ARG, path, 0,
                         "unknown kind of picture (end the name in .png, .jpg, .bmp or .tga)");

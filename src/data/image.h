@@ -12,6 +12,7 @@ struct image {
     int w, h;
     unsigned char *rgb; /* [h][w][3], owned */
     bool is_dim;        /* read from 16 bits a channel, and all but black */
+    bool lacks_text;    /* memory ran out while it was drawn on: image_write refuses it */
 };
 
 /* What to tell of a picture that is_dim, behind its name. */

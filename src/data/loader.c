@@ -128,6 +128,10 @@ static enum result get_picture(struct worker *w, uint64_t epoch, size_t position
             }
             return OK;
         }
+        if (why.code == ERR_MEMORY) { /* no fault of the picture; without it the run would be another */
+            *err = why;
+            return ERR_MEMORY;
+        }
         if (is_news(set, *index)) {
             log_warn("%s (%s)", why.text,
                      l->options.in_order ? "picture left out" : "another picture takes its place");

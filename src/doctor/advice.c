@@ -20,6 +20,10 @@ enum result advice_sizes(const struct anchor_heads *heads, const struct dataset 
         int h = sample->image_h;
         if (heads->letterbox && w == 0 && sample->truth_count > 0 &&
             image_read_size(sample->image_path, &w, &h, &why) != OK) {
+            if (why.code == ERR_MEMORY) {
+                *err = why;
+                return ERR_MEMORY;
+            }
             log_warn("%s (its boxes are left out)", why.text);
             continue;
         }

@@ -169,7 +169,8 @@ static enum result draw_sample(const struct doctor *doctor, const struct mark_li
     struct image sheet = {0};
     struct error why;
     if (read_scaled(sample->image_path, SIDE, 0, &picture, &why) != OK) {
-        return OK;
+        *err = why;
+        return why.code == ERR_MEMORY ? ERR_MEMORY : OK;
     }
     int rows = marks->count < ROWS_MAX ? (int)marks->count : ROWS_MAX;
     enum result result = image_new(picture.w, picture.h + ROW * rows + 8, &sheet, err);
@@ -207,10 +208,11 @@ static enum result draw_pair(const struct doctor *doctor, const struct finding *
     struct image left = {0};
     struct image right = {0};
     struct image sheet = {0};
-    struct error why;
-    enum result result = OK;
-    if (read_scaled(a->image_path, 0, PAIR_HEIGHT, &left, &why) == OK &&
-        read_scaled(b->image_path, 0, PAIR_HEIGHT, &right, &why) == OK) {
+    enum result result = read_scaled(a->image_path, 0, PAIR_HEIGHT, &left, err);
+    result = result == OK ? read_scaled(b->image_path, 0, PAIR_HEIGHT, &right, err) : result;
+    if (result != OK) {
+        result = result == ERR_MEMORY ? result : OK; /* a finding tells of an unreadable picture */
+    } else {
         result = image_new(left.w + right.w + 8, PAIR_HEIGHT + 2 * ROW + 8, &sheet, err);
         if (result == OK) {
             char row[1200], name[PATH_SIZE];

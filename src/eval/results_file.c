@@ -268,6 +268,10 @@ static bool find_size(struct reading *reading, size_t picture, const struct elem
         h = (int)e->h;
     }
     if (w == 0 && (!p->path || image_read_size(p->path, &w, &h, &why) != OK)) {
+        if (p->path && why.code == ERR_MEMORY) {
+            *r->err = why;
+            return fail(r, ERR_MEMORY);
+        }
         return json_fault(r, "the size of the picture is not known%s%s", p->path ? ": " : "",
                           p->path ? why.text : "");
     }

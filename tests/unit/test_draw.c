@@ -292,14 +292,24 @@ static void labels_leave_room(void)
 
 static void out_of_memory(void)
 {
-    struct image image;
-    CHECK_OK(image_new(100, 50, &image, &err));
-    for (long k = 0; k < 60; k++) {
+    struct image image, whole;
+    int lacking = 0;
+    CHECK_OK(image_new(100, 50, &whole, &err));
+    draw_text(&whole, 5, 5, 20, "dog", white);
+    CHECK(ink(&whole) > 50 && !whole.lacks_text);
+    for (long k = 0; k < 60; k++) { /* all of it, or a picture that is not written */
+        CHECK_OK(image_new(100, 50, &image, &err));
         mem_fail_after(k);
         draw_text(&image, 5, 5, 20, "dog", white);
         mem_fail_after(-1);
+        lacking += image.lacks_text;
+        CHECK(image.lacks_text ? image_write("never.png", &image, &err) == ERR_MEMORY
+                               : memcmp(image.rgb, whole.rgb, 100 * 50 * 3) == 0);
+        image_free(&image);
     }
-    CHECK(ink(&image) > 50);
+    CHECK(lacking > 2);
+    image_free(&whole);
+    CHECK_OK(image_new(100, 50, &image, &err));
     for (long k = 0; k < 40; k++) { /* letters that take big blocks */
         mem_fail_after(k);
         draw_text(&image, -400, -400, 1900, "@g8", white);

@@ -2,6 +2,7 @@
 #include "base/fileio.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -229,6 +230,17 @@ static void test_swept_while_written(void)
     unlink(path);
 }
 
+/* Memory that ran out in the C library says nothing of the file. */
+static void test_memory(void)
+{
+    struct error err;
+    errno = ENOMEM;
+    CHECK(error_errno(&err, "a.txt", "cannot open") == ERR_MEMORY && err.code == ERR_MEMORY);
+    CHECK(strncmp(err.text, "a.txt: cannot open: ", 20) == 0);
+    errno = ENOSPC;
+    CHECK(error_errno(&err, "a.txt", "cannot write") == ERR_IO && err.code == ERR_IO);
+}
+
 static const struct test_case cases[] = {
     {"leftovers", test_leftovers},
     {"swept_while_written", test_swept_while_written},
@@ -237,6 +249,7 @@ static const struct test_case cases[] = {
     {"relative_path", test_relative_path},
     {"limit", test_limit},
     {"abandon", test_abandon},
+    {"memory", test_memory},
 };
 
 int main(int argc, char **argv)

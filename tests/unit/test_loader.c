@@ -312,6 +312,28 @@ static void test_grey_input(void)
     dataset_free(&set);
 }
 
+/* No other picture takes the place of one for which there was no memory: the batches are the same
+ * or none. */
+static void test_memory(void)
+{
+    struct dataset set = open_set();
+    struct loader_options options = options_for(&set);
+    uint64_t before[2], after[2];
+    options.threads = 1;
+    CHECK(run_hashes(&options, 2, before));
+    int refused = 0;
+    for (long k = 0; k < 60; k++) {
+        mem_fail_after(k);
+        bool good = run_hashes(&options, 2, after);
+        mem_fail_after(-1);
+        CHECK_MSG(good ? memcmp(before, after, sizeof before) == 0 : err.code == ERR_MEMORY,
+                  "allocation %ld: %s", k, good ? "another batch" : err.text);
+        refused += !good;
+    }
+    CHECK(refused > 10);
+    dataset_free(&set);
+}
+
 /* A picture that goes while the run is on: others take its place, always the same ones, and it is
  * named once. */
 static void test_broken_picture(void)
@@ -465,6 +487,7 @@ static const struct test_case cases[] = {
     {"source_of", test_source_of},
     {"epochs_differ", test_epochs_differ},
     {"in_order", test_in_order},
+    {"memory", test_memory},
     {"grey_input", test_grey_input},
     {"broken_picture", test_broken_picture},
     {"no_readable_picture", test_no_readable_picture},

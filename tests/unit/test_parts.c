@@ -3,6 +3,7 @@
 #include "net/parts.h"
 #include "base/memory.h"
 #include "capture.h"
+#include "cli/freeze.h"
 #include "fixture.h"
 
 static struct error err;
@@ -177,6 +178,27 @@ static void test_classifier(void)
     fixture_close(&f);
 }
 
+/* The stages of a run are compared as text: a set must not lose its name in silence. */
+static void test_names(void)
+{
+    struct fixture f;
+    bool frozen[3] = {true, false, false};
+    char text[64];
+    CHECK(fixture_open(&f, 16, 16, 3,
+                       "[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
+                       "[convolutional]\nfilters=6\nsize=1\nactivation=linear\n"
+                       "[yolo]\nmask=0\nanchors=4,4\nnum=1\nclasses=1\n"));
+    CHECK(freeze_describe(&f.net, frozen, text, sizeof text));
+    CHECK_MSG(strcmp(text, "0 (backbone)") == 0, "%s", text);
+    for (long k = 0; k < 2; k++) {
+        mem_fail_after(k);
+        bool is_whole = freeze_describe(&f.net, frozen, text, sizeof text);
+        mem_fail_after(-1);
+        CHECK_MSG(!is_whole && strcmp(text, "0") == 0, "%s", text);
+    }
+    fixture_close(&f);
+}
+
 static const struct test_case cases[] = {
     {"own", test_own},
     {"shared", test_shared},
@@ -187,5 +209,6 @@ static const struct test_case cases[] = {
     {"passthrough", test_passthrough},
     {"heads", test_heads},
     {"classifier", test_classifier},
+    {"names", test_names},
 };
 TEST_MAIN(cases)
