@@ -1,6 +1,6 @@
 # yolo: `make` builds ./yolo, `make help` lists the rest.
 #
-# Variants live side by side in build/<variant>/: release (default), asan, tsan, simde.
+# Variants live side by side in build/<variant>/: release (default), asan, tsan, simde, fuzz.
 CC      ?= gcc
 VARIANT ?= release
 BUILD   := build/$(VARIANT)
@@ -26,6 +26,12 @@ CFLAGS := -O1 -g
 ALL_CFLAGS += -fsanitize=thread
 endif
 
+ifeq ($(VARIANT),fuzz) # with CC=clang; scripts/fuzz.sh
+CFLAGS := -O1 -g
+ALL_CFLAGS += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_MAIN := -fsanitize=fuzzer
+endif
+
 EMULATES_AVX512 := 0
 AVX512_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ifeq ($(VARIANT),simde) # the AVX-512 kernels on a machine with AVX2, for tests; needs libsimde-dev
@@ -36,7 +42,8 @@ DEFS += -DEMULATES_AVX512=$(EMULATES_AVX512)
 
 ISA_SOURCES := $(wildcard src/kernels/avx2_*.c src/kernels/avx512_*.c)
 SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.c))
-ifneq ($(filter x86_64%,$(MACHINE)),)
+# The kernels of an instruction set take clang minutes with sanitizers, and have tests of their own.
+ifneq ($(and $(filter x86_64%,$(MACHINE)),$(filter-out fuzz,$(VARIANT))),)
 SOURCES += $(ISA_SOURCES)
 DEFS += -DHAVE_X86_KERNELS=1
 else
@@ -54,8 +61,10 @@ LIBRARY := $(BUILD)/libyolo.a
 MAIN    := $(BUILD)/src/cli/main.o
 TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/helpers/*.c))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 
-.PHONY: all tests check asan lint fmt bench bench-conv help clean
+.PHONY: all tests fuzzers check asan lint fmt bench bench-conv help clean
 all: yolo ## build ./yolo (default)
 
 yolo: $(BUILD)/yolo
@@ -88,7 +97,21 @@ $(HELPERS): $(BUILD)/%: $(BUILD)/%.o
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lm
 
-tests: $(TESTS) $(HELPERS) ## build the unit tests and the helpers of the others
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o $(filter %.o,$(FUZZ_MAIN)) $(LIBRARY)
+	@echo "  LINK $@"
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(filter-out %.o,$(FUZZ_MAIN)) -o $@ $^ $(LDLIBS)
+
+fuzzers: $(FUZZERS)
+
+# Preloaded into whole commands: of no variant, and without the sanitizers' flags.
+FAIL_SHIM := build/fail_shim.so
+$(FAIL_SHIM): tests/tools/fail_shim.c Makefile
+	@echo "  LINK $@"
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=c11 -O1 -g $(WARN) -fPIC -shared -o $@ $< -ldl
+
+tests: $(TESTS) $(HELPERS) $(FUZZERS) $(FAIL_SHIM) ## build the unit tests and what the others use
 
 check: tests ## build and run the unit tests
 	$(Q)scripts/run_unit_tests.sh $(BUILD)/tests
@@ -106,7 +129,7 @@ lint: ## floors, file lengths, left-overs, shell scripts
 	$(Q)scripts/lint.sh
 
 fmt: ## format the sources with clang-format
-	$(Q)clang-format -i $(wildcard src/*/*.[ch] tests/unit/*.[ch] tests/helpers/*.c)
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] tests/unit/*.[ch] tests/helpers/*.c tests/fuzz/*.[ch])
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z_-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
