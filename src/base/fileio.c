@@ -155,11 +155,12 @@ enum result atomic_open(struct atomic_file *file, const char *path, struct error
     int fd = open_locked(file->temporary);
     file->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
     if (!file->stream) {
-        file->temporary[0] = 0;
         enum result result = error_errno(err, path, "cannot create");
         if (fd >= 0) {
+            unlink(file->temporary);
             close(fd);
         }
+        file->temporary[0] = 0;
         return result;
     }
     file->lock =
