@@ -13,6 +13,7 @@
 
 typedef float vec __attribute__((vector_size(16)));
 typedef double wide __attribute__((vector_size(16)));
+typedef int mask __attribute__((vector_size(16)));
 #define VEC_WIDTH 4
 
 static inline vec vec_set(float x)
@@ -69,20 +70,20 @@ static inline vec vec_fma(vec a, vec b, vec c)
     return a * b + c;
 }
 
+/* A comparison's lanes are all ones or all zeros. */
+static inline vec vec_choose(mask chosen, vec yes, vec no)
+{
+    return (vec)((chosen & (mask)yes) | (~chosen & (mask)no));
+}
+
 static inline vec vec_if_greater(vec a, vec b, vec yes, vec no)
 {
-    for (int i = 0; i < VEC_WIDTH; i++) {
-        no[i] = a[i] > b[i] ? yes[i] : no[i];
-    }
-    return no;
+    return vec_choose(a > b, yes, no);
 }
 
 static inline vec vec_if_equal(vec a, vec b, vec yes, vec no)
 {
-    for (int i = 0; i < VEC_WIDTH; i++) {
-        no[i] = a[i] == b[i] ? yes[i] : no[i];
-    }
-    return no;
+    return vec_choose(a == b, yes, no);
 }
 
 static inline bool vec_any_equal(vec a, vec b)
