@@ -265,7 +265,7 @@ static void release(struct resources *r)
     model_close(&r->model);
 }
 
-/* Whoever begins with this program has a photograph, on which the bundled model finds nothing. */
+/* Whoever begins with this program has a photograph, of which the bundled model knows nothing. */
 static void say_what_is_known(const struct model *model)
 {
     if (!model_is_bundled(model)) {
