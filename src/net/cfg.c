@@ -30,7 +30,6 @@ static const char *shown(const char *text, char *buffer, size_t size)
 
 struct lexer {
     struct cfg *cfg;
-    bool flat;
     int line;
     char *text; /* the current line without blanks */
     size_t length;
@@ -151,10 +150,6 @@ static enum result add_section(struct cfg *cfg, const char *name, int line, stru
 
 static enum result lex_header(struct lexer *x, struct error *err)
 {
-    if (x->flat) {
-        return lex_error(x, err,
-                         "this kind of file has no [sections] (a .cfg in place of a .data?)");
-    }
     char *end = strchr(x->text, ']');
     if (!end) {
         return lex_error(x, err, "']' is missing");
@@ -170,18 +165,6 @@ static enum result lex_header(struct lexer *x, struct error *err)
     }
     *end = 0;
     return add_section(x->cfg, x->text + 1, x->line, err);
-}
-
-static char *trimmed(char *text)
-{
-    while (is_blank(*text)) {
-        text++;
-    }
-    size_t length = strlen(text);
-    while (length > 0 && is_blank(text[length - 1])) {
-        text[--length] = 0;
-    }
-    return text;
 }
 
 static enum result lex_line(struct lexer *x, struct error *err)
@@ -200,22 +183,20 @@ static enum result lex_line(struct lexer *x, struct error *err)
         return lex_error(x, err, "expected key=value");
     }
     *equals = 0;
-    char *key = trimmed(x->text), *value = trimmed(equals + 1);
+    const char *key = x->text;
+    char *value = equals + 1;
     if (!*key) {
         *equals = '=';
         return lex_error(x, err, "no key before '='");
     }
-    if (!x->flat) {
-        cut_comment(x, key, value);
-    }
-    if (!*value || (!x->flat && *value == '#')) {
+    cut_comment(x, key, value);
+    if (!*value || *value == '#') {
         return lex_error(x, err, "no value behind '=' (drop the line to get the default)");
     }
     return add_option(x, key, value, err);
 }
 
-/* Take one physical line over into x->text. Blanks inside vanish as in Darknet, but stay in a .data
- * file, where values are paths. */
+/* Take one physical line over into x->text. All blanks vanish, as in Darknet. */
 static enum result take_line(struct lexer *x, const char *text, size_t size, struct error *err)
 {
     x->length = 0;
@@ -226,13 +207,9 @@ static enum result take_line(struct lexer *x, const char *text, size_t size, str
                             "byte 0x%02x: this is not a text file (a .weights file in its place?)",
                             c);
         }
-        bool is_leading = x->length == 0;
-        if (!is_blank(text[i]) || (x->flat && !is_leading)) {
+        if (!is_blank(text[i])) {
             x->text[x->length++] = text[i];
         }
-    }
-    while (x->length > 0 && is_blank(x->text[x->length - 1])) {
-        x->length--;
     }
     x->text[x->length] = 0;
     return OK;
@@ -253,7 +230,7 @@ static enum result lex(struct lexer *x, const char *text, size_t size, struct er
     return OK;
 }
 
-enum result cfg_parse(const char *path, const char *text, size_t size, bool flat, struct cfg *cfg,
+enum result cfg_parse(const char *path, const char *text, size_t size, struct cfg *cfg,
                       struct error *err)
 {
     *cfg = (struct cfg){.path = mem_strdup(path)};
@@ -262,11 +239,8 @@ enum result cfg_parse(const char *path, const char *text, size_t size, bool flat
         return error_at(err, ERR_CFG, path, 0, "%zu bytes is no cfg (limit %d)", size,
                         MAX_FILE_BYTES);
     }
-    struct lexer x = {.cfg = cfg, .flat = flat, .text = mem_alloc_raw(size + 1, 1)};
+    struct lexer x = {.cfg = cfg, .text = mem_alloc_raw(size + 1, 1)};
     enum result result = cfg->path && x.text ? OK : mem_error(err, "reading a cfg");
-    if (result == OK && flat) {
-        result = add_section(cfg, "data", 0, err);
-    }
     if (result == OK) {
         result = lex(&x, text, size, err);
     }
@@ -277,13 +251,13 @@ enum result cfg_parse(const char *path, const char *text, size_t size, bool flat
     return result;
 }
 
-enum result cfg_read(const char *path, bool flat, struct cfg *cfg, struct error *err)
+enum result cfg_read(const char *path, struct cfg *cfg, struct error *err)
 {
     char *text;
     size_t size;
     *cfg = (struct cfg){0};
     TRY(file_read(path, MAX_FILE_BYTES, &text, &size, err));
-    enum result result = cfg_parse(path, text, size, flat, cfg, err);
+    enum result result = cfg_parse(path, text, size, cfg, err);
     mem_free(text);
     return result;
 }

@@ -1,11 +1,10 @@
-/* Darknet's .cfg and .data text: sections of key=value lines that remember where they stand.
+/* Darknet's .cfg text: sections of key=value lines that remember where they stand.
  *
  * Lexing follows Darknet: all blanks inside a line vanish; empty lines and lines that begin with # or ;
  * are skipped; [name] begins a section; a line splits at its first '='. Where Darknet accepts nonsense
  * silently (numbers with garbage behind them, duplicate or unknown keys, text behind ']'), this reader
  * reports path:line: an error if the meaning is in doubt, else a warning. A '#' behind a value or
- * header begins a comment; where Darknet takes it into the meaning, with a warning.
- * In .data files (flat) values are paths: blanks inside them and '#' stay. */
+ * header begins a comment; where Darknet takes it into the meaning, with a warning. */
 #ifndef NET_CFG_H
 #define NET_CFG_H
 
@@ -34,11 +33,10 @@ struct cfg {
     size_t section_count, section_capacity;
 };
 
-/* Reads and lexes a .cfg. With flat = true the file has no headers (.data): one section named "data".
- * Free with cfg_free, which accepts a zeroed struct. */
-NODISCARD enum result cfg_read(const char *path, bool flat, struct cfg *cfg, struct error *err);
+/* Reads and lexes a .cfg. Free with cfg_free, which accepts a zeroed struct. */
+NODISCARD enum result cfg_read(const char *path, struct cfg *cfg, struct error *err);
 /* The same from memory; `path` is only for messages. text need not end with a newline. */
-NODISCARD enum result cfg_parse(const char *path, const char *text, size_t size, bool flat,
+NODISCARD enum result cfg_parse(const char *path, const char *text, size_t size,
                                 struct cfg *cfg, struct error *err);
 void cfg_free(struct cfg *cfg);
 

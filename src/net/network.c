@@ -472,14 +472,14 @@ static enum result build(struct network *net, int width, int height, struct erro
 enum result network_read(const char *cfg_path, int width, int height, struct network *net,
                          struct error *err)
 {
-    TRY(cfg_read(cfg_path, false, &net->cfg, err));
+    TRY(cfg_read(cfg_path, &net->cfg, err));
     return build(net, width, height, err);
 }
 
 enum result network_parse(const char *path, const char *text, size_t size, int width, int height,
                           struct network *net, struct error *err)
 {
-    TRY(cfg_parse(path, text, size, false, &net->cfg, err));
+    TRY(cfg_parse(path, text, size, &net->cfg, err));
     return build(net, width, height, err);
 }
 

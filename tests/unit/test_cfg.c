@@ -15,7 +15,7 @@ static struct error err;
 static enum result parse(const char *text, struct cfg *cfg)
 {
     err = (struct error){0};
-    return cfg_parse("a.cfg", text, strlen(text), false, cfg, &err);
+    return cfg_parse("a.cfg", text, strlen(text), cfg, &err);
 }
 
 static void test_lexing(void)
@@ -124,7 +124,7 @@ static void test_binary_noise(void)
     static const char zeros[] = "[net]\nwidth=4\0"
                                 "16\n";
     struct cfg cfg;
-    CHECK(cfg_parse("a.cfg", zeros, sizeof zeros - 1, false, &cfg, &err) == ERR_CFG);
+    CHECK(cfg_parse("a.cfg", zeros, sizeof zeros - 1, &cfg, &err) == ERR_CFG);
     CHECK(strstr(err.text, "a.cfg:2: "));
     /* Whatever the bytes: an answer, no crash, nothing leaked (sanitizers watch). */
     unsigned state = 1;
@@ -136,7 +136,7 @@ static void test_binary_noise(void)
             text[i] = alphabet[(size_t)(noise * (float)(sizeof alphabet - 1))];
         }
         capture_begin();
-        enum result result = cfg_parse("a.cfg", text, sizeof text, round % 2, &cfg, &err);
+        enum result result = cfg_parse("a.cfg", text, sizeof text, &cfg, &err);
         capture_end();
         CHECK(result == OK || result == ERR_CFG);
         cfg_free(&cfg);
@@ -149,19 +149,19 @@ static void test_limits(void)
     char *big = mem_alloc(size, 1);
     struct cfg cfg;
     memset(big, 'a', size);
-    CHECK(cfg_parse("a.cfg", big, size, false, &cfg, &err) == ERR_CFG);
+    CHECK(cfg_parse("a.cfg", big, size, &cfg, &err) == ERR_CFG);
     CHECK(strstr(err.text, "a.cfg: "));
     size_t used = (size_t)snprintf(big, size, "[c]\n");
     for (int i = 0; i < 1500; i++) {
         used += (size_t)snprintf(big + used, size - used, "k%d=1\n", i);
     }
-    CHECK(cfg_parse("a.cfg", big, used, false, &cfg, &err) == ERR_CFG);
+    CHECK(cfg_parse("a.cfg", big, used, &cfg, &err) == ERR_CFG);
     CHECK_MSG(strstr(err.text, "a.cfg:1002: over 1000 keys"), "%s", err.text);
     used = 0;
     for (int i = 0; i < 20000; i++) {
         used += (size_t)snprintf(big + used, size - used, "[c]\n");
     }
-    CHECK(cfg_parse("a.cfg", big, used, false, &cfg, &err) == ERR_CFG);
+    CHECK(cfg_parse("a.cfg", big, used, &cfg, &err) == ERR_CFG);
     CHECK_MSG(strstr(err.text, "a.cfg:10001: over 10000 sections"), "%s", err.text);
     mem_free(big);
 }
@@ -323,25 +323,12 @@ static void test_lists(void)
     }
 }
 
-static void test_flat(void)
-{
-    struct cfg cfg;
-    static const char text[] = "classes= 2\n train = my data/#1.txt \r\n# c\nnames=x";
-    CHECK_OK(cfg_parse("a.data", text, sizeof text - 1, true, &cfg, &err));
-    CHECK(cfg.section_count == 1 && strcmp(cfg.sections[0].name, "data") == 0);
-    CHECK(strcmp(cfg_string(&cfg.sections[0], "train", ""), "my data/#1.txt") == 0);
-    CHECK(strcmp(cfg_string(&cfg.sections[0], "names", ""), "x") == 0);
-    cfg_free(&cfg);
-    CHECK(cfg_parse("a.data", "[net]", 5, true, &cfg, &err) == ERR_CFG);
-    CHECK(strncmp(err.text, "a.data:1: ", 10) == 0);
-}
-
 static void test_files(void)
 {
     struct cfg cfg;
-    CHECK(cfg_read("/nonexistent/a.cfg", false, &cfg, &err) == ERR_IO);
+    CHECK(cfg_read("/nonexistent/a.cfg", &cfg, &err) == ERR_IO);
     CHECK(strstr(err.text, "/nonexistent/a.cfg"));
-    CHECK(cfg_read("/", false, &cfg, &err) == ERR_FORMAT);
+    CHECK(cfg_read("/", &cfg, &err) == ERR_FORMAT);
     cfg_free(&cfg);
 }
 
@@ -381,7 +368,6 @@ static const struct test_case cases[] = {
     {"garbage_behind", test_garbage_behind},
     {"own_minimum", test_own_minimum},
     {"lists", test_lists},
-    {"flat", test_flat},
     {"files", test_files},
     {"out_of_memory", test_out_of_memory},
     {"suggest", test_suggest},

@@ -165,8 +165,8 @@ static void test_own_equal_published(void)
             SKIP("published cfg files are not there (YOLO_SHARED)");
         }
         struct cfg own, published;
-        CHECK_OK(cfg_read(own_facts[i].path, false, &own, &err));
-        CHECK_OK(cfg_read(path, false, &published, &err));
+        CHECK_OK(cfg_read(own_facts[i].path, &own, &err));
+        CHECK_OK(cfg_read(path, &published, &err));
         CHECK_MSG(own.section_count == published.section_count, "%s", own_facts[i].path);
         for (size_t s = 0; s < own.section_count && !test_failed; s++) {
             check_same_section(own_facts[i].path, &own.sections[s], &published.sections[s]);
