@@ -83,6 +83,13 @@ static enum result settle_rate_scale(const char *text, const struct network *net
                                "--lr-scale %.200s: must be layers=factor, as in 0-9=0.1,10-19=0.5", text);
             break;
         }
+        if ((float)factor == 0.0f) {
+            result = error_set(err, ERR_ARG,
+                               "--lr-scale %.200s: a factor of 0 trains nothing (--freeze %.*s keeps "
+                               "the layers as they are)",
+                               text, (int)(equals - at), at);
+            break;
+        }
         *equals = '\0';
         memset(set, 0, layers * sizeof *set);
         result = layer_set_add("lr-scale", at, net, set, err);

@@ -166,10 +166,12 @@ refuse "a length beside" '--epochs beside --stage' --epochs 3 --stage "iters=3"
 refuse "two plans" '--stage and --stages' --stage "iters=3" --stages plan.json
 refuse "a missing plan" 'none.json' --stages none.json
 echo '[{"freeze": "0-1", "epochs": 3},' >broken.json
-refuse "a broken plan" 'broken.json:2: is no JSON' --stages broken.json
+refuse "a broken plan" 'broken.json:2: not valid JSON' --stages broken.json
 echo '[{"freeze": ["0-1"]}]' >odd.json
 refuse "an odd plan" 'odd.json: stage 1: freeze: must be a word' --stages odd.json
 refuse "a bad factor" '--lr-scale 0-1=fast: must be layers=factor' --lr-scale 0-1=fast
+refuse "a factor of 0" '--lr-scale 2-3=.1,0-1=0: a factor of 0 trains nothing \(--freeze 0-1 ' --lr-scale 2-3=.1,0-1=0
+refuse "a factor that becomes 0" 'stage 1: --lr-scale 0-1=1e-60: a factor of 0 trains nothing' --stage "iters=3 lr-scale=0-1=1e-60"
 refuse "a factor for no layer" '--lr-scale 0-9: there is no layer 9' --lr-scale 0-9=2
 refuse "a factor for frozen layers" '--lr-scale 0-1=.1: none of these layers is trained' --freeze 0-1 --lr-scale 0-1=.1
 refuse "a factor for frozen layers in a stage" 'stage 2: lr-scale=0-0=.1: none of these layers is trained' \
