@@ -145,29 +145,56 @@ static enum result load(const char *cfg, const char *weights, struct network *ne
     return weights_load(weights, net, err);
 }
 
+static enum result load_both(const char *cfg, const char *const paths[2], struct network nets[2],
+                             struct weights_header headers[2], struct error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        TRY(load(cfg, paths[i], &nets[i], err));
+        TRY(weights_peek(paths[i], &headers[i], err));
+        headers[i].seen = nets[i].seen; /* behind a header as long as the size says */
+    }
+    if (nets[0].loaded_layers != nets[1].loaded_layers) {
+        return error_set(err, ERR_FORMAT, "sizes differ: %s holds %d layers, %s holds %d", paths[0],
+                         nets[0].loaded_layers, paths[1], nets[1].loaded_layers);
+    }
+    return OK;
+}
+
+static void put_headers(const char *const paths[2], const struct weights_header headers[2],
+                        cJSON *root)
+{
+    for (int i = 0; i < 2; i++) {
+        if (root) {
+            json_add_text(root, i ? "b" : "a", paths[i]);
+            cJSON_AddItemToObject(root, i ? "header_b" : "header_a", header_json(&headers[i]));
+        } else {
+            print_header(paths[i], &headers[i]);
+        }
+    }
+}
+
 static enum result diff_networks(const char *cfg, const char *const paths[2], cJSON *root,
                                  struct difference *total, struct error *err)
 {
-    struct network a = {0}, b = {0};
-    enum result result = load(cfg, paths[0], &a, err);
+    struct network nets[2] = {0};
+    struct weights_header headers[2];
+    enum result result = load_both(cfg, paths, nets, headers, err);
     if (result == OK) {
-        result = load(cfg, paths[1], &b, err);
+        put_headers(paths, headers, root);
+        *total = compare_layers(&nets[0], &nets[1],
+                                root ? cJSON_AddArrayToObject(root, "tensors") : NULL);
     }
-    if (result == OK && a.loaded_layers != b.loaded_layers) {
-        result = error_set(err, ERR_FORMAT, "sizes differ: %s holds %d layers, %s holds %d",
-                           paths[0], a.loaded_layers, paths[1], b.loaded_layers);
-    }
-    if (result == OK) {
-        *total = compare_layers(&a, &b, root ? cJSON_AddArrayToObject(root, "tensors") : NULL);
-    }
-    network_free(&a);
-    network_free(&b);
+    network_free(&nets[0]);
+    network_free(&nets[1]);
     return result;
 }
 
-static enum result diff_payloads(const char *const paths[2], const struct weights_header headers[2],
-                                 struct difference *total, struct error *err)
+static enum result diff_payloads(const char *const paths[2], cJSON *root, struct difference *total,
+                                 struct error *err)
 {
+    struct weights_header headers[2];
+    TRY(weights_peek_pair(paths, headers, err));
+    put_headers(paths, headers, root);
     char *data[2] = {NULL, NULL};
     size_t floats[2] = {0, 0};
     enum result result = OK;
@@ -199,22 +226,10 @@ static enum result diff_payloads(const char *const paths[2], const struct weight
 
 static enum result diff(const struct diff_args *args, const char *const paths[2], struct error *err)
 {
-    struct weights_header headers[2];
     struct difference total = {0};
-    for (int i = 0; i < 2; i++) {
-        TRY(weights_peek(paths[i], &headers[i], err));
-    }
     cJSON *root = args->format == FORMAT_JSON ? cJSON_CreateObject() : NULL;
-    for (int i = 0; i < 2; i++) {
-        if (root) {
-            json_add_text(root, i ? "b" : "a", paths[i]);
-            cJSON_AddItemToObject(root, i ? "header_b" : "header_a", header_json(&headers[i]));
-        } else {
-            print_header(paths[i], &headers[i]);
-        }
-    }
     enum result result = args->cfg ? diff_networks(args->cfg, paths, root, &total, err)
-                                   : diff_payloads(paths, headers, &total, err);
+                                   : diff_payloads(paths, root, &total, err);
     if (result != OK) {
         cJSON_Delete(root);
         return result;

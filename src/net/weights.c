@@ -130,9 +130,6 @@ enum result weights_peek(const char *path, struct weights_header *header, struct
 {
     struct reader r;
     enum result result = open_reader(&r, path, err);
-    if (result == OK) {
-        check_seen(&r);
-    }
     *header = r.header;
     close_reader(&r);
     return result;
@@ -286,6 +283,42 @@ static void fit_header(const struct network *net, struct reader *r)
     if (r->bytes != own + values && r->bytes == other + values && may_be(r, other == LONG_HEADER)) {
         take_header(r, other == LONG_HEADER);
     }
+}
+
+static size_t value_bytes(const struct reader *r)
+{
+    return r->bytes - r->header.header_bytes;
+}
+
+static void agree(struct reader readers[2])
+{
+    for (int i = 0; i < 2 && value_bytes(&readers[0]) != value_bytes(&readers[1]); i++) {
+        struct reader *r = &readers[i];
+        bool is_long = r->header.header_bytes == SHORT_HEADER; /* the length that it is not */
+        size_t other = is_long ? LONG_HEADER : SHORT_HEADER;
+        if (may_be(r, is_long) && r->bytes - other == value_bytes(&readers[1 - i])) {
+            take_header(r, is_long);
+        }
+    }
+}
+
+enum result weights_peek_pair(const char *const paths[2], struct weights_header headers[2],
+                              struct error *err)
+{
+    struct reader readers[2] = {0};
+    enum result result = open_reader(&readers[0], paths[0], err);
+    result = result == OK ? open_reader(&readers[1], paths[1], err) : result;
+    if (result == OK) {
+        agree(readers);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (result == OK) {
+            check_seen(&readers[i]);
+        }
+        headers[i] = readers[i].header;
+        close_reader(&readers[i]);
+    }
+    return result;
 }
 
 /* How many layers the payload covers. It must end where a layer ends. */

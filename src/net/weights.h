@@ -30,8 +30,13 @@ NODISCARD enum result weights_load_transfer(const char *path, struct network *ne
 NODISCARD enum result weights_save(const char *path, const struct network *net, int layers,
                                    uint64_t seen, struct error *err);
 
-/* Only the header. */
+/* Only the header, as long as its version says. */
 NODISCARD enum result weights_peek(const char *path, struct weights_header *header,
                                    struct error *err);
+
+/* The headers of two files of one network, which have as many values: where their versions say otherwise and
+ * the other length of one header makes it so, that one is taken, with a warning, as weights_load does by the network. */
+NODISCARD enum result weights_peek_pair(const char *const paths[2],
+                                        struct weights_header headers[2], struct error *err);
 
 #endif

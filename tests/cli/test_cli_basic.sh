@@ -218,6 +218,14 @@ status 0; out 'images seen'; out '^total: .*, 1 changed'
 printf '\000\000\300\177' | dd of="$work/changed.weights" bs=1 seek=20 conv=notrunc 2>/dev/null
 try "diff: not a number against a number" "$YOLO" diff $tiny_weights "$work/changed.weights"
 status 0; out 'max abs difference inf'
+# as PyTorch ports write it: the long header under version 0.0
+{ head -c 12 /dev/zero && tail -c +13 $tiny_weights; } >"$work/port.weights"
+for cfg in "" "--cfg $tiny_cfg"; do
+    # shellcheck disable=SC2086 # several words
+    try "diff: a header of another length than its version's ${cfg% *}" "$YOLO" diff "$work/port.weights" $tiny_weights $cfg
+    status 0; out '^total: [0-9]+ values, 0 changed'; err 'port.weights: version 0.0 .*by its size this file has one of 20'
+    holds test "$(grep -o '[0-9]* images seen' "$work/out" | uniq | wc -l)" -eq 1
+done
 try "diff: other sizes" "$YOLO" diff $tiny_weights tests/golden/csp.weights
 status 2; one_error 'sizes differ'
 try "diff: other lengths of one network" "$YOLO" diff $tiny_weights "$work/two.weights" --cfg $tiny_cfg

@@ -303,6 +303,43 @@ static void test_other_headers(void)
     }
 }
 
+/* Without a network the other file says how many values there are. */
+static void test_pairs(void)
+{
+    static const struct {
+        struct spec specs[2];
+        size_t taken[2];
+        int warnings;
+    } table[] = {
+        {{{0, 0, 0, 7, 20, FLOATS, 0}, {0, 2, 5, 9, 20, FLOATS, 0}}, {20, 20}, 1},
+        {{{0, 2, 5, 7, 20, FLOATS, 0}, {0, 2, 0, 4000000000, 16, FLOATS, 0}}, {20, 16}, 1},
+        {{{0, 2, 5, 7, 20, FLOATS, 0}, {0, 1, 0, 9, 16, FLOATS, 0}}, {20, 16}, 0},
+        {{{0, 2, 5, 7, 20, FLOATS, 0}, {0, 2, 5, 9, 20, FLOATS - 2, 0}}, {20, 20}, 0},
+    };
+    char first[4100];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *const paths[2] = {first, path};
+        struct weights_header headers[2];
+        set_path();
+        snprintf(first, sizeof first, "%s.first", path);
+        write_file(&table[i].specs[0]);
+        CHECK(rename(path, first) == 0);
+        write_file(&table[i].specs[1]);
+        capture_begin();
+        enum result result = weights_peek_pair(paths, headers, &err);
+        capture_end();
+        CHECK_MSG(result == OK, "case %zu: %s", i, err.text);
+        for (int k = 0; k < 2; k++) {
+            CHECK_MSG(headers[k].header_bytes == table[i].taken[k], "case %zu: %zu", i,
+                      headers[k].header_bytes);
+            CHECK_MSG(headers[k].seen == table[i].specs[k].seen, "case %zu", i);
+        }
+        const char *said = strstr(captured, "by its size this file has one of");
+        CHECK_MSG(!!said == table[i].warnings && !strstr(captured, "images seen"), "%s", captured);
+        remove(first);
+    }
+}
+
 /* A file of the same network but for one number says so. */
 static void test_fitting_hints(void)
 {
@@ -605,6 +642,7 @@ static const struct test_case cases[] = {
     {"prefixes", test_prefixes},
     {"broken_sizes", test_broken_sizes},
     {"other_headers", test_other_headers},
+    {"pairs", test_pairs},
     {"fitting_hints", test_fitting_hints},
     {"broken_files", test_broken_files},
     {"odd_values", test_odd_values},
