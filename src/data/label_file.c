@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "data/dataset_build.h"
 #include "data/text_kind.h"
+#include "data/truth_hash.h"
 
 #define BLANKS " \t\r\v\f"
 #define EXPECTED "class x y w h is expected"
@@ -99,6 +100,7 @@ struct label_file {
     const char *path;
     int line;
     size_t capacity, line_capacity;
+    struct truth_hash seen;
 };
 
 /* The line number of the first byte that no text has; 0 if there is none. */
@@ -129,20 +131,6 @@ static bool take_class(struct label_file *f, double value, int *class_id)
                       "class %.10g, but there are %zu (0 to %zu)", value, classes, classes - 1);
     } else {
         dataset_fault(f->build, FAULT_CLASS_RANGE, f->path, f->line, "class %.10g", value);
-    }
-    return false;
-}
-
-static bool is_duplicate(const struct sample *sample, const struct truth *truth)
-{
-    const struct box_cxcywh_norm *b = &truth->box;
-    for (size_t i = 0; i < sample->truth_count; i++) {
-        const struct truth *other = &sample->truths[i];
-        const struct box_cxcywh_norm *o = &other->box;
-        if (other->class_id == truth->class_id && o->cx == b->cx && o->cy == b->cy &&
-            o->w == b->w && o->h == b->h) {
-            return true;
-        }
     }
     return false;
 }
@@ -200,16 +188,19 @@ static enum result read_line(struct label_file *f, const struct label_line *line
     if (line->form != LABEL_BOX) {
         count_mended(f, line->form == LABEL_POLYGON ? &f->build->polygons : &f->build->confidences);
     }
-    if (is_duplicate(sample, &truth)) {
-        dataset_fault(f->build, FAULT_DUPLICATE, f->path, f->line, "the same box again");
-        return OK;
-    }
     TRY(mem_grow((void **)&sample->truths, sample->truth_count, &f->capacity,
                  sizeof *sample->truths, err));
     TRY(mem_grow((void **)&sample->lines, sample->truth_count, &f->line_capacity,
                  sizeof *sample->lines, err));
     sample->lines[sample->truth_count] = f->line;
-    sample->truths[sample->truth_count++] = truth;
+    sample->truths[sample->truth_count] = truth;
+    bool is_there;
+    TRY(truth_hash_add(&f->seen, sample->truths, sample->truth_count, &is_there, err));
+    if (is_there) {
+        dataset_fault(f->build, FAULT_DUPLICATE, f->path, f->line, "the same box again");
+    } else {
+        sample->truth_count++;
+    }
     return OK;
 }
 
@@ -261,6 +252,7 @@ enum result label_file_read(struct dataset_build *build, struct sample *sample, 
     } else {
         result = read_lines(&f, marked ? text + 3 : text, err);
     }
+    truth_hash_free(&f.seen);
     mem_free(text);
     return result;
 }

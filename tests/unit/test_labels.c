@@ -1,4 +1,6 @@
 /* Label files: where they lie, their lines in every notation, and all their faults. */
+#include <time.h>
+
 #include "data/label_file.h"
 #include "data/label_path.h"
 #include "dataset_rig.h"
@@ -239,6 +241,29 @@ static void test_label_forms(void)
     dataset_free(&set);
 }
 
+/* The search for boxes given twice is no longer the more boxes there are. */
+static void test_many_boxes(void)
+{
+    enum { SIDE = 300, COUNT = SIDE * SIDE, LINE = 40 };
+    const char *label;
+    struct dataset set;
+    char *text = mem_alloc((size_t)COUNT * LINE + LINE, 1);
+    size_t used = 0;
+    for (int i = 0; i < COUNT; i++) {
+        used += (size_t)snprintf(text + used, LINE, "0 %.4f %.4f .001 .001\n",
+                                 (i % SIDE + 1) * 0.003, (i / SIDE + 1) * 0.003);
+    }
+    used += (size_t)snprintf(text + used, LINE, "0 .003 .003 .001 .001\n");
+    clock_t start = clock();
+    CHECK_OK(open_label(text, used, 1, &label, &set));
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    CHECK(set.samples[0].truth_count == COUNT && set.faults[FAULT_DUPLICATE] == 1);
+    CHECK(was_seen(FAULT_DUPLICATE, label, COUNT + 1, "again"));
+    CHECK_MSG(seconds < 2, "%.1f s", seconds);
+    dataset_free(&set);
+    mem_free(text);
+}
+
 /* A line that shows something unknown spoils its picture; one that marks no part of it does not. */
 static void test_unusable_pictures(void)
 {
@@ -331,6 +356,7 @@ static const struct test_case cases[] = {
     {"clipping", test_clipping},
     {"whole_files", test_whole_files},
     {"label_forms", test_label_forms},
+    {"many_boxes", test_many_boxes},
     {"unusable_pictures", test_unusable_pictures},
     {"log", test_log},
 };
