@@ -174,6 +174,10 @@ static void load_item(void *ctx, void *slot)
 {
     const struct run *run = ctx;
     struct item *item = slot;
+    bool is_listed = !item->infer.has_failed && item->input.origin[0];
+    if (is_listed && inputs_need(&item->input, &item->infer.err) != OK) {
+        item->infer.has_failed = true;
+    }
     infer_load(run->job->infer, &item->infer);
 }
 

@@ -13,7 +13,6 @@
 #include "data/dataset_build.h"
 #include "data/inputs.h"
 #include "data/label_path.h"
-#include "data/lookup.h"
 
 enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000 };
 
@@ -145,13 +144,9 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
 {
     const char *colon = strrchr(item->origin, ':');
     int line = colon ? atoi(colon + 1) : 0;
-    if (!path_exists(item->path)) {
-        char tried[sizeof build->list_error.text] = "";
-        const char *list = build->source->path;
-        bool is_listed =
-            line > 0 && lookup_tried(list, item->path, LOOKUP_HERE, tried, sizeof tried) > 1;
-        dataset_fault(build, FAULT_NO_IMAGE, list, line, "%s does not exist%s%s%s", item->path,
-                      is_listed ? " (tried " : "", is_listed ? tried : "", is_listed ? ")" : "");
+    struct error why;
+    if (inputs_need(item, &why) != OK) {
+        dataset_fault(build, FAULT_NO_IMAGE, build->source->path, line, "%s", why.text);
         return OK;
     }
     struct sample *sample = dataset_add(build, item->path, err);
@@ -177,11 +172,14 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
 }
 
 /* A line of the list that is no path: "list.txt:12: what". */
-static void report_line(struct dataset_build *build, const struct error *why)
+static void report_line(struct dataset_build *build)
 {
     const char *path = build->source->path;
-    const char *text = why->text;
+    const char *text = build->list_error.text;
     int line = 0;
+    if (build->list_error.code == OK) {
+        return;
+    }
     if (strncmp(text, path, strlen(path)) == 0 && text[strlen(path)] == ':') {
         char *end;
         text += strlen(path) + 1;
@@ -189,7 +187,7 @@ static void report_line(struct dataset_build *build, const struct error *why)
         text = end + strspn(end, ": ");
     }
     dataset_fault(build, FAULT_NO_IMAGE, path, line, "%s", text);
-    build->list_error = *why;
+    build->list_error.code = OK;
 }
 
 static enum result read_pictures(struct dataset_build *build, struct error *err)
@@ -205,13 +203,13 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     struct input_item item;
     int got;
     while (result == OK && (got = inputs_next(inputs, &item, err)) != 0) {
+        report_line(build);
         if (got > 0) {
-            build->list_error.code = OK;
             result = add_picture(build, &item, err);
         } else if (err->code == ERR_MEMORY) {
             result = ERR_MEMORY;
         } else {
-            report_line(build, err);
+            build->list_error = *err;
         }
         if (build->set->sample_count % PROGRESS_EVERY == PROGRESS_EVERY - 1) {
             log_progress("%s: %zu pictures", path, build->set->sample_count + 1);
@@ -219,6 +217,9 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     }
     log_progress("%s", "");
     inputs_close(inputs);
+    if (build->set->sample_count > 0) {
+        report_line(build); /* else it is the error */
+    }
     report_mended(build, FAULT_CONFIDENCE, &build->confidences,
                   "a sixth number is taken as a confidence and dropped");
     report_mended(build, FAULT_POLYGON, &build->polygons,
@@ -259,8 +260,9 @@ static enum result leave_out_unusable(const struct dataset_source *source, struc
 {
     TRY(leave_out(set, err));
     if (set->left_out_count > 0) {
-        log_warn("%s: %zu of %zu pictures have label lines that cannot be used: left out (see: yolo check)",
-                 source->path, set->left_out_count, set->left_out_count + set->sample_count);
+        log_warn("%s: %zu of %zu pictures have %s that cannot be used: left out (see: yolo check)",
+                 source->path, set->left_out_count, set->left_out_count + set->sample_count,
+                 set->category_ids ? "annotations" : "label lines");
     }
     return OK;
 }

@@ -16,7 +16,7 @@ struct dataset_build {
     const struct dataset_source *source;
     struct dataset *set;
     struct mended_lines confidences, polygons;
-    struct error list_error; /* with which the list ended; code OK if it is one */
+    struct error list_error; /* the latest unusable line, not yet reported; code OK: none */
 };
 
 /* Count a fault and hand it to the sink or the log. */

@@ -23,6 +23,8 @@ enum {
     UNUSABLE_MAX = 10            /* unusable lines until the list is given up */
 };
 
+static const char stdin_name[] = "stdin"; /* in messages */
+
 struct entry {
     char *name;
     bool is_dir;
@@ -426,7 +428,7 @@ static int next_argument(struct inputs *in, struct input_item *item, struct erro
 {
     const char *arg = in->args[in->next++];
     if (strcmp(arg, "-") == 0) {
-        return open_list(in, "stdin", stdin, err);
+        return open_list(in, stdin_name, stdin, err);
     }
     if (path_is_dir(arg)) {
         return open_folder(in, arg, err);
@@ -505,6 +507,22 @@ int inputs_next(struct inputs *in, struct input_item *item, struct error *err)
         }
     }
     return result;
+}
+
+enum result inputs_need(const struct input_item *item, struct error *err)
+{
+    char list[PATH_SIZE], tried[sizeof err->text] = "";
+    if (path_exists(item->path)) {
+        return OK;
+    }
+    const char *colon = strrchr(item->origin, ':');
+    int length = colon ? (int)(colon - item->origin) : 0;
+    snprintf(list, sizeof list, "%.*s", length, item->origin);
+    bool is_stdin = strcmp(list, stdin_name) == 0;
+    bool has_places = colon && lookup_tried(is_stdin ? NULL : list, item->path, LOOKUP_HERE, tried,
+                                            sizeof tried) > 1;
+    return error_set(err, ERR_IO, "%s does not exist%s%s%s", item->path,
+                     has_places ? " (tried " : "", has_places ? tried : "", has_places ? ")" : "");
 }
 
 void inputs_close(struct inputs *in)

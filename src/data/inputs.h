@@ -28,6 +28,10 @@ struct input_item {
  * stream goes on). */
 int inputs_next(struct inputs *inputs, struct input_item *item, struct error *err);
 
+/* OK if something is at the item's path. Else ERR_IO: "PATH does not exist", of a list's line with all places that
+ * were tried (lookup.h); without the origin. */
+NODISCARD enum result inputs_need(const struct input_item *item, struct error *err);
+
 void inputs_close(struct inputs *inputs);
 
 /* Lines of a names file: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. ERR_FORMAT if

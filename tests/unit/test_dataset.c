@@ -119,6 +119,9 @@ static void test_other_kinds(void)
         const char *path = put_bytes("kind.txt", table[i].text, size);
         struct dataset set;
         CHECK(open_set(path, 1, &set) == ERR_FORMAT && error_is(path, table[i].error));
+        for (size_t k = 0; k < seen_count; k++) {
+            CHECK_MSG(!strstr(seen[k].text, "no list"), "said twice: %s", seen[k].text);
+        }
         dataset_free(&set);
     }
     const char *path = put("data.yaml", "train: images/train\nnc: 2\n");
