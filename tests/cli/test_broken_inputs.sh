@@ -83,7 +83,7 @@ for channels in 2 4 6; do
         head -c 20 "$weights"
         head -c $((4 * floats)) /dev/zero
     } >$channels.weights
-    network=(--cfg $channels.cfg --weights $channels.weights)
+    network=(--cfg "$channels.cfg" --weights "$channels.weights")
     refuse() { # COMMAND ARGUMENT...
         try "$channels channels: $1" "$YOLO" "$@"
         status 2

@@ -6,6 +6,7 @@ model=(data/tabletop/tabletop.data cfg/tabletop.cfg weights/tabletop.weights)
 pictures=(data/tabletop/images/val/000000.jpg data/tabletop/images/val/000001.jpg)
 detect=("$YOLO" detect --model tabletop --no-save)
 
+# shellcheck disable=SC2317 # called by holds
 same() { # FILE FILE: but for the times
     cmp <(sed 's/,"ms":.*//' "$1") <(sed 's/,"ms":.*//' "$2")
 }
