@@ -134,7 +134,7 @@ static enum result write_files(const struct check_job *job, struct error *err)
                  args->fix, counts.pictures, counts.labels_changed, counts.dropped_pictures,
                  args->fix);
         if (counts.unusable_pictures > 0) {
-            log_warn("%s: %zu pictures with label lines that cannot be used are left out",
+            log_warn("%s: %zu pictures with labels that cannot be used are left out",
                      args->fix, counts.unusable_pictures);
         }
         if (counts.pictures == 0) {

@@ -46,20 +46,15 @@ static const struct option to_options[] = {
 };
 
 static const char about[] =
-    "COCO annotation files (.json) to YOLO labels, lists, names and a .data file; anything else "
-    "(a\n"
-    ".data file, a list of pictures, a folder) to COCO. Classes are the categories in the order "
-    "of\n"
-    "their ids, whatever gaps these have. Pictures without boxes stay in the set. What cannot be "
-    "taken\n"
-    "(boxes missing, without area or outside, unknown ids, pictures that are not there) is "
-    "reported\n"
-    "with its place and left out. Width and height that an image lacks are its picture's. A "
-    "folder\n"
-    "images in a file_name becomes images_, as labels are found by that name. JSON is UTF-8: a\n"
-    "picture whose name is not stays out of it. Going there and back changes no box by more than "
-    "a\n"
-    "thousandth of a pixel.\n"
+    "COCO annotation files (.json) to YOLO labels, lists, names and a .data file; anything else (a\n"
+    ".data file, a list of pictures, a folder) to COCO. Classes are the categories in the order of\n"
+    "their ids, whatever gaps these have. Pictures without boxes stay in the set. What cannot be\n"
+    "taken (boxes without area or outside, pictures that are not there) is reported with its place\n"
+    "and left out; a picture of which a label line or an annotation cannot be used (no box, no such\n"
+    "class) is left out whole: without that object it would count as background there. Width and\n"
+    "height that an image lacks are its picture's. A folder images in a file_name becomes images_,\n"
+    "as labels are found by that name. JSON is UTF-8: a picture whose name is not stays out of it.\n"
+    "Going there and back changes no box by more than a thousandth of a pixel.\n"
     "For Pascal VOC and Roboflow: scripts/voc_to_yolo.py, scripts/roboflow_to_yolo.py.\n";
 
 static enum result missing_out(const char *what, struct error *err)

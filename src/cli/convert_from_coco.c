@@ -197,13 +197,19 @@ static bool has_same_categories(const struct coco_file *a, const struct coco_fil
 
 static enum result read_part(struct conversion *c, struct part *part, struct error *err)
 {
-    const struct dataset_source source = {.path = part->path, .images = c->job->images};
+    const struct dataset_source source = {
+        .path = part->path, .images = c->job->images, .leaves_out = true};
     TRY(coco_file_read(part->path, COCO_IDS, &part->file, err));
     if (!has_same_categories(&c->parts[0].file, &part->file)) {
         return error_at(err, ERR_FORMAT, part->path, 0, "its categories are not those of %s",
                         c->parts[0].path);
     }
     TRY(dataset_open(&source, &part->data, err));
+    if (part->data.sample_count == 0) {
+        return error_at(err, ERR_FORMAT, part->path, 0,
+                        "all %zu pictures have annotations that cannot be used (see: yolo check)",
+                        part->data.left_out_count);
+    }
     static const enum label_fault losses[] = {FAULT_CLASS_RANGE, FAULT_OUTSIDE, FAULT_ZERO_SIZE,
                                               FAULT_NO_IMAGE, FAULT_ANNOTATION};
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {

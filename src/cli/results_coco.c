@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "data/coco_file.h"
 #include "data/label_path.h"
@@ -23,6 +24,11 @@ static enum result take_images(const char *path, struct coco_file *file, struct 
     }
     for (size_t i = 0; i < file->picture_count; i++) {
         struct coco_picture *picture = &file->pictures[i];
+        if (picture->fault) {
+            log_warn("%s:%d: images[%zu].%s (left out)", path, picture->line, picture->index,
+                     picture->fault);
+            continue;
+        }
         ids->images[ids->count++] =
             (struct coco_image){.file_name = picture->file_name, .id = (double)picture->id};
         picture->file_name = NULL;

@@ -56,6 +56,26 @@ static bool grow(struct json_reader *r, void **array, size_t count, size_t *capa
 
 /* ---- elements ---- */
 
+/* Each NULL, or why the value at hand is not what it should be. */
+
+static const char *get_id(struct json_reader *r, int64_t *id, const char *fault)
+{
+    const double exact = 9007199254740992.0; /* 2^53 */
+    double number;
+    bool is_id = json_number_or_nan(r, &number) && fabs(number) <= exact && number == floor(number);
+    *id = is_id ? (int64_t)number : 0;
+    return is_id ? NULL : fault;
+}
+
+static const char *get_file_name(struct json_reader *r, char **name)
+{
+    if (json_peek(r) != JSON_STRING) {
+        json_skip(r);
+        return "file_name: is not a text";
+    }
+    return get_text(r, name) && !(*name)[0] ? "file_name: is empty" : NULL;
+}
+
 static bool read_picture(struct reading *reading, size_t index)
 {
     struct json_reader *r = &reading->json;
@@ -66,15 +86,13 @@ static bool read_picture(struct reading *reading, size_t index)
     }
     struct coco_picture *p = &file->pictures[file->picture_count++];
     *p = (struct coco_picture){.index = index};
-    bool has_id = false;
+    const char *id = "id: is missing", *name = "file_name: is missing";
     json_begin_object(r);
     while (json_next_key(r)) {
         if (json_key_is(r, "id")) {
-            has_id = json_whole(r, &p->id);
+            id = get_id(r, &p->id, "id: is not a whole number");
         } else if (json_key_is(r, "file_name")) {
-            if (get_text(r, &p->file_name) && !p->file_name[0]) {
-                json_fault(r, "is empty");
-            }
+            name = get_file_name(r, &p->file_name);
         } else if (json_key_is(r, "width")) {
             get_side(r, &p->w);
         } else if (json_key_is(r, "height")) {
@@ -83,9 +101,14 @@ static bool read_picture(struct reading *reading, size_t index)
             json_skip(r);
         }
     }
+    if (name) {
+        mem_free(p->file_name);
+        p->file_name = NULL;
+    }
+    p->id = id ? INT64_MIN + (int64_t)index : p->id;
+    p->fault = id ? id : reading->need == COCO_OBJECTS ? NULL : name;
     p->line = (int)r->line;
-    return need_key(r, has_id, "id") &&
-           need_key(r, p->file_name || reading->need == COCO_OBJECTS, "file_name");
+    return r->result == OK;
 }
 
 static bool read_category(struct reading *reading, size_t index)
@@ -111,17 +134,6 @@ static bool read_category(struct reading *reading, size_t index)
         }
     }
     return need_key(r, has_id, "id");
-}
-
-/* Each NULL, or why the value at hand is not what it should be. */
-
-static const char *get_id(struct json_reader *r, int64_t *id, const char *fault)
-{
-    const double exact = 9007199254740992.0; /* 2^53 */
-    double number;
-    bool is_id = json_number_or_nan(r, &number) && fabs(number) <= exact && number == floor(number);
-    *id = is_id ? (int64_t)number : 0;
-    return is_id ? NULL : fault;
 }
 
 static const char *get_box(struct json_reader *r, double bbox[4])
@@ -196,6 +208,7 @@ static bool read_annotation(struct reading *reading, size_t index)
         }
     }
     a.fault = image ? image : category ? category : box ? box : size ? size : crowd;
+    a.has_image = !image;
     a.area = has_area ? a.area : a.bbox[2] * a.bbox[3];
     a.line = (int)r->line;
     file->annotations[file->annotation_count++] = a;
@@ -245,6 +258,31 @@ static size_t find_id(const void *items, size_t count, size_t size, int64_t id)
 {
     const char *found = count ? bsearch(&id, items, count, size, by_id) : NULL;
     return found ? (size_t)(found - (const char *)items) / size : SIZE_MAX;
+}
+
+enum result coco_leave_out(struct coco_file *file, const bool *is_left_out, struct error *err)
+{
+    size_t count = file->picture_count, kept = 0, left = 0;
+    struct coco_picture *away = mem_alloc(count, sizeof *away);
+    if (!away) {
+        return mem_error(err, "COCO images");
+    }
+    for (size_t i = 0; i < count; i++) {
+        *(is_left_out[i] ? &away[left++] : &file->pictures[kept++]) = file->pictures[i];
+    }
+    if (left > 0) {
+        memcpy(file->pictures + kept, away, left * sizeof *away);
+    }
+    mem_free(away);
+    file->picture_count = kept;
+    file->left_out_count = left;
+    return OK;
+}
+
+bool coco_leaves_out(const struct coco_file *file, int64_t id)
+{
+    return find_id(file->pictures + file->picture_count, file->left_out_count,
+                   sizeof *file->pictures, id) != SIZE_MAX;
 }
 
 size_t coco_find_picture(const struct coco_file *file, int64_t id)
@@ -324,7 +362,25 @@ static enum result check_parts(const struct reading *reading, const char *path, 
     return OK;
 }
 
-/* Annotations of which none can be used are those of something else. */
+/* Images of which none can be used are those of something else. The first of the file is not the
+ * first by id. */
+static enum result check_pictures(const struct coco_file *file, const char *path, struct error *err)
+{
+    const struct coco_picture *first = file->pictures;
+    for (size_t i = 0; i < file->picture_count; i++) {
+        const struct coco_picture *p = &file->pictures[i];
+        if (!p->fault) {
+            return OK;
+        }
+        first = p->index < first->index ? p : first;
+    }
+    return file->picture_count == 0
+               ? OK
+               : error_at(err, ERR_FORMAT, path, first->line, "images[0].%s%s", first->fault,
+                          file->picture_count > 1 ? ", and none of the others can be used" : "");
+}
+
+/* So are annotations. */
 static enum result check_annotations(const struct coco_file *file, const char *path,
                                      struct error *err)
 {
@@ -351,13 +407,14 @@ enum result coco_file_read(const char *path, enum coco_need need, struct coco_fi
     enum result result = json_result(&reading.json);
     json_close(&reading.json);
     TRY(result);
+    TRY(check_pictures(file, path, err));
     TRY(check_parts(&reading, path, err));
     return check_annotations(file, path, err);
 }
 
 void coco_file_free(struct coco_file *file)
 {
-    for (size_t i = 0; i < file->picture_count; i++) {
+    for (size_t i = 0; i < file->picture_count + file->left_out_count; i++) {
         mem_free(file->pictures[i].file_name);
     }
     for (size_t i = 0; i < file->category_count; i++) {

@@ -10,11 +10,12 @@
 #include "base/error.h"
 
 struct coco_picture {
-    int64_t id;
-    char *file_name; /* owned; NULL: not given */
-    int w, h;        /* pixels; 0: not given, or no size of a picture */
-    size_t index;    /* its place in "images" */
-    int line;        /* in the file, where it ends */
+    int64_t id;        /* without a usable one a number of its own, below all ids that can be */
+    char *file_name;   /* owned; NULL: not given */
+    int w, h;          /* pixels; 0: not given, or no size of a picture */
+    size_t index;      /* its place in "images" */
+    int line;          /* in the file, where it ends */
+    const char *fault; /* static: "id: is missing"; NULL if it has what is needed */
 };
 
 struct coco_category {
@@ -28,6 +29,7 @@ struct coco_annotation {
     double area;    /* as written; of the box if not given */
     bool is_crowd;
     const char *fault; /* static: "bbox: is null"; NULL if all of the above can be used */
+    bool has_image;    /* image_id can be used, whatever else is wrong */
     size_t index;      /* its place in "annotations" */
     int line;
 };
@@ -35,6 +37,7 @@ struct coco_annotation {
 struct coco_file {
     struct coco_picture *pictures; /* by id */
     size_t picture_count, picture_capacity;
+    size_t left_out_count; /* pictures behind picture_count, by id: coco_leave_out took them away */
     struct coco_category *categories; /* by id */
     size_t category_count, category_capacity;
     struct coco_annotation *annotations; /* in the file's order */
@@ -48,12 +51,19 @@ enum coco_need {
 };
 
 /* ERR_FORMAT with "path:line: place: ..." for what is no JSON, a missing key, a value of a wrong
- * type, an id given twice. A wrong annotation costs only itself: it is kept with its fault, and
- * refused if there is no other. Ids of annotations are not looked up. *file need not be
+ * type, an id given twice. A wrong image or annotation costs only itself: it is kept with its
+ * fault, and refused if there is no other. Ids of annotations are not looked up. *file need not be
  * initialised; free with coco_file_free, also after an error. */
 NODISCARD enum result coco_file_read(const char *path, enum coco_need need, struct coco_file *file,
                                      struct error *err);
 void coco_file_free(struct coco_file *file);
+
+/* Take pictures away: those of is_left_out [picture_count], which no place is found for any more.
+ * ERR_MEMORY. */
+NODISCARD enum result coco_leave_out(struct coco_file *file, const bool *is_left_out,
+                                     struct error *err);
+/* Was it taken away so? */
+bool coco_leaves_out(const struct coco_file *file, int64_t id);
 
 /* Place in pictures or categories, SIZE_MAX if there is no such id. */
 size_t coco_find_picture(const struct coco_file *file, int64_t id);

@@ -87,6 +87,11 @@ static enum result take_picture(struct coco *c, size_t index, struct error *err)
     const struct coco_picture *p = &c->file.pictures[index];
     char path[4096];
     c->samples[index] = SIZE_MAX;
+    if (p->fault) {
+        dataset_fault(c->build, FAULT_NO_IMAGE, c->path, p->line, "images[%zu].%s", p->index,
+                      p->fault);
+        return OK;
+    }
     if (!picture_path(c, p->file_name, path, sizeof path)) {
         return error_at(err, ERR_FORMAT, c->path, p->line, "images[%zu].file_name: is too long",
                         p->index);
@@ -138,15 +143,24 @@ static enum result take_pictures(struct coco *c, struct error *err)
     return result;
 }
 
+/* Something is in the picture, and nobody can tell what or where. */
+static void make_unusable(struct coco *c, size_t picture)
+{
+    if (picture != SIZE_MAX && c->samples[picture] != SIZE_MAX) {
+        c->build->set->samples[c->samples[picture]].is_unusable = true;
+    }
+}
+
 static enum result take_annotation(struct coco *c, const struct coco_annotation *a,
                                    struct error *err)
 {
+    size_t picture = a->has_image ? coco_find_picture(&c->file, a->image_id) : SIZE_MAX;
     if (a->fault) {
         dataset_fault(c->build, FAULT_ANNOTATION, c->path, a->line, "annotations[%zu].%s", a->index,
                       a->fault);
+        make_unusable(c, picture);
         return OK;
     }
-    size_t picture = coco_find_picture(&c->file, a->image_id);
     size_t category = coco_find_category(&c->file, a->category_id);
     if (picture == SIZE_MAX) {
         dataset_fault(c->build, FAULT_NO_IMAGE, c->path, a->line,
@@ -157,6 +171,7 @@ static enum result take_annotation(struct coco *c, const struct coco_annotation 
         dataset_fault(c->build, FAULT_CLASS_RANGE, c->path, a->line,
                       "annotations[%zu]: no category of id %lld", a->index,
                       (long long)a->category_id);
+        make_unusable(c, picture);
         return OK;
     }
     if (c->samples[picture] == SIZE_MAX) {
@@ -172,6 +187,9 @@ static enum result take_annotation(struct coco *c, const struct coco_annotation 
     char prefix[64];
     snprintf(prefix, sizeof prefix, "annotations[%zu]: ", a->index);
     if (!dataset_take_box(c->build, &edges, c->path, a->line, prefix, &object.truth.box)) {
+        if (a->bbox[2] < 0 || a->bbox[3] < 0) {
+            make_unusable(c, picture);
+        }
         return OK;
     }
     object.truth.class_id = (int)category;

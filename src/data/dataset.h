@@ -22,13 +22,13 @@ struct sample {
     int64_t coco_id;       /* image id of a COCO file; -1 otherwise */
     int image_w, image_h;  /* as a COCO file says, else of its picture; 0 for label files */
     double *areas;         /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
-    bool is_unusable;      /* a line of its labels shows something, and nobody can tell what or where */
+    bool is_unusable;      /* a line of its labels, or an annotation, shows something, and nobody can tell what or where */
     bool is_mended;        /* a line had a confidence, or was a polygon: truths are not as written */
 };
 
 enum label_fault {
     FAULT_NOT_NUMBERS,  /* a line that is not "class x y w h", or a file that is no text: unusable */
-    FAULT_CLASS_RANGE,  /* unusable */
+    FAULT_CLASS_RANGE,  /* unusable; COCO: a category_id of no category */
     FAULT_OUTSIDE,      /* a box wholly outside the picture: skipped; far outside, as pixels are: unusable */
     FAULT_CLIPPED,      /* a box partly outside: kept, clipped */
     FAULT_ZERO_SIZE,    /* a box without area: skipped; of a negative side: unusable */
@@ -37,7 +37,7 @@ enum label_fault {
     FAULT_EMPTY_LABEL,  /* a label file without a line: a background picture */
     FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
     FAULT_ORPHAN_LABEL, /* a label file without a picture, in a folder of labels: not used */
-    FAULT_ANNOTATION,   /* COCO: an annotation without a whole box or ids: skipped */
+    FAULT_ANNOTATION,   /* COCO: an annotation without a whole box or ids: unusable */
     FAULT_CONFIDENCE,   /* a sixth number between 0 and 1, as detectors save it: dropped; reported once for a set */
     FAULT_POLYGON,      /* class and points x y: its box is taken; reported once for a set */
     FAULT_COUNT
@@ -66,7 +66,7 @@ struct dataset_source {
     size_t class_count;    /* 0: not known; then the largest class + 1 (COCO: all categories) */
     char *const *names;    /* COCO: [name_count], must not be the categories' in another order; or NULL */
     size_t name_count;
-    bool leaves_out;       /* pictures with an unusable line do not belong to the set: they would be taken as
+    bool leaves_out;       /* pictures with an unusable line or annotation do not belong to the set: they would be taken as
                               showing less than they do. Counted and said once; all of them may be such */
     fault_sink sink;
     void *sink_ctx;
@@ -77,7 +77,7 @@ struct dataset_source {
  * boxes are clipped to the picture. Relative paths of a list are looked for as lookup.h says, the
  * working directory first.
  * COCO: classes are the categories sorted by id, and there must be class_count of them; what is wrong
- * in an annotation costs only that one, a size that an image lacks is its picture's; other wrong types and
+ * in an image costs only that one, in an annotation its picture (is_unusable), a size that an image lacks is its picture's; other wrong types and
  * missing keys are ERR_FORMAT with their place ("x.json: images[12].id: ...").
  * Otherwise ERR_* only if the set as a whole is unusable (no list, no pictures). Free with dataset_free, also
  * after an error; *set need not be initialised. */

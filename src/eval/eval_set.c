@@ -143,9 +143,7 @@ static enum result take_image(const struct eval_source *source, struct eval_set 
     p->w = from->w;
     p->h = from->h;
     if (!from->file_name) {
-        return source->needs_files ? error_at(err, ERR_FORMAT, source->path, from->line,
-                                              "images[%zu].file_name: is missing", from->index)
-                                   : OK;
+        return OK;
     }
     bool fits = source->images ? path_join(path, sizeof path, source->images, from->file_name)
                                : path_beside(path, sizeof path, source->path, from->file_name);
@@ -178,43 +176,91 @@ static bool find_fault(const struct eval_source *source, const struct eval_set *
     return true;
 }
 
-static void take_annotation(struct eval_set *set, const struct coco_annotation *a)
+static void report_fault(struct eval_set *set, const struct error *why)
 {
-    struct eval_picture *p = &set->pictures[coco_find_picture(&set->coco, a->image_id)];
-    p->truths[p->truth_count++] =
-        (struct eval_truth){.box = {a->bbox[0], a->bbox[1], a->bbox[2], a->bbox[3]},
-                            .area = a->area,
-                            .class_id = (int)coco_find_category(&set->coco, a->category_id),
-                            .ignore = a->is_crowd};
+    if (set->fault_count++ < FAULTS_LOGGED) {
+        log_warn("%s (left out)", why->text);
+    }
 }
 
-/* What cannot be used is told one by one and left out; ERR_FORMAT with the first if nothing else is
- * there. */
-static enum result take_annotations(const struct eval_source *source, struct eval_set *set,
-                                    struct error *err)
+static void find_bad_images(const struct eval_source *source, struct eval_set *set,
+                            bool *is_left_out)
+{
+    struct error why;
+    for (size_t i = 0; i < set->coco.picture_count; i++) {
+        const struct coco_picture *p = &set->coco.pictures[i];
+        if (p->fault) {
+            error_at(&why, ERR_FORMAT, source->path, p->line, "images[%zu].%s", p->index, p->fault);
+            report_fault(set, &why);
+            is_left_out[i] = true;
+        }
+    }
+}
+
+/* What cannot be used is told one by one, and its picture left out: it shows more than the truth
+ * says. ERR_FORMAT with the first if nothing else is there. */
+static enum result find_bad_annotations(const struct eval_source *source, struct eval_set *set,
+                                        bool *is_left_out, struct error *err)
 {
     struct error first = {0}, why;
-    size_t count = set->coco.annotation_count;
+    size_t count = set->coco.annotation_count, faults = 0, pictures = 0;
     for (size_t i = 0; i < count; i++) {
         const struct coco_annotation *a = &set->coco.annotations[i];
         if (!find_fault(source, set, a, &why)) {
-            take_annotation(set, a);
             continue;
         }
-        first = set->fault_count == 0 ? why : first;
-        if (set->fault_count < FAULTS_LOGGED) {
-            log_warn("%s (left out)", why.text);
+        first = faults++ == 0 ? why : first;
+        report_fault(set, &why);
+        size_t picture = a->has_image ? coco_find_picture(&set->coco, a->image_id) : SIZE_MAX;
+        if (picture != SIZE_MAX && !is_left_out[picture]) {
+            is_left_out[picture] = true;
+            pictures++;
         }
-        set->fault_count++;
     }
-    if (count > 0 && set->fault_count == count) {
+    if (count > 0 && faults == count) {
         *err = first;
         return count > 1 ? error_hint(err, "and none of the others can be used") : ERR_FORMAT;
     }
     if (set->fault_count > FAULTS_LOGGED) {
-        log_warn("%s: %zu annotations left out in all", source->path, set->fault_count);
+        log_warn("%s: %zu images and annotations left out in all", source->path, set->fault_count);
+    }
+    if (pictures > 0) {
+        log_warn("%s: %zu of %zu pictures have annotations that cannot be used: left out (see: "
+                 "yolo check)",
+                 source->path, pictures, set->coco.picture_count);
     }
     return OK;
+}
+
+static enum result leave_out(const struct eval_source *source, struct eval_set *set,
+                             struct error *err)
+{
+    bool *is_left_out = mem_alloc(set->coco.picture_count, sizeof *is_left_out);
+    if (!is_left_out) {
+        return mem_error(err, "pictures");
+    }
+    find_bad_images(source, set, is_left_out);
+    enum result result = find_bad_annotations(source, set, is_left_out, err);
+    result = result == OK ? coco_leave_out(&set->coco, is_left_out, err) : result;
+    mem_free(is_left_out);
+    return result;
+}
+
+static void take_annotations(struct eval_set *set)
+{
+    for (size_t i = 0; i < set->coco.annotation_count; i++) {
+        const struct coco_annotation *a = &set->coco.annotations[i];
+        size_t picture = a->has_image ? coco_find_picture(&set->coco, a->image_id) : SIZE_MAX;
+        if (picture == SIZE_MAX) {
+            continue;
+        }
+        struct eval_picture *p = &set->pictures[picture];
+        p->truths[p->truth_count++] =
+            (struct eval_truth){.box = {a->bbox[0], a->bbox[1], a->bbox[2], a->bbox[3]},
+                                .area = a->area,
+                                .class_id = (int)coco_find_category(&set->coco, a->category_id),
+                                .ignore = a->is_crowd};
+    }
 }
 
 /* Room for every picture's truths, in one pass over the annotations. */
@@ -243,26 +289,30 @@ static enum result open_coco(const struct eval_source *source, struct eval_set *
                              struct error *err)
 {
     set->is_coco = true;
-    TRY(coco_file_read(source->path, COCO_OBJECTS, &set->coco, err));
+    TRY(coco_file_read(source->path, source->needs_files ? COCO_PICTURES : COCO_OBJECTS, &set->coco,
+                       err));
     if (set->coco.category_count == 0 || set->coco.picture_count == 0) {
         return error_at(err, ERR_FORMAT, source->path, 0, "no %s in it",
                         set->coco.category_count == 0 ? "categories" : "images");
     }
     set->class_count = set->coco.category_count;
+    TRY(leave_out(source, set, err));
     TRY(new_pictures(set, set->coco.picture_count, err));
     for (size_t i = 0; i < set->count; i++) {
         TRY(take_image(source, set, i, err));
     }
     TRY(size_truths(set, err));
-    TRY(take_annotations(source, set, err));
+    take_annotations(set);
     return set_names(set, NULL, err);
 }
 
 static size_t count_boxes(const struct eval_set *set)
 {
     size_t count = set->is_coco ? 0 : dataset_count_boxes(&set->data);
-    for (size_t i = 0; set->is_coco && i < set->coco.annotation_count; i++) {
-        count += !set->coco.annotations[i].is_crowd;
+    for (size_t i = 0; set->is_coco && i < set->count; i++) {
+        for (size_t k = 0; k < set->pictures[i].truth_count; k++) {
+            count += !set->pictures[i].truths[k].ignore;
+        }
     }
     return count;
 }
@@ -273,7 +323,7 @@ enum result eval_set_open(const struct eval_source *source, struct eval_set *set
     TRY(dataset_is_coco(source->path) ? open_coco(source, set, err) : open_list(source, set, err));
     if (count_boxes(set) == 0) {
         log_warn("%s: %zu pictures, but not one box that can be used: nothing to measure",
-                 source->path, set->count + set->data.left_out_count);
+                 source->path, set->count + set->data.left_out_count + set->coco.left_out_count);
     }
     return OK;
 }
@@ -354,8 +404,14 @@ static enum result index_names(struct eval_set *set, struct error *err)
 bool eval_set_leaves_out(const struct eval_set *set, const char *path)
 {
     const struct sample *left = set->data.samples + set->data.sample_count;
+    const struct coco_picture *images = set->coco.pictures + set->coco.picture_count;
     for (size_t i = 0; i < set->data.left_out_count; i++) {
         if (common_end(left[i].image_path, path) > 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < set->coco.left_out_count; i++) {
+        if (images[i].file_name && common_end(images[i].file_name, path) > 0) {
             return true;
         }
     }

@@ -3,7 +3,8 @@
  * Truths come from a list of pictures with label files (data/dataset.h: classes by number, boxes
  * cut at the picture's border, faulty lines left out and counted, and with an unusable one its
  * picture), or from a COCO annotation file
- * (boxes exactly as written; an image or category that does not exist is an error). */
+ * (boxes exactly as written; an annotation that cannot be used takes its picture out, an image
+ * without an id itself). */
 #ifndef EVAL_EVAL_SET_H
 #define EVAL_EVAL_SET_H
 
@@ -33,8 +34,9 @@ struct eval_set {
     bool is_coco;
     struct coco_file coco; /* if is_coco: classes are its categories, by id */
     struct dataset data;   /* else */
-    size_t fault_count;    /* pictures, label lines and annotations left out; each kind has been logged */
-    size_t *by_name;       /* pictures by their file's name; made at the first search */
+    size_t
+        fault_count; /* pictures, label lines and annotations left out; each kind has been logged */
+    size_t *by_name; /* pictures by their file's name; made at the first search */
 };
 
 struct eval_source {
@@ -42,7 +44,7 @@ struct eval_source {
     const char *images; /* COCO: the folder of the pictures; NULL: the json's own */
     char *const *names; /* of a list's classes; NULL: not known */
     size_t class_count; /* of a list; 0: the largest class + 1. For COCO the file says */
-    bool needs_files;   /* COCO: images need a file_name */
+    bool needs_files;   /* COCO: images without a file_name are left out */
 };
 
 /* *set need not be initialised; free with eval_set_free, also after an error. ERR_FORMAT with its

@@ -168,7 +168,7 @@ printf 'classes=5\ntrain=list.txt\nvalid=list.txt\nnames=%s\n' "$clean/synth.nam
 try "labels of other tools" "$YOLO" check "$forms/forms.data" --fix "$work/formed"
 status 3; holds count 1 '\[confidence\]'; holds count 1 '\[polygon\]'; holds count 3 '\[not-numbers\]'
 out 'pixels.txt:1: error: .*pixels\?'; out '^  4 of the pictures have label lines that cannot be used'
-err 'formed: 4 pictures, 4 label files changed'; err '4 pictures with label lines that cannot be used are left out'
+err 'formed: 4 pictures, 4 label files changed'; err '4 pictures with labels that cannot be used are left out'
 holds test "$(cat "$work/formed/labels/train/confidence.txt")" = '0 0.5 0.5 0.25 0.25'
 holds test "$(cat "$work/formed/labels/train/polygon.txt")" = '1 0.5 0.5 0.5 0.5'
 holds test "$(cat "$work/formed/labels/train/oriented.txt")" = '2 0.5 0.5 0.5 0.5'

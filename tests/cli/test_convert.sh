@@ -183,13 +183,15 @@ mkdir -p pictures/inner
 cp coco/a.jpg pictures/outside.jpg
 cp coco/a.jpg pictures/inner/x.jpg
 cp coco/a.jpg pictures/inner/x.png
+cp coco/a.jpg pictures/inner/y.jpg
 cat >bad.json <<'END'
 {"images": [{"id": 1, "file_name": "../outside.jpg", "width": 160, "height": 120},
- {"id": 2, "file_name": "x.jpg", "width": 160, "height": 120}, {"id": 3, "file_name": "x.png", "width": 9, "height": 9}],
+ {"id": 2, "file_name": "x.jpg", "width": 160, "height": 120}, {"id": 3, "file_name": "x.png", "width": 9, "height": 9},
+ {"id": 4, "file_name": "y.jpg", "width": 160, "height": 120}],
  "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]},
  {"id": 2, "image_id": 2, "category_id": 1, "bbox": [1, 1, 0, 5]},
  {"id": 3, "image_id": 2, "category_id": 1, "bbox": [500, 1, 5, 5]},
- {"id": 4, "image_id": 2, "category_id": 8, "bbox": [1, 1, 5, 5]},
+ {"id": 4, "image_id": 4, "category_id": 8, "bbox": [1, 1, 5, 5]},
  {"id": 5, "image_id": 9, "category_id": 1, "bbox": [1, 1, 5, 5]},
  {"id": 6, "image_id": 2, "category_id": 1, "bbox": [-5, -5, 10, 10]}],
  "categories": [{"id": 1, "name": "a\nb"}]}
@@ -197,8 +199,9 @@ END
 ls >before
 try "faulty entries" "$YOLO" convert bad.json --images pictures/inner --out bad
 status 3; err 'bad: 2 pictures, .*2 boxes; 5 faulty entries left out'
-err 'bad.json:4: annotations\[1\]: a box of 0 x '; err 'bad.json:5: annotations\[2\]: .*outside the picture$'
-err 'bad.json:6: annotations\[3\]: no category of id 8'; err 'bad.json:7: annotations\[4\]: no image of id 9'
+err 'bad.json:5: annotations\[1\]: a box of 0 x '; err 'bad.json:6: annotations\[2\]: .*outside the picture$'
+err 'bad.json:7: annotations\[3\]: no category of id 8'; err 'bad.json:8: annotations\[4\]: no image of id 9'
+err 'bad.json: 1 of 4 pictures have annotations that cannot be used: left out'; holds test ! -e bad/labels/bad/y.txt
 err 'bad.json:2: images\[2\]: another picture has this file_name'
 holds test "$(cat bad/bad.names)" = 'a b'
 holds test "$(comm -3 before <(ls))" = $'\tbad'

@@ -145,20 +145,21 @@ broken "truth: NaN" "$b" "$work/one.json" "broken.json:2: annotations\[0\]\.bbox
 truth '{"image_id": 7, "category_id": 1}'
 broken "truth: no box" "$b" "$work/one.json" "broken.json:2: annotations\[0\]\.bbox: is missing"
 cat >"$b" <<'END'
-{"images": [{"id": 7, "width": null}], "categories": [{"id": 1}], "annotations": [
-{"image_id": 7, "category_id": 1, "bbox": []},
-{"image_id": 7, "category_id": 1, "bbox": null},
-{"image_id": 7, "category_id": 1},
+{"images": [{"id": 7, "width": null}, {"id": 8}], "categories": [{"id": 1}], "annotations": [
+{"image_id": 8, "category_id": 1, "bbox": []},
+{"image_id": 8, "category_id": 1, "bbox": null},
+{"image_id": 8, "category_id": 1},
 {"image_id": 3, "category_id": 1, "bbox": [1, 1, 5, 5]},
-{"image_id": 7, "category_id": 4, "bbox": [1, 1, 5, 5]},
-{"image_id": 7, "category_id": 1, "bbox": [1, 1, -5, 5]},
+{"image_id": 8, "category_id": 4, "bbox": [1, 1, 5, 5]},
+{"image_id": 8, "category_id": 1, "bbox": [1, 1, -5, 5]},
 {"image_id": 7, "category_id": 1, "bbox": [1, 1, 5, 5], "area": 25}]}
 END
 try "truth: wrong annotations are left out one by one" "$YOLO" eval "$b" --results "$work/one.json" --format json
 status 3; holds near AP50 1 1e-9
+err 'broken.json: 1 of 2 pictures have annotations that cannot be used: left out'
 err 'broken.json:2: annotations\[0\].bbox: is empty'; err 'broken.json:3: annotations\[1\].bbox: is null'
 err 'broken.json:4: annotations\[2\].bbox: is missing'; err 'broken.json:5: annotations\[3\].image_id: 3 is no'
-err 'broken.json:6: annotations\[4\].category_id: 4 is no'; err 'broken.json: 6 annotations left out in all'
+err 'broken.json:6: annotations\[4\].category_id: 4 is no'; err 'broken.json: 6 images and annotations left out in all'
 truth '{"image_id": 7, "category_id": 1}, {"image_id": 7, "category_id": 4, "bbox": [1, 1, 5, 5]}'
 broken "truth: nothing usable" "$b" "$work/one.json" 'annotations\[0\].bbox: is missing.*none of the others can be used'
 printf '{"images": [{"id": 7}], "categories": [{"id": 1}], "annotations": [' >"$b"
