@@ -36,15 +36,17 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted stems of the files, only of those that end in `ending` if it is given. A folder that
- * cannot be listed has none. */
+/* Sorted stems of the files, only of those that end in `ending` if it is given. */
 static enum result list_stems(const char *folder, const char *ending, struct stems *stems,
                               struct error *err)
 {
     DIR *dir = opendir(folder);
     const struct dirent *found;
     enum result result = OK;
-    while (dir && result == OK && (found = readdir(dir))) {
+    if (!dir) {
+        return error_errno(err, folder, "cannot list the folder");
+    }
+    while (result == OK && (found = readdir(dir))) {
         const char *dot = strrchr(found->d_name, '.');
         if (!dot || dot == found->d_name || (ending && strcmp(dot, ending) != 0)) {
             continue;
@@ -60,9 +62,7 @@ static enum result list_stems(const char *folder, const char *ending, struct ste
             stems->items[stems->count++] = stem;
         }
     }
-    if (dir) {
-        closedir(dir);
-    }
+    closedir(dir);
     if (stems->count > 1) {
         qsort(stems->items, stems->count, sizeof *stems->items, by_text);
     }
@@ -89,7 +89,7 @@ static enum result check_pair(struct dataset_build *build, const struct folder_p
     }
     stems_free(&images);
     stems_free(&labels);
-    return result;
+    return result == ERR_IO ? OK : result; /* of a folder that cannot be listed nothing is known */
 }
 
 /* The folder part, "." for none; false if it does not fit. */
