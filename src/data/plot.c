@@ -194,13 +194,15 @@ void plot_text_up(struct image *image, float x, float y, float text_px, const ch
                   struct color color)
 {
     struct image flat = {0};
-    struct error err; /* a label less, as draw_text does without memory */
+    struct error err;
     int w = (int)ceilf(draw_text_width(text_px, text)) + 1;
     int h = (int)ceilf(text_px) + 1;
     if (plot_new(w, h, &flat, &err) != OK) {
+        image->lacks_text = true;
         return;
     }
     draw_text(&flat, 0, 0, text_px, text, color);
+    image->lacks_text = image->lacks_text || flat.lacks_text;
     int left = (int)lrintf(x - text_px / 2.0f);
     int bottom = (int)lrintf(y);
     for (int row = 0; row < h; row++) {

@@ -1,6 +1,7 @@
 /* Axes and texts of charts. */
 #include "data/plot.h"
 
+#include "base/memory.h"
 #include "test.h"
 
 static void steps(void)
@@ -82,9 +83,29 @@ static void drawing(void)
     image_free(&image);
 }
 
+/* A text that could not be drawn whole is not written: the chart knows. */
+static void out_of_memory(void)
+{
+    struct image image;
+    struct error err;
+    for (long k = 0; k < 30; k++) {
+        CHECK_OK(plot_new(200, 200, &image, &err));
+        mem_fail_after(k);
+        plot_text_up(&image, 50, 150, 20, "l", PLOT_INK);
+        mem_fail_after(-1);
+        int dark = 0;
+        for (size_t i = 0; i < 200 * 200 * 3; i++) {
+            dark += image.rgb[i] < 128;
+        }
+        CHECK_MSG(image.lacks_text == (dark == 0), "allocation %ld: %d dark", k, dark);
+        image_free(&image);
+    }
+}
+
 static const struct test_case cases[] = {
-    {"steps", steps},     {"places", places}, {"ticks", ticks}, {"fitting_text", fitting_text},
-    {"drawing", drawing},
+    {"steps", steps},     {"places", places},
+    {"ticks", ticks},     {"fitting_text", fitting_text},
+    {"drawing", drawing}, {"out_of_memory", out_of_memory},
 };
 
 TEST_MAIN(cases)
