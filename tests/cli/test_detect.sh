@@ -257,13 +257,13 @@ out 'a b, c.jpg: '
 try "glob" "$YOLO" detect "$work/in put/0[1-3].jpg" "${model[@]}" --no-save --format jsonl
 status 0
 holds [ "$(wc -l <"$work/out")" -eq 3 ]
-# shellcheck disable=SC2016
 printf '%s\ndata/gone.jpg\n' "$dog" >"$work/gone.txt"
 try "what was tried for a line of a list" "$YOLO" detect "$work/gone.txt" "${model[@]}" --no-save
 status 3; one_error "gone.txt:2: data/gone.jpg does not exist \\(tried data/gone.jpg, $work/data/gone.jpg, .*gone.jpg\\)"
 printf 'train: images\n' >"$work/yaml.txt"
 try "a list of another kind" "$YOLO" detect "$work/yaml.txt" "${model[@]}" --no-save
 one_error 'yaml.txt:1: no list of pictures: YAML'; no_err warning
+# shellcheck disable=SC2016
 try "list line named in the message" bash -c 'printf "\n%s/no.jpg\n" "$0" >"$0/l.txt"; "$@"' "$work" \
     "$YOLO" detect "$work/l.txt" "${model[@]}" --no-save
 status 3

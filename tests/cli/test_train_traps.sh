@@ -141,13 +141,13 @@ holds [ -s kinds-run/best.weights ]
 cat >coco.json <<'JSON'
 {"images": [{"id": 7, "file_name": "000000.jpg", "width": 64, "height": 64},
             {"id": 8, "file_name": "000001.jpg", "width": 64, "height": 64},
-            {"id": 9, "file_name": "missing.jpg", "width": 64, "height": 64}],
+            {"id": 9, "file_name": "missing.jpg", "width": 64, "height": 64}, {"id": 10, "file_name": "000002.jpg"}],
  "categories": [{"id": 3, "name": "a"}, {"id": 5, "name": "b"}, {"id": 90, "name": "c"},
                 {"id": 91, "name": "d"}, {"id": 92, "name": "e"}],
  "annotations": [{"id": 1, "image_id": 7, "category_id": 90, "bbox": [8, 8, 16, 16], "iscrowd": 0},
                  {"id": 2, "image_id": 8, "category_id": 3, "bbox": [4, 40, 20, 20]},
                  {"id": 3, "image_id": 8, "category_id": 3, "bbox": [4, 40, 0, 20]},
-                 {"id": 4, "image_id": 8, "category_id": 4, "bbox": [4, 40, 20, 20]},
+                 {"id": 4, "image_id": 10, "category_id": 4, "bbox": [4, 40, 20, 20]},
                  {"id": 5, "image_id": 80, "category_id": 3, "bbox": [4, 40, 20, 20]}]}
 JSON
 cp coco.json set/images/train/
@@ -159,6 +159,7 @@ err 'validation on 2 '
 err '^yolo: warning: set/images/train/coco.json:3: images\[2\]: .*missing.jpg does not exist'
 err '^yolo: warning: set/images/train/coco.json:8: annotations\[2\]: a box of 0 x'
 err '^yolo: warning: set/images/train/coco.json:9: annotations\[3\]: no category of id 4'
+err 'coco.json: 1 of 3 pictures have annotations that cannot be used: left out'
 err '^yolo: warning: set/images/train/coco.json:10: annotations\[4\]: no image of id 80'
 holds [ -s coco-run/best.weights ]
 
