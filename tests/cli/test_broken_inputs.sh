@@ -158,7 +158,7 @@ bad_names gap-at-the-start ':1: ' < <(printf '\nb\n')
 bad_names noise ':[0-9]+: ' < <(noise 3000)
 bad_names zeros ':1: ' < <(head -c 100 /dev/zero)
 bad_names zero-inside ':2: ' < <(printf 'a\nb\0c\n')
-bad_names utf-16 ':1: ' < <(printf '\377\376a\0\n\0b\0\n\0')
+bad_names utf-16 ': UTF-16 text .*iconv' < <(printf '\377\376a\0\n\0b\0\n\0')
 bad_names escape ':2: ' < <(printf 'a\n\033[31mb\n')
 bad_names endless-line ':1: ' < <(head -c 100000 /dev/zero | tr '\0' a && printf '\nb\n')
 bad_names picture ':[0-9]+: ' < <(printf '\211PNG\r\n\032\n\0\0\0\r')
@@ -192,7 +192,7 @@ bad_list long-line 1 ':1: .*bytes' < <(head -c 5000 /dev/zero | tr '\0' a)
 bad_list endless-line 1 ':1: .*skipped' < <(head -c 1100000 /dev/zero | tr '\0' a)
 bad_list folder-line 1 ':1: ' <<<"$root"
 bad_list control-characters 1 ':1: control' < <(printf 'a\001b.jpg\n')
-bad_list utf-16 1 ':1: control' < <(printf '\377\376a\0.\0j\0p\0g\0')
+bad_list utf-16 1 ':1: no list of pictures: UTF-16 text' < <(printf '\377\376a\0.\0j\0p\0g\0')
 bad_list itself 1 ':1: ' <<<'itself.txt'
 bad_list device 1 ':1: ' <<<'/dev/zero'
 bad_list csv 2 ':1: ' < <(printf 'a.jpg,1,2\nb.jpg;3\n')
