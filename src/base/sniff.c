@@ -99,3 +99,20 @@ const char *sniff(const void *bytes, size_t size)
            : is_bmp(b, size)       ? picture
                                    : text_kind(b, size);
 }
+
+const char *sniff_wide(const char *bytes, size_t size)
+{
+    static const char wide[] = "UTF-16 text (UTF-8 is expected: iconv -f UTF-16 -t UTF-8 FILE)";
+    size_t sample = size < 64 ? size & ~(size_t)1 : 64;
+    size_t zeros[2] = {0};
+    if (size >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0)) {
+        return wide;
+    }
+    for (size_t i = 0; i < sample;
+         i++) { /* without a mark: each other byte of plain letters is 0 */
+        zeros[i % 2] += bytes[i] == 0;
+    }
+    bool is_wide =
+        sample >= 4 && (zeros[0] == 0) != (zeros[1] == 0) && zeros[0] + zeros[1] > sample / 3;
+    return is_wide ? wide : NULL;
+}

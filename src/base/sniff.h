@@ -10,4 +10,8 @@ enum { SNIFF_BYTES = 512 }; /* as many of a file's first bytes tell */
  * Static. */
 const char *sniff(const void *bytes, size_t size);
 
+/* Text of two or four bytes a character, which nothing here reads: a sentence on it for an error,
+ * or NULL. */
+const char *sniff_wide(const char *bytes, size_t size);
+
 #endif

@@ -131,11 +131,11 @@ static enum result write_files(const struct check_job *job, struct error *err)
         TRY(fix_write(&job->doctor, args->fix, &counts, err));
         log_info("%s: %zu pictures, %zu label files changed, %zu pictures left out; train with "
                  "%s/set.data",
-                 args->fix, counts.pictures, counts.labels_changed, counts.dropped_pictures,
-                 args->fix);
+                 args->fix, counts.pictures, counts.labels_changed,
+                 counts.dropped_pictures + counts.unusable_pictures, args->fix);
         if (counts.unusable_pictures > 0) {
-            log_warn("%s: %zu pictures with labels that cannot be used are left out",
-                     args->fix, counts.unusable_pictures);
+            log_warn("%s: %zu pictures with labels that cannot be used are left out", args->fix,
+                     counts.unusable_pictures);
         }
         if (counts.pictures == 0) {
             log_warn("%s: no picture is left", args->fix);

@@ -216,6 +216,11 @@ static enum result settle_optimizer(const struct train_args *args, struct traini
         return error_set(err, ERR_ARG, "%s with a beta1 of 1 never moves (--momentum below 1)",
                          optimizer_kind_name(o->kind));
     }
+    if (o->ema_decay >= 1.0f) {
+        return error_set(err, ERR_ARG,
+                         "an average of the weights with a decay of 1 never moves (--ema, or the "
+                         "cfg's ema_alpha, below 1)");
+    }
     return OK;
 }
 

@@ -38,6 +38,9 @@ static enum result settle_schedule(const struct stage_basis *b, const struct req
         s->sgdr_cycle = (int)r->length;
     }
     s->rate = r->spec->rate >= 0.0f ? r->spec->rate : args->rate >= 0.0f ? args->rate : s->rate;
+    if (!(s->rate > 0)) { /* the cfg's is not: network.c */
+        return error_set(err, ERR_ARG, "--lr 0 trains nothing (--freeze holds layers still)");
+    }
     s->rate_min = s->rate_min < s->rate ? s->rate_min : s->rate;
     int policy = r->spec->policy >= 0 ? r->spec->policy : args->policy;
     s->policy = policy >= 0 ? (enum rate_policy)policy : s->policy;

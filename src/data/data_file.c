@@ -6,6 +6,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 #include "base/suggest.h"
 #include "data/dataset.h"
 #include "data/lookup.h"
@@ -180,7 +181,7 @@ static enum result read_line(struct data_file *file, char *text, int line, struc
 static enum result read_text(struct data_file *file, char *text, size_t size, struct error *err)
 {
     if (memchr(text, 0, size)) {
-        const char *kind = text_is_wide(text, size);
+        const char *kind = sniff_wide(text, size);
         return error_at(err, ERR_FORMAT, file->path, 0, "%s", kind ? kind : "not a text file");
     }
     int number = 0;

@@ -14,6 +14,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 #include "data/lookup.h"
 #include "data/text_kind.h"
 
@@ -356,7 +357,7 @@ static int next_in_list(struct inputs *in, struct input_item *item, struct error
         return failed ? -1 : 0;
     }
     in->line++;
-    const char *other = kind == LINE_BINARY && in->line == 1 ? text_is_wide(line, bytes) : NULL;
+    const char *other = kind == LINE_BINARY && in->line == 1 ? sniff_wide(line, bytes) : NULL;
     if (other) {
         return not_a_list(in, other, err);
     }

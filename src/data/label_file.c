@@ -9,8 +9,8 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 #include "data/dataset_build.h"
-#include "data/text_kind.h"
 #include "data/truth_hash.h"
 
 #define BLANKS " \t\r\v\f"
@@ -245,7 +245,7 @@ enum result label_file_read(struct dataset_build *build, struct sample *sample, 
     bool marked = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0; /* byte order mark */
     int binary = find_binary(text, size);
     if (binary) {
-        const char *kind = text_is_wide(text, size);
+        const char *kind = sniff_wide(text, size);
         dataset_fault(build, FAULT_NOT_NUMBERS, path, kind ? 0 : binary, "%s",
                       kind ? kind : "not a text file");
         sample->is_unusable = true;

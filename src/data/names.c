@@ -2,8 +2,8 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 #include "data/inputs.h"
-#include "data/text_kind.h"
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
 
@@ -61,7 +61,7 @@ enum result names_read(const char *path, char ***names, size_t *count, struct er
     TRY(file_read(path, NAMES_MAX_BYTES, &text, &size, err));
     size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
     int binary;
-    const char *kind = text_is_wide(text, size);
+    const char *kind = sniff_wide(text, size);
     size_t lines = kind ? 0 : split_lines(text + skip, size - skip, &binary);
     if (lines == 0) {
         mem_free(text);

@@ -4,10 +4,6 @@
 
 #include <stddef.h>
 
-/* Text of two or four bytes a character, which nothing here reads: a sentence on it for an error,
- * or NULL. */
-const char *text_is_wide(const char *bytes, size_t size);
-
 /* JSON, JSON a line, or YAML where a list or a .data file is expected, by its first line that says
  * something; a sentence on it, or NULL. */
 const char *text_is_structured(const char *line);

@@ -11,6 +11,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 #include "base/suggest.h"
 #include "net/cfg_keys.h"
 
@@ -33,11 +34,17 @@ struct lexer {
     int line;
     char *text; /* the current line without blanks */
     size_t length;
+    bool is_split; /* a blank stood between two digits of its value */
 };
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool is_of_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.';
 }
 
 static enum result lex_error(const struct lexer *x, struct error *err, const char *what)
@@ -167,6 +174,18 @@ static enum result lex_header(struct lexer *x, struct error *err)
     return add_section(x->cfg, x->text + 1, x->line, err);
 }
 
+/* Blanks vanish, as in Darknet; of two numbers that makes one. */
+static void warn_of_split(const struct lexer *x, const char *key, const char *value)
+{
+    char text[64];
+    bool has_exponent;
+    if (x->is_split && number_length(value, &has_exponent) > 0) {
+        log_warn("%s:%d: %s: blanks inside a number vanish, as in Darknet: read as '%s' (a list "
+                 "has commas)",
+                 x->cfg->path, x->line, key, shown(value, text, sizeof text));
+    }
+}
+
 static enum result lex_line(struct lexer *x, struct error *err)
 {
     if (x->length == 0 || x->text[0] == '#' || x->text[0] == ';') {
@@ -193,13 +212,16 @@ static enum result lex_line(struct lexer *x, struct error *err)
     if (!*value || *value == '#') {
         return lex_error(x, err, "no value behind '=' (drop the line to get the default)");
     }
+    warn_of_split(x, key, value);
     return add_option(x, key, value, err);
 }
 
 /* Take one physical line over into x->text. All blanks vanish, as in Darknet. */
 static enum result take_line(struct lexer *x, const char *text, size_t size, struct error *err)
 {
+    bool in_value = false, is_behind_blank = false;
     x->length = 0;
+    x->is_split = false;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
         if ((c < 0x20 && !is_blank(text[i])) || c == 0x7f) {
@@ -208,8 +230,12 @@ static enum result take_line(struct lexer *x, const char *text, size_t size, str
                             c);
         }
         if (!is_blank(text[i])) {
+            bool joins = in_value && is_behind_blank && is_of_number(text[i]);
+            x->is_split = x->is_split || (joins && is_of_number(x->text[x->length - 1]));
+            in_value = text[i] == '=' || (in_value && text[i] != '#');
             x->text[x->length++] = text[i];
         }
+        is_behind_blank = is_blank(text[i]);
     }
     x->text[x->length] = 0;
     return OK;
@@ -238,6 +264,11 @@ enum result cfg_parse(const char *path, const char *text, size_t size, struct cf
         cfg_free(cfg);
         return error_at(err, ERR_CFG, path, 0, "%zu bytes is no cfg (limit %d)", size,
                         MAX_FILE_BYTES);
+    }
+    const char *wide = sniff_wide(text, size);
+    if (wide) {
+        cfg_free(cfg);
+        return error_at(err, ERR_CFG, path, 0, "%s", wide);
     }
     struct lexer x = {.cfg = cfg, .text = mem_alloc_raw(size + 1, 1)};
     enum result result = cfg->path && x.text ? OK : mem_error(err, "reading a cfg");

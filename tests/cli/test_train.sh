@@ -369,7 +369,7 @@ holds [ -s wild/last.weights ]
 try "where it diverges" "$YOLO" train "${base[@]}" --lr 1000 --warmup 0 --iters 50 --val-every 50 --out wilder
 status 4
 err '^[0-9]+: layer [0-9]+ \[.*not finite; images set/images/.*, set/images/.*; back to update 0, rate halved'
-try "nothing gets better" "$YOLO" train "${base[@]}" --lr 0 --warmup 0 --bn eval --patience 1 --val-every 5 \
+try "nothing gets better" "$YOLO" train "${base[@]}" --lr 1e-30 --warmup 0 --bn eval --patience 1 --val-every 5 \
     --iters 100 --out idle
 status 0
 err '^no better mAP@.5 in 1 validations: stage 1 of 1 ends early'
@@ -386,6 +386,9 @@ sed 's/^momentum=/adam=1\nB1=.1\nmomentum=/' tiny.cfg >adam.cfg
 try "--momentum is B1 of the cfg" "$YOLO" train "${base[@]}" --cfg adam.cfg --iters 20 --out adam_b
 status 0
 holds cmp adam_b/last.weights adam_m/last.weights
+refuse "a rate of 0" 'lr 0 trains nothing' --lr 0 --iters 2
+refuse "a stage's rate of 0" 'lr 0 trains nothing' --stage "lr=0 iters=2"
+refuse "averages that never move" 'an average of the weights with a decay of 1 never moves' --ema 1 --iters 2
 refuse "adam that never moves" 'adam with a beta1 of 1 never moves' --optimizer adam --momentum 1
 try "--val-every without a valid= set" "$YOLO" train --data set/few.data --cfg tiny.cfg --val-every 5 --iters 2 \
     --out unmeasured

@@ -243,6 +243,48 @@ static void test_broken_numbers(void)
     }
 }
 
+/* Blanks vanish, as in Darknet; where that makes one number of two, it is said. */
+static void test_blank_inside(void)
+{
+    static const char *const told[] = {"filters=8 8",       "filters = 1\t6 # two",
+                                       "steps=400 450,500", "steps=400,450 500",
+                                       "rate=0. 001",       "anchors=10,13 16,30"};
+    static const char *const silent[] = {"filters = 8 ",  "steps = 400 , 450",    "filters=8 # 1 2",
+                                         "# filters=8 8", "activation = leaky 2", "a 1 2=3"};
+    char text[64];
+    struct cfg cfg;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        snprintf(text, sizeof text, "[c]\n%s\n", told[i]);
+        capture_begin();
+        enum result result = parse(text, &cfg);
+        capture_end();
+        CHECK_OK(result);
+        cfg_free(&cfg);
+        CHECK_MSG(strstr(captured, "a.cfg:2: ") && strstr(captured, "blanks inside a number"),
+                  "%s: %s", told[i], captured);
+    }
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        snprintf(text, sizeof text, "[c]\n%s\n", silent[i]);
+        capture_begin();
+        enum result result = parse(text, &cfg);
+        capture_end();
+        CHECK_OK(result);
+        cfg_free(&cfg);
+        CHECK_MSG(!strstr(captured, "blanks inside"), "%s: %s", silent[i], captured);
+    }
+}
+
+/* An editor's UTF-16 is called so, and not a .weights file for its zeros. */
+static void test_wide_text(void)
+{
+    static const char marked[] = "\xff\xfe[\0c\0]\0\n", bare[] = "[\0n\0e\0t\0]\0\n";
+    struct cfg cfg;
+    CHECK(cfg_parse("a.cfg", marked, sizeof marked, &cfg, &err) == ERR_CFG);
+    CHECK_MSG(strstr(err.text, "a.cfg: UTF-16 text"), "%s", err.text);
+    CHECK(cfg_parse("a.cfg", bare, sizeof bare, &cfg, &err) == ERR_CFG);
+    CHECK_MSG(strstr(err.text, "a.cfg: UTF-16 text"), "%s", err.text);
+}
+
 /* A number is the whole value, for whatever it is asked as. */
 static void test_garbage_behind(void)
 {
@@ -365,6 +407,8 @@ static const struct test_case cases[] = {
     {"limits", test_limits},
     {"numbers", test_numbers},
     {"broken_numbers", test_broken_numbers},
+    {"blank_inside", test_blank_inside},
+    {"wide_text", test_wide_text},
     {"garbage_behind", test_garbage_behind},
     {"own_minimum", test_own_minimum},
     {"lists", test_lists},
