@@ -142,6 +142,7 @@ struct layout {
     size_t single_count; /* folders with pictures */
     char single[NAME_SIZE];
     char unused[600]; /* names of folders with pictures that are no part */
+    char bare[600];   /* of parts without pictures */
 };
 
 static void add_name(char *list, size_t size, const char *name)
@@ -194,6 +195,8 @@ static void read_layout(struct layout *layout)
             layout->single_count++;
             snprintf(layout->single, sizeof layout->single, "%s", name);
             take_entry(layout, name);
+        } else if (!layout->is_lists && is_dir && set_part_of(name, strlen(name)) < PART_UNKNOWN) {
+            add_name(layout->bare, sizeof layout->bare, name);
         }
     }
     if (dir) {
@@ -237,6 +240,9 @@ static enum result take_layout(const struct layout *layout, char *train, char *v
         log_warn(
             "%s: %s: pictures that are not used (parts are train, val, valid, validation, test)",
             layout->folder, layout->unused);
+    }
+    if (layout->bare[0]) {
+        log_warn("%s: %s: no pictures in it", layout->folder, layout->bare);
     }
     return OK;
 }

@@ -161,6 +161,10 @@ put_in parts/alone/val 000003
 put_in parts/nested/a/train 000000
 put_in parts/nested/a/val 000001
 put_in parts/nested/b/train 000002
+put_in parts/bare/train 000000 000001
+mkdir parts/bare/valid
+try "a part without pictures" "$YOLO" init --names five.names --base yolov4-tiny --data-dir parts/bare --out bare
+status 0; err 'parts/bare: valid: no pictures in it'
 put_in parts/folds/fold1 000000 000001
 put_in parts/folds/fold2 000002 000003
 try "parts that nobody knows" "$YOLO" init --names five.names --base yolov4-tiny --data-dir parts/folds --out folds
