@@ -125,6 +125,8 @@ static const struct option start_options[] = {
      "Darknet's; the chart is chart.png in the run's folder, and no port serves it", 0},
     {"show-imgs", OPTION_NOTHING, 0, 0, 0, NULL,
      "Darknet's; --show-batch writes the first batches as pictures", 0},
+    {"letterbox|letter-box", OPTION_NOTHING, 0, 0, 0, NULL,
+     "Darknet's; letter_box=1 in the cfg's [net] keeps the shape of every picture", 0},
     {"benchmark-layers", OPTION_NOTHING, 0, 0, 0, NULL,
      "Darknet's; yolo bench --train measures the layers", 0},
     {0},

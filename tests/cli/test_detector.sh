@@ -114,10 +114,11 @@ cd "$work" || exit 1
 # shellcheck source=tests/cli/lib_train.sh
 . "$root/tests/cli/lib_train.sh"
 try "detector train with all of Darknet's words" "$YOLO" detector train set/synth.data tiny.cfg -clear 1 -gpus 0,1 -i 0 -map -dont_show \
-    -mjpeg_port 8090 -mAP_epochs 2 -thresh .3 -iou_thresh .5 -show_imgs -chart c.png -benchmark_layers --iters 2 --out run
+    -mjpeg_port 8090 -mAP_epochs 2 -thresh .3 -iou_thresh .5 -show_imgs -letter_box -chart c.png -benchmark_layers --iters 2 --out run
 status 0
 err '^-gpus: .*everything runs on the CPU'
 err '^-mAP_epochs: .*--val-every N'
 err '^-show_imgs: .*--show-batch'
+err '^-letter_box: .*letter_box=1 in the cfg'
 holds [ -s run/last.weights ]
 finish
