@@ -7,6 +7,7 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/sniff.h"
 
 enum { END = -1, TOKEN_BYTES = 400, PLACE_BYTES = 512 };
 
@@ -136,6 +137,11 @@ static int look_past_blanks(struct json_reader *r)
 static bool syntax(struct json_reader *r, const char *expected)
 {
     int c = look(r);
+    bool is_start = r->line == 1 && r->at < 4 && r->column == r->at + 1;
+    const char *wide = is_start ? sniff_wide(r->buffer, r->filled) : NULL;
+    if (wide) {
+        return json_fault(r, "%s", wide);
+    }
     if (c == END) {
         return json_fault(r, "not valid JSON: the file ends where %s is expected (cut off?)",
                           expected);

@@ -20,6 +20,19 @@ static void put(const char *text)
     fclose(f);
 }
 
+/* A file that is refused at its first bytes as what an editor made of it. */
+static void check_wide(const char *bytes, size_t size)
+{
+    put("");
+    FILE *f = fopen(path, "w");
+    fwrite(bytes, 1, size, f);
+    fclose(f);
+    CHECK(json_open(&reader, path, &err) == OK);
+    CHECK(!json_begin_object(&reader) || !json_next_key(&reader));
+    CHECK(json_result(&reader) == ERR_FORMAT && strstr(err.text, ":1: UTF-16 text"));
+    json_close(&reader);
+}
+
 static bool open_text(const char *text)
 {
     put(text);
@@ -177,6 +190,9 @@ static void limits(void)
     CHECK(failed_with("zero byte"));
     CHECK(open_text("[1, 2, 3]") && !json_numbers(&reader, two, 2));
     CHECK(failed_with("array of 2 numbers (it has 3)"));
+    check_wide("\xff\xfe{\0\"\0a\0", 8);
+    check_wide("\xfe\xff\0{\0\"\0a", 8);
+    check_wide("{\0\"\0a\0\"\0", 8);
     CHECK(open_text("1.5") && !json_whole(&reader, &(int64_t){0}) && failed_with("whole number"));
     CHECK(open_text("{\"a\": {}}") && json_begin_object(&reader) && json_next_key(&reader));
     CHECK(json_skip(&reader) && !json_fault_in(&reader, "id", "is missing") &&
