@@ -235,9 +235,9 @@ ls in-list.ppm good.ppm >piped.list
 try "pipe: a picture of a list" timeout 20 "$YOLO" convert piped.list --names two.names --out c.json
 status 3
 err 'in-list.ppm: not a regular file but a pipe'
-mkfifo list.txt
-timeout 20 cp good.list list.txt &
-try "pipe: a list may be one" timeout 20 "$YOLO" detect list.txt "${model[@]}" --format jsonl --no-save
+mkfifo fed.txt
+timeout 20 cp good.list fed.txt &
+try "pipe: a list may be one" timeout 20 "$YOLO" detect fed.txt "${model[@]}" --format jsonl --no-save
 status 0
 out 'good.ppm'
 
