@@ -14,8 +14,10 @@ WARN   := -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-pro
 DEFS   := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DFONT_FILE='"$(FONT)"'
 CFLAGS ?= -O3 -g
 # No fused multiply-add behind our back: the scalar kernels are the reference for all others.
-ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno $(WARN) $(DEFS) -Isrc
+ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno $(WARN) $(DEFS) $(OPENMP) -Isrc
 LDLIBS := -lcjson -lm -lpthread
+# Only base/parallel.c has directives; the linker brings the run-time library.
+OPENMP := -fopenmp
 
 ifeq ($(VARIANT),asan)
 CFLAGS := -O1 -g

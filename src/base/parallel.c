@@ -1,28 +1,33 @@
-/* A pool of our own rather than OpenMP's: at the end of a parallel loop OpenMP waits for every thread of its
- * team, also for one the operating system has not even scheduled, and a network is two hundred short loops.
- * Here the caller works itself, and waits only for helpers that have begun. With decoder threads, or anything
- * else, on the same cores that is the difference between losing a share and losing a time slice per layer.
+/* OpenMP's threads, one parallel region for many loops.
  *
+ * `#pragma omp for` in each loop would end every loop by waiting for the whole team, also for a
+ * thread that the operating system has not even scheduled, and a network is two hundred loops of
+ * some 100 us. So the region is opened once around a pass (or a whole run), and within it the loops
+ * are handed out here: the caller works itself, and waits only for helpers that have joined. With
+ * decoder threads, or anything else, on the same cores that is the difference between losing a
+ * share and losing a time slice per layer. It needs no wait policy in the environment, so it is the
+ * same inside a library that another program loads.
  *
- * One word holds the state of the current job: its number, whether it may still be joined, and how many
- * helpers are inside. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
+ * One word holds the state of the current loop: its number, whether it may still be joined, whether
+ * the team is dismissed, and how many helpers are inside. */
 #include "base/parallel.h"
 
+#include <omp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <unistd.h>
+#include <stdlib.h>
+
+#include "base/cores.h"
 
 enum { MAX_THREADS = 256, CACHE_LINE = 64, SPINS = 20000 /* some 100 us before a helper sleeps */ };
 
-static const uint64_t OPEN = 1u << 16;  /* below: helpers inside */
-static const uint64_t JOB = 1u << 17;   /* above: the job's number */
+static const uint64_t OPEN = 1u << 16;      /* below: helpers inside */
+static const uint64_t DISMISSED = 1u << 17; /* no loop will follow in this team */
+static const uint64_t LOOP = 1u << 18;      /* above: the loop's number */
 
 static struct {
     _Alignas(CACHE_LINE) atomic_uint_fast64_t state;
@@ -31,16 +36,17 @@ static struct {
     size_t items;
     void (*body)(void *ctx, size_t item, int thread);
     void *ctx;
-    atomic_int limit; /* threads wanted */
-    atomic_flag is_taken;
+    atomic_flag is_taken; /* by the thread that has the team */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-} pool = {.is_taken = ATOMIC_FLAG_INIT,
+} team = {.is_taken = ATOMIC_FLAG_INIT,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
 
-static int thread_count;
-static int helper_count; /* started; only grows */
+static atomic_int thread_count;
+
+/* What the calling thread is to the team. */
+static _Thread_local enum { OUTSIDE, LEADS, IN_LOOP } role = OUTSIDE;
 
 static void relax(void)
 {
@@ -51,143 +57,181 @@ static void relax(void)
 #endif
 }
 
-static int available_cores(void)
+void parallel_set_threads(int threads)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
-        return CPU_COUNT(&set);
+    if (threads <= 0) {
+        const char *asked = getenv("OMP_NUM_THREADS");
+        threads = asked && *asked ? omp_get_max_threads() : cores_usable();
     }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (int)cores : 1;
+    atomic_store(&thread_count, threads < MAX_THREADS ? threads : MAX_THREADS);
 }
+
+int parallel_threads(void)
+{
+    if (atomic_load_explicit(&thread_count, memory_order_relaxed) == 0) {
+        parallel_set_threads(0);
+    }
+    return atomic_load_explicit(&thread_count, memory_order_relaxed);
+}
+
+/* ---- helpers ---- */
 
 static void work(int thread)
 {
     for (;;) {
-        size_t item = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
-        if (item >= pool.items) {
+        size_t item = atomic_fetch_add_explicit(&team.next, 1, memory_order_relaxed);
+        if (item >= team.items) {
             return;
         }
-        pool.body(pool.ctx, item, thread);
+        team.body(team.ctx, item, thread);
     }
 }
 
-/* Wait until a job other than number `last` may be joined; returns the state seen. */
-static uint64_t await_job(uint64_t last)
+/* Is there a loop other than number `last` to join, or nothing more to wait for? */
+static bool has_news(uint64_t state, uint64_t last)
+{
+    return (state & DISMISSED) || ((state & OPEN) && state / LOOP != last);
+}
+
+static uint64_t await_news(uint64_t last)
 {
     for (int spin = 0;; spin++) {
-        uint64_t state = atomic_load_explicit(&pool.state, memory_order_acquire);
-        if ((state & OPEN) && state / JOB != last) {
+        uint64_t state = atomic_load_explicit(&team.state, memory_order_acquire);
+        if (has_news(state, last)) {
             return state;
         }
         if (spin < SPINS) {
             relax();
             continue;
         }
-        pthread_mutex_lock(&pool.mutex);
-        atomic_fetch_add(&pool.sleepers, 1);
-        state = atomic_load(&pool.state);
-        if (!(state & OPEN) || state / JOB == last) {
-            pthread_cond_wait(&pool.wake, &pool.mutex);
+        pthread_mutex_lock(&team.mutex);
+        atomic_fetch_add(&team.sleepers, 1);
+        if (!has_news(atomic_load(&team.state), last)) {
+            pthread_cond_wait(&team.wake, &team.mutex);
         }
-        atomic_fetch_sub(&pool.sleepers, 1);
-        pthread_mutex_unlock(&pool.mutex);
+        atomic_fetch_sub(&team.sleepers, 1);
+        pthread_mutex_unlock(&team.mutex);
         spin = 0;
     }
 }
 
-static void *helper_main(void *argument)
+static void help(int thread)
 {
-    int thread = (int)(intptr_t)argument;
     uint64_t last = 0;
+    role = IN_LOOP;
     for (;;) {
-        uint64_t state = await_job(last);
-        last = state / JOB;
+        uint64_t state = await_news(last);
+        if (state & DISMISSED) {
+            break;
+        }
+        last = state / LOOP;
         bool is_open = true;
-        while (is_open && !atomic_compare_exchange_weak(&pool.state, &state, state + 1)) {
-            is_open = (state & OPEN) && state / JOB == last;
+        while (is_open && !atomic_compare_exchange_weak(&team.state, &state, state + 1)) {
+            is_open = (state & OPEN) && state / LOOP == last;
         }
-        if (!is_open) {
-            continue;
-        }
-        if (thread < atomic_load(&pool.limit)) { /* fewer may be wanted than were started once */
+        if (is_open) {
             work(thread);
+            atomic_fetch_sub_explicit(&team.state, 1, memory_order_release);
         }
-        atomic_fetch_sub_explicit(&pool.state, 1, memory_order_release);
     }
-    return NULL;
+    role = OUTSIDE;
 }
 
-/* Every signal belongs to the threads the program itself knows. */
-static void start_helpers(int wanted)
+/* ---- the leader ---- */
+
+static void publish(uint64_t state)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (helper_count < wanted) {
-        pthread_t handle;
-        if (pthread_create(&handle, NULL, helper_main, (void *)(intptr_t)(helper_count + 1)) != 0) {
-            break; /* fewer helpers: slower, nothing else */
-        }
-        pthread_detach(handle);
-        helper_count++;
+    atomic_store(&team.state, state);
+    if (atomic_load(&team.sleepers) > 0) {
+        pthread_mutex_lock(&team.mutex);
+        pthread_cond_broadcast(&team.wake);
+        pthread_mutex_unlock(&team.mutex);
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-void parallel_set_threads(int threads)
+static void lead_loop(size_t items, void (*body)(void *ctx, size_t item, int thread), void *ctx)
 {
-    thread_count = threads > 0 ? threads : available_cores();
-    if (thread_count > MAX_THREADS) {
-        thread_count = MAX_THREADS;
-    }
-    atomic_store(&pool.limit, thread_count);
-    start_helpers(thread_count - 1);
-}
-
-int parallel_threads(void)
-{
-    if (thread_count == 0) {
-        parallel_set_threads(0);
-    }
-    return thread_count;
-}
-
-static void run_shared(size_t items, void (*body)(void *ctx, size_t item, int thread), void *ctx)
-{
-    pool.items = items;
-    pool.body = body;
-    pool.ctx = ctx;
-    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
-    uint64_t job = atomic_load_explicit(&pool.state, memory_order_relaxed) / JOB + 1;
-    atomic_store(&pool.state, job * JOB | OPEN);
-    if (atomic_load(&pool.sleepers) > 0) {
-        pthread_mutex_lock(&pool.mutex);
-        pthread_cond_broadcast(&pool.wake);
-        pthread_mutex_unlock(&pool.mutex);
-    }
+    team.items = items;
+    team.body = body;
+    team.ctx = ctx;
+    atomic_store_explicit(&team.next, 0, memory_order_relaxed);
+    uint64_t number = atomic_load_explicit(&team.state, memory_order_relaxed) / LOOP + 1;
+    publish(number * LOOP | OPEN);
+    role = IN_LOOP;
     work(0);
-    uint64_t state = atomic_fetch_and(&pool.state, ~OPEN) & ~OPEN;
-    for (int spin = 0; state != job * JOB; spin++) {
+    role = LEADS;
+    uint64_t state = atomic_fetch_and(&team.state, ~OPEN) & ~OPEN;
+    for (int spin = 0; state != number * LOOP; spin++) {
         if (spin < SPINS) {
             relax();
         } else {
             sched_yield();
         }
-        state = atomic_load_explicit(&pool.state, memory_order_acquire);
+        state = atomic_load_explicit(&team.state, memory_order_acquire);
+    }
+}
+
+/* Every signal belongs to the threads the program itself knows: OpenMP's are made with all of them
+ * blocked. */
+static void open_region(int threads, void (*body)(void *ctx), void *ctx)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    uint64_t last = atomic_load(&team.state) / LOOP;
+    atomic_store(&team.state, (last + 1) * LOOP);
+#pragma omp parallel num_threads(threads)
+    {
+        if (omp_get_thread_num() == 0) {
+            pthread_sigmask(SIG_SETMASK, &old, NULL);
+            role = LEADS;
+            body(ctx);
+            role = OUTSIDE;
+            publish(atomic_load(&team.state) | DISMISSED);
+        } else {
+            help(omp_get_thread_num());
+        }
+    }
+}
+
+void parallel_team(void (*body)(void *ctx), void *ctx)
+{
+    int threads = parallel_threads();
+    if (threads == 1 || role != OUTSIDE ||
+        atomic_flag_test_and_set_explicit(&team.is_taken, memory_order_acquire)) {
+        body(ctx);
+        return;
+    }
+    open_region(threads, body, ctx);
+    atomic_flag_clear_explicit(&team.is_taken, memory_order_release);
+}
+
+struct loop {
+    size_t items;
+    void (*body)(void *ctx, size_t item, int thread);
+    void *ctx;
+};
+
+/* Shared if this thread leads a team, else serial: one thread, called from within or beside another
+ * loop. */
+static void run_loop(void *ctx)
+{
+    const struct loop *loop = ctx;
+    if (role == LEADS && loop->items > 1) {
+        lead_loop(loop->items, loop->body, loop->ctx);
+        return;
+    }
+    for (size_t i = 0; i < loop->items; i++) {
+        loop->body(loop->ctx, i, 0);
     }
 }
 
 void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread), void *ctx)
 {
-    bool is_shared = parallel_threads() > 1 && items > 1 && helper_count > 0 &&
-                     !atomic_flag_test_and_set_explicit(&pool.is_taken, memory_order_acquire);
-    if (!is_shared) { /* one thread, one item, or called from within or beside another loop */
-        for (size_t i = 0; i < items; i++) {
-            body(ctx, i, 0);
-        }
-        return;
+    struct loop loop = {items, body, ctx};
+    if (role == OUTSIDE && items > 1) {
+        parallel_team(run_loop, &loop);
+    } else {
+        run_loop(&loop);
     }
-    run_shared(items, body, ctx);
-    atomic_flag_clear_explicit(&pool.is_taken, memory_order_release);
 }

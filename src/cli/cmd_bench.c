@@ -96,8 +96,9 @@ static void fill_input(const struct tensor *input)
     }
 }
 
-static void measure(struct bench *b)
+static void measure(void *ctx)
 {
+    struct bench *b = ctx;
     const struct bench_args *args = b->args;
     int layers = b->model->net.layer_count;
     fill_input(plan_input(b->plan));
@@ -227,7 +228,7 @@ static enum result bench_plan(struct bench *b, struct error *err)
         result = mem_error(err, "timings");
     }
     if (result == OK) {
-        measure(b);
+        parallel_team(measure, b);
         if (b->args->format == FORMAT_JSON) {
             result = json_print(bench_json(b), false, err);
         } else {

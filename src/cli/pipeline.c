@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 
 enum { POLL_MS = 50, NUDGE_MS = 5 };
 
@@ -165,8 +166,9 @@ static int wait_batch(struct pipeline *p)
     return ready;
 }
 
-static void run_batches(struct pipeline *p)
+static void run_batches(void *ctx)
 {
+    struct pipeline *p = ctx;
     for (int count = wait_batch(p); count > 0; count = wait_batch(p)) {
         for (int i = 0; i < count; i++) {
             p->batch[i] = slot_of(p, p->delivered + (size_t)i);
@@ -293,7 +295,7 @@ enum result pipeline_run(const struct pipeline_hooks *hooks, const struct pipeli
 
     result = start_threads(&p, err);
     if (result == OK) {
-        run_batches(&p);
+        parallel_team(run_batches, &p);
     }
     finish_threads(&p);
     if (result == OK && p.is_stopping) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "net/plan_internal.h"
 
 static void ask_layers(struct plan *p)
@@ -257,12 +258,18 @@ void plan_forward_layer(struct plan *plan, int layer)
     }
 }
 
-void plan_forward(struct plan *plan, int images)
+static void forward_all(void *ctx)
 {
-    plan_begin(plan, images);
+    struct plan *plan = ctx;
     for (int i = 0; i < plan->net->layer_count; i++) {
         plan_forward_layer(plan, i);
     }
+}
+
+void plan_forward(struct plan *plan, int images)
+{
+    plan_begin(plan, images);
+    parallel_team(forward_all, plan);
 }
 
 const struct tensor *plan_output(const struct plan *plan, int layer)

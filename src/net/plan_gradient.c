@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
+#include "kernels/elementwise.h"
 
 static bool moves(const struct plan *p, int layer)
 {
@@ -287,8 +289,9 @@ void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_pa
     }
 }
 
-void plan_backward(struct plan *plan)
+static void backward_all(void *ctx)
 {
+    const struct plan *plan = ctx;
     for (int i = plan->net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &plan->net->layers[i];
         if (plan->slots[plan_slot(i)].flows && l->ops->backward) { /* heads have none */
@@ -296,6 +299,11 @@ void plan_backward(struct plan *plan)
             l->ops->backward(l, &plan->execs[i]);
         }
     }
+}
+
+void plan_backward(struct plan *plan)
+{
+    parallel_team(backward_all, plan);
 }
 
 void plan_zero_gradients(struct plan *plan)

@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/rng.h"
+#include "kernels/elementwise.h"
 #include "train/feature_cache.h"
 #include "train/feed.h"
 #include "train/runlog.h"
@@ -579,6 +581,19 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
     return OK;
 }
 
+struct run {
+    struct trainer *trainer;
+    struct train_outcome *outcome;
+    struct error *err;
+    enum result result;
+};
+
+static void run_in_team(void *ctx)
+{
+    struct run *run = ctx;
+    run->result = run_all(run->trainer, run->outcome, run->err);
+}
+
 static enum result begin(struct trainer *t, struct error *err)
 {
     t->base = t->o->net->size;
@@ -619,7 +634,9 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     *outcome = (struct train_outcome){.best_map = (double)NAN};
     enum result result = begin(&t, err);
     if (result == OK) {
-        result = run_all(&t, outcome, err);
+        struct run run = {&t, outcome, err, OK};
+        parallel_team(run_in_team, &run);
+        result = run.result;
     }
     feed_close(t.feed);
     if (result == OK && (outcome->diverged || t.progress.stage >= options->stage_count)) {
