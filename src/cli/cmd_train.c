@@ -9,6 +9,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "kernels/elementwise.h"
 #include "cli/cmd.h"
 #include "cli/interrupt.h"
 #include "cli/train_chart.h"

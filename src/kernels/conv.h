@@ -31,12 +31,6 @@ struct conv_geometry {
 
 enum conv_algorithm { CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE };
 
-struct conv_epilogue {
-    const float *scale; /* [filters]; NULL = 1 */
-    const float *shift; /* [filters]; NULL = 0 */
-    enum activation act;
-};
-
 /* The fastest algorithm for this geometry on these kernels; never Winograd's on kernels_direct. */
 enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g);
 

@@ -1,4 +1,4 @@
-/* Slots for element-wise and pooling work on blocks of pixels. ops.c cuts tensors into blocks.
+/* Slots for element-wise and pooling work on blocks of pixels. blocks.c cuts tensors into them.
  *
  * Every slot computes an element by the same operations wherever it lies in a block, so that
  * cutting never changes a bit. Scalar, AVX2 and AVX-512 agree exactly in sums, products, upsample

@@ -1,5 +1,5 @@
-/* Slots for gradients and optimisers, on the blocks of slots_ops.h. backward.c, channel_reduce.c,
- * pool_backward.c and vectors.c cut tensors and arrays into blocks.
+/* Slots for gradients and optimisers, on the blocks of slots_ops.h. blocks.c, norm.c,
+ * pool.c and vectors.c cut tensors and arrays into blocks.
  *
  * As there, an element's operations never depend on where it lies in a block, and sums run over the
  * pixels in order. The instruction sets differ by the rounding of products (FMA), by a few ULP in

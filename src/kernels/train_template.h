@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "kernels/backward.h"
+#include "kernels/vectors.h"
 #include "kernels/slots_train.h"
 #include "kernels/vec_template.h"
 

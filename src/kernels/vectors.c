@@ -1,8 +1,8 @@
-/* Flat arrays, cut into chunks by their length alone. */
+#include "kernels/vectors.h"
+
 #include <math.h>
 
 #include "base/parallel.h"
-#include "kernels/backward.h"
 #include "kernels/slots.h"
 
 /* At least GRAIN floats a chunk, at most CHUNKS chunks where partial results are kept. */

@@ -1,7 +1,8 @@
 /* [activation]: an activation alone. */
 #include <stdio.h>
 
-#include "kernels/backward.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
 #include "layers/kinds.h"
 
 struct activation_state {

@@ -1,5 +1,5 @@
 /* [avgpool]: the mean of every channel over the whole image. */
-#include "kernels/backward.h"
+#include "kernels/pool.h"
 #include "layers/kinds.h"
 
 static enum result parse(struct layer *l, struct error *err)

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/backward.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
+#include "kernels/norm.h"
 #include "layers/kinds.h"
 
 static const double BN_EPS = 1e-5;

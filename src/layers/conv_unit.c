@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/backward.h"
+#include "kernels/activation.h"
+#include "kernels/norm.h"
 #include "layers/batchnorm.h"
 #include "net/cfg.h"
 

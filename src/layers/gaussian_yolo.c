@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "layers/yolo_private.h"
 #include "net/cfg.h"

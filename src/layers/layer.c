@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernels/activation.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 

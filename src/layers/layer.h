@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernels/activation.h"
 #include "kernels/kernels.h"
 #include "kernels/tensor.h"
 #include "layers/box.h"

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/parallel.h"
-#include "kernels/backward.h"
+#include "kernels/pool.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 

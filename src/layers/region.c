@@ -9,6 +9,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
+#include "kernels/softmax.h"
 #include "layers/kinds.h"
 #include "layers/region_private.h"
 #include "layers/yolo_options.h"

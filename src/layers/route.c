@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/backward.h"
+#include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/backward.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 

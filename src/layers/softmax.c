@@ -2,7 +2,7 @@
  * all pixels of an image together, or with spatial=1 for every pixel on its own. */
 #include <math.h>
 
-#include "kernels/backward.h"
+#include "kernels/softmax.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 

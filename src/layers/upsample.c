@@ -2,7 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "kernels/backward.h"
+#include "kernels/upsample.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"
 

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "layers/yolo_private.h"
 #include "net/cfg.h"

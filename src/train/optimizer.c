@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "kernels/backward.h"
+#include "kernels/vectors.h"
 
 enum {
     PIECE = 16384,   /* floats a work item takes: its arrays share a cache */

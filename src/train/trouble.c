@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "kernels/backward.h"
+#include "kernels/vectors.h"
 
 static bool tensor_is_finite(const struct tensor *tensor)
 {

@@ -8,6 +8,9 @@
 #include <sys/mman.h>
 
 #include "isa.h"
+#include "kernels/kernels.h"
+#include "kernels/tensor.h"
+#include "test.h"
 
 enum { LEAD = 37, PAGE = 4096, MAX_CHANNELS = 67 };
 

@@ -1,13 +1,17 @@
 /* Gradients of activations and of the operations on tensors, on every instruction set of this
  * machine: against double references, and element by element against differences of the forward
  * functions. */
-#include "kernels/backward.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
+#include "kernels/pool.h"
+#include "kernels/slots.h"
+#include "kernels/softmax.h"
+#include "kernels/upsample.h"
 
 #include <float.h>
 #include <stdint.h>
 
 #include "field.h"
-#include "kernels/slots.h"
 #include "test.h"
 
 /* ---- derivatives in double ---- */

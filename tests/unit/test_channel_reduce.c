@@ -1,6 +1,9 @@
 /* Sums per channel and the backward pass of batch norm, on every instruction set of this machine
  * against double; and what all gradients of tensors promise about threads. */
-#include "kernels/backward.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
+#include "kernels/norm.h"
+#include "kernels/pool.h"
 
 #include "base/parallel.h"
 #include "field.h"

@@ -1,13 +1,17 @@
 /* Activations, element-wise operations and what all operations promise, on every instruction set of
  * this machine against obvious references in double. */
+#include "kernels/activation.h"
+#include "kernels/elementwise.h"
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "kernels/slots.h"
+#include "kernels/softmax.h"
 
 #include <float.h>
 #include <stdint.h>
 
 #include "base/parallel.h"
 #include "field.h"
-#include "kernels/slots.h"
 #include "test.h"
 
 /* ---- activation.h ---- */

@@ -1,6 +1,9 @@
 /* Operations that look at more than one element: pooling, upsampling, softmax; every instruction
  * set of this machine against obvious references in double. */
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
+#include "kernels/softmax.h"
+#include "kernels/upsample.h"
 
 #include <float.h>
 

@@ -1,5 +1,5 @@
 /* Arithmetic on flat arrays, on every instruction set of this machine against double. */
-#include "kernels/backward.h"
+#include "kernels/vectors.h"
 
 #include <float.h>
 

@@ -1,7 +1,11 @@
-/* Sums per channel. The pixels are cut into chunks by the shape alone; every chunk has its own
- * double sums in the scratch, which are added in the chunks' order. */
+/* Batch norm over whole tensors: sums per channel, and the gradient from them. The pixels are cut
+ * into chunks by the shape alone; every chunk has its own double sums in the scratch, which are
+ * added in the chunks' order. */
+#include "kernels/norm.h"
+
 #include "base/parallel.h"
-#include "kernels/backward_private.h"
+#include "kernels/activation_private.h"
+#include "kernels/blocks.h"
 
 /* At least GRAIN floats a chunk, at most CHUNKS chunks; a chunk is walked in blocks of BLOCK floats
  * that stay in a core's L1 between the operations on them. */
@@ -158,4 +162,17 @@ void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *
             r->sum_du_xhat[c] = (float)(job.sums[job.padded + c] * (double)r->inv_std[c]);
         }
     }
+}
+
+static void run_affine3(const struct block_job *job, struct op_block *block)
+{
+    job->kern->train.affine3(block, job->affine->a, job->affine->b, job->affine->d);
+}
+
+void op_channel_affine3(const struct kernels *kern, const struct channel_affine3 *k,
+                        const struct tensor *du, const struct tensor *z, const struct tensor *dz)
+{
+    struct block_job job = {
+        .kern = kern, .a = *du, .b = *z, .out = *dz, .affine = k, .run = run_affine3};
+    blocks_run(&job);
 }
