@@ -47,22 +47,9 @@ void atomic_abandon(struct atomic_file *file);
 /* Create a directory and its parents; fine if it exists. */
 NODISCARD enum result dir_make(const char *path, struct error *err);
 
-bool path_exists(const char *path);
-bool path_is_dir(const char *path);
-
 /* Not a folder with entries in it: files of ours can lie there and no others are meant. Where it is
  * no folder at all, dir_make says so. */
 bool dir_is_empty(const char *path);
-
-/* The part after the last '/', never NULL. */
-const char *path_base(const char *path);
-
-/* Join dir and name with one '/' into out[size]; an empty dir or absolute name gives name alone.
- * False if it does not fit. */
-bool path_join(char *out, size_t size, const char *dir, const char *name);
-
-/* name in the folder of the file `path`, into out[size]. False if it does not fit. */
-bool path_beside(char *out, size_t size, const char *path, const char *name);
 
 /* Little-endian values from bytes, on any host. */
 uint32_t le32(const unsigned char *bytes);

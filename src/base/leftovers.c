@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fileio.h"
 #include "base/log.h"
+#include "base/path.h"
 
 static const char mark[] = ".yolo-";
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/json.h"

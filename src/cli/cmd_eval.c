@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/json_reader.h"
 #include "base/log.h"
 #include "base/memory.h"

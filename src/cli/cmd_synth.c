@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "synth/models.h"
 #include "synth/synth.h"
 
 enum { PATH_SIZE = 4096, CLASSES_MAX = 16, PICTURES_PER_THREAD = 8 };

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kernels/elementwise.h"

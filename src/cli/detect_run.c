@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/annotate.h"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/eval_charts.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/init_parts.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "data/inputs.h"
 

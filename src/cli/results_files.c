@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/results.h"

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 
 enum { MAX_NAMESAKES = 1000000 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "cli/train_setup.h"
 #include "train/runlog.h"

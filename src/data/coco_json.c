@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/coco_file.h"

@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 enum { MARKER_APP1 = 0xe1, MARKER_SCAN = 0xda, TAG_ORIENTATION = 0x0112, ENTRY_BYTES = 12 };
 
 /* A TIFF block, in either byte order. */
@@ -61,40 +59,4 @@ int exif_orientation(const unsigned char *bytes, size_t size)
         at += 2 + length;
     }
     return 1;
-}
-
-/* Which way the stored picture is walked along a row and down a column of the upright one. */
-static const struct {
-    bool is_transposed, from_right, from_bottom; /* of the stored picture */
-} walks[9] = {
-    [2] = {false, true, false}, [3] = {false, true, true}, [4] = {false, false, true},
-    [5] = {true, false, false}, [6] = {true, false, true}, [7] = {true, true, true},
-    [8] = {true, true, false},
-};
-
-enum result exif_turn(int orientation, struct image *image, struct error *err)
-{
-    if (orientation < 2 || orientation > 8) {
-        return OK;
-    }
-    bool transposed = walks[orientation].is_transposed;
-    size_t w = (size_t)image->w, h = (size_t)image->h;
-    size_t out_w = transposed ? h : w, out_h = transposed ? w : h;
-    unsigned char *upright = mem_alloc_raw(w * h, 3);
-    if (!upright) {
-        return mem_error(err, "turning a picture");
-    }
-    unsigned char *to = upright;
-    for (size_t y = 0; y < out_h; y++) {
-        for (size_t x = 0; x < out_w; x++) {
-            size_t column = transposed ? y : x, row = transposed ? x : y;
-            column = walks[orientation].from_right ? w - 1 - column : column;
-            row = walks[orientation].from_bottom ? h - 1 - row : row;
-            memcpy(to, image->rgb + (row * w + column) * 3, 3);
-            to += 3;
-        }
-    }
-    mem_free(image->rgb);
-    *image = (struct image){.w = (int)out_w, .h = (int)out_h, .rgb = upright};
-    return OK;
 }

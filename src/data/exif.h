@@ -4,13 +4,8 @@
 
 #include <stddef.h>
 
-#include "data/image.h"
-
 /* EXIF's orientation, tag 0x0112 (CIPA DC-008): 1 as stored, 2 to 8 mirrored or turned, from 5 on with width
  * and height exchanged; 1 for anything that is no JPEG or says nothing. */
 int exif_orientation(const unsigned char *bytes, size_t size);
-
-/* Bring a picture that is stored in this orientation the right way up. ERR_MEMORY leaves it as it was. */
-NODISCARD enum result exif_turn(int orientation, struct image *image, struct error *err);
 
 #endif

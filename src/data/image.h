@@ -61,4 +61,7 @@ NODISCARD enum result image_to_input(const struct image *image, bool letterbox,
 NODISCARD enum result image_resize(const struct image *image, int w, int h, struct image *out,
                                    struct error *err);
 
+/* Bring a picture that is stored in this orientation the right way up. ERR_MEMORY leaves it as it was. */
+NODISCARD enum result image_turn(int orientation, struct image *image, struct error *err);
+
 #endif

@@ -12,7 +12,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "base/sniff.h"
 #include "data/lookup.h"

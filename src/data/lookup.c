@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 
 enum { PATH_SIZE = 4096 };
 

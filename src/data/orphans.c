@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 
 enum { PATH_SIZE = 4096, FOLDERS_MAX = 256 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "data/draw.h"
 #include "data/label_file.h"

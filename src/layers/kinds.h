@@ -1,4 +1,4 @@
-/* The kinds, one object a file; layer.c lists them. */
+/* Every kind of layer, one object a file: a new kind is one line here and one in kinds.c. */
 #ifndef LAYERS_KINDS_H
 #define LAYERS_KINDS_H
 
@@ -26,5 +26,11 @@ extern const struct layer_ops cost_ops;            /* cost.c */
 extern const struct layer_ops region_ops;          /* region.c */
 extern const struct layer_ops yolo_ops;            /* yolo.c */
 extern const struct layer_ops gaussian_yolo_ops;   /* gaussian_yolo.c */
+
+/* All kinds, NULL-terminated. */
+extern const struct layer_ops *const layer_kinds[];
+
+/* By section name or alias; NULL if unknown. */
+const struct layer_ops *layer_find(const char *section_name);
 
 #endif

@@ -226,12 +226,6 @@ struct head_info {
     float beta_nms;
 };
 
-/* All kinds, NULL-terminated. */
-extern const struct layer_ops *const layer_kinds[];
-
-/* By section name or alias; NULL if unknown. */
-const struct layer_ops *layer_find(const char *section_name);
-
 /* Helpers for the kinds. */
 
 /* Resolve `count` Darknet references of the option `key` (negative = relative) and store them as the

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "layers/kinds.h"
 #include "net/foreign.h"
 
 enum {

@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "synth/shapes.h"
-#include "synth/synth.h"
+#include "synth/request.h"
 
 /* An object of the class, about `size` in half its extent, with random proportions, pose and
  * materials, standing on the table's z = 0 at the origin. object->class_id is set; bounds and
@@ -20,5 +20,9 @@ struct vec3 color_random(struct rng *rng);
 
 /* Hue in turns, saturation and value of the sRGB colour; the result is linear. */
 struct vec3 color_hsv(float hue, float saturation, float value);
+
+/* Names of a set's classes, class_id from 0. */
+int synth_class_count(enum synth_set set);
+const char *synth_class_name(enum synth_set set, int class_id);
 
 #endif

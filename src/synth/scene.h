@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 #include "synth/shapes.h"
-#include "synth/synth.h"
+#include "synth/request.h"
 
 enum { SCENE_MAX_LIGHTS = 3 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/leftovers.h"
 #include "base/log.h"
 #include "base/memory.h"

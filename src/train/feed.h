@@ -6,7 +6,7 @@
 #include "data/loader.h"
 #include "net/plan.h"
 #include "train/replay.h"
-#include "train/trainer.h"
+#include "train/options.h"
 
 struct feed_options {
     const struct train_options *run;

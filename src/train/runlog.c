@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"

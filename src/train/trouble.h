@@ -3,7 +3,7 @@
 #define TRAIN_TROUBLE_H
 
 #include "train/feed.h"
-#include "train/trainer.h"
+#include "train/options.h"
 
 enum { TROUBLE_PICTURES = 2 /* named */ };
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "capture.h"
 #include "data/dataset.h"

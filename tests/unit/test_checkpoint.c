@@ -1,4 +1,5 @@
 /* Checkpoints: a resumed run equals the uninterrupted one byte for byte, wherever it was killed. */
+#include "base/path.h"
 #include "train/checkpoint.h"
 
 #include <signal.h>

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "capture.h"
 #include "cli/eval_charts.h"

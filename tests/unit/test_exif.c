@@ -103,7 +103,7 @@ static void turned(void)
         }
         unsigned char *rgb = image.rgb;
         mem_fail_after(0);
-        CHECK(exif_turn(orientation, &image, &err) == (orientation == 1 ? OK : ERR_MEMORY));
+        CHECK(image_turn(orientation, &image, &err) == (orientation == 1 ? OK : ERR_MEMORY));
         mem_fail_after(-1);
         CHECK(image.rgb == rgb);
         image_free(&image);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "net/network.h"
 #include "net/plan.h"

@@ -9,6 +9,7 @@
 #include <stb/stb_image.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/memory.h"
 #include "picture_bytes.h"
 

@@ -1,4 +1,5 @@
 /* Every kind of layer but the heads: values worked by hand, shapes, parameter order, refusals. */
+#include "layers/kinds.h"
 #include "fixture.h"
 
 static const double EXACT = 0, CLOSE = 1e-6;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/path.h"
 #include "capture.h"
 #include "isa.h"
 #include "net/network.h"

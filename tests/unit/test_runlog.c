@@ -6,6 +6,7 @@
 #include <utime.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "capture.h"
