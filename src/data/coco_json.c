@@ -1,5 +1,5 @@
 /* A COCO annotation file as a data set. */
-#include "data/dataset_build.h"
+#include "data/dataset_private.h"
 
 #include <stdio.h>
 #include <string.h>

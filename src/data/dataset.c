@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "data/dataset_build.h"
+#include "data/dataset_private.h"
 #include "data/inputs.h"
 #include "data/label_path.h"
 

@@ -1,7 +1,7 @@
 /* Label files without a picture. Looked for where labels have a folder of their own: beside the
  * pictures a .txt may be anything. A label is an orphan if no file of the pictures' folder has its
  * name but for the ending. */
-#include "data/dataset_build.h"
+#include "data/dataset_private.h"
 
 #include <dirent.h>
 #include <stdlib.h>

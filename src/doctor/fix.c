@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/label_file.h"
+#include "data/label_line.h"
 #include "doctor/near.h"
 
 enum { PATH_SIZE = 4096, NAME_TRIES = 100000 };

@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "base/memory.h"
 #include "data/draw.h"
-#include "data/label_file.h"
+#include "data/label_line.h"
 
 enum {
     PATH_SIZE = 4096,

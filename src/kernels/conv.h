@@ -14,7 +14,7 @@
 #ifndef KERNELS_CONV_H
 #define KERNELS_CONV_H
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/tensor.h"
 
 struct kernels;

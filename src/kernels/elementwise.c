@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "kernels/activation_private.h"
+#include "kernels/activate_private.h"
 #include "kernels/blocks.h"
 
 /* ---- copies and sums ---- */

@@ -4,7 +4,7 @@
 #include "kernels/norm.h"
 
 #include "base/parallel.h"
-#include "kernels/activation_private.h"
+#include "kernels/activate_private.h"
 #include "kernels/blocks.h"
 
 /* At least GRAIN floats a chunk, at most CHUNKS chunks; a chunk is walked in blocks of BLOCK floats

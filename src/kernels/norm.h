@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/tensor.h"
 
 struct kernels;

@@ -1,7 +1,7 @@
 /* [activation]: an activation alone. */
 #include <stdio.h>
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
 

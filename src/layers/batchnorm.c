@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "kernels/norm.h"
 #include "layers/kinds.h"

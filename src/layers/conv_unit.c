@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/norm.h"
 #include "layers/batchnorm.h"
 #include "net/cfg.h"

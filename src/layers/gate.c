@@ -4,7 +4,7 @@
  * the pixels. [sam] (spatial attention): the previous output times `from`, element by element. */
 #include <stdio.h>
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"

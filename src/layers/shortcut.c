@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "net/cfg.h"

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "layers/yolo_private.h"

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "data/image.h"
 #include "synth/scene.h"
 
 /* What the ray through the middle of a pixel met; objects are THING_OBJECT + index. */

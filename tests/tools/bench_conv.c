@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/conv.h"
 #include "kernels/kernels.h"
 

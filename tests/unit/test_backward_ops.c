@@ -1,7 +1,7 @@
 /* Gradients of activations and of the operations on tensors, on every instruction set of this
  * machine: against double references, and element by element against differences of the forward
  * functions. */
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "kernels/pool.h"
 #include "kernels/slots.h"

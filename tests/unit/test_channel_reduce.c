@@ -1,6 +1,6 @@
 /* Sums per channel and the backward pass of batch norm, on every instruction set of this machine
  * against double; and what all gradients of tensors promise about threads. */
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "kernels/norm.h"
 #include "kernels/pool.h"

@@ -2,7 +2,7 @@
  * NaN between their pixels and in front and behind; outputs have canaries there. */
 #include "base/parallel.h"
 #include "conv_case.h"
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/slots.h"
 
 /* One convolution with its data and its exact result. */

@@ -1,6 +1,8 @@
 /* What a JPEG says of the way up, in good and damaged files, and pictures turned by it. */
 #include "data/exif.h"
 
+#include "data/image.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

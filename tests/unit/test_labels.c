@@ -1,7 +1,7 @@
 /* Label files: where they lie, their lines in every notation, and all their faults. */
 #include <time.h>
 
-#include "data/label_file.h"
+#include "data/label_line.h"
 #include "data/label_path.h"
 #include "dataset_rig.h"
 

@@ -1,6 +1,6 @@
 /* Activations, element-wise operations and what all operations promise, on every instruction set of
  * this machine against obvious references in double. */
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"

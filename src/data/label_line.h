@@ -1,13 +1,12 @@
 /* Lines of YOLO label files, as people's tools write them. */
-#ifndef DATA_LABEL_FILE_H
-#define DATA_LABEL_FILE_H
+#ifndef DATA_LABEL_LINE_H
+#define DATA_LABEL_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum {
-    LABEL_MAX_BYTES = 16 * 1024 * 1024
-}; /* of a file; polygons of a crowded picture take some */
+/* Of a file; polygons of a crowded picture take some. */
+enum { LABEL_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* A box by its edges, fractions of the picture. */
 struct edges {

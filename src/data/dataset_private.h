@@ -1,9 +1,9 @@
 /* Inside dataset_open: what the readers of label files and of COCO JSON share. */
-#ifndef DATA_DATASET_BUILD_H
-#define DATA_DATASET_BUILD_H
+#ifndef DATA_DATASET_PRIVATE_H
+#define DATA_DATASET_PRIVATE_H
 
 #include "data/dataset.h"
-#include "data/label_file.h"
+#include "data/label_line.h"
 
 /* Lines that were read otherwise than written, and where the first of them stands. */
 struct mended_lines {

@@ -1,8 +1,8 @@
 /* Activations of one block, for the operations that apply them on the way; private to kernels/. */
-#ifndef KERNELS_ACTIVATION_PRIVATE_H
-#define KERNELS_ACTIVATION_PRIVATE_H
+#ifndef KERNELS_ACTIVATE_PRIVATE_H
+#define KERNELS_ACTIVATE_PRIVATE_H
 
-#include "kernels/activation.h"
+#include "kernels/activate.h"
 #include "kernels/slots.h"
 
 /* out = act(scale * a + shift) for any activation. */
