@@ -10,7 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fileio.h"
+
 enum { LINE = 4096, FOLDER = LINE + 256, PATH = FOLDER + 64, MAX_CPUS = CPU_SETSIZE };
+
+/* NULL if there is no such file. */
+static FILE *open_if_there(const char *path)
+{
+    FILE *file = NULL;
+    struct error unread;
+    return file_open(path, &file, NULL, &unread) == OK ? file : NULL;
+}
 
 /* ---- physical cores ---- */
 
@@ -21,7 +31,7 @@ static int first_sibling(const char *root, int cpu)
     char path[PATH];
     snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
              root, cpu);
-    FILE *file = fopen(path, "r");
+    FILE *file = open_if_there(path);
     int first = cpu;
     if (file) {
         if (fscanf(file, "%d", &first) != 1 || first < 0 || first >= MAX_CPUS) {
@@ -58,7 +68,7 @@ static bool read_quota(const char *folder, double *quota, double *period)
     char path[PATH];
     int count = 0;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
-    FILE *file = fopen(path, "r");
+    FILE *file = open_if_there(path);
     if (file) {
         count = fscanf(file, "%lf %lf", quota, period); /* "max" is no number */
         fclose(file);
@@ -68,7 +78,7 @@ static bool read_quota(const char *folder, double *quota, double *period)
     double *values[2] = {quota, period};
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        file = fopen(path, "r");
+        file = open_if_there(path);
         if (file) {
             count += fscanf(file, "%lf", values[i]) == 1;
             fclose(file);
@@ -143,7 +153,7 @@ int cores_quota(const char *root)
 {
     char path[PATH], line[LINE];
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *file = fopen(path, "r");
+    FILE *file = open_if_there(path);
     int least = INT_MAX;
     while (file && fgets(line, sizeof line, file)) {
         int quota = quota_of_line(root, line);

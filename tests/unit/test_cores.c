@@ -1,0 +1,130 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* sched_setaffinity */
+#endif
+#include "base/cores.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "test.h"
+
+/* A tree of /proc and /sys as the kernel lays it out. */
+static char root[64];
+
+static void put(const char *name, const char *text)
+{
+    char path[512], folder[512];
+    struct error err;
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    snprintf(folder, sizeof folder, "%s", path);
+    *strrchr(folder, '/') = '\0';
+    CHECK_OK(dir_make(folder, &err));
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void fresh(void)
+{
+    strcpy(root, "/tmp/test_cores_XXXXXX");
+    CHECK(mkdtemp(root) != NULL);
+}
+
+static void clear(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", root);
+    CHECK(system(command) == 0);
+}
+
+static void no_quota(void)
+{
+    fresh();
+    CHECK(cores_quota(root) == INT_MAX);
+    put("proc/self/cgroup", "0::/user.slice/shell\n");
+    CHECK(cores_quota(root) == INT_MAX);
+    put("sys/fs/cgroup/user.slice/shell/cpu.max", "max 100000\n");
+    CHECK(cores_quota(root) == INT_MAX);
+    clear();
+}
+
+static void unified(void)
+{
+    fresh();
+    put("proc/self/cgroup", "0::/user.slice/shell\n");
+    put("sys/fs/cgroup/user.slice/shell/cpu.max", "400000 100000\n");
+    CHECK(cores_quota(root) == 4);
+    put("sys/fs/cgroup/user.slice/cpu.max", "150000 100000\n"); /* a group above sets less */
+    CHECK(cores_quota(root) == 2);
+    put("sys/fs/cgroup/user.slice/shell/cpu.max", "20000 100000\n");
+    CHECK(cores_quota(root) == 1);
+    clear();
+}
+
+/* Within a container the mount's root is its own group. */
+static void container(void)
+{
+    fresh();
+    put("proc/self/cgroup", "0::/\n");
+    put("sys/fs/cgroup/cpu.max", "300000 100000\n");
+    CHECK(cores_quota(root) == 3);
+    clear();
+}
+
+static void version_1(void)
+{
+    fresh();
+    put("proc/self/cgroup", "9:cpuset:/box\n3:cpu,cpuacct:/box\n1:name=systemd:/box\n");
+    put("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "-1\n");
+    put("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
+    CHECK(cores_quota(root) == INT_MAX);
+    put("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "250000\n");
+    CHECK(cores_quota(root) == 3);
+    put("proc/self/cgroup",
+        "9:cpuset:/box\n3:cpuacct:/box\n"); /* "cpu" only as part of another name */
+    CHECK(cores_quota(root) == INT_MAX);
+    clear();
+}
+
+static void siblings(void)
+{
+    cpu_set_t allowed, two;
+    CHECK(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    int first = -1, second = -1;
+    for (int cpu = 0; cpu < CPU_SETSIZE && second < 0; cpu++) {
+        if (CPU_ISSET(cpu, &allowed)) {
+            *(first < 0 ? &first : &second) = cpu;
+        }
+    }
+    if (second < 0) {
+        skip_part("one processor only");
+        return;
+    }
+    CPU_ZERO(&two);
+    CPU_SET(first, &two);
+    CPU_SET(second, &two);
+    CHECK(sched_setaffinity(0, sizeof two, &two) == 0);
+    fresh();
+    CHECK(cores_physical(root) == 2); /* the system does not say */
+    char name[128], text[32];
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+                 i ? second : first);
+        snprintf(text, sizeof text, "%d,%d\n", first, second);
+        put(name, text);
+    }
+    CHECK(cores_physical(root) == 1);
+    clear();
+    CHECK(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
+}
+
+static const struct test_case cases[] = {
+    {"no_quota", no_quota},   {"unified", unified},   {"container", container},
+    {"version_1", version_1}, {"siblings", siblings},
+};
+TEST_MAIN(cases)
