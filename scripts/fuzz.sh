@@ -23,15 +23,15 @@ if [ ${#targets[@]} -eq 0 ]; then
     mapfile -t targets < <(basename -as .c tests/fuzz/fuzz_*.c | sed 's/^fuzz_//')
 fi
 
-# clang alone may come without the libraries of its sanitizers.
+# clang alone may come without the libraries of its sanitizers and of OpenMP.
 can_fuzz() {
-    printf '#include <stddef.h>\nint LLVMFuzzerTestOneInput(const char *d, size_t n) { return d && n ? 0 : 0; }\n' |
-        clang -fsanitize=fuzzer,address,undefined -x c - -o build/can_fuzz >/dev/null 2>&1
+    printf '#include <omp.h>\n#include <stddef.h>\nint LLVMFuzzerTestOneInput(const char *d, size_t n) { return d && n ? 0 : 0; }\n' |
+        clang -fopenmp -fsanitize=fuzzer,address,undefined -x c - -o build/can_fuzz >/dev/null 2>&1
 }
 mkdir -p build
 if ! can_fuzz; then
     version=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
-    packages=(clang "libclang-rt${version:+-$version}-dev")
+    packages=(clang "libclang-rt${version:+-$version}-dev" "libomp${version:+-$version}-dev")
     as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     echo "fuzz: needs ${packages[*]}" >&2
@@ -39,8 +39,8 @@ if ! can_fuzz; then
         ! { ${as_root[@]+"${as_root[@]}"} apt-get -qq update &&
             ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y clang &&
             ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-                "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"; } >&2; then
-        echo "fuzz: please install clang and the libclang-rt-N-dev of its version" >&2
+                "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" "libomp-$(clang -dumpversion | cut -d. -f1)-dev"; } >&2; then
+        echo "fuzz: please install clang, and libclang-rt-N-dev and libomp-N-dev of its version" >&2
         exit 1
     fi
     can_fuzz || exit 1

@@ -66,9 +66,16 @@ want() { # COMMAND PACKAGE...: present, or installed now if allowed
         command -v "$command" >/dev/null
 }
 
+clang_has_openmp() {
+    printf '#include <omp.h>\nint main(void) { return omp_get_thread_num(); }\n' |
+        clang -fopenmp -x c - -o /dev/null 2>/dev/null
+}
+
 test_clang() {
     if ! want clang clang; then
         skip "clang: not installed"
+    elif ! clang_has_openmp && ! { want no-such-command libomp-dev || clang_has_openmp; }; then
+        skip "clang: its OpenMP library (libomp-dev) is not installed"
     elif build clang CC=clang VARIANT=clang tests build/clang/yolo; then
         run_tests clang build/clang/tests
     fi
