@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "cli/json.h"
+#include "base/json.h"
 
 /* ---- text ---- */
 

@@ -7,8 +7,8 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/json.h"
-#include "cli/options.h"
+#include "base/json.h"
+#include "base/options.h"
 #include "doctor/advice.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };

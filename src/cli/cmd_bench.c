@@ -12,9 +12,9 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "cli/freeze.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/model.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "cli/train_step.h"
 
 struct bench_args {

@@ -10,9 +10,9 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cli/check_report.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/model.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "doctor/fix.h"
 #include "doctor/sheet.h"
 

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/convert.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "data/inputs.h"
 
 struct convert_args {

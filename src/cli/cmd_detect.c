@@ -11,7 +11,7 @@
 #include "cli/detect_run.h"
 #include "cli/input_guard.h"
 #include "cli/model.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "cli/results_coco.h"
 #include "cli/results_paths.h"
 

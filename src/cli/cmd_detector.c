@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "cli/results_paths.h"
 
 /* Darknet's words for a job, and the command that does it. */

@@ -8,8 +8,8 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/json.h"
-#include "cli/options.h"
+#include "base/json.h"
+#include "base/options.h"
 #include "net/network.h"
 #include "net/weights.h"
 

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "cli/model.h"
 #include "cli/npy.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "data/image.h"
 
 struct dump_args {

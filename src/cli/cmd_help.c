@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "cli/options.h"
+#include "base/options.h"
 
 const struct command *const commands[] = {
     &cmd_detect,  &cmd_train,    &cmd_eval, &cmd_info,  &cmd_partial, &cmd_diff,

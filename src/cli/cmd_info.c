@@ -6,9 +6,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/freeze.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/model.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "net/parts.h"
 
 struct info_args {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "cli/results_paths.h"
 #include "net/network.h"
 #include "net/weights.h"

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "cli/interrupt.h"
-#include "cli/options.h"
+#include "base/interrupt.h"
+#include "base/options.h"
 #include "synth/models.h"
 #include "synth/synth.h"
 

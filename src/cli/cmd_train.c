@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "kernels/elementwise.h"
 #include "cli/cmd.h"
-#include "cli/interrupt.h"
+#include "base/interrupt.h"
 #include "cli/train_chart.h"
 #include "cli/train_setup.h"
 #include "cli/train_step.h"

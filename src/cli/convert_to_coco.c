@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/results_coco.h"
 #include "data/image.h"
 

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "cli/annotate.h"
 #include "cli/input_guard.h"
-#include "cli/interrupt.h"
+#include "base/interrupt.h"
 #include "cli/pipeline.h"
 #include "cli/results_coco.h"
 #include "cli/results_paths.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/results.h"
 
 enum { NAME_MAX_WIDTH = 28, NAME_BYTES = 1024 };

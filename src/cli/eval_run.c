@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "cli/interrupt.h"
+#include "base/interrupt.h"
 #include "cli/pipeline.h"
 
 struct item {

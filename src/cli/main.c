@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "cli/cmd.h"
-#include "cli/json.h"
+#include "base/json.h"
 
 static int status_of(enum result result)
 {

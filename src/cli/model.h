@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "net/network.h"
 #include "net/plan.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/json.h"
+#include "base/json.h"
 
 enum { CONFIDENCE_DIGITS = 6, PIXEL_DIGITS = 3, MS_DIGITS = 3 };
 

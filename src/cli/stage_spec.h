@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/error.h"
-#include "cli/options.h"
+#include "base/options.h"
 
 enum stage_augment { STAGE_AUGMENT_ON, STAGE_AUGMENT_OFF, STAGE_AUGMENT_NO_MOSAIC };
 

@@ -3,7 +3,7 @@
 #define CLI_TRAIN_ARGS_H
 
 #include "cli/model.h"
-#include "cli/options.h"
+#include "base/options.h"
 
 #include <cjson/cJSON.h>
 

@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "base/options.h"
 
 #include "base/log.h"
 #include "base/memory.h"

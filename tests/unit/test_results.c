@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "cli/annotate.h"
 #include "cli/class_filter.h"
-#include "cli/json.h"
+#include "base/json.h"
 #include "cli/results.h"
 #include "cli/results_coco.h"
 #include "cli/results_paths.h"

@@ -6,8 +6,8 @@
  * taken as a value only if it is "-" or a number; --long=-word takes anything. Given twice, the
  * last one wins (OPTION_LIST collects). Flags: --x, --no-x, x=true|false. Every command also knows
  * -h --help, -q --quiet and -v --verbose. */
-#ifndef CLI_OPTIONS_H
-#define CLI_OPTIONS_H
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

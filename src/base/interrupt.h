@@ -1,7 +1,7 @@
 /* SIGINT, SIGTERM and SIGHUP as a request to finish what is at hand. The state is global: a signal has no other
  * way to reach a program. */
-#ifndef CLI_INTERRUPT_H
-#define CLI_INTERRUPT_H
+#ifndef BASE_INTERRUPT_H
+#define BASE_INTERRUPT_H
 
 #include <stdbool.h>
 

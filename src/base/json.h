@@ -1,6 +1,6 @@
 /* JSON out, through cJSON. */
-#ifndef CLI_JSON_H
-#define CLI_JSON_H
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
 
 #include <stdbool.h>
 #include <stdio.h>
