@@ -2,7 +2,7 @@
 # The rules of docs/architecture.md that a machine can check: scripts/lint.sh [--quick]
 #
 #   floors        an include points to the own floor or a lower one; net/ and data/ do not meet,
-#                 nor do train/ and eval/; layers/ sees nothing of floor 3 but net/cfg.h;
+#                 nor do train/ and eval/; layers/ sees nothing of floor 3 but cfg/cfg.h;
 #                 synth/ sees of data/ only image.h, and data/ nothing of synth/
 #   places        stb only in data/, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
 #                 base/memory.c, exit only in cli/main.c, fopen only in base/fileio.c and, as lists may be
@@ -91,7 +91,7 @@ code ~ /^[ \t]*#[ \t]*include/ {
         fault(target " belongs to kernels/avx2_* and kernels/avx512_* only")
     }
     if (code ~ /"/ && target ~ /\//) {
-        if (floor_of(part[1]) > floor_of(folder) && !(folder == "layers" && target == "net/cfg.h")) {
+        if (floor_of(part[1]) > floor_of(folder) && !(folder == "layers" && target == "cfg/cfg.h")) {
             fault(folder "/ includes " target " of a higher floor")
         }
         if (folder == "synth" && part[1] == "data" && target != "data/image.h") {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/suggest.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 #include "net/parts.h"
 
 /* ---- the cfg's keys ---- */

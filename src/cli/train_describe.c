@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/train_setup.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 #include "train/feed.h"
 
 /* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes

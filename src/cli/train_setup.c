@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 #include "net/weights.h"
 #include "train/stateio.h"
 

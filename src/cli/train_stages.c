@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/stage_spec.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 #include "net/features.h"
 #include "net/parts.h"
 

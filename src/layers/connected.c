@@ -4,7 +4,7 @@
 
 #include "layers/conv_unit.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct connected_state {
     struct conv_unit unit; /* first: conv_unit_layer_plan etc. */

@@ -7,7 +7,7 @@
 
 #include "layers/conv_unit.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 enum { MAX_FILTERS = 1 << 20, MAX_WINDOW = 1024 };
 

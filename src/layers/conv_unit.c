@@ -6,7 +6,7 @@
 #include "kernels/activate.h"
 #include "kernels/norm.h"
 #include "layers/batchnorm.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 const char *const conv_unit_choices[] = {
     [CONV_INDIRECT] = "indirect",

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 static enum result parse(struct layer *l, struct error *err)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct crop_state {
     int h, w;

@@ -7,7 +7,7 @@
 #include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct gate_state {
     enum activation act;

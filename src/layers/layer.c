@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "kernels/activation.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 enum result layer_set_inputs(struct layer *l, const char *key, const int *references, size_t count,
                              bool with_previous, struct error *err)

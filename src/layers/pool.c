@@ -10,7 +10,7 @@
 #include "base/parallel.h"
 #include "kernels/pool.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 enum { MAX_WINDOW = 1024 };
 

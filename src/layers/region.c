@@ -15,7 +15,7 @@
 #include "layers/kinds.h"
 #include "layers/region_private.h"
 #include "layers/yolo_options.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 static enum result refuse_hierarchies(struct layer *l, struct error *err)
 {

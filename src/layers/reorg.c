@@ -13,7 +13,7 @@
 
 #include "base/parallel.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct reorg_state {
     int stride;

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct route_state {
     int groups, group_id;

@@ -13,7 +13,7 @@
 #include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 static const double WEIGHT_EPS = 1e-4;
 

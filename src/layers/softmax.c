@@ -4,7 +4,7 @@
 
 #include "kernels/softmax.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct softmax_state {
     int groups;

@@ -4,7 +4,7 @@
 
 #include "kernels/upsample.h"
 #include "layers/kinds.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct upsample_state {
     int stride;

@@ -17,7 +17,7 @@
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "layers/yolo_private.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 static int entries(const struct yolo_options *o)
 {

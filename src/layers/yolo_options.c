@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 enum { MAX_CLASSES = 1 << 20, MAX_TRUTHS = 1 << 20 };
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 struct cfg_edit {
     int line;    /* counted from 1; 0 only with insert: before the first line */

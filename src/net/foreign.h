@@ -4,7 +4,7 @@
 #ifndef NET_FOREIGN_H
 #define NET_FOREIGN_H
 
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 /* Marks them as used; if `can_train`, warns, with path:line and what happens instead, of each that
  * has another value than the one that switches it off. ERR_CFG if such a value is no number. */

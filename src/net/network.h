@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "layers/layer.h"
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 /* [net]: every key of darknet-spec 1.4 that acts on a CPU, validated when the cfg is read. */
 struct net_options {

@@ -1,6 +1,6 @@
 /* Lexing and getters of net/cfg: what Darknet accepts reads the same, nonsense is named with its
  * line. */
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 #include <float.h>
 #include <limits.h>

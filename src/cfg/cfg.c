@@ -1,4 +1,4 @@
-#include "net/cfg.h"
+#include "cfg/cfg.h"
 
 #include <float.h>
 #include <limits.h>
@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/sniff.h"
 #include "base/suggest.h"
-#include "net/cfg_keys.h"
+#include "cfg/keys.h"
 
 enum {
     MAX_FILE_BYTES = 16 << 20,

@@ -5,8 +5,8 @@
  * silently (numbers with garbage behind them, duplicate or unknown keys, text behind ']'), this reader
  * reports path:line: an error if the meaning is in doubt, else a warning. A '#' behind a value or
  * header begins a comment; where Darknet takes it into the meaning, with a warning. */
-#ifndef NET_CFG_H
-#define NET_CFG_H
+#ifndef CFG_CFG_H
+#define CFG_CFG_H
 
 #include <stdbool.h>
 #include <stddef.h>

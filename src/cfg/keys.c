@@ -1,4 +1,4 @@
-#include "net/cfg_keys.h"
+#include "cfg/keys.h"
 
 const char *const cfg_known_keys[] = {
     "batch",

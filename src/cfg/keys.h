@@ -1,7 +1,7 @@
 /* Every key that means something in some section or .data file, here or in Darknet: for "did you
  * mean". */
-#ifndef NET_CFG_KEYS_H
-#define NET_CFG_KEYS_H
+#ifndef CFG_KEYS_H
+#define CFG_KEYS_H
 
 #include <stddef.h>
 
