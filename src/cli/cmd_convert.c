@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/convert.h"
+#include "data/convert.h"
 #include "base/options.h"
 #include "data/inputs.h"
 

@@ -12,7 +12,7 @@
 #include "cli/input_guard.h"
 #include "cli/model.h"
 #include "base/options.h"
-#include "cli/results_coco.h"
+#include "data/coco_ids.h"
 #include "cli/results_paths.h"
 
 enum { VOC_FROM_1, VOC_FROM_0 };

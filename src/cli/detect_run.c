@@ -13,8 +13,8 @@
 #include "cli/annotate.h"
 #include "cli/input_guard.h"
 #include "base/interrupt.h"
-#include "cli/pipeline.h"
-#include "cli/results_coco.h"
+#include "data/pipeline.h"
+#include "data/coco_ids.h"
 #include "cli/results_paths.h"
 
 enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };

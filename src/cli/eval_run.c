@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/interrupt.h"
-#include "cli/pipeline.h"
+#include "data/pipeline.h"
 
 struct item {
     struct infer_slot infer; /* first: compute and destroy see nothing else */

@@ -1,4 +1,4 @@
-/* Pictures through a network, as the slots of a pipeline (cli/pipeline.h): read and fitted beside
+/* Pictures through a network, as the slots of a pipeline (data/pipeline.h): read and fitted beside
  * the computation, computed in batches, boxes back on the picture. What detect and eval share. */
 #ifndef CLI_INFER_H
 #define CLI_INFER_H

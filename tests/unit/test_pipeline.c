@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "cli/pipeline.h"
+#include "data/pipeline.h"
 #include "test.h"
 
 enum { MAX_ITEMS = 10000 };

@@ -10,7 +10,7 @@
 #include "cli/class_filter.h"
 #include "base/json.h"
 #include "cli/results.h"
-#include "cli/results_coco.h"
+#include "data/coco_ids.h"
 #include "cli/results_paths.h"
 #include "data/draw.h"
 #include "test.h"

@@ -1,4 +1,4 @@
-#include "cli/convert.h"
+#include "data/convert.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* `yolo convert`: COCO JSON to YOLO labels and back. */
-#ifndef CLI_CONVERT_H
-#define CLI_CONVERT_H
+#ifndef DATA_CONVERT_H
+#define DATA_CONVERT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "cli/results_coco.h"
+#include "data/coco_ids.h"
 
 #include <stdlib.h>
 #include <string.h>

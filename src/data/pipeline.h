@@ -6,8 +6,8 @@
  * A fixed ring of slots carries everything, so memory does not grow with the number of items, and a slow
  * stage holds the others back. Items are numbered as `next` hands them out; compute and deliver see them
  * strictly in that order whatever the number of threads. Nothing here knows pictures or networks. */
-#ifndef CLI_PIPELINE_H
-#define CLI_PIPELINE_H
+#ifndef DATA_PIPELINE_H
+#define DATA_PIPELINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

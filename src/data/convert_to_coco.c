@@ -1,4 +1,4 @@
-#include "cli/convert.h"
+#include "data/convert.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/json.h"
-#include "cli/results_coco.h"
+#include "data/coco_ids.h"
 #include "data/image.h"
 
 struct conversion {

@@ -1,6 +1,6 @@
 /* The ids that COCO results need, from an annotation file: never guessed. */
-#ifndef CLI_RESULTS_COCO_H
-#define CLI_RESULTS_COCO_H
+#ifndef DATA_COCO_IDS_H
+#define DATA_COCO_IDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

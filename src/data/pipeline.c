@@ -1,4 +1,4 @@
-#include "cli/pipeline.h"
+#include "data/pipeline.h"
 
 #include <pthread.h>
 #include <signal.h>
