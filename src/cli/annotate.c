@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/results_paths.h"
+#include "results/paths.h"
 #include "data/draw.h"
 
 void annotate_draw(struct image *image, const struct result_record *record, char *const *names)

@@ -3,7 +3,7 @@
 #define CLI_ANNOTATE_H
 
 #include "base/error.h"
-#include "cli/results.h"
+#include "results/results.h"
 #include "data/image.h"
 
 /* Draw every object of the record into the picture: frames, the strongest's on top, then labels

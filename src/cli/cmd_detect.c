@@ -9,11 +9,11 @@
 #include "cli/class_filter.h"
 #include "cli/cmd.h"
 #include "cli/detect_run.h"
-#include "cli/input_guard.h"
+#include "results/input_guard.h"
 #include "cli/model.h"
 #include "base/options.h"
 #include "data/coco_ids.h"
-#include "cli/results_paths.h"
+#include "results/paths.h"
 
 enum { VOC_FROM_1, VOC_FROM_0 };
 

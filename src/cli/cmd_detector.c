@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "cli/results_paths.h"
+#include "results/paths.h"
 
 /* Darknet's words for a job, and the command that does it. */
 struct job {

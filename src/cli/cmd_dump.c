@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "cli/model.h"
-#include "cli/npy.h"
+#include "results/npy.h"
 #include "base/options.h"
 #include "data/image.h"
 

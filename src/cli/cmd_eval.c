@@ -20,7 +20,7 @@
 #include "cli/train_validate.h"
 #include "data/inputs.h"
 #include "eval/evaluation.h"
-#include "eval/results_file.h"
+#include "results/results_file.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
 enum { POINTS_NONE, POINTS_0, POINTS_11, POINTS_101 };

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
-#include "cli/results_paths.h"
+#include "results/paths.h"
 #include "net/network.h"
 #include "net/weights.h"
 

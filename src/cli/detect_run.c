@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/annotate.h"
-#include "cli/input_guard.h"
+#include "results/input_guard.h"
 #include "base/interrupt.h"
 #include "data/pipeline.h"
 #include "data/coco_ids.h"
-#include "cli/results_paths.h"
+#include "results/paths.h"
 
 enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };
 

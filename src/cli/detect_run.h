@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "cli/infer.h"
-#include "cli/results.h"
+#include "results/results.h"
 #include "data/inputs.h"
 
 /* What the options came to. Borrows everything; must outlive the run. */

@@ -9,7 +9,7 @@
 #include "cli/eval_charts.h"
 #include "cli/eval_report.h"
 #include "cli/eval_worst.h"
-#include "cli/results.h"
+#include "results/results.h"
 
 enum { PATH_BYTES = 4096 };
 

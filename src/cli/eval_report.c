@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "base/json.h"
-#include "cli/results.h"
+#include "results/results.h"
 
 enum { NAME_MAX_WIDTH = 28, NAME_BYTES = 1024 };
 

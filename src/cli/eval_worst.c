@@ -12,8 +12,8 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/results.h"
-#include "cli/results_paths.h"
+#include "results/results.h"
+#include "results/paths.h"
 #include "data/plot.h"
 #include "eval/confusion.h"
 

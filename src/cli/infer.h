@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "cli/model.h"
-#include "cli/results.h"
+#include "results/results.h"
 #include "data/image.h"
 #include "detect/detect.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "eval/results_file.h"
+#include "results/results_file.h"
 
 static char truth_paths[2][4096];
 

@@ -10,7 +10,7 @@
 #include "cli/eval_charts.h"
 #include "data/image.h"
 #include "eval/confusion.h"
-#include "eval/results_file.h"
+#include "results/results_file.h"
 #include "test.h"
 
 static char root[] = "/tmp/test_evaluation_XXXXXX";

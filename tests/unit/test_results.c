@@ -9,9 +9,9 @@
 #include "cli/annotate.h"
 #include "cli/class_filter.h"
 #include "base/json.h"
-#include "cli/results.h"
+#include "results/results.h"
 #include "data/coco_ids.h"
-#include "cli/results_paths.h"
+#include "results/paths.h"
 #include "data/draw.h"
 #include "test.h"
 

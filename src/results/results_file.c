@@ -1,4 +1,4 @@
-#include "eval/results_file.h"
+#include "results/results_file.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* NumPy's .npy files of float32: what `yolo dump` writes and takes as input. */
-#ifndef CLI_NPY_H
-#define CLI_NPY_H
+#ifndef RESULTS_NPY_H
+#define RESULTS_NPY_H
 
 #include "base/error.h"
 #include "kernels/tensor.h"

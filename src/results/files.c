@@ -6,7 +6,7 @@
 #include "base/path.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/results.h"
+#include "results/results.h"
 
 enum result results_write_yolo(const char *path, const struct result_record *record,
                                bool with_confidence, struct error *err)

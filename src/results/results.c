@@ -1,4 +1,4 @@
-#include "cli/results.h"
+#include "results/results.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* What `yolo detect` found in one picture, and the formats it is told in. */
-#ifndef CLI_RESULTS_H
-#define CLI_RESULTS_H
+#ifndef RESULTS_RESULTS_H
+#define RESULTS_RESULTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Where results of an input go below the output folder: the input tree mirrored, nothing overwritten by a
  * namesake. */
-#ifndef CLI_RESULTS_PATHS_H
-#define CLI_RESULTS_PATHS_H
+#ifndef RESULTS_PATHS_H
+#define RESULTS_PATHS_H
 
 #include <stdbool.h>
 #include <stddef.h>

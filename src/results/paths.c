@@ -1,4 +1,4 @@
-#include "cli/results_paths.h"
+#include "results/paths.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "cli/input_guard.h"
+#include "results/input_guard.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "cli/npy.h"
+#include "results/npy.h"
 
 #include <stdint.h>
 #include <stdio.h>

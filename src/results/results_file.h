@@ -4,8 +4,8 @@
  * "name", "confidence" and "box" in pixels; Darknet's `detector test -out`: records of "filename",
  * "objects" with "class_id", "name", "confidence" and "relative_coordinates". The file is read as a
  * stream; what is kept is one struct eval_detection a detection. */
-#ifndef EVAL_RESULTS_FILE_H
-#define EVAL_RESULTS_FILE_H
+#ifndef RESULTS_RESULTS_FILE_H
+#define RESULTS_RESULTS_FILE_H
 
 #include "eval/eval_set.h"
 

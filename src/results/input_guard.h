@@ -1,9 +1,9 @@
 /* Inputs that lie in the output folder: results must not be written over them, also not over those
  * whose turn is still to come. */
-#ifndef CLI_INPUT_GUARD_H
-#define CLI_INPUT_GUARD_H
+#ifndef RESULTS_INPUT_GUARD_H
+#define RESULTS_INPUT_GUARD_H
 
-#include "cli/results_paths.h"
+#include "results/paths.h"
 
 /* Zeroed = nothing to be guarded. Free with name_set_free. */
 struct input_guard {
