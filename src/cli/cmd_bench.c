@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "cli/freeze.h"
 #include "base/json.h"
-#include "cli/model.h"
+#include "run/model.h"
 #include "base/options.h"
 #include "cli/train_step.h"
 

@@ -11,7 +11,7 @@
 #include "base/parallel.h"
 #include "cli/check_report.h"
 #include "base/json.h"
-#include "cli/model.h"
+#include "run/model.h"
 #include "base/options.h"
 #include "doctor/fix.h"
 #include "doctor/sheet.h"

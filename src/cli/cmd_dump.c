@@ -6,7 +6,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/log.h"
-#include "cli/model.h"
+#include "run/model.h"
 #include "results/npy.h"
 #include "base/options.h"
 #include "data/image.h"

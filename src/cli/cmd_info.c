@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/freeze.h"
 #include "base/json.h"
-#include "cli/model.h"
+#include "run/model.h"
 #include "base/options.h"
 #include "net/parts.h"
 

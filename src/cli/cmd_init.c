@@ -14,7 +14,7 @@
 #include "cli/freeze.h"
 #include "cli/init_cfg.h"
 #include "cli/init_data.h"
-#include "cli/model.h"
+#include "run/model.h"
 #include "data/inputs.h"
 #include "net/parts.h"
 #include "net/weights.h"

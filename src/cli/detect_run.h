@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "cli/infer.h"
+#include "run/infer.h"
 #include "results/results.h"
 #include "data/inputs.h"
 

@@ -2,7 +2,7 @@
 #ifndef CLI_TRAIN_ARGS_H
 #define CLI_TRAIN_ARGS_H
 
-#include "cli/model.h"
+#include "run/model.h"
 #include "base/options.h"
 
 #include <cjson/cJSON.h>

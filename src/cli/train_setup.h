@@ -3,7 +3,7 @@
 #define CLI_TRAIN_SETUP_H
 
 #include "cli/freeze.h"
-#include "cli/model.h"
+#include "run/model.h"
 #include "cli/train_args.h"
 #include "cli/train_stages.h"
 #include "data/dataset.h"

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kernels/elementwise.h"
-#include "detect/detect.h"
+#include "run/detect.h"
 #include "eval/coco.h"
 #include "eval/eval_set.h"
 

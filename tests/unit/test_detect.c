@@ -1,5 +1,5 @@
 /* Overlaps, mapping back and suppression, by hand. */
-#include "detect/detect.h"
+#include "run/detect.h"
 #include "base/memory.h"
 #include "test.h"
 

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/annotate.h"
-#include "cli/class_filter.h"
+#include "run/class_filter.h"
 #include "base/json.h"
 #include "results/results.h"
 #include "data/coco_ids.h"

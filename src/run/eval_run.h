@@ -1,8 +1,8 @@
 /* A network over the pictures of an evaluation. */
-#ifndef CLI_EVAL_RUN_H
-#define CLI_EVAL_RUN_H
+#ifndef RUN_EVAL_RUN_H
+#define RUN_EVAL_RUN_H
 
-#include "cli/infer.h"
+#include "run/infer.h"
 #include "eval/eval_set.h"
 
 /* Borrows everything. */

@@ -1,6 +1,6 @@
 /* The model a command works on: how the user names it, and the files read and made ready. */
-#ifndef CLI_MODEL_H
-#define CLI_MODEL_H
+#ifndef RUN_MODEL_H
+#define RUN_MODEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "cli/class_filter.h"
+#include "run/class_filter.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "cli/model.h"
+#include "run/model.h"
 
 #include <dirent.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "cli/eval_run.h"
+#include "run/eval_run.h"
 
 #include "base/clock.h"
 #include "base/log.h"

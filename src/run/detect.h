@@ -1,6 +1,6 @@
 /* From a network's raw detections to boxes on the picture: mapping back, suppression, filters. */
-#ifndef DETECT_DETECT_H
-#define DETECT_DETECT_H
+#ifndef RUN_DETECT_H
+#define RUN_DETECT_H
 
 #include <stdbool.h>
 

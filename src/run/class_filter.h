@@ -1,6 +1,6 @@
 /* --classes: which classes of a model are wanted. */
-#ifndef CLI_CLASS_FILTER_H
-#define CLI_CLASS_FILTER_H
+#ifndef RUN_CLASS_FILTER_H
+#define RUN_CLASS_FILTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "cli/infer.h"
+#include "run/infer.h"
 
 #include <string.h>
 

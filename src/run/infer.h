@@ -1,14 +1,14 @@
 /* Pictures through a network, as the slots of a pipeline (data/pipeline.h): read and fitted beside
  * the computation, computed in batches, boxes back on the picture. What detect and eval share. */
-#ifndef CLI_INFER_H
-#define CLI_INFER_H
+#ifndef RUN_INFER_H
+#define RUN_INFER_H
 
 #include <stdbool.h>
 
-#include "cli/model.h"
+#include "run/model.h"
 #include "results/results.h"
 #include "data/image.h"
-#include "detect/detect.h"
+#include "run/detect.h"
 
 enum infer_fit { FIT_AS_CFG, FIT_LETTERBOX, FIT_STRETCH };
 

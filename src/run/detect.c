@@ -1,4 +1,4 @@
-#include "detect/detect.h"
+#include "run/detect.h"
 
 #include <math.h>
 #include <stdlib.h>
