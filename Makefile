@@ -85,7 +85,7 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ISA_FLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/src/data/font.o: $(wildcard $(FONT))
+$(BUILD)/src/report/font.o: $(wildcard $(FONT))
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "run/class_filter.h"
 #include "cli/cmd.h"
-#include "cli/detect_run.h"
+#include "report/detect_run.h"
 #include "results/input_guard.h"
 #include "run/model.h"
 #include "base/options.h"

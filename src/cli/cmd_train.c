@@ -13,7 +13,7 @@
 #include "kernels/elementwise.h"
 #include "cli/cmd.h"
 #include "base/interrupt.h"
-#include "cli/train_chart.h"
+#include "report/train_chart.h"
 #include "cli/train_setup.h"
 #include "cli/train_step.h"
 #include "cli/train_validate.h"

@@ -9,7 +9,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/memory.h"
-#include "data/draw.h"
+#include "report/draw.h"
 #include "data/label_line.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "cli/train_chart.h"
+#include "report/train_chart.h"
 #include "train/runlog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

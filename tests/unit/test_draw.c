@@ -1,5 +1,5 @@
 /* Drawing: exact shapes where they are exact, and never a byte outside the picture. */
-#include "data/draw.h"
+#include "report/draw.h"
 
 #include "base/memory.h"
 #include "test.h"

@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/memory.h"
 #include "capture.h"
-#include "cli/eval_charts.h"
+#include "report/eval_charts.h"
 #include "data/image.h"
 #include "eval/confusion.h"
 #include "results/results_file.h"

@@ -1,5 +1,5 @@
 /* Axes and texts of charts. */
-#include "data/plot.h"
+#include "report/plot.h"
 
 #include "base/memory.h"
 #include "test.h"

@@ -6,13 +6,13 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/annotate.h"
+#include "report/annotate.h"
 #include "run/class_filter.h"
 #include "base/json.h"
 #include "results/results.h"
 #include "data/coco_ids.h"
 #include "results/paths.h"
-#include "data/draw.h"
+#include "report/draw.h"
 #include "test.h"
 
 static char *names[] = {"dog", "traffic light", "a \"b\", <c> & d"};

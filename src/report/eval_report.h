@@ -1,6 +1,6 @@
 /* What `yolo eval` prints. */
-#ifndef CLI_EVAL_REPORT_H
-#define CLI_EVAL_REPORT_H
+#ifndef REPORT_EVAL_REPORT_H
+#define REPORT_EVAL_REPORT_H
 
 #include <stdio.h>
 

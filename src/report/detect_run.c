@@ -1,4 +1,4 @@
-#include "cli/detect_run.h"
+#include "report/detect_run.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/annotate.h"
+#include "report/annotate.h"
 #include "results/input_guard.h"
 #include "base/interrupt.h"
 #include "data/pipeline.h"

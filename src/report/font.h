@@ -1,7 +1,7 @@
 /* The TrueType font linked into the program: every byte of the file named by FONT in the Makefile.
  */
-#ifndef DATA_FONT_H
-#define DATA_FONT_H
+#ifndef REPORT_FONT_H
+#define REPORT_FONT_H
 
 extern const unsigned char font_data[];
 

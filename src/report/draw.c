@@ -1,11 +1,11 @@
-#include "data/draw.h"
+#include "report/draw.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "data/font.h"
+#include "report/font.h"
 #include "data/stb.h"
 
 #include <stb/stb_truetype.h>

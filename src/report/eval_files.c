@@ -1,4 +1,4 @@
-#include "cli/eval_files.h"
+#include "report/eval_files.h"
 
 #include <stdio.h>
 
@@ -6,9 +6,9 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/eval_charts.h"
-#include "cli/eval_report.h"
-#include "cli/eval_worst.h"
+#include "report/eval_charts.h"
+#include "report/eval_report.h"
+#include "report/eval_worst.h"
 #include "results/results.h"
 
 enum { PATH_BYTES = 4096 };

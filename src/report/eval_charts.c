@@ -1,4 +1,4 @@
-#include "cli/eval_charts.h"
+#include "report/eval_charts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "data/plot.h"
+#include "report/plot.h"
 
 enum {
     WIDTH = 1240,

@@ -1,4 +1,4 @@
-#include "cli/eval_worst.h"
+#include "report/eval_worst.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "results/results.h"
 #include "results/paths.h"
-#include "data/plot.h"
+#include "report/plot.h"
 #include "eval/confusion.h"
 
 enum {

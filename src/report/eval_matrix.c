@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/eval_charts.h"
-#include "data/plot.h"
+#include "report/eval_charts.h"
+#include "report/plot.h"
 
 enum {
     MARGIN = 24,

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "data/draw.h"
+#include "report/draw.h"
 #include "data/loader.h"
 
 static unsigned char to_byte(float v)

@@ -1,7 +1,7 @@
 /* Pictures of an evaluation: how precise at which recall, what the confidence threshold does,
  * whether the confidence can be believed, how good each class is, what was taken for what. */
-#ifndef CLI_EVAL_CHARTS_H
-#define CLI_EVAL_CHARTS_H
+#ifndef REPORT_EVAL_CHARTS_H
+#define REPORT_EVAL_CHARTS_H
 
 #include "eval/confusion.h"
 #include "eval/evaluation.h"

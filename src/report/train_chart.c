@@ -1,4 +1,4 @@
-#include "cli/train_chart.h"
+#include "report/train_chart.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/memory.h"
-#include "data/plot.h"
+#include "report/plot.h"
 #include "train/trainer.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* The folder of an evaluation. */
-#ifndef CLI_EVAL_FILES_H
-#define CLI_EVAL_FILES_H
+#ifndef REPORT_EVAL_FILES_H
+#define REPORT_EVAL_FILES_H
 
 #include "eval/evaluation.h"
 

@@ -1,6 +1,6 @@
 /* The run of `yolo detect`: pictures through a plan, results to stdout and files. */
-#ifndef CLI_DETECT_RUN_H
-#define CLI_DETECT_RUN_H
+#ifndef REPORT_DETECT_RUN_H
+#define REPORT_DETECT_RUN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Pictures with their detections drawn in, and the detected parts cut out. */
-#ifndef CLI_ANNOTATE_H
-#define CLI_ANNOTATE_H
+#ifndef REPORT_ANNOTATE_H
+#define REPORT_ANNOTATE_H
 
 #include "base/error.h"
 #include "results/results.h"

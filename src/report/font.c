@@ -1,4 +1,4 @@
-#include "data/font.h"
+#include "report/font.h"
 
 #if !__has_include(FONT_FILE)
 #error                                                                                             \

@@ -1,6 +1,6 @@
 /* The pictures in which most went wrong. */
-#ifndef CLI_EVAL_WORST_H
-#define CLI_EVAL_WORST_H
+#ifndef REPORT_EVAL_WORST_H
+#define REPORT_EVAL_WORST_H
 
 #include "eval/evaluation.h"
 

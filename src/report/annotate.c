@@ -1,4 +1,4 @@
-#include "cli/annotate.h"
+#include "report/annotate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "results/paths.h"
-#include "data/draw.h"
+#include "report/draw.h"
 
 void annotate_draw(struct image *image, const struct result_record *record, char *const *names)
 {

@@ -1,9 +1,9 @@
 /* Charts: axes with round ticks, grids, lines, text in any place. Everything is drawn on a white
  * picture and in pixels of it. */
-#ifndef DATA_PLOT_H
-#define DATA_PLOT_H
+#ifndef REPORT_PLOT_H
+#define REPORT_PLOT_H
 
-#include "data/draw.h"
+#include "report/draw.h"
 
 enum { PLOT_MAX_TICKS = 64 };
 

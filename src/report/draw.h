@@ -1,6 +1,6 @@
 /* Drawing on pictures: boxes, lines, anti-aliased text (stb_truetype, DejaVu Sans embedded at build). */
-#ifndef DATA_DRAW_H
-#define DATA_DRAW_H
+#ifndef REPORT_DRAW_H
+#define REPORT_DRAW_H
 
 #include "data/image.h"
 #include "layers/box.h"

@@ -1,6 +1,6 @@
 /* chart.png of a training run, drawn from its results.csv. */
-#ifndef CLI_TRAIN_CHART_H
-#define CLI_TRAIN_CHART_H
+#ifndef REPORT_TRAIN_CHART_H
+#define REPORT_TRAIN_CHART_H
 
 #include "base/error.h"
 

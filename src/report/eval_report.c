@@ -1,4 +1,4 @@
-#include "cli/eval_report.h"
+#include "report/eval_report.h"
 
 #include <string.h>
 
