@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "cli/check_report.h"
+#include "doctor/report.h"
 #include "base/json.h"
 #include "run/model.h"
 #include "base/options.h"
 #include "doctor/fix.h"
-#include "doctor/sheet.h"
+#include "doctor/contact_sheet.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON, DRAW_MOST = 200 };
 

@@ -1,5 +1,5 @@
 /* yolo init: how long a training is to be, and what it writes into cfgs of every kind of head. */
-#include "cli/init_cfg.h"
+#include "doctor/init_cfg.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "cli/check_report.h"
+#include "doctor/report.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* `yolo init`: which pictures train, and which validate. */
-#ifndef CLI_INIT_DATA_H
-#define CLI_INIT_DATA_H
+#ifndef DOCTOR_INIT_DATA_H
+#define DOCTOR_INIT_DATA_H
 
 #include "data/dataset.h"
 

@@ -1,4 +1,4 @@
-#include "cli/init_data.h"
+#include "doctor/init_data.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/init_parts.h"
+#include "doctor/init_parts.h"
 
 /* ---- where the pictures are ---- */
 

@@ -1,4 +1,4 @@
-#include "cli/init_parts.h"
+#include "doctor/init_parts.h"
 
 #include <ctype.h>
 #include <dirent.h>

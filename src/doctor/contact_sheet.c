@@ -1,4 +1,4 @@
-#include "doctor/sheet.h"
+#include "doctor/contact_sheet.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "cli/init_cfg.h"
+#include "doctor/init_cfg.h"
 
 #include <limits.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* `yolo init`: what changes in a cfg for other classes and another data set. */
-#ifndef CLI_INIT_CFG_H
-#define CLI_INIT_CFG_H
+#ifndef DOCTOR_INIT_CFG_H
+#define DOCTOR_INIT_CFG_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* Pictures of what looks wrong. */
-#ifndef DOCTOR_SHEET_H
-#define DOCTOR_SHEET_H
+#ifndef DOCTOR_CONTACT_SHEET_H
+#define DOCTOR_CONTACT_SHEET_H
 
 #include "doctor/doctor.h"
 

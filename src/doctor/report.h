@@ -1,6 +1,6 @@
 /* What `yolo check` prints. */
-#ifndef CLI_CHECK_REPORT_H
-#define CLI_CHECK_REPORT_H
+#ifndef DOCTOR_REPORT_H
+#define DOCTOR_REPORT_H
 
 #include "doctor/stats.h"
 

@@ -1,6 +1,6 @@
 /* `yolo init --data-dir`: the parts of a data set by the names of its folders and lists. */
-#ifndef CLI_INIT_PARTS_H
-#define CLI_INIT_PARTS_H
+#ifndef DOCTOR_INIT_PARTS_H
+#define DOCTOR_INIT_PARTS_H
 
 #include <stddef.h>
 
