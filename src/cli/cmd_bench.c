@@ -11,11 +11,11 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/text.h"
-#include "cli/freeze.h"
+#include "train/freeze.h"
 #include "base/json.h"
 #include "run/model.h"
 #include "base/options.h"
-#include "cli/train_step.h"
+#include "train/step.h"
 
 struct bench_args {
     struct model_args model;

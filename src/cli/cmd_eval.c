@@ -17,7 +17,7 @@
 #include "base/interrupt.h"
 #include "run/model.h"
 #include "base/options.h"
-#include "cli/train_validate.h"
+#include "train/validate.h"
 #include "data/inputs.h"
 #include "eval/evaluation.h"
 #include "results/results_file.h"

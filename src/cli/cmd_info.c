@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/freeze.h"
+#include "train/freeze.h"
 #include "base/json.h"
 #include "run/model.h"
 #include "base/options.h"

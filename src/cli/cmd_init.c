@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/freeze.h"
+#include "train/freeze.h"
 #include "doctor/init_cfg.h"
 #include "doctor/init_data.h"
 #include "run/model.h"

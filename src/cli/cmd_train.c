@@ -14,9 +14,9 @@
 #include "cli/cmd.h"
 #include "base/interrupt.h"
 #include "report/train_chart.h"
-#include "cli/train_setup.h"
-#include "cli/train_step.h"
-#include "cli/train_validate.h"
+#include "train/setup.h"
+#include "train/step.h"
+#include "train/validate.h"
 #include "train/runlog.h"
 
 enum { SHOWN_BATCHES = 3, TIMED_STEPS = 2, VALIDATION_BATCH = 4 };

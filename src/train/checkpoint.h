@@ -38,7 +38,7 @@ struct train_progress {
     uint32_t stage;           /* from 0; one beyond the last: all are done */
     uint64_t stage_iteration; /* updates made in it */
     uint64_t stage_first_sample; /* `samples` when it began */
-    uint64_t frozen_hash;     /* of what keeps still in it, from train/still.h */
+    uint64_t frozen_hash;     /* of what keeps still in it, from train/frozen_bytes.h */
     double best_map;          /* NaN: not validated yet */
     uint64_t best_iteration;
     double stage_best_map;             /* what patience compares with; NaN as above */

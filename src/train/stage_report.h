@@ -7,7 +7,7 @@
 
 #include "net/network.h"
 #include "train/runlog.h"
-#include "train/still.h"
+#include "train/frozen_bytes.h"
 
 /* The table of the layers with parameters, runs of one mode in a row: layers, mode, values trained and frozen,
  * statistics. */

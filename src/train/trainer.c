@@ -11,11 +11,11 @@
 #include "base/rng.h"
 #include "kernels/elementwise.h"
 #include "train/feature_cache.h"
-#include "train/feed.h"
+#include "train/batch_source.h"
 #include "train/runlog.h"
 #include "train/stage_report.h"
-#include "train/still.h"
-#include "train/trouble.h"
+#include "train/frozen_bytes.h"
+#include "train/divergence.h"
 
 enum { MAX_ROLLBACKS = 3 };
 

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/train_args.h"
+#include "train/args.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

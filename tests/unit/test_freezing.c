@@ -7,7 +7,7 @@
 #include "fixture.h"
 #include "net/modes.h"
 #include "train/optimizer.h"
-#include "train/still.h"
+#include "train/frozen_bytes.h"
 
 enum { BATCH = 3, SIDE = 32, CHANNELS = 3, STEPS = 6, MAX_LAYERS = 16 };
 

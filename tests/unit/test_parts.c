@@ -3,7 +3,7 @@
 #include "net/parts.h"
 #include "base/memory.h"
 #include "capture.h"
-#include "cli/freeze.h"
+#include "train/freeze.h"
 #include "fixture.h"
 
 static struct error err;

@@ -1,4 +1,4 @@
-#include "cli/train_stages.h"
+#include "train/stages.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "cli/stage_spec.h"
+#include "train/stage_spec.h"
 #include "cfg/cfg.h"
 #include "net/features.h"
 #include "net/parts.h"

@@ -10,9 +10,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/train_setup.h"
+#include "train/setup.h"
 #include "cfg/cfg.h"
-#include "train/feed.h"
+#include "train/batch_source.h"
 
 /* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes
  * collapsed. */

@@ -1,4 +1,4 @@
-#include "train/trouble.h"
+#include "train/divergence.h"
 
 #include <math.h>
 #include <stdio.h>

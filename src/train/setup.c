@@ -1,4 +1,4 @@
-#include "cli/train_setup.h"
+#include "train/setup.h"
 
 #include <inttypes.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "train/feed.h"
+#include "train/batch_source.h"
 
 #include "base/memory.h"
 #include "train/feature_cache.h"

@@ -1,6 +1,6 @@
 /* One training step by itself, to be timed: forward, loss, backward, update of one batch. */
-#ifndef CLI_TRAIN_STEP_H
-#define CLI_TRAIN_STEP_H
+#ifndef TRAIN_STEP_H
+#define TRAIN_STEP_H
 
 #include "layers/layer.h"
 #include "net/features.h"

@@ -1,4 +1,4 @@
-#include "cli/train_args.h"
+#include "train/args.h"
 
 #include <limits.h>
 #include <math.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/freeze.h"
-#include "cli/stage_spec.h"
+#include "train/freeze.h"
+#include "train/stage_spec.h"
 #include "train/runlog.h"
 
 #define FIELD(name) offsetof(struct train_args, name)

@@ -1,6 +1,6 @@
 /* Validation during training: loss and mAP of the network's present parameters over a data set. */
-#ifndef CLI_TRAIN_VALIDATE_H
-#define CLI_TRAIN_VALIDATE_H
+#ifndef TRAIN_VALIDATE_H
+#define TRAIN_VALIDATE_H
 
 #include "data/dataset.h"
 #include "net/plan.h"

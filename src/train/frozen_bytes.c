@@ -1,4 +1,4 @@
-#include "train/still.h"
+#include "train/frozen_bytes.h"
 
 #include "base/memory.h"
 #include "train/stateio.h"

@@ -1,11 +1,11 @@
 /* From the options of `yolo train` to what the trainer needs: network, data sets, stages. */
-#ifndef CLI_TRAIN_SETUP_H
-#define CLI_TRAIN_SETUP_H
+#ifndef TRAIN_SETUP_H
+#define TRAIN_SETUP_H
 
-#include "cli/freeze.h"
+#include "train/freeze.h"
 #include "run/model.h"
-#include "cli/train_args.h"
-#include "cli/train_stages.h"
+#include "train/args.h"
+#include "train/stages.h"
 #include "data/dataset.h"
 #include "train/trainer.h"
 

@@ -1,4 +1,4 @@
-#include "cli/train_validate.h"
+#include "train/validate.h"
 
 #include <math.h>
 #include <string.h>

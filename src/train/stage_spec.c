@@ -1,4 +1,4 @@
-#include "cli/stage_spec.h"
+#include "train/stage_spec.h"
 
 #include <math.h>
 #include <stdio.h>

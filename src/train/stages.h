@@ -1,11 +1,11 @@
 /* From the options of `yolo train` to the stages of the run. The only place that knows how they are asked for:
  * --stage and --stages; --unfreeze-every; or one stage from --freeze, --epochs and so on, cut where layers
  * with stopbackward=N in the cfg are set free. */
-#ifndef CLI_TRAIN_STAGES_H
-#define CLI_TRAIN_STAGES_H
+#ifndef TRAIN_STAGES_H
+#define TRAIN_STAGES_H
 
-#include "cli/freeze.h"
-#include "cli/train_args.h"
+#include "train/freeze.h"
+#include "train/args.h"
 #include "train/trainer.h"
 
 /* What belongs to a stage beside what the trainer reads. */

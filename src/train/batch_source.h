@@ -1,7 +1,7 @@
 /* Where a stage's mini-batches come from: the loader, or features kept of earlier epochs
  * (train/replay.h); and at which size. */
-#ifndef TRAIN_FEED_H
-#define TRAIN_FEED_H
+#ifndef TRAIN_BATCH_SOURCE_H
+#define TRAIN_BATCH_SOURCE_H
 
 #include "data/loader.h"
 #include "net/plan.h"

@@ -1,6 +1,6 @@
 /* Which layers are frozen: --freeze and the cfg's own keys. */
-#ifndef CLI_FREEZE_H
-#define CLI_FREEZE_H
+#ifndef TRAIN_FREEZE_H
+#define TRAIN_FREEZE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* The proof that what is frozen keeps still: hashes of every tensor that may not move in a stage, taken when it
  * begins and compared whenever the run is saved. Computed from the values themselves, so it also catches what no
  * rule foresaw. */
-#ifndef TRAIN_STILL_H
-#define TRAIN_STILL_H
+#ifndef TRAIN_FROZEN_BYTES_H
+#define TRAIN_FROZEN_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>

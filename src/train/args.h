@@ -1,6 +1,6 @@
 /* The options of `yolo train`: from the command line, to args.json and back. */
-#ifndef CLI_TRAIN_ARGS_H
-#define CLI_TRAIN_ARGS_H
+#ifndef TRAIN_ARGS_H
+#define TRAIN_ARGS_H
 
 #include "run/model.h"
 #include "base/options.h"

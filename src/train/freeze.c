@@ -1,4 +1,4 @@
-#include "cli/freeze.h"
+#include "train/freeze.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -9,7 +9,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/memory.h"
-#include "cli/train_setup.h"
+#include "train/setup.h"
 #include "train/runlog.h"
 
 static enum result open_file(const char *folder, const char *name, struct atomic_file *file,

@@ -1,6 +1,6 @@
 /* Stages as the user writes them: --stage "freeze=0-19 epochs=10 lr=1e-3", and files of the same. */
-#ifndef CLI_STAGE_SPEC_H
-#define CLI_STAGE_SPEC_H
+#ifndef TRAIN_STAGE_SPEC_H
+#define TRAIN_STAGE_SPEC_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "cli/train_step.h"
+#include "train/step.h"
 
 #include "base/clock.h"
 #include "base/memory.h"

@@ -1,8 +1,8 @@
 /* What made an update unusable, in words: the layer and the pictures. */
-#ifndef TRAIN_TROUBLE_H
-#define TRAIN_TROUBLE_H
+#ifndef TRAIN_DIVERGENCE_H
+#define TRAIN_DIVERGENCE_H
 
-#include "train/feed.h"
+#include "train/batch_source.h"
 #include "train/options.h"
 
 enum { TROUBLE_PICTURES = 2 /* named */ };
