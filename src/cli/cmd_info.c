@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "run/model.h"
 #include "base/options.h"
-#include "net/parts.h"
+#include "net/backbone.h"
 
 struct info_args {
     struct model_args model;

@@ -16,7 +16,7 @@
 #include "doctor/init_data.h"
 #include "run/model.h"
 #include "data/inputs.h"
-#include "net/parts.h"
+#include "net/backbone.h"
 #include "net/weights.h"
 
 enum { TUNING_PASSES = 100, NAMES_MAX_BYTES = 16 * 1024 * 1024 };

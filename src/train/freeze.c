@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "cfg/cfg.h"
-#include "net/parts.h"
+#include "net/backbone.h"
 
 /* ---- the cfg's keys ---- */
 

@@ -17,7 +17,7 @@
  * layer and what reaches the loss through it alone) and
  * `text`, which adds to it; "none" frees every layer, also the cfg's; NULL: only the cfg's. Items
  * are separated by commas: numbers as Darknet counts them and `yolo info` prints them; ranges with
- * both ends; backbone, neck, all-but-heads (net/parts.h). A number alone is a count: "20" is 0-19,
+ * both ends; backbone, neck, all-but-heads (net/backbone.h). A number alone is a count: "20" is 0-19,
  * "0" none. ERR_ARG if the text is no such thing, a layer does not exist, or the network lacks that
  * part; ERR_CFG if parts are named of a network without detection heads; ERR_UNSUPPORTED, with path:line, for keys of
  * the cfg that ask for what is not built: train_only_bn=1, and onlyforward=1 where a gradient would have to be cut. */

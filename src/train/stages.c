@@ -10,7 +10,7 @@
 #include "train/stage_spec.h"
 #include "cfg/cfg.h"
 #include "net/features.h"
-#include "net/parts.h"
+#include "net/backbone.h"
 
 enum { MAX_STAGE_LINE = 4096, WARMUP_SHARE = 10 };
 

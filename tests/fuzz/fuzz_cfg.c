@@ -9,7 +9,7 @@
 #include "kernels/kernels.h"
 #include "net/cfg_edit.h"
 #include "net/features.h"
-#include "net/parts.h"
+#include "net/backbone.h"
 
 enum { MAX_LAYERS = 24, BATCH = 2 };
 static const double MAX_FLOPS = 3e6, MAX_FLOATS = 3e5;

@@ -1,6 +1,6 @@
 /* Backbone, neck and heads of every published network, and of small graphs made for the rule's
  * corners. */
-#include "net/parts.h"
+#include "net/backbone.h"
 #include "base/memory.h"
 #include "capture.h"
 #include "train/freeze.h"
@@ -10,7 +10,7 @@ static struct error err;
 
 /* Where the authors of each network end its backbone: the last layer of the published classifier
  * or, where there is none, of the last block before the pyramid pooling or the branching (see
- * net/parts.h). */
+ * net/backbone.h). */
 static const struct {
     const char *path;
     int backbone_last;

@@ -18,8 +18,8 @@
  *           So plain convolutions behind the last block are neck (yolov3: 0-74, yolov4: 0-104), but
  * where there are only plain ones they all are backbone (yolov4-tiny: 0-28, yolov3-tiny: 0-14).
  * neck      the rest; may be empty. */
-#ifndef NET_PARTS_H
-#define NET_PARTS_H
+#ifndef NET_BACKBONE_H
+#define NET_BACKBONE_H
 
 #include "net/network.h"
 

@@ -1,4 +1,4 @@
-#include "net/parts.h"
+#include "net/backbone.h"
 
 #include "base/memory.h"
 #include "layers/kinds.h"
