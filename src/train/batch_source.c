@@ -4,8 +4,8 @@
 #include "train/feature_cache.h"
 #include "train/multiscale.h"
 
-struct feed {
-    struct feed_options o;
+struct batch_source {
+    struct batch_source_options o;
     struct loader *loader; /* NULL: not needed so far */
     struct replay *replay; /* NULL: a stage without features */
     uint64_t at, next;     /* first image of the latest batch; of the next one */
@@ -14,7 +14,7 @@ struct feed {
 /* Features are of one size. */
 static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
 {
-    const struct feed_options *f = &((const struct feed *)ctx)->o;
+    const struct batch_source_options *f = &((const struct batch_source *)ctx)->o;
     bool varies = f->stage->augments && f->stage->cache_features == 0;
     const struct multiscale sizes = {.random = varies ? f->run->random : 0.0f,
                                      .step = f->run->resize_step,
@@ -35,7 +35,7 @@ static struct augment_options stage_augment(const struct train_options *run,
     return augment;
 }
 
-static enum result open_loader(struct feed *f, struct error *err)
+static enum result open_loader(struct batch_source *f, struct error *err)
 {
     const struct train_options *run = f->o.run;
     struct loader_options options = {.set = run->set,
@@ -69,13 +69,13 @@ static struct replay_options replay_options_of(const struct train_options *run,
                                    .fingerprint = run->fingerprint};
 }
 
-enum result feed_open(const struct feed_options *options, struct feed **feed, struct error *err)
+enum result batch_source_open(const struct batch_source_options *options, struct batch_source **feed, struct error *err)
 {
-    struct feed *f = mem_alloc(1, sizeof *f);
+    struct batch_source *f = mem_alloc(1, sizeof *f);
     if (!f) {
         return mem_error(err, "training batches");
     }
-    *f = (struct feed){.o = *options, .at = options->next_sample, .next = options->next_sample};
+    *f = (struct batch_source){.o = *options, .at = options->next_sample, .next = options->next_sample};
     enum result result;
     if (options->stage->cache_features > 0) {
         struct replay_options replay =
@@ -87,14 +87,14 @@ enum result feed_open(const struct feed_options *options, struct feed **feed, st
         result = open_loader(f, err);
     }
     if (result != OK) {
-        feed_close(f);
+        batch_source_close(f);
         return result;
     }
     *feed = f;
     return OK;
 }
 
-void feed_close(struct feed *feed)
+void batch_source_close(struct batch_source *feed)
 {
     if (!feed) {
         return;
@@ -106,7 +106,7 @@ void feed_close(struct feed *feed)
 
 /* ---- batches ---- */
 
-enum result feed_next(struct feed *feed, struct batch *batch, struct error *err)
+enum result batch_source_next(struct batch_source *feed, struct batch *batch, struct error *err)
 {
     int images = feed->o.run->mini_batch;
     if (feed->replay && replay_fetch(feed->replay, feed->next, images, batch)) {
@@ -123,7 +123,7 @@ enum result feed_next(struct feed *feed, struct batch *batch, struct error *err)
     return OK;
 }
 
-void feed_forward(struct feed *feed, struct plan *plan, const struct batch *batch)
+void batch_source_forward(struct batch_source *feed, struct plan *plan, const struct batch *batch)
 {
     if (feed->replay) {
         replay_forward(feed->replay, plan, feed->at, batch);
@@ -132,7 +132,7 @@ void feed_forward(struct feed *feed, struct plan *plan, const struct batch *batc
     }
 }
 
-bool feed_forward_layer(const struct feed *feed, struct plan *plan, int layer)
+bool batch_source_forward_layer(const struct batch_source *feed, struct plan *plan, int layer)
 {
     if (feed->replay) {
         return replay_forward_layer(feed->replay, plan, layer);
@@ -141,7 +141,7 @@ bool feed_forward_layer(const struct feed *feed, struct plan *plan, int layer)
     return true;
 }
 
-enum result feed_measure(const struct train_options *run, const struct train_stage *stage,
+enum result batch_source_measure(const struct train_options *run, const struct train_stage *stage,
                          struct replay_size *size, struct error *err)
 {
     enum layer_mode *modes = mem_alloc((size_t)run->net->layer_count, sizeof *modes);

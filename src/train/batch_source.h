@@ -8,7 +8,7 @@
 #include "train/replay.h"
 #include "train/options.h"
 
-struct feed_options {
+struct batch_source_options {
     const struct train_options *run;
     const struct train_stage *stage;
     const enum layer_mode *modes; /* [layer_count], of the stage */
@@ -17,26 +17,26 @@ struct feed_options {
     uint64_t next_sample;         /* the first image to come */
 };
 
-struct feed;
+struct batch_source;
 
 /* With features the network has its base size and its values. A file of features that the stage
  * does not use is removed. */
-NODISCARD enum result feed_open(const struct feed_options *options, struct feed **feed,
+NODISCARD enum result batch_source_open(const struct batch_source_options *options, struct batch_source **feed,
                                 struct error *err);
-void feed_close(struct feed *feed); /* NULL is accepted */
+void batch_source_close(struct batch_source *feed); /* NULL is accepted */
 
 /* The next mini-batch, valid until the next call. From features it has no input (input.data NULL).
  * Errors as loader_next. */
-NODISCARD enum result feed_next(struct feed *feed, struct batch *batch, struct error *err);
+NODISCARD enum result batch_source_next(struct batch_source *feed, struct batch *batch, struct error *err);
 
 /* Forward of the latest batch: of what is in the plan's input, or from features. */
-void feed_forward(struct feed *feed, struct plan *plan, const struct batch *batch);
+void batch_source_forward(struct batch_source *feed, struct plan *plan, const struct batch *batch);
 /* One layer of it again, in order from 0 after plan_begin; false if it was left out. */
-bool feed_forward_layer(const struct feed *feed, struct plan *plan, int layer);
+bool batch_source_forward_layer(const struct batch_source *feed, struct plan *plan, int layer);
 
 /* What the features of a stage with cache_features will take; as replay_measure. The network has
  * its base size. */
-NODISCARD enum result feed_measure(const struct train_options *run, const struct train_stage *stage,
+NODISCARD enum result batch_source_measure(const struct train_options *run, const struct train_stage *stage,
                                    struct replay_size *size, struct error *err);
 
 #endif

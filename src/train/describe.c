@@ -135,7 +135,7 @@ enum result training_check_features(const struct training *t, const char *folder
         if (t->plan.count > 1) {
             snprintf(where, sizeof where, "stage %zu, ", i + 1);
         }
-        TRY(feed_measure(&t->options, stage, &size, err));
+        TRY(batch_source_measure(&t->options, stage, &size, err));
         replay_describe(&size, folder, text, sizeof text);
         say(to_stdout, "features  %sof %s", where, text);
         TRY(replay_check(&size, folder, (uint64_t)((double)limit_gb * 1e9), err));

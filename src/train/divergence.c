@@ -22,23 +22,23 @@ static bool tensor_is_finite(const struct tensor *tensor)
 static void name_pictures(const struct dataset *set, const size_t *pictures, size_t count,
                           size_t used, char *text, size_t size)
 {
-    for (size_t i = 0; i < count && i < TROUBLE_PICTURES && used < size; i++) {
+    for (size_t i = 0; i < count && i < DIVERGENCE_PICTURES && used < size; i++) {
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "; images ",
                                  set->samples[pictures[i]].image_path);
     }
-    if (count > TROUBLE_PICTURES && used < size) {
-        snprintf(text + used, size - used, " and %zu more", count - TROUBLE_PICTURES);
+    if (count > DIVERGENCE_PICTURES && used < size) {
+        snprintf(text + used, size - used, " and %zu more", count - DIVERGENCE_PICTURES);
     }
 }
 
-void trouble_of_batch(const struct train_options *run, struct plan *plan, struct feed *feed,
+void divergence_of_batch(const struct train_options *run, struct plan *plan, struct batch_source *feed,
                       const struct batch *batch, char *text, size_t size)
 {
     const struct network *net = run->net;
     int layer = 0, used;
     plan_begin(plan, batch->images);
     for (; layer < net->layer_count; layer++) {
-        if (feed_forward_layer(feed, plan, layer) && !tensor_is_finite(plan_output(plan, layer))) {
+        if (batch_source_forward_layer(feed, plan, layer) && !tensor_is_finite(plan_output(plan, layer))) {
             break;
         }
     }
@@ -51,7 +51,7 @@ void trouble_of_batch(const struct train_options *run, struct plan *plan, struct
     name_pictures(run->set, batch->sample_index, (size_t)batch->images, (size_t)used, text, size);
 }
 
-void trouble_of_gradients(const struct train_options *run, const struct plan *plan,
+void divergence_of_gradients(const struct train_options *run, const struct plan *plan,
                           const size_t *pictures, size_t count, char *text, size_t size)
 {
     const struct network *net = run->net;

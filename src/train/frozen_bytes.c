@@ -16,10 +16,10 @@ static bool keeps(bool is_frozen, enum bn_policy bn, const struct param *p)
     return is_frozen || (p->is_affine && bn == BN_FROZEN);
 }
 
-enum result still_take(struct still *still, const struct network *net, const bool *frozen,
+enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net, const bool *frozen,
                        enum bn_policy bn, struct error *err)
 {
-    still_free(still);
+    frozen_bytes_free(still);
     still->net = net;
     still->tensors =
         mem_alloc((size_t)net->layer_count * LAYER_MAX_PARAMS, sizeof *still->tensors);
@@ -32,7 +32,7 @@ enum result still_take(struct still *still, const struct network *net, const boo
         for (int k = 0; k < l->param_count; k++) {
             if (keeps(frozen[i], bn, &l->params[k])) {
                 still->tensors[still->count++] =
-                    (struct still_tensor){i, k, hash_of(&l->params[k])};
+                    (struct frozen_tensor){i, k, hash_of(&l->params[k])};
                 still->values += l->params[k].count;
             }
         }
@@ -41,13 +41,13 @@ enum result still_take(struct still *still, const struct network *net, const boo
     return OK;
 }
 
-void still_free(struct still *still)
+void frozen_bytes_free(struct frozen_bytes *still)
 {
     mem_free(still->tensors);
-    *still = (struct still){0};
+    *still = (struct frozen_bytes){0};
 }
 
-uint64_t still_hash(const struct still *still)
+uint64_t frozen_bytes_hash(const struct frozen_bytes *still)
 {
     struct state_hash all = {0};
     for (size_t i = 0; i < still->count; i++) {
@@ -56,12 +56,12 @@ uint64_t still_hash(const struct still *still)
     return state_hash_value(&all);
 }
 
-size_t still_changed(const struct still *still, const struct still_tensor **first)
+size_t frozen_bytes_changed(const struct frozen_bytes *still, const struct frozen_tensor **first)
 {
     size_t bytes = 0;
     *first = NULL;
     for (size_t i = 0; i < still->count; i++) {
-        const struct still_tensor *t = &still->tensors[i];
+        const struct frozen_tensor *t = &still->tensors[i];
         const struct param *p = &still->net->layers[t->layer].params[t->param];
         if (hash_of(p) != t->hash) {
             *first = *first ? *first : t;

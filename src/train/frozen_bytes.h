@@ -10,14 +10,14 @@
 #include "base/error.h"
 #include "net/modes.h"
 
-struct still_tensor {
+struct frozen_tensor {
     int layer, param;
     uint64_t hash;
 };
 
-struct still {
+struct frozen_bytes {
     const struct network *net;
-    struct still_tensor *tensors; /* [count], owned */
+    struct frozen_tensor *tensors; /* [count], owned */
     size_t count;
     size_t values; /* floats in them */
     int layers;    /* of which nothing moves */
@@ -27,14 +27,14 @@ struct still {
  * stored statistics that trained ones normalise with, what bn=frozen keeps. Read from what was asked for and not from
  * the modes it was turned into: a second, independent reading of the table in docs/freezing.md. Takes a zeroed
  * *still, or an earlier one, which is freed first. */
-NODISCARD enum result still_take(struct still *still, const struct network *net, const bool *frozen,
+NODISCARD enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net, const bool *frozen,
                                  enum bn_policy bn, struct error *err);
-void still_free(struct still *still); /* a zeroed one is fine */
+void frozen_bytes_free(struct frozen_bytes *still); /* a zeroed one is fine */
 
 /* One value for all of them. */
-uint64_t still_hash(const struct still *still);
+uint64_t frozen_bytes_hash(const struct frozen_bytes *still);
 
 /* Bytes in tensors that are not what they were (0: nothing moved); *first names the first of them. */
-size_t still_changed(const struct still *still, const struct still_tensor **first);
+size_t frozen_bytes_changed(const struct frozen_bytes *still, const struct frozen_tensor **first);
 
 #endif

@@ -144,7 +144,7 @@ void stage_report_change(struct runlog *log, const struct network *net, const bo
     }
 }
 
-void stage_report_still(struct runlog *log, const struct still *still)
+void stage_report_still(struct runlog *log, const struct frozen_bytes *still)
 {
     char number[NUMBER_BYTES * 2];
     if (still->values > 0) {

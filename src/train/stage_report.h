@@ -18,8 +18,8 @@ void stage_report_table(struct runlog *log, const struct network *net,
 void stage_report_change(struct runlog *log, const struct network *net, const bool *before,
                          const bool *now);
 
-/* "frozen: 14 layers, 1,234,567 values, 0 bytes changed": after still_changed has found none. Nothing if nothing
+/* "frozen: 14 layers, 1,234,567 values, 0 bytes changed": after frozen_bytes_changed has found none. Nothing if nothing
  * keeps still. */
-void stage_report_still(struct runlog *log, const struct still *still);
+void stage_report_still(struct runlog *log, const struct frozen_bytes *still);
 
 #endif

@@ -42,15 +42,15 @@ struct trainer {
     enum layer_mode *modes;
     struct plan *plan;
     struct optimizer *optimizer;
-    struct feed *feed;
+    struct batch_source *feed;
     struct runlog *log;
     struct net_size base;    /* the cfg's */
     struct pace pace;
     struct validation found; /* the latest, until it is in a row */
-    struct still still;      /* what keeps in the stage */
+    struct frozen_bytes still;      /* what keeps in the stage */
     double changed;          /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
-    size_t pictures[TROUBLE_PICTURES]; /* the first of this update */
+    size_t pictures[DIVERGENCE_PICTURES]; /* the first of this update */
     bool told_collapse;
     char trouble[512];       /* what made an update bad */
 };
@@ -74,15 +74,15 @@ static enum result build_plan(struct trainer *t, struct error *err)
 
 static enum result open_feed(struct trainer *t, struct error *err)
 {
-    struct feed_options options = {.run = t->o,
+    struct batch_source_options options = {.run = t->o,
                                    .stage = t->stage,
                                    .modes = t->modes,
                                    .base = t->base,
                                    .first_sample = t->progress.stage_first_sample,
                                    .next_sample = t->progress.samples};
-    feed_close(t->feed);
+    batch_source_close(t->feed);
     t->feed = NULL;
-    return feed_open(&options, &t->feed, err);
+    return batch_source_open(&options, &t->feed, err);
 }
 
 /* The plan is gone if the network has to change. */
@@ -114,8 +114,8 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     TRY(optimizer_new(&options, t->o->net, t->plan, previous, &fresh, err));
     optimizer_free(previous);
     t->optimizer = fresh;
-    TRY(still_take(&t->still, t->o->net, t->stage->frozen, t->stage->bn, err));
-    t->progress.frozen_hash = still_hash(&t->still);
+    TRY(frozen_bytes_take(&t->still, t->o->net, t->stage->frozen, t->stage->bn, err));
+    t->progress.frozen_hash = frozen_bytes_hash(&t->still);
     return open_feed(t, err);
 }
 
@@ -163,23 +163,23 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
 {
     struct batch batch;
     struct loss_parts parts = {0};
-    TRY(feed_next(t->feed, &batch, err));
+    TRY(batch_source_next(t->feed, &batch, err));
     TRY(take_input(t, &batch, err));
     size_t place = t->progress.samples % images_per_update(t->o);
-    for (int n = 0; n < batch.images && place + (size_t)n < TROUBLE_PICTURES; n++) {
+    for (int n = 0; n < batch.images && place + (size_t)n < DIVERGENCE_PICTURES; n++) {
         t->pictures[place + (size_t)n] = batch.sample_index[n];
     }
     t->progress.samples += (uint64_t)batch.images;
     t->progress.images_seen += (uint64_t)batch.images;
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
     plan_set_seed(t->plan, rng_next(&rng));
-    feed_forward(t->feed, t->plan, &batch);
+    batch_source_forward(t->feed, t->plan, &batch);
     plan_loss(t->plan, batch.truths, &parts, NULL);
     double loss = loss_parts_total(&parts) / batch.images;
     double usual = t->progress.average_loss > 1.0 ? t->progress.average_loss : 1.0;
     if (!(loss <= DIVERGENCE * usual)) {
         *is_bad = true;
-        trouble_of_batch(t->o, t->plan, t->feed, &batch, t->trouble, sizeof t->trouble);
+        divergence_of_batch(t->o, t->plan, t->feed, &batch, t->trouble, sizeof t->trouble);
         return OK;
     }
     plan_backward(t->plan);
@@ -221,7 +221,7 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
     double norm = optimizer_step(t->optimizer, t->plan, rate, images_per_update(t->o));
     if (!isfinite(norm)) {
         *is_bad = true;
-        trouble_of_gradients(t->o, t->plan, t->pictures, images_per_update(t->o), t->trouble,
+        divergence_of_gradients(t->o, t->plan, t->pictures, images_per_update(t->o), t->trouble,
                              sizeof t->trouble);
         return OK;
     }
@@ -240,8 +240,8 @@ static double seconds_so_far(const struct trainer *t)
 /* That nothing frozen has moved, by its hashes; ERR_INTERNAL before anything is saved if something has. */
 static enum result prove_still(struct trainer *t, struct error *err)
 {
-    const struct still_tensor *first;
-    size_t changed = still_changed(&t->still, &first);
+    const struct frozen_tensor *first;
+    size_t changed = frozen_bytes_changed(&t->still, &first);
     t->changed = (double)changed;
     if (changed == 0) {
         return OK;
@@ -638,7 +638,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
         parallel_team(run_in_team, &run);
         result = run.result;
     }
-    feed_close(t.feed);
+    batch_source_close(t.feed);
     if (result == OK && (outcome->diverged || t.progress.stage >= options->stage_count)) {
         feature_cache_remove(options->folder);
     }
@@ -647,7 +647,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     runlog_close(t.log);
     optimizer_free(t.optimizer);
     plan_free(t.plan);
-    still_free(&t.still);
+    frozen_bytes_free(&t.still);
     mem_free(t.modes);
     return result;
 }

@@ -412,29 +412,29 @@ static void proof_sees_every_change(void)
         {3, "weights", false}, {3, "rolling_mean", false}, {9, "biases", false},
     };
     struct rig r;
-    struct still still = {0};
-    const struct still_tensor *first;
+    struct frozen_bytes still = {0};
+    const struct frozen_tensor *first;
     CHECK(rig_open(&r, NULL, &s));
     CHECK(rig_optimizer(&r, &optimizers[1]));
-    CHECK_OK(still_take(&still, &r.f.net, r.frozen, s.bn, &r.f.err));
-    uint64_t hash = still_hash(&still);
+    CHECK_OK(frozen_bytes_take(&still, &r.f.net, r.frozen, s.bn, &r.f.err));
+    uint64_t hash = frozen_bytes_hash(&still);
     CHECK(still.layers == 4);
     train(&r, STEPS, 0.01f);
-    CHECK(still_changed(&still, &first) == 0 && !first);
+    CHECK(frozen_bytes_changed(&still, &first) == 0 && !first);
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         float *value = first_value(&r, changes[i].layer, changes[i].role);
         CHECK(value);
         float before = *value;
         *value = nextafterf(before, INFINITY);
-        size_t bytes = still_changed(&still, &first);
+        size_t bytes = frozen_bytes_changed(&still, &first);
         CHECK_MSG((bytes > 0) == changes[i].is_seen, "layer %d %s", changes[i].layer,
                   changes[i].role);
         CHECK(!changes[i].is_seen || first->layer == changes[i].layer);
         *value = before;
     }
-    CHECK_OK(still_take(&still, &r.f.net, r.frozen, s.bn, &r.f.err));
-    CHECK(still_hash(&still) == hash);
-    still_free(&still);
+    CHECK_OK(frozen_bytes_take(&still, &r.f.net, r.frozen, s.bn, &r.f.err));
+    CHECK(frozen_bytes_hash(&still) == hash);
+    frozen_bytes_free(&still);
     rig_close(&r);
 }
 
@@ -445,23 +445,23 @@ static void proof_follows_the_policy(void)
     static const struct setting legacy = {"legacy", BN_TRAIN, {1, -1}};
     static const struct setting eval = {"eval", BN_EVAL, {-1}};
     struct rig r;
-    struct still still = {0};
-    const struct still_tensor *first;
+    struct frozen_bytes still = {0};
+    const struct frozen_tensor *first;
     CHECK(rig_open(&r, NULL, &legacy));
     CHECK(rig_optimizer(&r, &optimizers[0]));
-    CHECK_OK(still_take(&still, &r.f.net, r.frozen, legacy.bn, &r.f.err));
+    CHECK_OK(frozen_bytes_take(&still, &r.f.net, r.frozen, legacy.bn, &r.f.err));
     train(&r, STEPS, 0.01f);
-    CHECK(still_changed(&still, &first) == 0);
+    CHECK(frozen_bytes_changed(&still, &first) == 0);
     CHECK(still.layers == 0 && still.values > 0);
     rig_close(&r);
     CHECK(rig_open(&r, NULL, &eval));
     CHECK(rig_optimizer(&r, &optimizers[0]));
-    CHECK_OK(still_take(&still, &r.f.net, r.frozen, eval.bn, &r.f.err));
+    CHECK_OK(frozen_bytes_take(&still, &r.f.net, r.frozen, eval.bn, &r.f.err));
     train(&r, STEPS, 0.01f);
-    CHECK(still_changed(&still, &first) == 0);
+    CHECK(frozen_bytes_changed(&still, &first) == 0);
     *first_value(&r, 3, "rolling_variance") += 1.0f;
-    CHECK(still_changed(&still, &first) > 0);
-    still_free(&still);
+    CHECK(frozen_bytes_changed(&still, &first) > 0);
+    frozen_bytes_free(&still);
     rig_close(&r);
 }
 
