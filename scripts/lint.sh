@@ -12,6 +12,7 @@
 #   headers       each one compiles alone (but for *_template.h, which want macros first)
 #   left-overs    no markers of unfinished work, no disabled code, no paths of one machine
 #   everyday      the tests of every day (tests/cli, tests/unit) run no Python: a bare machine has none
+#   format        what `make fmt` would change (clang-format 14: others differ in details; elsewhere not checked)
 #   scripts       shellcheck, where it is installed (left out by --quick)
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -156,12 +157,19 @@ for header in src/*/*.h; do
     rm -f "$faults.gcc"
 done
 
+if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
+    clang-format --dry-run src/*/*.[ch] tests/unit/*.[ch] tests/helpers/*.c tests/fuzz/*.[ch] 2>&1 |
+        sed -nE 's/^([^ ]+:[0-9]+):[0-9]+: .*/\1: not as make fmt leaves it/p' >>"$faults"
+fi
+
 if [ "${1:-}" != --quick ]; then
     if command -v shellcheck >/dev/null; then
         shellcheck scripts/*.sh .ci/run tests/*/*.sh >>"$faults" 2>&1
     else
         echo "lint: shellcheck is not installed; scripts not checked" >&2
     fi
+    clang-format --version 2>/dev/null | grep -q 'version 14\.' ||
+        echo "lint: clang-format 14 is not installed; the format is not checked" >&2
 fi
 
 if [ -s "$faults" ]; then

@@ -42,9 +42,11 @@ static void remove_left(const char *path)
     if (fd < 0) {
         return;
     }
-    bool is_left = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool is_left =
+        fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0;
     /* Before the lock stood, a writer may have finished: the name is then free, or the next writer's file. */
-    is_left = is_left && stat(path, &named) == 0 && named.st_ino == info.st_ino && named.st_dev == info.st_dev;
+    is_left = is_left && stat(path, &named) == 0 && named.st_ino == info.st_ino &&
+              named.st_dev == info.st_dev;
     if (is_left && unlink(path) == 0) {
         log_debug("%s: left by a killed run; removed", path);
     }

@@ -120,8 +120,8 @@ void *mem_map(size_t count, size_t size)
     if (!size_mul(count, size, &bytes) || bytes > PTRDIFF_MAX || should_fail()) {
         return NULL;
     }
-    void *block = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                       -1, 0);
+    void *block =
+        mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return block == MAP_FAILED ? NULL : block;
 }
 

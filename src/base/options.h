@@ -18,15 +18,15 @@
 /* Target types; the target's value before parsing is the default that --help shows (none if it is
  * zero, or outside [min, max]: not given). */
 enum option_kind {
-    OPTION_FLAG,    /* bool */
-    OPTION_SET,     /* int, takes no value: becomes (int)min; for alternatives like
+    OPTION_FLAG,   /* bool */
+    OPTION_SET,    /* int, takes no value: becomes (int)min; for alternatives like
                        --letterbox|--stretch */
-    OPTION_INT,     /* int in [min, max] */
-    OPTION_FLOAT,   /* float in [min, max], finite */
-    OPTION_STRING,  /* const char *, points into argv; may not be empty */
-    OPTION_LIST,    /* struct string_list, repeatable */
-    OPTION_CHOICE,  /* int: the number of the word within `argument`, "text|json|csv" */
-    OPTION_SIZE,    /* struct option_size: "N" or "WxH", both in [min, max] */
+    OPTION_INT,    /* int in [min, max] */
+    OPTION_FLOAT,  /* float in [min, max], finite */
+    OPTION_STRING, /* const char *, points into argv; may not be empty */
+    OPTION_LIST,   /* struct string_list, repeatable */
+    OPTION_CHOICE, /* int: the number of the word within `argument`, "text|json|csv" */
+    OPTION_SIZE,   /* struct option_size: "N" or "WxH", both in [min, max] */
     OPTION_NOTHING, /* accepted without effect; the help text, which is then also a note, says why. With an
                        argument it takes the next word along, with one in brackets only a number */
 };

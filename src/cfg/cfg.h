@@ -36,8 +36,8 @@ struct cfg {
 /* Reads and lexes a .cfg. Free with cfg_free, which accepts a zeroed struct. */
 NODISCARD enum result cfg_read(const char *path, struct cfg *cfg, struct error *err);
 /* The same from memory; `path` is only for messages. text need not end with a newline. */
-NODISCARD enum result cfg_parse(const char *path, const char *text, size_t size,
-                                struct cfg *cfg, struct error *err);
+NODISCARD enum result cfg_parse(const char *path, const char *text, size_t size, struct cfg *cfg,
+                                struct error *err);
 void cfg_free(struct cfg *cfg);
 
 /* First option with that key, or NULL; marks it used. */

@@ -156,8 +156,8 @@ static enum result check_report(const struct line *line, struct error *err)
     struct stat status;
     bool is_there = stat(path, &status) == 0;
     if (strncmp(path, "/dev/", 5) == 0 || (is_there && !S_ISREG(status.st_mode))) {
-        return error_set(err, ERR_ARG, "-out %s: is no regular file (without -out results go to stdout)",
-                         path);
+        return error_set(err, ERR_ARG,
+                         "-out %s: is no regular file (without -out results go to stdout)", path);
     }
     for (int i = 0; i < line->count; i++) {
         if (line->words[i] != path && is_same_file(line->words[i], path)) {

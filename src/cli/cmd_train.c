@@ -156,7 +156,8 @@ static enum result measure(struct training *t, const struct train_stage *stage, 
         }
     }
     cost->ms = (clock_seconds() - start) * 1e3 / TIMED_STEPS;
-    cost->bytes = step.bytes + network_param_floats(&t->model.net, t->model.net.layer_count, NULL) * 4;
+    cost->bytes =
+        step.bytes + network_param_floats(&t->model.net, t->model.net.layer_count, NULL) * 4;
     loader_close(loader);
     train_step_close(&step);
     return result;
@@ -334,9 +335,10 @@ static enum result note_isa(const struct train_args *args, struct training *t, c
     if (is_over || !before || strcmp(before, now) == 0) {
         return OK;
     }
-    snprintf(t->warning, sizeof t->warning,
-             "the run has used %.20s kernels, this machine uses %s: it goes on, but not bit for bit",
-             before, now);
+    snprintf(
+        t->warning, sizeof t->warning,
+        "the run has used %.20s kernels, this machine uses %s: it goes on, but not bit for bit",
+        before, now);
     t->options.warning = t->warning;
     return train_args_keep_isa(args, folder, t->progress.iteration, now, err);
 }

@@ -18,13 +18,13 @@
 #include "layers/box.h"
 
 struct augment_options {
-    bool is_off;             /* only resize: validation, --no-augment */
+    bool is_off; /* only resize: validation, --no-augment */
     bool letter_box;
-    float jitter, resize;    /* of the last head */
-    bool flip, mosaic, mixup; /* mosaic goes before mixup */
+    float jitter, resize;            /* of the last head */
+    bool flip, mosaic, mixup;        /* mosaic goes before mixup */
     float hue, saturation, exposure; /* 0, 1, 1: none */
     float blur, gaussian_noise; /* 0: none; blur 1: only the background; noise is sigma of 255 */
-    size_t max_truths;       /* per input; the last head's `max`; 0 = no limit */
+    size_t max_truths;          /* per input; the last head's `max`; 0 = no limit */
 };
 
 /* Growing list of truths; owns items. */
@@ -47,9 +47,9 @@ struct augment_job {
     const struct augment_options *options;
     const struct tensor *output; /* dense, c = 3 or 1; image `image` of it is filled */
     int image;
-    struct rng rng;              /* everything random is drawn from here */
+    struct rng rng; /* everything random is drawn from here */
     struct augment_scratch *scratch;
-    struct truth_list *truths;   /* fractions of the output; emptied by augment_begin */
+    struct truth_list *truths; /* fractions of the output; emptied by augment_begin */
 
     int pictures, next; /* how many it takes, how many it has got */
     int cut_x, cut_y;   /* mosaic: where the four tiles meet */

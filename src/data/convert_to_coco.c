@@ -210,7 +210,9 @@ static enum result write_boxes(struct conversion *c, size_t index, struct error 
 static enum result write_file(struct conversion *c, struct error *err)
 {
     /* pycocotools 2.0.9 and 2.0.10 cannot load results against a file without "info". */
-    fputs("{\"info\": {\"description\": \"made from YOLO labels\"},\n\"licenses\": [],\n\"images\": [", c->out);
+    fputs(
+        "{\"info\": {\"description\": \"made from YOLO labels\"},\n\"licenses\": [],\n\"images\": [",
+        c->out);
     for (size_t i = 0; i < c->data.sample_count; i++) {
         TRY(c->data.samples[i].image_w > 0 ? write_picture(c, i, err) : OK);
     }

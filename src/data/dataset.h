@@ -13,23 +13,25 @@
 
 struct sample {
     char *image_path;
-    char *label_path;      /* NULL: no label file (a background picture) or COCO */
-    struct truth *truths;  /* [truth_count], fractions of the picture, clipped to it */
-    bool *is_crowd;        /* [truth_count], NULL if there is none */
-    int *lines;            /* [truth_count], in the label file; NULL for COCO or without truths */
+    char *label_path;     /* NULL: no label file (a background picture) or COCO */
+    struct truth *truths; /* [truth_count], fractions of the picture, clipped to it */
+    bool *is_crowd;       /* [truth_count], NULL if there is none */
+    int *lines;           /* [truth_count], in the label file; NULL for COCO or without truths */
     size_t truth_count;
-    int list_line;         /* where the list names the picture; 0 for a folder or COCO */
-    int64_t coco_id;       /* image id of a COCO file; -1 otherwise */
-    int image_w, image_h;  /* as a COCO file says, else of its picture; 0 for label files */
-    double *areas;         /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
-    bool is_unusable;      /* a line of its labels, or an annotation, shows something, and nobody can tell what or where */
-    bool is_mended;        /* a line had a confidence, or was a polygon: truths are not as written */
+    int list_line;        /* where the list names the picture; 0 for a folder or COCO */
+    int64_t coco_id;      /* image id of a COCO file; -1 otherwise */
+    int image_w, image_h; /* as a COCO file says, else of its picture; 0 for label files */
+    double
+        *areas; /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
+    bool
+        is_unusable; /* a line of its labels, or an annotation, shows something, and nobody can tell what or where */
+    bool is_mended; /* a line had a confidence, or was a polygon: truths are not as written */
 };
 
 enum label_fault {
-    FAULT_NOT_NUMBERS,  /* a line that is not "class x y w h", or a file that is no text: unusable */
-    FAULT_CLASS_RANGE,  /* unusable; COCO: a category_id of no category */
-    FAULT_OUTSIDE,      /* a box wholly outside the picture: skipped; far outside, as pixels are: unusable */
+    FAULT_NOT_NUMBERS, /* a line that is not "class x y w h", or a file that is no text: unusable */
+    FAULT_CLASS_RANGE, /* unusable; COCO: a category_id of no category */
+    FAULT_OUTSIDE, /* a box wholly outside the picture: skipped; far outside, as pixels are: unusable */
     FAULT_CLIPPED,      /* a box partly outside: kept, clipped */
     FAULT_ZERO_SIZE,    /* a box without area: skipped; of a negative side: unusable */
     FAULT_DUPLICATE,    /* the very same line again: skipped */
@@ -38,8 +40,8 @@ enum label_fault {
     FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
     FAULT_ORPHAN_LABEL, /* a label file without a picture, in a folder of labels: not used */
     FAULT_ANNOTATION,   /* COCO: an annotation without a whole box or ids: unusable */
-    FAULT_CONFIDENCE,   /* a sixth number between 0 and 1, as detectors save it: dropped; reported once for a set */
-    FAULT_POLYGON,      /* class and points x y: its box is taken; reported once for a set */
+    FAULT_CONFIDENCE, /* a sixth number between 0 and 1, as detectors save it: dropped; reported once for a set */
+    FAULT_POLYGON, /* class and points x y: its box is taken; reported once for a set */
     FAULT_COUNT
 };
 
@@ -49,11 +51,12 @@ const char *label_fault_name(enum label_fault fault);
 struct dataset {
     struct sample *samples;
     size_t sample_count, sample_capacity;
-    atomic_bool *is_told;         /* [sample_count], of which picture a loader has warned already */
-    size_t left_out_count;        /* samples behind sample_count: pictures that leaves_out took away */
+    atomic_bool *is_told;  /* [sample_count], of which picture a loader has warned already */
+    size_t left_out_count; /* samples behind sample_count: pictures that leaves_out took away */
     size_t class_count;
-    int64_t *category_ids;        /* COCO: [class_count], ids by class; NULL otherwise */
-    size_t faults[FAULT_COUNT];   /* how many of each; the first few of each were logged with path:line */
+    int64_t *category_ids; /* COCO: [class_count], ids by class; NULL otherwise */
+    size_t faults
+        [FAULT_COUNT]; /* how many of each; the first few of each were logged with path:line */
 };
 
 /* What to call for every fault; line 0 = the whole file. NULL: dataset_open logs the first five of each kind. */
@@ -61,12 +64,14 @@ typedef void (*fault_sink)(void *ctx, enum label_fault fault, const char *path, 
                            const char *text);
 
 struct dataset_source {
-    const char *path;      /* a list of images, a folder, or a COCO .json */
-    const char *images;    /* COCO: the folder of the pictures; NULL: beside the json */
-    size_t class_count;    /* 0: not known; then the largest class + 1 (COCO: all categories) */
-    char *const *names;    /* COCO: [name_count], must not be the categories' in another order; or NULL */
+    const char *path;   /* a list of images, a folder, or a COCO .json */
+    const char *images; /* COCO: the folder of the pictures; NULL: beside the json */
+    size_t class_count; /* 0: not known; then the largest class + 1 (COCO: all categories) */
+    char *const
+        *names; /* COCO: [name_count], must not be the categories' in another order; or NULL */
     size_t name_count;
-    bool leaves_out;       /* pictures with an unusable line or annotation do not belong to the set: they would be taken as
+    bool
+        leaves_out; /* pictures with an unusable line or annotation do not belong to the set: they would be taken as
                               showing less than they do. Counted and said once; all of them may be such */
     fault_sink sink;
     void *sink_ctx;
@@ -99,10 +104,10 @@ enum data_key { DATA_TRAIN, DATA_VALID, DATA_NAMES, DATA_BACKUP, DATA_KEY_COUNT 
  * after an error. Unlike Darknet's, values may contain blanks. */
 struct data_file {
     char *train, *valid, *names, *backup; /* NULL: not given */
-    int classes; /* 0: not given */
-    char *path;  /* of the .data file itself */
-    int lines[DATA_KEY_COUNT]; /* where each was given */
-    int test_line; /* of test =, which nothing reads; 0: not given */
+    int classes;                          /* 0: not given */
+    char *path;                           /* of the .data file itself */
+    int lines[DATA_KEY_COUNT];            /* where each was given */
+    int test_line;                        /* of test =, which nothing reads; 0: not given */
 };
 NODISCARD enum result data_file_read(const char *path, struct data_file *file, struct error *err);
 /* OK if the key was given and names something that exists; ERR_FORMAT with path:line and what was

@@ -11,7 +11,7 @@ struct image_cache {
     pthread_mutex_t lock;
     struct image *images; /* [count], zeroed: not here */
     size_t count;
-    size_t used, limit;   /* bytes */
+    size_t used, limit; /* bytes */
 };
 
 NODISCARD enum result image_cache_open(struct image_cache *cache, size_t count, size_t limit,

@@ -19,9 +19,10 @@ NODISCARD enum result inputs_open(const char *const *args, size_t count, struct 
 NODISCARD enum result inputs_open_list(const char *path, struct inputs **inputs, struct error *err);
 
 struct input_item {
-    char path[4096];     /* to open */
-    char relative[4096]; /* under the folder argument it came from; else the base name: for mirrored output */
-    char origin[4200];   /* "list.txt:12" for messages, empty if named on the command line */
+    char path[4096]; /* to open */
+    char relative
+        [4096]; /* under the folder argument it came from; else the base name: for mirrored output */
+    char origin[4200]; /* "list.txt:12" for messages, empty if named on the command line */
 };
 
 /* 1 = an item, 0 = the end, -1 = a list or folder could not be read or a line is unusable (err says which; the

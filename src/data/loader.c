@@ -128,7 +128,8 @@ static enum result get_picture(struct worker *w, uint64_t epoch, size_t position
             }
             return OK;
         }
-        if (why.code == ERR_MEMORY) { /* no fault of the picture; without it the run would be another */
+        if (why.code ==
+            ERR_MEMORY) { /* no fault of the picture; without it the run would be another */
             *err = why;
             return ERR_MEMORY;
         }

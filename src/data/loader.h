@@ -14,17 +14,17 @@
 struct loader_options {
     const struct dataset *set; /* outlives the loader */
     struct augment_options augment;
-    int batch;               /* images per mini-batch */
-    int channels;            /* 3 or 1 */
+    int batch;    /* images per mini-batch */
+    int channels; /* 3 or 1 */
     uint64_t seed;
-    uint64_t first_sample;   /* k of the first image */
+    uint64_t first_sample; /* k of the first image */
     /* Which sample image number k is; a pure function, called from the workers. NULL: sample k. Not with
      * in_order. */
     uint64_t (*source_of)(void *ctx, uint64_t k);
     void *source_ctx;
-    bool in_order;           /* no shuffling, one pass, then end */
-    int threads;             /* workers; 0 = 1 */
-    size_t cache_bytes;      /* decoded pictures kept in memory, at most */
+    bool in_order;      /* no shuffling, one pass, then end */
+    int threads;        /* workers; 0 = 1 */
+    size_t cache_bytes; /* decoded pictures kept in memory, at most */
     /* Network size of mini-batch number m (counted from sample 0: m = k / batch of its first image): a
      * pure function. Called from the workers, one at a time. */
     void (*size_of)(void *ctx, uint64_t mini_batch, int *w, int *h);
@@ -32,11 +32,12 @@ struct loader_options {
 };
 
 struct batch {
-    struct tensor input;             /* [images, h, w, channels], values in [0, 1], dense */
-    const struct truth_set *truths;  /* [images], fractions of the network input; no crowds */
-    const size_t *sample_index;      /* [images], which sample of the set (the first, for a mosaic) */
-    const struct image_fit *fits;    /* [images], only with augment.is_off: the way back to the picture */
-    int images;                      /* < batch only at the end of an in_order pass; 0 = the end */
+    struct tensor input;            /* [images, h, w, channels], values in [0, 1], dense */
+    const struct truth_set *truths; /* [images], fractions of the network input; no crowds */
+    const size_t *sample_index; /* [images], which sample of the set (the first, for a mosaic) */
+    const struct image_fit
+        *fits;  /* [images], only with augment.is_off: the way back to the picture */
+    int images; /* < batch only at the end of an in_order pass; 0 = the end */
     uint64_t mini_batch;
 };
 

@@ -29,8 +29,8 @@ struct pipeline {
     size_t claimed, delivered, saving;
     bool is_source_done; /* no item will be claimed any more */
     bool is_stopping;
-    bool has_finished;    /* no item will be delivered any more */
-    bool is_in_next;      /* a loader is inside hooks->next, which may block for ever */
+    bool has_finished;       /* no item will be delivered any more */
+    bool is_in_next;         /* a loader is inside hooks->next, which may block for ever */
     pthread_t source_thread; /* that loader */
 };
 

@@ -89,10 +89,10 @@ static struct box_xyxy_px mark_place(const struct image *picture, const struct e
     double h = picture->h;
     double half_w = fmax(fabs(edges->x2 - edges->x1) * w, MARK_LEAST) / 2;
     double half_h = fmax(fabs(edges->y2 - edges->y1) * h, MARK_LEAST) / 2;
-    double cx = fmin(fmax((edges->x1 + edges->x2) / 2 * w, -half_w + MARK_LEAST),
-                     w + half_w - MARK_LEAST);
-    double cy = fmin(fmax((edges->y1 + edges->y2) / 2 * h, -half_h + MARK_LEAST),
-                     h + half_h - MARK_LEAST);
+    double cx =
+        fmin(fmax((edges->x1 + edges->x2) / 2 * w, -half_w + MARK_LEAST), w + half_w - MARK_LEAST);
+    double cy =
+        fmin(fmax((edges->y1 + edges->y2) / 2 * h, -half_h + MARK_LEAST), h + half_h - MARK_LEAST);
     return (struct box_xyxy_px){clamp(cx - half_w, picture->w), clamp(cy - half_h, picture->h),
                                 clamp(cx + half_w, picture->w), clamp(cy + half_h, picture->h)};
 }

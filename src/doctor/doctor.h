@@ -36,11 +36,11 @@ struct doctor_set {
 struct doctor {
     struct doctor_set sets[SETS_MAX];
     int set_count;
-    char *data_path;  /* the .data file; NULL if lists were given */
-    int valid_line;   /* in it */
+    char *data_path;     /* the .data file; NULL if lists were given */
+    int valid_line;      /* in it */
     bool valid_is_train; /* one list for both: there is no set of valid then */
-    char *names_path; /* NULL: none */
-    char **names;     /* [name_count] */
+    char *names_path;    /* NULL: none */
+    char **names;        /* [name_count] */
     size_t name_count, class_count;
     const char *images; /* of the source; borrowed */
     bool has_read;      /* pictures were read */

@@ -80,10 +80,11 @@ static void report_picture(struct doctor *doctor, int set, size_t index, const s
         finding_add(&doctor->findings, FINDING_DIM, &place, "%s", image_dim_text);
     }
     if (picture->is_read && picture->orientation > 1 && sample->truth_count > 0) {
-        finding_add(&doctor->findings, FINDING_TURNED, &place,
-                    "EXIF orientation %d: taken as it is to be shown; labels drawn on the stored pixels "
-                    "do not fit",
-                    picture->orientation);
+        finding_add(
+            &doctor->findings, FINDING_TURNED, &place,
+            "EXIF orientation %d: taken as it is to be shown; labels drawn on the stored pixels "
+            "do not fit",
+            picture->orientation);
     }
 }
 

@@ -44,9 +44,10 @@ static void print_set(const struct doctor_set *set, const struct set_stats *stat
     printf(", %zu without boxes; %zu boxes, at most %zu in a picture\n", stats->backgrounds,
            stats->boxes, stats->most_boxes);
     if (stats->left_out > 0) {
-        printf("  %zu of the pictures have %s that cannot be used: train, eval, anchors, convert and "
-               "--fix leave them out\n",
-               stats->left_out, set->data.category_ids ? "annotations" : "label lines");
+        printf(
+            "  %zu of the pictures have %s that cannot be used: train, eval, anchors, convert and "
+            "--fix leave them out\n",
+            stats->left_out, set->data.category_ids ? "annotations" : "label lines");
     }
     if (stats->boxes == 0) {
         return;

@@ -10,7 +10,7 @@ extern const double quantile_shares[QUANTILES];
 struct set_stats {
     size_t pictures, backgrounds, boxes, most_boxes; /* most_boxes: of one picture */
     size_t left_out; /* of the pictures: with a label line that cannot be used */
-    size_t *class_boxes, *class_pictures;            /* [class_count] */
+    size_t *class_boxes, *class_pictures; /* [class_count] */
     double width[QUANTILES],
         height[QUANTILES]; /* of the boxes, percent of the picture; NaN: none */
     size_t small, medium,
@@ -24,7 +24,7 @@ struct network_stats {
     double side[QUANTILES]; /* of sqrt(width * height) */
     size_t under4,
         under_stride; /* boxes whose shorter side is under 4 pixels, under the smallest stride */
-    size_t *by_head; /* [heads->count], how many boxes each head learns */
+    size_t *by_head;  /* [heads->count], how many boxes each head learns */
     size_t by_none;
     struct anchor_fit fit;
 };

@@ -137,7 +137,7 @@ struct conv_depthwise_weights {
 
 struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
-    int mr, nr; /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
+    int mr, nr;     /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
     void (*tile)(const struct conv_tile *t);
     void (*finish)(const struct conv_finish *f);
     void (*winograd_input)(const struct winograd_input *w);

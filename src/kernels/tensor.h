@@ -28,7 +28,8 @@ static inline size_t tensor_pixels(const struct tensor *t)
 
 static inline float *tensor_at(const struct tensor *t, int n, int y, int x)
 {
-    return t->data + (((size_t)n * (size_t)t->h + (size_t)y) * (size_t)t->w + (size_t)x) * t->stride;
+    return t->data +
+           (((size_t)n * (size_t)t->h + (size_t)y) * (size_t)t->w + (size_t)x) * t->stride;
 }
 
 /* The sub-tensor of channels [first, first + count). */

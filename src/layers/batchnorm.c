@@ -50,7 +50,7 @@ struct batchnorm_used batchnorm_used_at(float *memory, int channels)
 
 size_t batchnorm_scratch_bytes(size_t pixels, int channels)
 {
-    return op_channel_scratch_bytes(pixels, (size_t)channels)  +
+    return op_channel_scratch_bytes(pixels, (size_t)channels) +
            4 * part_floats(channels) * sizeof(float);
 }
 
@@ -127,7 +127,8 @@ static void backward_batch(const struct exec *e, const struct tensor *z,
         double slope =
             -(double)a[c] * (double)used->inv_std[c] * (double)r->sum_du_xhat[c] / pixels;
         b[c] = (float)slope;
-        d[c] = (float)(-(double)a[c] * (double)r->sum_du[c] / pixels - slope * (double)used->mean[c]);
+        d[c] =
+            (float)(-(double)a[c] * (double)r->sum_du[c] / pixels - slope * (double)used->mean[c]);
     }
     struct channel_affine3 k = {a, b, d};
     op_channel_affine3(e->kernels, &k, &e->out_grad, z, &e->out_grad);
@@ -205,8 +206,7 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
     p->place = PLACE_IN_PLACE;
     if (mode_rules[limits->mode].keeps_backward) {
         p->place = PLACE_OWN;
-        p->saved_floats =
-            pixels * (size_t)l->out.c + PART_ALIGN + batchnorm_used_floats(l->out.c);
+        p->saved_floats = pixels * (size_t)l->out.c + PART_ALIGN + batchnorm_used_floats(l->out.c);
         p->scratch_bytes = batchnorm_scratch_bytes(pixels, l->out.c);
     }
 }

@@ -76,7 +76,8 @@ static size_t z_floats(const struct conv_unit *u, int batch)
 }
 
 /* For the gradient of the wanted input channels. */
-static struct conv_geometry backward_geometry(const struct conv_unit *u, struct channel_range wanted)
+static struct conv_geometry backward_geometry(const struct conv_unit *u,
+                                              struct channel_range wanted)
 {
     struct conv_geometry g = u->geometry;
     if (g.groups == 1) {

@@ -41,8 +41,8 @@ struct param {
     bool is_statistic; /* moved by batch statistics, never by the optimiser */
     bool is_affine;    /* gamma or beta of a batch norm */
     bool decays;       /* weight decay applies */
-    size_t fan_in;     /* inputs one output value depends on; 0: `initial` is used, nothing random */
-    float initial;     /* value before loading, for everything but "weights" */
+    size_t fan_in; /* inputs one output value depends on; 0: `initial` is used, nothing random */
+    float initial; /* value before loading, for everything but "weights" */
 };
 
 struct layer {
@@ -74,22 +74,22 @@ struct layer {
  * (net/modes.h) decides, per stage, and everything else only reads. "Frozen weights with moving
  * statistics" exists only as MODE_ADAPT, which must be asked for in words. */
 enum layer_mode {
-    MODE_INFER,   /* the inference code; nothing saved, no gradient through it */
-    MODE_FROZEN,  /* nothing moves; stored statistics; the gradient passes */
+    MODE_INFER,         /* the inference code; nothing saved, no gradient through it */
+    MODE_FROZEN,        /* nothing moves; stored statistics; the gradient passes */
     MODE_AFFINE_FROZEN, /* weights move; gamma, beta and statistics keep (bn=frozen) */
-    MODE_TUNE,    /* weights, gamma, beta move; stored statistics (bn=eval) */
-    MODE_TRAIN,   /* all moves; batch statistics, running statistics follow */
-    MODE_ADAPT,   /* legacy: weights keep, batch statistics, running statistics follow */
+    MODE_TUNE,          /* weights, gamma, beta move; stored statistics (bn=eval) */
+    MODE_TRAIN,         /* all moves; batch statistics, running statistics follow */
+    MODE_ADAPT,         /* legacy: weights keep, batch statistics, running statistics follow */
     MODE_COUNT
 };
 
 struct mode_rules {
     const char *name;
-    bool moves_weights;   /* everything but batch-norm affine parameters and statistics */
-    bool moves_affine;    /* gamma, beta */
-    bool uses_batch;      /* normalises with the batch's statistics and updates the running ones */
-    bool is_training;     /* dropout drops */
-    bool keeps_backward;  /* saves what backward needs */
+    bool moves_weights;  /* everything but batch-norm affine parameters and statistics */
+    bool moves_affine;   /* gamma, beta */
+    bool uses_batch;     /* normalises with the batch's statistics and updates the running ones */
+    bool is_training;    /* dropout drops */
+    bool keeps_backward; /* saves what backward needs */
 };
 extern const struct mode_rules mode_rules[MODE_COUNT];
 
@@ -113,7 +113,7 @@ struct layer_plan {
     size_t prepared_floats; /* packed weights and the like, for the life of the plan */
     size_t scratch_bytes;   /* shared by all layers, free after each forward or backward */
     /* Modes that keep for backward: */
-    size_t saved_floats;             /* written by forward, read by backward (whole batch) */
+    size_t saved_floats; /* written by forward, read by backward (whole batch) */
     bool backward_needs_input, backward_needs_output;
 };
 
@@ -142,18 +142,19 @@ struct exec {
 
     /* Modes that keep for backward; NULL elsewhere. */
     float *saved;
-    struct tensor out_grad;            /* dL/dout; backward may overwrite it */
-    const struct tensor *input_grads;  /* [input_count]; data NULL: not wanted */
-    struct channel_range grad_channels; /* of input_grads[0]; what lies outside leads to nothing that moves and
+    struct tensor out_grad;           /* dL/dout; backward may overwrite it */
+    const struct tensor *input_grads; /* [input_count]; data NULL: not wanted */
+    struct channel_range
+        grad_channels;     /* of input_grads[0]; what lies outside leads to nothing that moves and
                                           may be left unwritten */
-    const bool *grad_adds;             /* [input_count]; true: add to what is there; false: write.
+    const bool *grad_adds; /* [input_count]; true: add to what is there; false: write.
                                           input_grads[k] may be the very memory of out_grad (in place,
                                           views, placed concatenations): then it is already there */
     float *param_grads[LAYER_MAX_PARAMS]; /* by params[] index; NULL: not wanted; backward adds */
-    float *stats[LAYER_MAX_PARAMS];    /* running statistics that forward may write; NULL unless
+    float *stats[LAYER_MAX_PARAMS];       /* running statistics that forward may write; NULL unless
                                           rules say uses_batch */
-    float bn_momentum;                 /* running = (1 - m) running + m batch */
-    uint64_t seed;                     /* of this step; dropout draws from (seed, layer, element) */
+    float bn_momentum;                    /* running = (1 - m) running + m batch */
+    uint64_t seed; /* of this step; dropout draws from (seed, layer, element) */
 };
 
 /* Loss over one mini-batch, summed (not averaged) over its images. */
@@ -179,7 +180,7 @@ static inline double loss_parts_total(const struct loss_parts *parts)
 }
 
 struct layer_ops {
-    const char *name;          /* section name without brackets */
+    const char *name;           /* section name without brackets */
     const char *const *aliases; /* NULL-terminated, or NULL */
     size_t state_bytes;
 
@@ -191,7 +192,8 @@ struct layer_ops {
     void (*prepare)(const struct layer *l, const struct exec *e); /* NULL: nothing to pack */
     void (*forward)(const struct layer *l, const struct exec *e); /* NULL with PLACE_VIEW */
 
-    const char *const *choice_names; /* what layer_plan.choice means, for people; NULL: nothing to say */
+    const char *const
+        *choice_names; /* what layer_plan.choice means, for people; NULL: nothing to say */
 
     /* Multiply-adds times two as Darknet counts them (darknet-spec section 11); NULL = 0. */
     double (*flops)(const struct layer *l);
@@ -220,7 +222,7 @@ enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
 /* What the outside needs to know of a detection head. */
 struct head_info {
     int classes;
-    int slots; /* predictor boxes of a cell, each with a channel per class */
+    int slots;               /* predictor boxes of a cell, each with a channel per class */
     int entries, objectness; /* channels of a predictor box; which of them is the objectness */
     enum nms_kind nms_kind;
     float beta_nms;

@@ -75,7 +75,8 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
 
 /* Both layouts hold the same elements: a move copies them one way or the other. */
 struct move {
-    struct tensor wide, deep; /* reorg3d: the larger and the smaller picture; reorg: input and output */
+    struct tensor wide,
+        deep; /* reorg3d: the larger and the smaller picture; reorg: input and output */
     int stride;
     bool to_deep, adds;
 };
@@ -96,8 +97,8 @@ static void move_row(void *ctx, size_t item, int thread)
     for (int x = 0; x < m->deep.w; x++) {
         float *channels = tensor_at(&m->deep, n, y, x);
         for (int o = 0; o < m->stride * m->stride; o++) {
-            float *pixel =
-                tensor_at(&m->wide, n, y * m->stride + o / m->stride, x * m->stride + o % m->stride);
+            float *pixel = tensor_at(&m->wide, n, y * m->stride + o / m->stride,
+                                     x * m->stride + o % m->stride);
             for (int c = 0; c < m->wide.c; c++) {
                 move_one(m, pixel + c, channels + o * m->wide.c + c);
             }
@@ -157,8 +158,7 @@ static void move_plane(void *ctx, size_t item, int thread)
 static void forward_old(const struct layer *l, const struct exec *e)
 {
     const struct reorg_state *s = l->state;
-    struct move move = {
-        .wide = e->inputs[0], .deep = e->out, .stride = s->stride, .to_deep = true};
+    struct move move = {.wide = e->inputs[0], .deep = e->out, .stride = s->stride, .to_deep = true};
     parallel_for((size_t)e->out.n * (size_t)e->inputs[0].c, move_plane, &move);
 }
 

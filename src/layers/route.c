@@ -38,10 +38,11 @@ static enum result shape(struct layer *l, struct error *err)
     for (int i = 0; i < l->input_count; i++) {
         struct shape in = l->input_shapes[i];
         if (in.h != first.h || in.w != first.w) {
-            return cfg_error(l->section, cfg_find(l->section, "layers"), err,
-                             "layer %d is %d x %d but layer %d is %d x %d; they cannot lie side by "
-                             "side (is the network size a multiple of its largest stride, often 32?)",
-                             l->inputs[0], first.w, first.h, l->inputs[i], in.w, in.h);
+            return cfg_error(
+                l->section, cfg_find(l->section, "layers"), err,
+                "layer %d is %d x %d but layer %d is %d x %d; they cannot lie side by "
+                "side (is the network size a multiple of its largest stride, often 32?)",
+                l->inputs[0], first.w, first.h, l->inputs[i], in.w, in.h);
         }
         if (in.c % s->groups != 0) {
             return cfg_error(l->section, cfg_find(l->section, "groups"), err,

@@ -394,11 +394,11 @@ static enum result check_classes(const struct network *net, struct error *err)
         first = first ? first : l;
         int classes = l->ops->head(l)->classes, others = first->ops->head(first)->classes;
         if (classes != others) {
-            return cfg_error(l->section, cfg_find(l->section, "classes"), err,
-                             "layer %d has %d, but layer %d, [%s] at line %d, has %d: all heads need "
-                             "one number",
-                             i, classes, first->index, first->section->name, first->section->line,
-                             others);
+            return cfg_error(
+                l->section, cfg_find(l->section, "classes"), err,
+                "layer %d has %d, but layer %d, [%s] at line %d, has %d: all heads need "
+                "one number",
+                i, classes, first->index, first->section->name, first->section->line, others);
         }
     }
     return OK;

@@ -13,9 +13,8 @@ static void ask_layers(struct plan *p)
     for (int i = 0; i < p->net->layer_count; i++) {
         const struct layer *l = &p->net->layers[i];
         struct layer_plan *want = &p->wants[i];
-        struct plan_limits limits = {.kernels = p->kern,
-                                     .batch = p->options.batch,
-                                     .mode = p->modes[i]};
+        struct plan_limits limits = {
+            .kernels = p->kern, .batch = p->options.batch, .mode = p->modes[i]};
         for (int k = 0; k < l->input_count; k++) {
             limits.passes_gradient =
                 limits.passes_gradient ||
@@ -169,8 +168,8 @@ static enum result furnish(struct plan *p, struct error *err)
 }
 
 static enum result begin(struct network *net, const struct kernels *kern,
-                         const struct plan_options *options, bool is_furnished,
-                         struct plan **plan, struct error *err)
+                         const struct plan_options *options, bool is_furnished, struct plan **plan,
+                         struct error *err)
 {
     if (options->batch < 1) {
         return error_set(err, ERR_ARG, "batch %d: at least one image is needed", options->batch);

@@ -10,8 +10,8 @@
 struct plan;
 
 struct plan_options {
-    int batch;            /* images at most per forward */
-    bool keep_outputs;    /* every layer keeps its own output until the next forward (dump, tests) */
+    int batch;         /* images at most per forward */
+    bool keep_outputs; /* every layer keeps its own output until the next forward (dump, tests) */
     bool release_weights; /* give each layer's raw parameters back once packed: inference only */
     const enum layer_mode *modes; /* [layer_count], training; NULL: MODE_INFER throughout */
     float bn_momentum;            /* for modes that use batch statistics */

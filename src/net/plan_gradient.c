@@ -82,8 +82,9 @@ static enum result check_flow(const struct plan *p, struct error *err)
             return layer_error(l, ERR_UNSUPPORTED, err, "cannot be trained through");
         }
         if (flows && l->ops->loss && p->slots[plan_slot(i)].has_loss) {
-            return layer_error(l, ERR_UNSUPPORTED, err,
-                               "cannot be trained through: another head is computed from its output");
+            return layer_error(
+                l, ERR_UNSUPPORTED, err,
+                "cannot be trained through: another head is computed from its output");
         }
         if (flows && !mode_rules[p->modes[i]].keeps_backward) {
             return layer_error(l, ERR_ARG, err, "is in inference mode above a layer that trains");
@@ -104,7 +105,8 @@ static void extend_life(struct region *region, int time)
 
 static enum result note_zeroing(struct plan *p, struct zeroing zeroing, struct error *err)
 {
-    TRY(mem_grow((void **)&p->zeroings, p->zeroing_count, &p->zeroing_capacity, sizeof zeroing, err));
+    TRY(mem_grow((void **)&p->zeroings, p->zeroing_count, &p->zeroing_capacity, sizeof zeroing,
+                 err));
     p->zeroings[p->zeroing_count++] = zeroing;
     return OK;
 }
@@ -171,10 +173,10 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
         }
         extend_life(&p->slots[input_root].grad, time);
         int count = p->slots[input].shape.c;
-        bool is_shared =
-            lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input);
+        bool is_shared = lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input);
         if (is_shared && !l->ops->loss) {
-            adds[k] = true; /* the same input listed twice: one of them lies elsewhere in the root */
+            adds[k] =
+                true; /* the same input listed twice: one of them lies elsewhere in the root */
             continue;
         }
         int written = count_written(&p->slots[input_root], input_channel, count);

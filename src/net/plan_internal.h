@@ -23,11 +23,11 @@ struct slot {
     struct shape shape;
     int parent, channel;
     int readers;
-    size_t stride;           /* roots */
-    bool has_loss;           /* a loss is computed from it */
-    bool flows;              /* the gradient with respect to it is wanted */
+    size_t stride;            /* roots */
+    bool has_loss;            /* a loss is computed from it */
+    bool flows;               /* the gradient with respect to it is wanted */
     struct region data, grad; /* roots */
-    bool *is_written;        /* roots, while gradients are planned: by channel */
+    bool *is_written;         /* roots, while gradients are planned: by channel */
 };
 
 /* Channels of a gradient that nobody writes before `layer` reads them, or, a head, adds to them. */
@@ -40,18 +40,18 @@ struct plan {
     struct network *net;
     const struct kernels *kern;
     struct plan_options options;
-    struct slot *slots;        /* [layer_count + 1] */
-    struct layer_plan *wants;  /* [layer_count] */
-    enum layer_mode *modes;    /* [layer_count] */
-    struct region *saved;      /* [layer_count] */
-    struct exec *execs;        /* [layer_count] */
-    size_t input_count;        /* of all layers */
-    struct tensor *inputs;     /* [input_count], layer after layer */
+    struct slot *slots;       /* [layer_count + 1] */
+    struct layer_plan *wants; /* [layer_count] */
+    enum layer_mode *modes;   /* [layer_count] */
+    struct region *saved;     /* [layer_count] */
+    struct exec *execs;       /* [layer_count] */
+    size_t input_count;       /* of all layers */
+    struct tensor *inputs;    /* [input_count], layer after layer */
     struct tensor *input_grads;
     bool *grad_adds;
     struct zeroing *zeroings;
     size_t zeroing_count, zeroing_capacity;
-    size_t *prepared_at;       /* [layer_count], floats into prepared */
+    size_t *prepared_at; /* [layer_count], floats into prepared */
     struct tensor image;
     float *activations, *prepared, *gradients;
     void *scratch;

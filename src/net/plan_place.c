@@ -13,8 +13,7 @@ static bool is_result(const struct plan *p, int layer)
 
 static bool can_lie_elsewhere(const struct plan *p, int slot)
 {
-    return slot > 0 && p->slots[slot].parent == NO_PARENT &&
-           p->wants[slot - 1].place != PLACE_VIEW;
+    return slot > 0 && p->slots[slot].parent == NO_PARENT && p->wants[slot - 1].place != PLACE_VIEW;
 }
 
 static void adopt_concat_inputs(struct plan *p, const struct layer *l)
@@ -38,7 +37,8 @@ static void adopt_in_place_input(struct plan *p, const struct layer *l)
     if (!same || s->readers != 1 || !can_lie_elsewhere(p, child) || is_result(p, child - 1)) {
         return;
     }
-    if (p->wants[child - 1].place == PLACE_CONCAT) { /* its sources lie in it and may be read again */
+    if (p->wants[child - 1].place ==
+        PLACE_CONCAT) { /* its sources lie in it and may be read again */
         return;
     }
     if (plan_is_training(p) && p->wants[child - 1].backward_needs_output) {
@@ -140,9 +140,8 @@ static void settle_lifetimes(struct plan *p)
             extend_life(p, plan_slot(i), FOREVER);
         }
         if (keeps && p->wants[i].saved_floats > 0) {
-            p->saved[i] = (struct region){.birth = i,
-                                          .death = plan_backward_time(p, i),
-                                          .floats = p->wants[i].saved_floats};
+            p->saved[i] = (struct region){
+                .birth = i, .death = plan_backward_time(p, i), .floats = p->wants[i].saved_floats};
         }
     }
 }

@@ -12,7 +12,8 @@ struct color {
 /* A distinct, well-spread colour per class number; the same for the same number for ever. */
 struct color draw_class_color(int class_id);
 
-void draw_fill(struct image *image, int x1, int y1, int x2, int y2, struct color color, float alpha);
+void draw_fill(struct image *image, int x1, int y1, int x2, int y2, struct color color,
+               float alpha);
 /* Frame of the given width, drawn inwards; clipped. */
 void draw_frame(struct image *image, float x1, float y1, float x2, float y2, int width,
                 struct color color);

@@ -231,7 +231,8 @@ static bool has_values(const struct table *table, enum column column)
 }
 
 /* Over empty cells; few values are marked, too. */
-static void draw_series(struct chart *chart, const struct style *style, const struct plot_axis *axis)
+static void draw_series(struct chart *chart, const struct style *style,
+                        const struct plot_axis *axis)
 {
     const struct table *table = chart->table;
     const double *rows = table->rows;

@@ -26,8 +26,8 @@ void name_set_free(struct name_set *set);
 /* `relative` (an input's name below its folder) as a name not in the set yet, which it then is: "a/b.jpg",
  * or "a/b_2.jpg", "a/b_3.jpg"... for later namesakes, so the same inputs in the same order always get the
  * same names. ERR_IO if it does not fit. */
-NODISCARD enum result name_set_add(struct name_set *set, const char *relative, char *name, size_t size,
-                                   struct error *err);
+NODISCARD enum result name_set_add(struct name_set *set, const char *relative, char *name,
+                                   size_t size, struct error *err);
 
 /* Is this name in the set? */
 bool name_set_has(const struct name_set *set, const char *name);

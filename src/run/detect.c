@@ -143,8 +143,7 @@ enum result detect_suppress(struct detection_list *list, const struct detect_opt
 }
 
 enum result detect_find(const struct plan *plan, int n, const struct detect_options *options,
-                        const struct image_fit *fit, struct detection_list *list,
-                        struct error *err)
+                        const struct image_fit *fit, struct detection_list *list, struct error *err)
 {
     list->count = 0;
     TRY(plan_detect(plan, n, options->threshold, list, err));

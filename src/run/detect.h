@@ -32,9 +32,8 @@ NODISCARD enum result detect_suppress(struct detection_list *list,
 /* What the plan's last forward pass found in image n of its batch: all heads' detections above the
  * threshold, mapped to the picture by fit, suppressed. The list is emptied first. */
 NODISCARD enum result detect_find(const struct plan *plan, int n,
-                                  const struct detect_options *options,
-                                  const struct image_fit *fit, struct detection_list *list,
-                                  struct error *err);
+                                  const struct detect_options *options, const struct image_fit *fit,
+                                  struct detection_list *list, struct error *err);
 
 /* Picture fractions to clipped pixel corners. */
 struct box_xyxy_px detect_box_px(const struct box_cxcywh_norm *box, int image_w, int image_h);

@@ -21,9 +21,11 @@
 
 const struct option model_options[] = {
     {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "network description (Darknet .cfg)", 0},
-    {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE", "parameters (Darknet .weights); none = random numbers, for train and bench", 0},
+    {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE",
+     "parameters (Darknet .weights); none = random numbers, for train and bench", 0},
     {"names", OPTION_STRING, FIELD(names), 0, 0, "FILE", "class names, one a line", 0},
-    {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE", "a .data file: its names, and its pictures where pictures are wanted", 0},
+    {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
+     "a .data file: its names, and its pictures where pictures are wanted", 0},
     {"model", OPTION_STRING, FIELD(model), 0, 0, "STEM",
      "short for cfg/STEM.cfg, weights/STEM.weights and STEM.names", 0},
     {"run", OPTION_STRING, FIELD(run), 0, 0, "DIR", "the model of a training run's folder", 0},
@@ -44,26 +46,11 @@ const struct option machine_options[] = {
 /* Published models, best first for the default: all that scripts/get-weights.sh fetches, and others
  * with COCO's 80 classes. */
 static const char *const official_stems[] = {
-    "yolov4",
-    "yolov4-tiny",
-    "yolov4-csp",
-    "yolov4x-mish",
-    "yolov4-csp-swish",
-    "yolov4-p5",
-    "yolov4-p6",
-    "yolov4-csp-x-swish",
-    "yolov4-tiny-3l",
-    "yolov7",
-    "yolov7-tiny",
-    "yolov3",
-    "yolov3-tiny",
-    "yolov3-spp",
-    "yolo-fastest-1.1-xl",
-    "yolo-fastest-1.1",
-    "yolov2",
-    "yolov2-tiny",
-    "enet-coco",
-    "csresnext50-panet-spp",
+    "yolov4",           "yolov4-tiny", "yolov4-csp",          "yolov4x-mish",
+    "yolov4-csp-swish", "yolov4-p5",   "yolov4-p6",           "yolov4-csp-x-swish",
+    "yolov4-tiny-3l",   "yolov7",      "yolov7-tiny",         "yolov3",
+    "yolov3-tiny",      "yolov3-spp",  "yolo-fastest-1.1-xl", "yolo-fastest-1.1",
+    "yolov2",           "yolov2-tiny", "enet-coco",           "csresnext50-panet-spp",
 };
 enum { OFFICIAL_COUNT = sizeof official_stems / sizeof official_stems[0], OFFICIAL_CLASSES = 80 };
 
@@ -209,7 +196,8 @@ static enum result choose_stem(const char *stem, enum model_need need, struct mo
                          "with --cfg and --weights)",
                          stem, stem);
     }
-    if (!model_find_bundled("weights", stem, "weights", model->weights_path) && need >= MODEL_PARTIAL) {
+    if (!model_find_bundled("weights", stem, "weights", model->weights_path) &&
+        need >= MODEL_PARTIAL) {
         return error_set(err, ERR_ARG,
                          "--model %s: no weights/%s.weights here nor beside the program (get the "
                          "official ones with scripts/get-weights.sh %s)",
@@ -270,7 +258,8 @@ static enum result choose_default(enum model_need need, struct model *model, str
             (void)model_find_bundled("weights", bundled_stem, "weights", model->weights_path);
             return OK;
         }
-        return error_set(err, ERR_ARG, "which network? There is no cfg/%s.cfg (name one with --cfg FILE)",
+        return error_set(err, ERR_ARG,
+                         "which network? There is no cfg/%s.cfg (name one with --cfg FILE)",
                          bundled_stem);
     }
     for (size_t i = 0; i <= OFFICIAL_COUNT; i++) {
@@ -536,8 +525,9 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
     struct model_args named = *args;
     bool is_random = weights_are_none(args->weights);
     if (is_random && need >= MODEL_PARTIAL) {
-        return error_set(err, ERR_ARG, "--weights none: random numbers are for train and bench; "
-                                       "this takes a model (a file of that name is ./none)");
+        return error_set(err, ERR_ARG,
+                         "--weights none: random numbers are for train and bench; "
+                         "this takes a model (a file of that name is ./none)");
     }
     named.weights = is_random ? NULL : args->weights;
     parallel_set_threads(args->threads);

@@ -206,15 +206,14 @@ static int take_resume(struct train_args *args, int argc, char **argv)
 static struct usage usage_of(struct train_args *args)
 {
     if (args->resumes) {
-        return (struct usage){
-            .command = "train",
-            .arguments = "--resume [DIR]",
-            .about = resume_about,
-            .example = "yolo train --resume runs/train/exp2",
-            .exit_codes = exit_codes,
-            .groups = {{"Stages", new_stage_options, args},
-                       {"Run", run_options, args},
-                       {"Machine", machine_options, &args->model}}};
+        return (struct usage){.command = "train",
+                              .arguments = "--resume [DIR]",
+                              .about = resume_about,
+                              .example = "yolo train --resume runs/train/exp2",
+                              .exit_codes = exit_codes,
+                              .groups = {{"Stages", new_stage_options, args},
+                                         {"Run", run_options, args},
+                                         {"Machine", machine_options, &args->model}}};
     }
     return (struct usage){
         .command = "train",
@@ -243,14 +242,17 @@ static enum result check(const struct train_args *args, struct error *err)
         return error_set(err, ERR_ARG, "--out has nothing to hold with --dry-run");
     }
     if ((args->unfreeze_every > 0) != (args->unfreeze_from >= 0)) {
-        return error_set(err, ERR_ARG, "gradual unfreezing takes both: --unfreeze-every N --from heads");
+        return error_set(err, ERR_ARG,
+                         "gradual unfreezing takes both: --unfreeze-every N --from heads");
     }
     if (args->unfreeze_every > 0 && (args->freeze || args->stages.count > 0)) {
-        return error_set(err, ERR_ARG, "--unfreeze-every makes the stages itself: it does not go with %s",
+        return error_set(err, ERR_ARG,
+                         "--unfreeze-every makes the stages itself: it does not go with %s",
                          args->freeze ? "--freeze" : "--stage");
     }
     if (args->stages.count > 0 && !args->has_new_stages && (args->epochs || args->iterations)) {
-        return error_set(err, ERR_ARG, "--%s beside --stage: every stage says its own length (epochs=N)",
+        return error_set(err, ERR_ARG,
+                         "--%s beside --stage: every stage says its own length (epochs=N)",
                          args->epochs ? "epochs" : "iters");
     }
     return OK;

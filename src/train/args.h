@@ -13,10 +13,11 @@ struct train_args {
 
     /* What trains, how fast and how long: settled stage by stage (train_stages.h), and compared with what a
      * resumed run had begun. */
-    struct string_list stages;   /* --stage, and what --stages holds; empty: the rest is the one stage */
-    const char *stage_file;      /* --stages */
-    int unfreeze_every;          /* epochs; 0: no gradual unfreezing */
-    int unfreeze_from; /* enum unfreeze_from */
+    struct string_list
+        stages;             /* --stage, and what --stages holds; empty: the rest is the one stage */
+    const char *stage_file; /* --stages */
+    int unfreeze_every;     /* epochs; 0: no gradual unfreezing */
+    int unfreeze_from;      /* enum unfreeze_from */
     const char *freeze, *lr_scale;
     int bn; /* enum bn_policy */
     int epochs, iterations;
@@ -43,8 +44,8 @@ struct train_args {
     bool dry_run, show_batch;
 
     bool resumes;
-    const char *resume; /* the folder; NULL: the newest */
-    const char *unused; /* where the help page's row for --resume points */
+    const char *resume;  /* the folder; NULL: the newest */
+    const char *unused;  /* where the help page's row for --resume points */
     bool has_new_stages; /* --stage or --stages beside --resume */
     int argc;            /* the words but --resume; only with it */
     char **argv;

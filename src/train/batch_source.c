@@ -69,13 +69,15 @@ static struct replay_options replay_options_of(const struct train_options *run,
                                    .fingerprint = run->fingerprint};
 }
 
-enum result batch_source_open(const struct batch_source_options *options, struct batch_source **feed, struct error *err)
+enum result batch_source_open(const struct batch_source_options *options,
+                              struct batch_source **feed, struct error *err)
 {
     struct batch_source *f = mem_alloc(1, sizeof *f);
     if (!f) {
         return mem_error(err, "training batches");
     }
-    *f = (struct batch_source){.o = *options, .at = options->next_sample, .next = options->next_sample};
+    *f = (struct batch_source){
+        .o = *options, .at = options->next_sample, .next = options->next_sample};
     enum result result;
     if (options->stage->cache_features > 0) {
         struct replay_options replay =
@@ -142,7 +144,7 @@ bool batch_source_forward_layer(const struct batch_source *feed, struct plan *pl
 }
 
 enum result batch_source_measure(const struct train_options *run, const struct train_stage *stage,
-                         struct replay_size *size, struct error *err)
+                                 struct replay_size *size, struct error *err)
 {
     enum layer_mode *modes = mem_alloc((size_t)run->net->layer_count, sizeof *modes);
     if (!modes) {

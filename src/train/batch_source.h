@@ -21,13 +21,14 @@ struct batch_source;
 
 /* With features the network has its base size and its values. A file of features that the stage
  * does not use is removed. */
-NODISCARD enum result batch_source_open(const struct batch_source_options *options, struct batch_source **feed,
-                                struct error *err);
+NODISCARD enum result batch_source_open(const struct batch_source_options *options,
+                                        struct batch_source **feed, struct error *err);
 void batch_source_close(struct batch_source *feed); /* NULL is accepted */
 
 /* The next mini-batch, valid until the next call. From features it has no input (input.data NULL).
  * Errors as loader_next. */
-NODISCARD enum result batch_source_next(struct batch_source *feed, struct batch *batch, struct error *err);
+NODISCARD enum result batch_source_next(struct batch_source *feed, struct batch *batch,
+                                        struct error *err);
 
 /* Forward of the latest batch: of what is in the plan's input, or from features. */
 void batch_source_forward(struct batch_source *feed, struct plan *plan, const struct batch *batch);
@@ -36,7 +37,8 @@ bool batch_source_forward_layer(const struct batch_source *feed, struct plan *pl
 
 /* What the features of a stage with cache_features will take; as replay_measure. The network has
  * its base size. */
-NODISCARD enum result batch_source_measure(const struct train_options *run, const struct train_stage *stage,
-                                   struct replay_size *size, struct error *err);
+NODISCARD enum result batch_source_measure(const struct train_options *run,
+                                           const struct train_stage *stage,
+                                           struct replay_size *size, struct error *err);
 
 #endif

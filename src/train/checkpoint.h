@@ -38,15 +38,15 @@ struct train_progress {
     uint32_t stage;           /* from 0; one beyond the last: all are done */
     uint64_t stage_iteration; /* updates made in it */
     uint64_t stage_first_sample; /* `samples` when it began */
-    uint64_t frozen_hash;     /* of what keeps still in it, from train/frozen_bytes.h */
-    double best_map;          /* NaN: not validated yet */
+    uint64_t frozen_hash;        /* of what keeps still in it, from train/frozen_bytes.h */
+    double best_map;             /* NaN: not validated yet */
     uint64_t best_iteration;
     double stage_best_map;             /* what patience compares with; NaN as above */
     uint64_t validations_without_gain; /* in this stage, since stage_best_map */
     double average_loss;               /* running; NaN before the first update */
     double rate_factor;                /* on every rate: halved by each roll-back */
     uint32_t rollbacks;
-    double seconds;                    /* of training, over all sessions */
+    double seconds; /* of training, over all sessions */
     struct row_sums sums;
 };
 
@@ -54,9 +54,11 @@ struct train_progress {
 struct train_fingerprint {
     uint64_t cfg;     /* state_hash_of the file's bytes */
     uint64_t dataset; /* of the list of pictures, in order */
-    const char *options; /* lines "key=value": everything that changes the numbers but the stages; at
+    const char
+        *options; /* lines "key=value": everything that changes the numbers but the stages; at
                             most 64 KiB */
-    const char *stages;  /* a line a stage; stages that have not begun may be others; at most 1 MiB */
+    const char
+        *stages; /* a line a stage; stages that have not begun may be others; at most 1 MiB */
 };
 
 struct checkpoint_content {
@@ -77,7 +79,8 @@ NODISCARD enum result checkpoint_save_interrupted(const char *folder,
                                                   struct error *err);
 /* best.weights, before last.state knows of it and while the optimiser still has the averages that were
  * validated. */
-NODISCARD enum result checkpoint_save_best(const char *folder, const struct checkpoint_content *content,
+NODISCARD enum result checkpoint_save_best(const char *folder,
+                                           const struct checkpoint_content *content,
                                            struct error *err);
 
 /* The next checkpoint_open of the folder is to read the last checkpoint that no interrupt made. */

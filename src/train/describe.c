@@ -112,7 +112,8 @@ void training_describe(const struct training *t, bool to_stdout)
     say(to_stdout, "data      %s: %zu pictures, %zu objects; %s", t->data.path,
         t->train.sample_count, dataset_count_boxes(&t->train), valid);
     if (t->train.left_out_count + t->valid.left_out_count > 0) {
-        say(to_stdout, "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",
+        say(to_stdout,
+            "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",
             t->train.left_out_count, t->valid.left_out_count);
     }
     say(to_stdout, "start     %s", t->start);

@@ -31,14 +31,16 @@ static void name_pictures(const struct dataset *set, const size_t *pictures, siz
     }
 }
 
-void divergence_of_batch(const struct train_options *run, struct plan *plan, struct batch_source *feed,
-                      const struct batch *batch, char *text, size_t size)
+void divergence_of_batch(const struct train_options *run, struct plan *plan,
+                         struct batch_source *feed, const struct batch *batch, char *text,
+                         size_t size)
 {
     const struct network *net = run->net;
     int layer = 0, used;
     plan_begin(plan, batch->images);
     for (; layer < net->layer_count; layer++) {
-        if (batch_source_forward_layer(feed, plan, layer) && !tensor_is_finite(plan_output(plan, layer))) {
+        if (batch_source_forward_layer(feed, plan, layer) &&
+            !tensor_is_finite(plan_output(plan, layer))) {
             break;
         }
     }
@@ -52,7 +54,7 @@ void divergence_of_batch(const struct train_options *run, struct plan *plan, str
 }
 
 void divergence_of_gradients(const struct train_options *run, const struct plan *plan,
-                          const size_t *pictures, size_t count, char *text, size_t size)
+                             const size_t *pictures, size_t count, char *text, size_t size)
 {
     const struct network *net = run->net;
     int used = snprintf(text, size, "the gradients left all bounds");

@@ -75,10 +75,11 @@ static enum result check_cuts(const struct network *net, const bool *frozen, str
     for (int i = 0; i < net->layer_count && result == OK; i++) {
         const struct layer *l = &net->layers[i];
         if (l->onlyforward && modes[i] != MODE_INFER) {
-            result = key_error(l, "onlyforward", err,
-                               "but what it reads also learns through other layers: cutting one of the ways "
-                               "is not built here (trainable=0 freezes this layer alone, stopbackward=1 all "
-                               "below, too)");
+            result = key_error(
+                l, "onlyforward", err,
+                "but what it reads also learns through other layers: cutting one of the ways "
+                "is not built here (trainable=0 freezes this layer alone, stopbackward=1 all "
+                "below, too)");
         }
     }
     mem_free(modes);
@@ -91,9 +92,10 @@ static enum result freeze_by_cfg(const struct network *net, bool *frozen, struct
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
         if (l->train_only_bn) {
-            return key_error(l, "train_only_bn", err,
-                             "is not built here (trainable=0 freezes a layer; with --bn train its stored "
-                             "statistics go on following the batches, which is all it does in Darknet)");
+            return key_error(
+                l, "train_only_bn", err,
+                "is not built here (trainable=0 freezes a layer; with --bn train its stored "
+                "statistics go on following the batches, which is all it does in Darknet)");
         }
         frozen[i] = !l->is_trainable || l->onlyforward;
         below = l->stopbackward == 1 ? i : below;
@@ -147,15 +149,15 @@ uint64_t freeze_next_change(const struct network *net, uint64_t updates, uint64_
 static const char *own_key(const struct layer *l, bool is_timed)
 {
     if (is_timed) {
-        return l->stopbackward > 1   ? "stopbackward"
-               : l->param_count == 0 ? NULL
+        return l->stopbackward > 1    ? "stopbackward"
+               : l->param_count == 0  ? NULL
                : l->dont_update > 0   ? "dont_update"
                : l->burnin_update > 0 ? "burnin_update"
                                       : NULL;
     }
-    return !l->is_trainable        ? "trainable"
-           : l->onlyforward        ? "onlyforward"
-           : l->train_only_bn      ? "train_only_bn"
+    return !l->is_trainable       ? "trainable"
+           : l->onlyforward       ? "onlyforward"
+           : l->train_only_bn     ? "train_only_bn"
            : l->stopbackward == 1 ? "stopbackward"
                                   : NULL;
 }

@@ -16,13 +16,12 @@ static bool keeps(bool is_frozen, enum bn_policy bn, const struct param *p)
     return is_frozen || (p->is_affine && bn == BN_FROZEN);
 }
 
-enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net, const bool *frozen,
-                       enum bn_policy bn, struct error *err)
+enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net,
+                              const bool *frozen, enum bn_policy bn, struct error *err)
 {
     frozen_bytes_free(still);
     still->net = net;
-    still->tensors =
-        mem_alloc((size_t)net->layer_count * LAYER_MAX_PARAMS, sizeof *still->tensors);
+    still->tensors = mem_alloc((size_t)net->layer_count * LAYER_MAX_PARAMS, sizeof *still->tensors);
     if (!still->tensors) {
         return mem_error(err, "hashes of the frozen layers");
     }

@@ -27,8 +27,8 @@ struct frozen_bytes {
  * stored statistics that trained ones normalise with, what bn=frozen keeps. Read from what was asked for and not from
  * the modes it was turned into: a second, independent reading of the table in docs/freezing.md. Takes a zeroed
  * *still, or an earlier one, which is freed first. */
-NODISCARD enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net, const bool *frozen,
-                                 enum bn_policy bn, struct error *err);
+NODISCARD enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net,
+                                        const bool *frozen, enum bn_policy bn, struct error *err);
 void frozen_bytes_free(struct frozen_bytes *still); /* a zeroed one is fine */
 
 /* One value for all of them. */

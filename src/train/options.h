@@ -17,16 +17,16 @@ enum { STAGE_ENDLESS = 1000000000 };
 
 /* One stage: what is frozen, how batch norm behaves, at which rates, how long. */
 struct train_stage {
-    const char *title;     /* for people: "freeze=0-19 lr=0.001" */
-    const bool *frozen;    /* [layer_count] */
+    const char *title;  /* for people: "freeze=0-19 lr=0.001" */
+    const bool *frozen; /* [layer_count] */
     enum bn_policy bn;
     const float *rate_scale; /* [layer_count], factors on the rate; NULL: all 1 */
     struct schedule schedule;
     uint64_t schedule_offset; /* updates of the schedule that lie before the stage */
-    uint64_t iterations;   /* updates */
-    int patience;          /* validations without a better mAP that end the stage early; 0: none */
+    uint64_t iterations;      /* updates */
+    int patience; /* validations without a better mAP that end the stage early; 0: none */
     bool augments, no_mosaic;
-    int cache_features;    /* variants of each picture whose frozen features are kept and replayed
+    int cache_features; /* variants of each picture whose frozen features are kept and replayed
                               (train/replay.h); such a stage has no multi-scale. 0: none */
 };
 
@@ -36,25 +36,25 @@ struct validation {
 };
 
 struct train_options {
-    const char *folder;            /* exists */
-    struct network *net;           /* parameters allocated and loaded */
+    const char *folder;  /* exists */
+    struct network *net; /* parameters allocated and loaded */
     const struct kernels *kern;
     const struct dataset *set;
     struct augment_options augment;
-    float random;                  /* multi-scale: 0 = off, 1 = 1.4, else the factor (darknet-spec 8.6) */
+    float random; /* multi-scale: 0 = off, 1 = 1.4, else the factor (darknet-spec 8.6) */
     int resize_step;
     struct optimizer_options optimizer;
     const struct train_stage *stages;
     size_t stage_count;
-    int mini_batch, subdivisions;  /* an update takes mini_batch * subdivisions images */
+    int mini_batch, subdivisions; /* an update takes mini_batch * subdivisions images */
     float bn_momentum;
     uint64_t seed;
     int loader_threads;
     size_t cache_bytes;
     uint64_t validate_every, checkpoint_every, log_every; /* updates; 0 = never */
-    double time_limit_s;           /* 0 = none */
-    bool resumes;                  /* continue from folder/last.state */
-    const char *warning;           /* for train.log, too, once it is open; NULL: none */
+    double time_limit_s;                                  /* 0 = none */
+    bool resumes;                                         /* continue from folder/last.state */
+    const char *warning; /* for train.log, too, once it is open; NULL: none */
     struct train_fingerprint fingerprint;
 
     /* All may be NULL. The network has its cfg's size, holds the values to be judged, and is not to be changed. */

@@ -16,13 +16,13 @@ struct training {
     bool has_valid;
     bool *is_loaded; /* [layer_count], from the weights file */
     struct stage_plan plan;
-    struct train_options options;  /* but for folder and callbacks */
+    struct train_options options;   /* but for folder and callbacks */
     struct train_progress progress; /* of the run that is resumed; else zero */
-    char bundled_data[MODEL_PATH]; /* "" if --data was given */
-    char start[512];               /* what the weights were */
-    char warning[160];             /* options.warning */
+    char bundled_data[MODEL_PATH];  /* "" if --data was given */
+    char start[512];                /* what the weights were */
+    char warning[160];              /* options.warning */
     char *fingerprint;
-    FILE *lock; /* on the run's folder */
+    FILE *lock;     /* on the run's folder */
     char *cfg_text; /* the file's bytes */
     size_t cfg_size;
 };

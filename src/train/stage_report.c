@@ -27,7 +27,7 @@ static void add_layer(struct tally *sum, const struct layer *l, enum layer_mode 
 {
     for (int k = 0; k < l->param_count; k++) {
         const struct param *p = &l->params[k];
-        *(p->is_statistic          ? &sum->statistics
+        *(p->is_statistic       ? &sum->statistics
           : mode_moves(mode, p) ? &sum->moving
                                 : &sum->frozen) += p->count;
     }
@@ -63,8 +63,7 @@ static void say_run(struct runlog *log, int first, int last, enum layer_mode mod
                grouped(sum->statistics, statistics));
 }
 
-void stage_report_table(struct runlog *log, const struct network *net,
-                        const enum layer_mode *modes)
+void stage_report_table(struct runlog *log, const struct network *net, const enum layer_mode *modes)
 {
     struct tally sum = {0};
     int first = -1, last = -1;
@@ -80,9 +79,9 @@ void stage_report_table(struct runlog *log, const struct network *net,
             has_statistics = has_statistics || l->params[k].is_statistic;
         }
         /* A layer without batch norm trains in one mode only: it does not cut a run of others. */
-        bool joins = first >= 0 && (modes[i] == modes[first] ||
-                                    (!has_statistics && modes[i] == MODE_TRAIN &&
-                                     mode_rules[modes[first]].moves_weights));
+        bool joins =
+            first >= 0 && (modes[i] == modes[first] || (!has_statistics && modes[i] == MODE_TRAIN &&
+                                                        mode_rules[modes[first]].moves_weights));
         if (first >= 0 && !joins) {
             say_run(log, first, last, modes[first], &sum);
             sum = (struct tally){0};
@@ -113,7 +112,8 @@ static size_t list_new(const struct network *net, const bool *from, const bool *
             first = first < 0 ? i : first;
             last = i;
             for (int k = 0; k < net->layers[i].param_count; k++) {
-                values += net->layers[i].params[k].is_statistic ? 0 : net->layers[i].params[k].count;
+                values +=
+                    net->layers[i].params[k].is_statistic ? 0 : net->layers[i].params[k].count;
             }
         } else if (first >= 0) {
             const char *comma = used ? "," : "";
@@ -140,7 +140,8 @@ void stage_report_change(struct runlog *log, const struct network *net, const bo
     }
     values = list_new(net, before, now, layers, sizeof layers);
     if (values > 0) {
-        runlog_say(log, "frozen from now on: layers %s, %s values", layers, grouped(values, number));
+        runlog_say(log, "frozen from now on: layers %s, %s values", layers,
+                   grouped(values, number));
     }
 }
 

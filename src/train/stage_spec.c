@@ -115,7 +115,8 @@ static enum result stage_text(const cJSON *stage, cJSON *texts, struct error *er
 {
     char text[1024] = "";
     if (!cJSON_IsObject(stage)) {
-        return error_set(err, ERR_FORMAT, "is no object, as in {\"freeze\": \"0-19\", \"epochs\": 10}");
+        return error_set(err, ERR_FORMAT,
+                         "is no object, as in {\"freeze\": \"0-19\", \"epochs\": 10}");
     }
     for (const cJSON *item = stage->child; item; item = item->next) {
         TRY(append_item(text, sizeof text, item, err));
@@ -132,8 +133,9 @@ static enum result read_plan(const char *path, cJSON **plan, struct error *err)
 {
     TRY(json_file_read(path, MAX_PLAN_BYTES, plan, err));
     if (!cJSON_IsArray(*plan) || !(*plan)->child) {
-        return error_at(err, ERR_FORMAT, path, 0,
-                        "must be an array of stages, as in [{\"freeze\": \"backbone\", \"epochs\": 10}]");
+        return error_at(
+            err, ERR_FORMAT, path, 0,
+            "must be an array of stages, as in [{\"freeze\": \"backbone\", \"epochs\": 10}]");
     }
     return OK;
 }

@@ -29,11 +29,12 @@ struct stage_spec {
 extern const struct stage_spec stage_spec_unsaid;
 
 /* For help pages: the keys. */
-#define STAGE_KEYS \
+#define STAGE_KEYS                                                                                 \
     "freeze, bn, epochs, iters, lr, policy, warmup, patience, augment, lr-scale, cache-features"
 
 /* Read one stage. ERR_ARG names the word that is wrong. Free with stage_spec_free, also after an error. */
-NODISCARD enum result stage_spec_parse(const char *text, struct stage_spec *spec, struct error *err);
+NODISCARD enum result stage_spec_parse(const char *text, struct stage_spec *spec,
+                                       struct error *err);
 void stage_spec_free(struct stage_spec *spec); /* a zeroed one is fine */
 
 /* A length or the range of it: "10" gives first 0, last 10; "11-20" gives first 11, last 20. False if it

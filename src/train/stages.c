@@ -50,8 +50,9 @@ static enum result settle_schedule(const struct stage_basis *b, const struct req
         s->warmup = s->length / WARMUP_SHARE;
     }
     if (s->policy == RATE_STEPS && s->step_count == 0) {
-        return error_at(err, ERR_ARG, b->net->cfg.path, 0,
-                        "policy steps needs the cfg's lists steps and scales (or --lr-policy constant)");
+        return error_at(
+            err, ERR_ARG, b->net->cfg.path, 0,
+            "policy steps needs the cfg's lists steps and scales (or --lr-policy constant)");
     }
     bool needs_end = s->policy == RATE_COSINE || s->policy == RATE_POLY || s->policy == RATE_SGDR;
     if (needs_end && r->length == STAGE_ENDLESS) {
@@ -81,16 +82,19 @@ static enum result settle_rate_scale(const char *text, const struct network *net
     for (char *at = copy; result == OK && at && *at;) {
         char *equals = strchr(at, '='), *end = equals;
         double factor = equals ? strtod(equals + 1, &end) : 0.0;
-        if (!equals || end == equals + 1 || (*end && *end != ',') || !(factor >= 0.0 && factor <= 1e6)) {
+        if (!equals || end == equals + 1 || (*end && *end != ',') ||
+            !(factor >= 0.0 && factor <= 1e6)) {
             result = error_set(err, ERR_ARG,
-                               "--lr-scale %.200s: must be layers=factor, as in 0-9=0.1,10-19=0.5", text);
+                               "--lr-scale %.200s: must be layers=factor, as in 0-9=0.1,10-19=0.5",
+                               text);
             break;
         }
         if ((float)factor == 0.0f) {
-            result = error_set(err, ERR_ARG,
-                               "--lr-scale %.200s: a factor of 0 trains nothing (--freeze %.*s keeps "
-                               "the layers as they are)",
-                               text, (int)(equals - at), at);
+            result =
+                error_set(err, ERR_ARG,
+                          "--lr-scale %.200s: a factor of 0 trains nothing (--freeze %.*s keeps "
+                          "the layers as they are)",
+                          text, (int)(equals - at), at);
             break;
         }
         *equals = '\0';
@@ -117,10 +121,10 @@ static void write_title(const struct stage_basis *b, const struct train_stage *s
 {
     char frozen[96];
     freeze_describe(b->net, stage->frozen, frozen, sizeof frozen);
-    int used = snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen,
-                        bn_names[stage->bn], (double)stage->schedule.rate,
-                        schedule_policy_name(stage->schedule.policy),
-                        optimizer_kind_name(b->optimizer));
+    int used =
+        snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen,
+                 bn_names[stage->bn], (double)stage->schedule.rate,
+                 schedule_policy_name(stage->schedule.policy), optimizer_kind_name(b->optimizer));
     if (stage->cache_features > 0 && used > 0 && (size_t)used < sizeof d->title) {
         snprintf(d->title + used, sizeof d->title - (size_t)used, " cache-features=%d",
                  stage->cache_features);
@@ -142,10 +146,11 @@ static enum result settle_features(const struct stage_basis *b, const struct sta
     enum result result = features_find(b->net, modes, &features, err);
     stage->cache_features = result == OK && features.kept > 0 ? wanted : 0;
     if (result == OK && features.kept == 0 && spec->cache_features > 0) {
-        result = error_set(err, ERR_ARG,
-                           "cache-features=%d: no layer at the beginning of the network is frozen, so there "
-                           "are no features to keep (freeze=0-N, and bn other than train)",
-                           wanted);
+        result = error_set(
+            err, ERR_ARG,
+            "cache-features=%d: no layer at the beginning of the network is frozen, so there "
+            "are no features to keep (freeze=0-N, and bn other than train)",
+            wanted);
     }
     features_free(&features);
     mem_free(modes);
@@ -233,17 +238,18 @@ struct reach {
     long epochs, updates;
 };
 
-static enum result span_of(const char *key, const char *text, long *reach, size_t number, long *count,
-                           struct error *err)
+static enum result span_of(const char *key, const char *text, long *reach, size_t number,
+                           long *count, struct error *err)
 {
     long first, last;
     if (!stage_span_parse(text, &first, &last)) {
-        return error_set(err, ERR_ARG, "%s=%.40s: must be a number, or a span as in 11-20", key, text);
+        return error_set(err, ERR_ARG, "%s=%.40s: must be a number, or a span as in 11-20", key,
+                         text);
     }
     if (first > 0 && *reach < 0) {
         return error_set(err, ERR_ARG,
-                         "%s=%s: a span needs the length of all stages before it in %s, too", key, text,
-                         key);
+                         "%s=%s: a span needs the length of all stages before it in %s, too", key,
+                         text, key);
     }
     if (first > 0 && first != *reach + 1) {
         return error_set(err, ERR_ARG, "%s=%s: %s (stage %zu goes to %ld: begin at %ld)", key, text,
@@ -361,11 +367,11 @@ static enum result total_length(const struct stage_basis *b, uint64_t *iteration
 {
     const struct train_args *args = b->args;
     uint64_t most = (uint64_t)b->net->options.max_batches;
-    *iterations = args->epochs          ? (uint64_t)args->epochs * b->updates_per_epoch
-                  : args->iterations    ? (uint64_t)args->iterations
-                  : most                ? most
-                  : args->hours > 0.0f  ? STAGE_ENDLESS
-                                        : 0;
+    *iterations = args->epochs         ? (uint64_t)args->epochs * b->updates_per_epoch
+                  : args->iterations   ? (uint64_t)args->iterations
+                  : most               ? most
+                  : args->hours > 0.0f ? STAGE_ENDLESS
+                                       : 0;
     if (*iterations == 0) {
         return error_at(err, ERR_ARG, b->net->cfg.path, 0,
                         "no max_batches in it: how long? (--epochs N, --iters N or --time H)");
@@ -395,8 +401,8 @@ static void warn_without_burn_in(const struct network *net)
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
         if (l->burnin_update > 0 && l->param_count > 0) {
-            log_warn("%s:%d: [%s] burnin_update has no effect: the run has no burn_in", net->cfg.path,
-                     cfg_find(l->section, "burnin_update")->line, l->section->name);
+            log_warn("%s:%d: [%s] burnin_update has no effect: the run has no burn_in",
+                     net->cfg.path, cfg_find(l->section, "burnin_update")->line, l->section->name);
         }
     }
 }
@@ -473,8 +479,8 @@ static enum result find_levels(const struct network *net, int *levels, int *coun
     return result;
 }
 
-static enum result add_level(const struct stage_basis *b, struct stage_plan *plan, const int *levels,
-                             int level, struct request *r, struct error *err)
+static enum result add_level(const struct stage_basis *b, struct stage_plan *plan,
+                             const int *levels, int level, struct request *r, struct error *err)
 {
     r->frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r->frozen);
     if (!r->frozen) {
@@ -508,11 +514,11 @@ static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *
     uint64_t total, before = every * (uint64_t)(level_count - 1 - first);
     TRY(total_length(b, &total, err));
     if (before >= total) {
-        return error_set(err, ERR_ARG,
-                         "--unfreeze-every %d: %d parts join one after the other, which takes more than "
-                         "%" PRIu64 " epochs (--epochs N, or a smaller --unfreeze-every)",
-                         args->unfreeze_every, level_count - 1 - first,
-                         before / b->updates_per_epoch);
+        return error_set(
+            err, ERR_ARG,
+            "--unfreeze-every %d: %d parts join one after the other, which takes more than "
+            "%" PRIu64 " epochs (--epochs N, or a smaller --unfreeze-every)",
+            args->unfreeze_every, level_count - 1 - first, before / b->updates_per_epoch);
     }
     struct request r = {.spec = &stage_spec_unsaid, .length = total, .keeps_warmup = true};
     for (int level = first; level < level_count; level++) {

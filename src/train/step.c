@@ -9,8 +9,9 @@ static enum result keep_features(const struct train_step_options *o, struct trai
     size_t floats;
     TRY(features_find(o->net, step->modes, &step->features, err));
     if (step->features.kept == 0) {
-        return error_set(err, ERR_ARG, "no layer at the beginning of the network is frozen, so it has no "
-                                       "features to train from");
+        return error_set(err, ERR_ARG,
+                         "no layer at the beginning of the network is frozen, so it has no "
+                         "features to train from");
     }
     step->kept = size_mul((size_t)o->batch, step->features.floats, &floats)
                      ? mem_alloc_raw(floats, sizeof *step->kept)
@@ -33,9 +34,7 @@ enum result train_step_open(const struct train_step_options *o, struct train_ste
         return mem_error(err, "a training step");
     }
     modes_resolve(o->net, o->frozen, o->bn, step->modes);
-    struct plan_options plan = {.batch = o->batch,
-                                .modes = step->modes,
-                                .bn_momentum = 0.01f};
+    struct plan_options plan = {.batch = o->batch, .modes = step->modes, .bn_momentum = 0.01f};
     TRY(plan_build(o->net, o->kernels, &plan, &step->plan, err));
     TRY(optimizer_new(&o->optimizer, o->net, step->plan, NULL, &step->optimizer, err));
     struct plan_memory memory = plan_memory(step->plan);

@@ -24,10 +24,14 @@ static const double DIVERGENCE = 1e4;
 /* Mean overlap of predictions with their objects; one with anchors at all near is far above. */
 static const double COLLAPSED_IOU = 0.01;
 
-const char *const train_columns[] = {
-    "iteration", "epoch", "stage", "rate", "loss", "box", "objectness", "classes",
-    "iou", "gradient_norm", "val_loss", "map50", "frozen_values", "frozen_bytes_changed",
-    "images_per_s", "seconds"};
+const char *const train_columns[] = {"iteration",     "epoch",
+                                     "stage",         "rate",
+                                     "loss",          "box",
+                                     "objectness",    "classes",
+                                     "iou",           "gradient_norm",
+                                     "val_loss",      "map50",
+                                     "frozen_values", "frozen_bytes_changed",
+                                     "images_per_s",  "seconds"};
 
 /* How fast it goes: in this session, since the last row. */
 struct pace {
@@ -44,15 +48,15 @@ struct trainer {
     struct optimizer *optimizer;
     struct batch_source *feed;
     struct runlog *log;
-    struct net_size base;    /* the cfg's */
+    struct net_size base; /* the cfg's */
     struct pace pace;
-    struct validation found; /* the latest, until it is in a row */
-    struct frozen_bytes still;      /* what keeps in the stage */
-    double changed;          /* bytes of it, as proved last, until it is in a row */
+    struct validation found;   /* the latest, until it is in a row */
+    struct frozen_bytes still; /* what keeps in the stage */
+    double changed;            /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
     size_t pictures[DIVERGENCE_PICTURES]; /* the first of this update */
     bool told_collapse;
-    char trouble[512];       /* what made an update bad */
+    char trouble[512]; /* what made an update bad */
 };
 
 static uint64_t images_per_update(const struct train_options *o)
@@ -64,9 +68,8 @@ static uint64_t images_per_update(const struct train_options *o)
 
 static enum result build_plan(struct trainer *t, struct error *err)
 {
-    struct plan_options options = {.batch = t->o->mini_batch,
-                                   .modes = t->modes,
-                                   .bn_momentum = t->o->bn_momentum};
+    struct plan_options options = {
+        .batch = t->o->mini_batch, .modes = t->modes, .bn_momentum = t->o->bn_momentum};
     plan_free(t->plan);
     t->plan = NULL;
     return plan_build(t->o->net, t->o->kern, &options, &t->plan, err);
@@ -75,11 +78,11 @@ static enum result build_plan(struct trainer *t, struct error *err)
 static enum result open_feed(struct trainer *t, struct error *err)
 {
     struct batch_source_options options = {.run = t->o,
-                                   .stage = t->stage,
-                                   .modes = t->modes,
-                                   .base = t->base,
-                                   .first_sample = t->progress.stage_first_sample,
-                                   .next_sample = t->progress.samples};
+                                           .stage = t->stage,
+                                           .modes = t->modes,
+                                           .base = t->base,
+                                           .first_sample = t->progress.stage_first_sample,
+                                           .next_sample = t->progress.samples};
     batch_source_close(t->feed);
     t->feed = NULL;
     return batch_source_open(&options, &t->feed, err);
@@ -133,10 +136,11 @@ static void announce_stage(const struct trainer *t)
                (unsigned long long)images_per_update(t->o), optimizer_values(t->optimizer),
                total / 1e6);
     if (t->stage->cache_features > 0) {
-        runlog_say(t->log,
-                   "what the frozen layers make of the first %d epochs is kept in %s/%s, and trained "
-                   "from after that",
-                   t->stage->cache_features, t->o->folder, feature_cache_name);
+        runlog_say(
+            t->log,
+            "what the frozen layers make of the first %d epochs is kept in %s/%s, and trained "
+            "from after that",
+            t->stage->cache_features, t->o->folder, feature_cache_name);
     }
     stage_report_table(t->log, t->o->net, t->modes);
 }
@@ -222,7 +226,7 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
     if (!isfinite(norm)) {
         *is_bad = true;
         divergence_of_gradients(t->o, t->plan, t->pictures, images_per_update(t->o), t->trouble,
-                             sizeof t->trouble);
+                                sizeof t->trouble);
         return OK;
     }
     plan_repack(t->plan);
@@ -247,16 +251,18 @@ static enum result prove_still(struct trainer *t, struct error *err)
         return OK;
     }
     const struct layer *l = &t->o->net->layers[first->layer];
-    return error_set(err, ERR_INTERNAL,
-                     "update %llu: %s of layer %d [%s] moved although it is frozen; nothing was saved "
-                     "since, the last checkpoint stands",
-                     (unsigned long long)t->progress.iteration, l->params[first->param].role,
-                     first->layer, l->ops->name);
+    return error_set(
+        err, ERR_INTERNAL,
+        "update %llu: %s of layer %d [%s] moved although it is frozen; nothing was saved "
+        "since, the last checkpoint stands",
+        (unsigned long long)t->progress.iteration, l->params[first->param].role, first->layer,
+        l->ops->name);
 }
 
 /* For one of checkpoint.h's functions. */
 static enum result save(struct trainer *t,
-                        enum result (*write)(const char *folder, const struct checkpoint_content *content,
+                        enum result (*write)(const char *folder,
+                                             const struct checkpoint_content *content,
                                              struct error *err),
                         struct error *err)
 {
@@ -320,8 +326,8 @@ static enum result write_row(struct trainer *t, struct error *err)
     const struct row_sums *y = &p->sums;
     double images = images_since_row(t);
     double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
-    double per_second = (double)(t->pace.updates * images_per_update(t->o)) /
-                        (clock_seconds() - t->pace.started);
+    double per_second =
+        (double)(t->pace.updates * images_per_update(t->o)) / (clock_seconds() - t->pace.started);
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
@@ -341,17 +347,19 @@ static enum result write_row(struct trainer *t, struct error *err)
     };
     TRY(runlog_row(t->log, p->iteration, values, err));
     if (y->updates) {
-        runlog_say(t->log,
-                   "%llu: loss %.3f (box %.3f, objectness %.3f, classes %.3f), IoU %.3f, rate %.3g, "
-                   "%.1f img/s",
-                   (unsigned long long)p->iteration, values[3], values[4], values[5], values[6],
-                   values[7], values[2], per_second);
+        runlog_say(
+            t->log,
+            "%llu: loss %.3f (box %.3f, objectness %.3f, classes %.3f), IoU %.3f, rate %.3g, "
+            "%.1f img/s",
+            (unsigned long long)p->iteration, values[3], values[4], values[5], values[6], values[7],
+            values[2], per_second);
     }
     if (values[7] < COLLAPSED_IOU && !t->told_collapse) {
         t->told_collapse = true;
-        log_warn("IoU %.3f: the boxes have collapsed and will hardly come back (a lower --lr, or a smaller "
-                 "iou_normalizer in the cfg's heads; published ones have .07)",
-                 values[7]);
+        log_warn(
+            "IoU %.3f: the boxes have collapsed and will hardly come back (a lower --lr, or a smaller "
+            "iou_normalizer in the cfg's heads; published ones have .07)",
+            values[7]);
     }
     t->progress.sums = (struct row_sums){0};
     t->pace = (struct pace){.started = clock_seconds()};
@@ -421,8 +429,9 @@ static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct
     TRY(enter_stage(t, err));
     TRY(checkpoint_restore_optimizer(c, t->o->net, t->optimizer, err));
     if (t->progress.frozen_hash != c->progress.frozen_hash) {
-        return error_at(err, ERR_FORMAT, t->o->folder, 0,
-                        "the frozen layers in last.state are not what they were when the stage began");
+        return error_at(
+            err, ERR_FORMAT, t->o->folder, 0,
+            "the frozen layers in last.state are not what they were when the stage began");
     }
     t->progress.stage = c->progress.stage;
     return is_beyond && t->progress.stage < t->o->stage_count ? enter_stage(t, err) : OK;
@@ -471,8 +480,8 @@ static enum result roll_back(struct trainer *t, struct error *err)
     t->progress.rate_factor *= 0.5;
     t->progress.samples = samples;
     t->progress.mini_batches = samples / (uint64_t)t->o->mini_batch;
-    runlog_say(t->log, "%llu: %s; back to update %llu, rate halved",
-               (unsigned long long)at, t->trouble, (unsigned long long)t->progress.iteration);
+    runlog_say(t->log, "%llu: %s; back to update %llu, rate halved", (unsigned long long)at,
+               t->trouble, (unsigned long long)t->progress.iteration);
     TRY(open_feed(t, err));
     t->pace = (struct pace){.started = clock_seconds()};
     return save(t, checkpoint_save, err);
@@ -510,7 +519,8 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     uint64_t n = t->progress.iteration;
     bool is_best = false;
     bool ends_stage = t->progress.stage_iteration >= t->stage->iterations;
-    bool is_validated = t->o->validate && (is_due(t->o->validate_every, n) || ends_stage || is_last);
+    bool is_validated =
+        t->o->validate && (is_due(t->o->validate_every, n) || ends_stage || is_last);
     bool is_checkpoint = is_due(t->o->checkpoint_every, n);
     show_progress(t);
     if (is_checkpoint || is_validated || ends_stage || is_last) {
@@ -520,8 +530,8 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
         TRY(validate(t, &is_best, err));
         if (!isfinite(t->found.loss)) {
             *is_bad = true;
-            snprintf(t->trouble, sizeof t->trouble, "the validation loss at update %llu is not finite",
-                     (unsigned long long)n);
+            snprintf(t->trouble, sizeof t->trouble,
+                     "the validation loss at update %llu is not finite", (unsigned long long)n);
             return OK;
         }
     }
@@ -558,7 +568,8 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
             TRY(after_update(t, is_late, &is_bad, err));
         }
         if (is_bad && t->progress.rollbacks + 1 >= MAX_ROLLBACKS) {
-            runlog_say(t->log, "%llu: %s", (unsigned long long)t->progress.iteration + 1, t->trouble);
+            runlog_say(t->log, "%llu: %s", (unsigned long long)t->progress.iteration + 1,
+                       t->trouble);
             outcome->diverged = true;
             return go_back(t, err);
         }
@@ -617,7 +628,8 @@ static enum result begin(struct trainer *t, struct error *err)
         TRY(enter_stage(t, err));
         TRY(save(t, checkpoint_save, err)); /* there is always something to go back to */
     }
-    TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log, err));
+    TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log,
+                    err));
     if (t->o->warning) {
         runlog_warn(t->log, "%s", t->o->warning);
     }

@@ -11,9 +11,9 @@
 
 struct train_outcome {
     uint64_t iterations;
-    double best_map;       /* NaN: never validated */
+    double best_map; /* NaN: never validated */
     bool was_interrupted;
-    bool diverged;         /* the loss left all bounds three times: rolled back and saved */
+    bool diverged; /* the loss left all bounds three times: rolled back and saved */
 };
 
 /* Columns of results.csv. */

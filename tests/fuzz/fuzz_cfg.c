@@ -103,8 +103,7 @@ static void edit(const uint8_t *data, size_t size)
         memcpy(text, data, size);
     }
     struct cfg_text in = {text, size};
-    if (fuzz_read(cfg_parse("fuzz.cfg", text, size, &cfg, &err), &err) &&
-        cfg.section_count > 0) {
+    if (fuzz_read(cfg_parse("fuzz.cfg", text, size, &cfg, &err), &err) && cfg.section_count > 0) {
         struct cfg_section *last = &cfg.sections[cfg.section_count - 1];
         if (fuzz_read(cfg_edits_set(&edits, &cfg.sections[0], "width", "64", &err), &err) &&
             fuzz_read(cfg_edits_set(&edits, last, "classes", "3", &err), &err) &&

@@ -15,8 +15,10 @@ static struct error err;
 static char folder[64];
 
 static const char *const file_names[] = {"last.state", "last.weights", "best.weights"};
-static const struct train_fingerprint fingerprint = {
-    .cfg = 0x1234567890abcdef, .dataset = 42, .options = "batch=64\nlr=0.001\nseed=7\n", .stages = ""};
+static const struct train_fingerprint fingerprint = {.cfg = 0x1234567890abcdef,
+                                                     .dataset = 42,
+                                                     .options = "batch=64\nlr=0.001\nseed=7\n",
+                                                     .stages = ""};
 
 static inline char *in_folder(const char *name)
 {

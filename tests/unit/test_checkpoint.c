@@ -231,7 +231,8 @@ static void child_run(bool is_resumed, int saved)
         is_resumed ? run_resume(&run, &options_of[0]) == OK : run_start(&run, &options_of[0]);
     while (is_ready) {
         run_step(&run);
-        is_ready = run_save(&run, run.progress.iteration % 3 == 0) == OK && write(saved, "", 1) == 1;
+        is_ready =
+            run_save(&run, run.progress.iteration % 3 == 0) == OK && write(saved, "", 1) == 1;
     }
     _exit(1);
 }

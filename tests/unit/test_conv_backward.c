@@ -279,8 +279,10 @@ static void direct_kernels(void)
             dw[k] = weights_gradient(kern[k], &p, &block[k]);
         }
         size_t floats = tensor_pixels(&dx[0].t) * dx[0].t.stride;
-        CHECK_MSG(memcmp(dx[0].t.data, dx[1].t.data, floats * sizeof(float)) != 0, "%s: data", ISA_NAMES[i]);
-        CHECK_MSG(memcmp(dw[0], dw[1], p.weight_count * sizeof(float)) != 0, "%s: weights", ISA_NAMES[i]);
+        CHECK_MSG(memcmp(dx[0].t.data, dx[1].t.data, floats * sizeof(float)) != 0, "%s: data",
+                  ISA_NAMES[i]);
+        CHECK_MSG(memcmp(dw[0], dw[1], p.weight_count * sizeof(float)) != 0, "%s: weights",
+                  ISA_NAMES[i]);
         for (int k = 0; k < 2; k++) {
             mem_free(dx[k].block);
             mem_free(before[k].block);

@@ -81,8 +81,9 @@ static void turned(void)
     size_t size;
     CHECK_OK(file_read(path, 32000, &bytes, &size, &err));
     for (int orientation = 1; orientation <= 8; orientation++) {
-        unsigned char exif[] = "\xff\xe1\x00\x22"
-                               "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0";
+        unsigned char exif[] =
+            "\xff\xe1\x00\x22"
+            "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0";
         exif[29] = (unsigned char)orientation;
         memcpy(file, bytes, 2);
         memcpy(file + 2, exif, sizeof exif);

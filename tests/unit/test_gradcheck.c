@@ -15,7 +15,8 @@ struct grad_case {
     double tolerance; /* relative to the largest gradient of the tensor */
 };
 
-#define CONV(filters, size, act) "[convolutional]\nfilters=" #filters "\nsize=" #size "\npad=1\nactivation=" #act "\n"
+#define CONV(filters, size, act)                                                                   \
+    "[convolutional]\nfilters=" #filters "\nsize=" #size "\npad=1\nactivation=" #act "\n"
 #define CONV_BN(filters, size, act) CONV(filters, size, act) "batch_normalize=1\n"
 #define HEAD CONV(3, 3, linear)
 /* Detection heads of 6 and 12 channels. No threshold: a loss without steps. ([Gaussian_yolo] holds parts of its
@@ -32,48 +33,107 @@ struct grad_case {
 
 static const struct grad_case grad_cases[] = {
     {"conv linear", CONV(3, 3, linear), BN_AUTO, -1, USUAL},
-    {"conv stride 2", CONV(4, 3, tanh) "[convolutional]\nfilters=3\nsize=3\nstride=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
-    {"conv groups", CONV(4, 1, tanh) "[convolutional]\nfilters=6\nsize=3\ngroups=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
-    {"conv depthwise", CONV(4, 1, tanh) "[convolutional]\nfilters=4\nsize=3\ngroups=4\nstride=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
-    {"conv dilation", CONV(4, 1, tanh) "[convolutional]\nfilters=3\nsize=3\ndilation=2\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
-    {"conv winograd", CONV(16, 1, tanh) "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=linear\n", BN_AUTO, -1, USUAL},
+    {"conv stride 2",
+     CONV(4, 3, tanh) "[convolutional]\nfilters=3\nsize=3\nstride=2\npad=1\nactivation=linear\n",
+     BN_AUTO, -1, USUAL},
+    {"conv groups",
+     CONV(4, 1, tanh) "[convolutional]\nfilters=6\nsize=3\ngroups=2\npad=1\nactivation=linear\n",
+     BN_AUTO, -1, USUAL},
+    {"conv depthwise",
+     CONV(
+         4, 1,
+         tanh) "[convolutional]\nfilters=4\nsize=3\ngroups=4\nstride=2\npad=1\nactivation=linear\n",
+     BN_AUTO, -1, USUAL},
+    {"conv dilation",
+     CONV(4, 1, tanh) "[convolutional]\nfilters=3\nsize=3\ndilation=2\npad=1\nactivation=linear\n",
+     BN_AUTO, -1, USUAL},
+    {"conv winograd",
+     CONV(16, 1, tanh) "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=linear\n", BN_AUTO,
+     -1, USUAL},
     {"bn train", CONV_BN(4, 3, mish) HEAD, BN_AUTO, -1, USUAL},
     {"bn train, twice", CONV_BN(4, 3, swish) CONV_BN(3, 1, logistic), BN_AUTO, -1, 8e-3},
     {"bn eval", CONV_BN(4, 3, mish) HEAD, BN_EVAL, -1, USUAL},
     {"bn frozen", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_FROZEN, -1, USUAL},
-    {"frozen layer between trainable ones", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_AUTO, 1, USUAL},
-    {"frozen statistics move (legacy)", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_TRAIN, 1, USUAL},
+    {"frozen layer between trainable ones", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_AUTO,
+     1, USUAL},
+    {"frozen statistics move (legacy)", CONV_BN(4, 3, mish) CONV_BN(4, 3, swish) HEAD, BN_TRAIN, 1,
+     USUAL},
     {"batchnorm layer", CONV(4, 3, linear) "[batchnorm]\n" HEAD, BN_AUTO, -1, USUAL},
     {"batchnorm layer, eval", CONV(4, 3, linear) "[batchnorm]\n" HEAD, BN_EVAL, -1, USUAL},
-    {"connected", CONV(3, 3, tanh) "[connected]\noutput=5\nactivation=logistic\n", BN_AUTO, -1, USUAL},
-    {"connected bn", CONV(3, 3, tanh) "[connected]\noutput=5\nbatch_normalize=1\nactivation=linear\n", BN_EVAL, -1, USUAL},
+    {"connected", CONV(3, 3, tanh) "[connected]\noutput=5\nactivation=logistic\n", BN_AUTO, -1,
+     USUAL},
+    {"connected bn",
+     CONV(3, 3, tanh) "[connected]\noutput=5\nbatch_normalize=1\nactivation=linear\n", BN_EVAL, -1,
+     USUAL},
     {"maxpool 2", CONV(3, 3, linear) "[maxpool]\nsize=2\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
-    {"maxpool 5 and concat", CONV(3, 3, linear) "[maxpool]\nsize=5\nstride=1\n[route]\nlayers=-2\n[maxpool]\nsize=3\nstride=1\n[route]\nlayers=-1,-3,-4\n" HEAD, BN_AUTO, -1, USUAL},
-    {"maxpool depth", CONV(6, 3, linear) "[maxpool]\nmaxpool_depth=1\nout_channels=3\n" HEAD, BN_AUTO, -1, USUAL},
-    {"local_avgpool", CONV(3, 3, tanh) "[local_avgpool]\nsize=3\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"maxpool 5 and concat",
+     CONV(
+         3, 3,
+         linear) "[maxpool]\nsize=5\nstride=1\n[route]\nlayers=-2\n[maxpool]\nsize=3\nstride=1\n[route]\nlayers=-1,-3,-4\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"maxpool depth", CONV(6, 3, linear) "[maxpool]\nmaxpool_depth=1\nout_channels=3\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"local_avgpool", CONV(3, 3, tanh) "[local_avgpool]\nsize=3\nstride=2\n" HEAD, BN_AUTO, -1,
+     USUAL},
     {"avgpool", CONV(5, 3, tanh) "[avgpool]\n", BN_AUTO, -1, USUAL},
     {"upsample", CONV(3, 3, tanh) "[upsample]\nstride=2\nscale=1.5\n" HEAD, BN_AUTO, -1, USUAL},
-    {"route group", CONV(6, 3, tanh) "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" CONV(3, 3, tanh) "[route]\nlayers=-1,0\n" HEAD, BN_AUTO, -1, USUAL},
-    {"route groups of several", CONV(6, 3, tanh) CONV(4, 1, tanh) "[route]\nlayers=-1,-2\ngroups=2\ngroup_id=1\n" HEAD, BN_AUTO, -1, USUAL},
+    {"route group",
+     CONV(6, 3, tanh) "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" CONV(
+         3, 3, tanh) "[route]\nlayers=-1,0\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"route groups of several",
+     CONV(6, 3, tanh) CONV(4, 1, tanh) "[route]\nlayers=-1,-2\ngroups=2\ngroup_id=1\n" HEAD,
+     BN_AUTO, -1, USUAL},
     {"route twice the same", CONV(3, 3, tanh) "[route]\nlayers=-1,-1\n" HEAD, BN_AUTO, -1, USUAL},
-    {"nested concat", CONV(3, 3, tanh) CONV(2, 1, tanh) "[route]\nlayers=-1,-2\n" CONV(2, 1, tanh) "[route]\nlayers=-1,-2,0\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut mish", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=mish\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut of unequal width", CONV(6, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" CONV(5, 1, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut of three", CONV(4, 3, tanh) CONV(4, 3, tanh) CONV(4, 1, tanh) "[shortcut]\nfrom=-2,-3\nactivation=swish\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut per_feature", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_feature\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut per_channel relu", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=relu\nactivation=linear\n" HEAD, BN_AUTO, -1, USUAL},
-    {"shortcut per_channel softmax", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=softmax\nactivation=mish\n" HEAD, BN_AUTO, -1, USUAL},
-    {"squeeze and excite", CONV(4, 3, tanh) "[avgpool]\n" CONV(4, 1, logistic) "[scale_channels]\nfrom=0\n" HEAD, BN_AUTO, -1, USUAL},
-    {"scale per pixel, activated", CONV(4, 3, tanh) CONV(1, 1, logistic) "[scale_channels]\nfrom=0\nscale_wh=1\nactivation=logistic\n" HEAD, BN_AUTO, -1, USUAL},
+    {"nested concat",
+     CONV(3, 3, tanh) CONV(2, 1, tanh) "[route]\nlayers=-1,-2\n" CONV(
+         2, 1, tanh) "[route]\nlayers=-1,-2,0\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"shortcut", CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"shortcut mish",
+     CONV(4, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=mish\n" HEAD, BN_AUTO, -1,
+     USUAL},
+    {"shortcut of unequal width",
+     CONV(6, 3, tanh) CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" CONV(
+         5, 1, tanh) "[shortcut]\nfrom=-2\nactivation=linear\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"shortcut of three",
+     CONV(4, 3, tanh) CONV(4, 3, tanh)
+         CONV(4, 1, tanh) "[shortcut]\nfrom=-2,-3\nactivation=swish\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"shortcut per_feature",
+     CONV(4, 3, tanh)
+         CONV(4, 3, tanh) "[shortcut]\nfrom=-2\nweights_type=per_feature\nactivation=linear\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"shortcut per_channel relu",
+     CONV(4, 3, tanh) CONV(
+         4, 3,
+         tanh) "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=relu\nactivation=linear\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"shortcut per_channel softmax",
+     CONV(4, 3, tanh) CONV(
+         4, 3,
+         tanh) "[shortcut]\nfrom=-2\nweights_type=per_channel\nweights_normalization=softmax\nactivation=mish\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"squeeze and excite",
+     CONV(4, 3, tanh) "[avgpool]\n" CONV(4, 1, logistic) "[scale_channels]\nfrom=0\n" HEAD, BN_AUTO,
+     -1, USUAL},
+    {"scale per pixel, activated",
+     CONV(4, 3, tanh)
+         CONV(1, 1, logistic) "[scale_channels]\nfrom=0\nscale_wh=1\nactivation=logistic\n" HEAD,
+     BN_AUTO, -1, USUAL},
     {"sam", CONV(4, 3, tanh) CONV(4, 1, logistic) "[sam]\nfrom=-2\n" HEAD, BN_AUTO, -1, USUAL},
-    {"activation layer", CONV(4, 3, linear) "[activation]\nactivation=mish\n" HEAD, BN_AUTO, -1, USUAL},
+    {"activation layer", CONV(4, 3, linear) "[activation]\nactivation=mish\n" HEAD, BN_AUTO, -1,
+     USUAL},
     {"softmax", CONV(4, 3, linear) "[softmax]\ngroups=2\ntemperature=1.5\n", BN_AUTO, -1, USUAL},
     {"softmax per pixel", CONV(4, 3, linear) "[softmax]\nspatial=1\n" HEAD, BN_AUTO, -1, USUAL},
     {"reorg3d", CONV(3, 3, tanh) "[reorg3d]\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
     {"reorg", CONV(4, 3, tanh) "[reorg]\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
     {"dropout", CONV(4, 3, tanh) "[dropout]\nprobability=.4\n" HEAD, BN_AUTO, -1, USUAL},
-    {"dropout and concat", CONV(4, 3, tanh) "[dropout]\nprobability=.4\n" CONV(2, 1, tanh) "[route]\nlayers=-1,-2\n" HEAD, BN_AUTO, -1, USUAL},
+    {"dropout and concat",
+     CONV(4, 3, tanh) "[dropout]\nprobability=.4\n" CONV(2, 1, tanh) "[route]\nlayers=-1,-2\n" HEAD,
+     BN_AUTO, -1, USUAL},
     {"act leaky", CONV(4, 3, leaky) HEAD, BN_AUTO, -1, USUAL},
     {"act relu", CONV(4, 3, relu) HEAD, BN_AUTO, -1, USUAL},
     {"act relu6", CONV(4, 3, relu6) HEAD, BN_AUTO, -1, USUAL},
@@ -92,22 +152,35 @@ static const struct grad_case grad_cases[] = {
     {"act lhtan", CONV(4, 3, lhtan) HEAD, BN_AUTO, -1, USUAL},
     {"act plse", CONV(4, 3, plse) HEAD, BN_AUTO, -1, USUAL},
     {"act normalize_channels", CONV(4, 3, normalize_channels) HEAD, BN_AUTO, -1, USUAL},
-    {"act normalize_channels_softmax", CONV(4, 3, normalize_channels_softmax) HEAD, BN_AUTO, -1, USUAL},
+    {"act normalize_channels_softmax", CONV(4, 3, normalize_channels_softmax) HEAD, BN_AUTO, -1,
+     USUAL},
     {"head", CONV(4, 3, tanh) CONV(6, 3, linear) YOLO_1, BN_AUTO, -1, USUAL},
     {"head region", CONV(4, 3, tanh) CONV(6, 3, linear) REGION_1, BN_AUTO, -1, USUAL},
     {"two heads on one output", CONV(6, 3, linear) YOLO_1 ROUTE(0) REGION_1, BN_AUTO, -1, USUAL},
-    {"head, then one on its first half", CONV(12, 3, linear) YOLO_2 PART(0, 0) YOLO_1, BN_AUTO, -1, USUAL},
-    {"head, then one on its second half", CONV(12, 3, linear) YOLO_2 PART(0, 1) REGION_1, BN_AUTO, -1, USUAL},
-    {"head on the first half, then on all", CONV(12, 3, linear) PART(0, 0) YOLO_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
-    {"head on the second half, then on all", CONV(12, 3, linear) PART(0, 1) REGION_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
-    {"heads on both halves, one on all between", CONV(12, 3, linear) PART(0, 1) REGION_1 ROUTE(0) YOLO_2 PART(0, 0) YOLO_1, BN_AUTO, -1, USUAL},
-    {"head on a concat's source, then on the concat", CONV(6, 3, tanh) CONV(6, 3, linear) YOLO_1 ROUTE(1, 0) YOLO_2, BN_AUTO, -1, USUAL},
-    {"head on a concat, then on its source", CONV(6, 3, tanh) CONV(6, 3, linear) ROUTE(-1, 0) YOLO_2 ROUTE(1) YOLO_1, BN_AUTO, -1, USUAL},
-    {"half a head's input goes on", CONV(12, 3, linear) PART(0, 1) CONV(6, 3, linear) YOLO_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
-    {"layers that lead to no loss", CONV(6, 3, linear) YOLO_1 ROUTE(0) CONV_BN(3, 3, tanh) HEAD, BN_EVAL, -1, USUAL},
-    {"layers behind a head that lead to no loss", CONV(6, 3, linear) YOLO_1 CONV_BN(3, 3, tanh) HEAD, BN_EVAL, -1, USUAL},
-    {"activation behind a head", CONV(6, 3, linear) YOLO_1 "[activation]\nactivation=logistic\n", BN_AUTO, -1, USUAL},
-    {"dropout behind a head", CONV(6, 3, linear) YOLO_1 "[dropout]\nprobability=.5\n", BN_AUTO, -1, USUAL},
+    {"head, then one on its first half", CONV(12, 3, linear) YOLO_2 PART(0, 0) YOLO_1, BN_AUTO, -1,
+     USUAL},
+    {"head, then one on its second half", CONV(12, 3, linear) YOLO_2 PART(0, 1) REGION_1, BN_AUTO,
+     -1, USUAL},
+    {"head on the first half, then on all", CONV(12, 3, linear) PART(0, 0) YOLO_1 ROUTE(0) YOLO_2,
+     BN_AUTO, -1, USUAL},
+    {"head on the second half, then on all",
+     CONV(12, 3, linear) PART(0, 1) REGION_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"heads on both halves, one on all between",
+     CONV(12, 3, linear) PART(0, 1) REGION_1 ROUTE(0) YOLO_2 PART(0, 0) YOLO_1, BN_AUTO, -1, USUAL},
+    {"head on a concat's source, then on the concat",
+     CONV(6, 3, tanh) CONV(6, 3, linear) YOLO_1 ROUTE(1, 0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"head on a concat, then on its source",
+     CONV(6, 3, tanh) CONV(6, 3, linear) ROUTE(-1, 0) YOLO_2 ROUTE(1) YOLO_1, BN_AUTO, -1, USUAL},
+    {"half a head's input goes on",
+     CONV(12, 3, linear) PART(0, 1) CONV(6, 3, linear) YOLO_1 ROUTE(0) YOLO_2, BN_AUTO, -1, USUAL},
+    {"layers that lead to no loss", CONV(6, 3, linear) YOLO_1 ROUTE(0) CONV_BN(3, 3, tanh) HEAD,
+     BN_EVAL, -1, USUAL},
+    {"layers behind a head that lead to no loss",
+     CONV(6, 3, linear) YOLO_1 CONV_BN(3, 3, tanh) HEAD, BN_EVAL, -1, USUAL},
+    {"activation behind a head", CONV(6, 3, linear) YOLO_1 "[activation]\nactivation=logistic\n",
+     BN_AUTO, -1, USUAL},
+    {"dropout behind a head", CONV(6, 3, linear) YOLO_1 "[dropout]\nprobability=.5\n", BN_AUTO, -1,
+     USUAL},
     {"batchnorm behind a head", CONV(6, 3, linear) YOLO_1 "[batchnorm]\n", BN_AUTO, -1, USUAL},
     {"gate behind a head", CONV(6, 3, linear) REGION_1 "[sam]\nfrom=-2\n", BN_AUTO, -1, USUAL},
 };
@@ -126,7 +199,8 @@ static const struct tensor *last_output(const struct check *c)
 
 static double head_loss(struct check *c)
 {
-    static const struct truth truths[] = {{{0.4f, 0.6f, 0.5f, 0.3f}, 0}, {{0.8f, 0.3f, 0.2f, 0.3f}, 0}};
+    static const struct truth truths[] = {{{0.4f, 0.6f, 0.5f, 0.3f}, 0},
+                                          {{0.8f, 0.3f, 0.2f, 0.3f}, 0}};
     const struct truth_set sets[BATCH] = {{truths, 2}, {truths + 1, 1}};
     struct loss_parts sum = {0};
     plan_loss(c->plan, sets, &sum, NULL);
@@ -219,7 +293,7 @@ static bool check_param(struct check *c, const struct grad_case *g, int layer, i
     for (size_t j = 0; j < p->count; j++) {
         largest = fmax(largest, fabs((double)grad[j]));
     }
-    for (size_t j = 0; j < p->count; j += p->count > 100 ? 7 : 1) {
+    for (size_t j = 0; j<p->count; j += p->count> 100 ? 7 : 1) {
         float saved = p->data[j];
         double best = INFINITY, numeric = 0.0;
         /* A kink between the two points spoils wide steps, rounding narrow ones. */
@@ -238,8 +312,9 @@ static bool check_param(struct check *c, const struct grad_case *g, int layer, i
         }
         p->data[j] = saved;
         if (!(best <= g->tolerance * largest)) {
-            printf("  %s: layer %d %s[%zu]: gradient %.6g, difference quotient %.6g (largest %.4g)\n",
-                   g->name, layer, p->role, j, (double)grad[j], numeric, largest);
+            printf(
+                "  %s: layer %d %s[%zu]: gradient %.6g, difference quotient %.6g (largest %.4g)\n",
+                g->name, layer, p->role, j, (double)grad[j], numeric, largest);
             return false;
         }
     }
@@ -306,7 +381,8 @@ static void through_a_head(void)
         struct plan_options options = {.batch = BATCH, .modes = modes};
         modes_resolve(&f.net, frozen, BN_AUTO, modes);
         CHECK(plan_build(&f.net, kern, &options, &f.plan, &f.err) == ERR_UNSUPPORTED);
-        CHECK_MSG(strstr(f.err.text, "t.cfg:10: [yolo] layer 1: cannot be trained through"), "%s", f.err.text);
+        CHECK_MSG(strstr(f.err.text, "t.cfg:10: [yolo] layer 1: cannot be trained through"), "%s",
+                  f.err.text);
         frozen[0] = true; /* nothing moves before it: nothing is asked of it */
         modes_resolve(&f.net, frozen, BN_AUTO, modes);
         CHECK_OK(plan_build(&f.net, kern, &options, &f.plan, &f.err));

@@ -215,9 +215,12 @@ static void no_save_hook(void)
 {
     clear();
     work.item_count = 50;
-    const struct pipeline_hooks hooks = {
-        .ctx = &work, .next = next, .load = load, .compute = compute, .deliver = deliver,
-        .destroy = destroy};
+    const struct pipeline_hooks hooks = {.ctx = &work,
+                                         .next = next,
+                                         .load = load,
+                                         .compute = compute,
+                                         .deliver = deliver,
+                                         .destroy = destroy};
     const struct pipeline_options options = {sizeof(struct work_slot), 4, 2, 0};
     struct error err;
     CHECK_OK(pipeline_run(&hooks, &options, &err));

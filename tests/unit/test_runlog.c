@@ -148,7 +148,8 @@ static void *json_allocate(size_t size)
 static void test_args_out_of_memory(void)
 {
     CHECK(set_up());
-    CHECK(spill("args.json", "{\"cfg\": \"a.cfg\", \"stages\": [1, 2, {\"x\": null}], \"lr\": 0.1}"));
+    CHECK(
+        spill("args.json", "{\"cfg\": \"a.cfg\", \"stages\": [1, 2, {\"x\": null}], \"lr\": 0.1}"));
     cJSON_Hooks hooks = {json_allocate, mem_free};
     cJSON_InitHooks(&hooks);
     int failed = 0;
@@ -159,7 +160,8 @@ static void test_args_out_of_memory(void)
         mem_fail_after(-1);
         done = result == OK;
         failed += !done;
-        CHECK_MSG(done || (result == ERR_MEMORY && strstr(err.text, "out of memory")), "%s", err.text);
+        CHECK_MSG(done || (result == ERR_MEMORY && strstr(err.text, "out of memory")), "%s",
+                  err.text);
         cJSON_Delete(args);
     }
     cJSON_InitHooks(NULL);

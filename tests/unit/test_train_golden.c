@@ -235,7 +235,8 @@ static bool run_open(struct run *r, const struct golden *g, const struct golden_
     char path[128];
     snprintf(path, sizeof path, FOLDER "%s.cfg", name);
     snprintf(r->what, sizeof r->what, "%s, policy %d, %d frozen, %s%s", name, c->policy,
-             c->frozen_count, kernels_isa(r->kern), kernels_are_direct(r->kern) ? "" : ", winograd");
+             c->frozen_count, kernels_isa(r->kern),
+             kernels_are_direct(r->kern) ? "" : ", winograd");
     log_set_level(LOG_QUIET);
     bool ok = network_read(path, 0, 0, &r->net, &r->err) == OK &&
               network_allocate(&r->net, &r->err) == OK && r->net.layer_count <= MAX_LAYERS &&
@@ -244,10 +245,8 @@ static bool run_open(struct run *r, const struct golden *g, const struct golden_
         return false;
     }
     modes_resolve(&r->net, c->frozen, (enum bn_policy)c->policy, r->modes);
-    struct plan_options options = {.batch = g->batch,
-                                   .keep_outputs = true,
-                                   .modes = r->modes,
-                                   .bn_momentum = g->bn_momentum};
+    struct plan_options options = {
+        .batch = g->batch, .keep_outputs = true, .modes = r->modes, .bn_momentum = g->bn_momentum};
     struct optimizer_options how = {
         .kernels = r->kern, .kind = OPTIMIZER_SGD, .momentum = g->momentum, .decay = g->decay};
     return plan_build(&r->net, r->kern, &options, &r->plan, &r->err) == OK &&
