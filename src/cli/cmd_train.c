@@ -13,6 +13,7 @@
 #include "kernels/elementwise.h"
 #include "cli/cmd.h"
 #include "base/interrupt.h"
+#include "report/batch_draw.h"
 #include "report/train_chart.h"
 #include "train/setup.h"
 #include "train/step.h"

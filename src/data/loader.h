@@ -57,8 +57,4 @@ void loader_close(struct loader *loader); /* NULL is accepted */
 /* The order of an epoch: order[i] = which of `count` samples comes i-th. */
 void loader_permutation(uint64_t seed, uint64_t epoch, size_t count, uint32_t *order);
 
-/* Write every image of a batch with its boxes as <prefix>NN.jpg. Classes without a name get their number. */
-NODISCARD enum result batch_draw(const struct batch *batch, const char *const *names,
-                                 size_t name_count, const char *prefix, struct error *err);
-
 #endif

@@ -1,7 +1,8 @@
+#include "report/batch_draw.h"
+
 #include <stdio.h>
 
 #include "report/draw.h"
-#include "data/loader.h"
 
 static unsigned char to_byte(float v)
 {

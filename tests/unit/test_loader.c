@@ -2,6 +2,8 @@
  * pictures. */
 #include "data/loader.h"
 
+#include "report/batch_draw.h"
+
 #include <sys/stat.h>
 
 #include "base/memory.h"
