@@ -59,7 +59,7 @@ if [ -d "$SHARED/data/photos" ]; then
     try "no box on photographs" "$YOLO" detect "$SHARED/data/photos" --model tabletop --no-save --format csv -q
     status 0; boxes 0
 else
-    skip "no box on photographs" "no $SHARED/data/photos"
+    skip "no box on photographs" "no shared photos (set YOLO_SHARED)"
 fi
 
 "$YOLO" synth "$work/fresh" --train 0 --val 80 --size 320x320 --seed 7777 -q

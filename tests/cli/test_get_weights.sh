@@ -80,6 +80,6 @@ if [ -d "$SHARED/weights/yolo-fastest-1.1-coco" ]; then
     try "an interrupted download goes on" "${get[@]}" yolo-fastest-1.1-xl
     status 0; out "weights/yolo-fastest-1.1-xl.weights: size, header and sha256 are right"
 else
-    skip "Yolo-Fastest fetched and run" "no $SHARED/weights"
+    skip "Yolo-Fastest fetched and run" "no shared weights (set YOLO_SHARED)"
 fi
 finish
