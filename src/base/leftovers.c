@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
 
@@ -74,10 +75,7 @@ void leftovers_sweep_once(const char *folder)
         REMEMBERED = 256
     }; /* a folder that drives out another one costs a second look at that */
     static atomic_uint_least64_t seen[REMEMBERED];
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (const char *c = folder; *c; c++) {
-        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    }
+    uint64_t hash = hash_text(folder);
     if (atomic_exchange(&seen[hash % REMEMBERED], hash) != hash) {
         leftovers_sweep(folder);
     }

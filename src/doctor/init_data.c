@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -73,14 +74,10 @@ static enum result check_whole(const struct init_data *data, struct error *err)
 
 /* ---- dividing ---- */
 
-/* FNV-1a (Fowler, Noll, Vo), its bits mixed once more: names that differ in one digit lie far
- * apart. */
+/* The hash's bits mixed once more: names that differ in one digit lie far apart. */
 static uint64_t name_hash(const char *path)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *c = path_base(path); *c; c++) {
-        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    }
+    uint64_t hash = hash_text(path_base(path));
     hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
     return hash ^ (hash >> 33);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/fileio.h"
+#include "base/hash.h"
 #include "base/path.h"
 #include "base/memory.h"
 
@@ -19,13 +20,10 @@ void name_set_free(struct name_set *set)
     *set = (struct name_set){0};
 }
 
-/* FNV-1a; never 0. A collision costs a needless suffix, nothing else. */
+/* Never 0. A collision costs a needless suffix, nothing else. */
 static uint64_t hash_name(const char *name)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (; *name; name++) {
-        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
-    }
+    uint64_t hash = hash_text(name);
     return hash ? hash : 1;
 }
 
