@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/fileio.h"
 #include "base/log.h"
@@ -444,6 +445,44 @@ enum result cfg_bool(struct cfg_section *section, const char *key, bool fallback
     TRY(cfg_int(section, key, fallback, INT_MIN, INT_MAX, &number, err));
     *value = number != 0;
     return OK;
+}
+
+static enum result unknown_word(const struct cfg_section *section, const struct cfg_option *option,
+                                const struct cfg_word *words, size_t count, struct error *err)
+{
+    char text[64], list[400] = "";
+    const char *near = NULL;
+    const char **names = mem_alloc(count, sizeof *names);
+    for (size_t i = 0, used = 0; names && i < count; i++, used = strlen(list)) {
+        names[i] = words[i].name;
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i].name);
+    }
+    if (!names) {
+        return mem_error(err, "reading a cfg");
+    }
+    near = suggest(option->value, names, count);
+    mem_free(names);
+    shown(option->value, text, sizeof text);
+    if (!near) {
+        return cfg_error(section, option, err, "unknown value '%s' (one of %s)", text, list);
+    }
+    return cfg_error(section, option, err, "unknown value '%s' (did you mean %s?%s one of %s)",
+                     text, near, strcasecmp(near, option->value) == 0 ? " Case matters;" : "",
+                     list);
+}
+
+enum result cfg_choice(struct cfg_section *section, const char *key, const struct cfg_word *words,
+                       size_t count, int fallback, int *value, struct error *err)
+{
+    const struct cfg_option *option = find(section, key);
+    *value = fallback;
+    for (size_t i = 0; option && i < count; i++) {
+        if (strcmp(words[i].name, option->value) == 0) {
+            *value = words[i].value;
+            return OK;
+        }
+    }
+    return option ? unknown_word(section, option, words, count, err) : OK;
 }
 
 const char *cfg_string(struct cfg_section *section, const char *key, const char *fallback)

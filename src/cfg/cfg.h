@@ -52,6 +52,16 @@ NODISCARD enum result cfg_float(struct cfg_section *section, const char *key, fl
 /* 0 or nonzero. */
 NODISCARD enum result cfg_bool(struct cfg_section *section, const char *key, bool fallback,
                                bool *value, struct error *err);
+/* A word of a list. Several words may mean the same value. */
+struct cfg_word {
+    const char *name;
+    int value;
+};
+/* What the key's word means among words[count], or fallback. Another word is ERR_CFG with path:line, the nearest
+ * one that is known, and all of them. */
+NODISCARD enum result cfg_choice(struct cfg_section *section, const char *key,
+                                 const struct cfg_word *words, size_t count, int fallback,
+                                 int *value, struct error *err);
 /* The string, or fallback; points into the cfg. */
 const char *cfg_string(struct cfg_section *section, const char *key, const char *fallback);
 

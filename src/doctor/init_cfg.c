@@ -82,7 +82,7 @@ static enum result set_steps(const struct net_edit *net, const struct net_option
     char text[LIST_BYTES] = "";
     size_t used = 0;
     bool is_same = true;
-    if (strcmp(base->policy, "steps") != 0) {
+    if (base->policy != RATE_STEPS) {
         return OK;
     }
     for (size_t i = 0; i < base->step_count && used < sizeof text - 16; i++) {

@@ -1,7 +1,6 @@
 #include "kernels/activation.h"
 
 #include <math.h>
-#include <string.h>
 
 static const char *const NAMES[ACT_COUNT] = {
     [ACT_LINEAR] = "linear",
@@ -28,17 +27,6 @@ static const char *const NAMES[ACT_COUNT] = {
     [ACT_NORM_CHAN_SOFTMAX] = "normalize_channels_softmax",
     [ACT_NORM_CHAN_SOFTMAX_MAXVAL] = "normalize_channels_softmax_maxval",
 };
-
-bool activation_from_name(const char *name, enum activation *act)
-{
-    for (int i = 0; i < ACT_COUNT; i++) {
-        if (strcmp(name, NAMES[i]) == 0) {
-            *act = (enum activation)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 const char *activation_name(enum activation act)
 {

@@ -38,8 +38,6 @@ enum activation {
     ACT_COUNT
 };
 
-/* False if the name is unknown. */
-bool activation_from_name(const char *name, enum activation *act);
 const char *activation_name(enum activation act);
 
 /* f(x) in double, the reference for every vectorised version (element-wise kinds only). */

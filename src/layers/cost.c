@@ -1,16 +1,12 @@
 /* [cost]: a training loss on the previous output; nothing at inference. */
-#include <string.h>
-
 #include "layers/kinds.h"
 #include "cfg/cfg.h"
 
 static enum result parse(struct layer *l, struct error *err)
 {
-    const char *type = cfg_string(l->section, "type", "sse");
-    if (strcmp(type, "sse") != 0 && strcmp(type, "masked") != 0 && strcmp(type, "smooth") != 0) {
-        return cfg_error(l->section, cfg_find(l->section, "type"), err,
-                         "unknown value '%s' (one of sse, masked, smooth)", type);
-    }
+    static const struct cfg_word words[] = {{"sse", 0}, {"masked", 1}, {"smooth", 2}};
+    int ignored;
+    TRY(cfg_choice(l->section, "type", words, 3, 0, &ignored, err));
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 

@@ -7,7 +7,6 @@
  * The predicted point is the box's centre, or with yolo_point one of its corners. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "kernels/activate.h"
 #include "kernels/elementwise.h"
@@ -22,29 +21,21 @@ static int entries(const struct gaussian_state *s)
 
 static enum result parse_point(struct layer *l, struct gaussian_state *s, struct error *err)
 {
-    static const char *const names[] = {"center", "left_top", "right_bottom"};
-    const char *name = cfg_string(l->section, "yolo_point", "center");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
-            s->point = (enum predicted_point)i;
-            return OK;
-        }
-    }
-    return cfg_error(l->section, cfg_find(l->section, "yolo_point"), err,
-                     "unknown value '%s' (one of center, left_top, right_bottom)", name);
+    static const struct cfg_word words[] = {{"center", POINT_CENTER},
+                                            {"left_top", POINT_LEFT_TOP},
+                                            {"right_bottom", POINT_RIGHT_BOTTOM}};
+    int word;
+    TRY(cfg_choice(l->section, "yolo_point", words, 3, POINT_CENTER, &word, err));
+    s->point = (enum predicted_point)word;
+    return OK;
 }
 
 static enum result parse(struct layer *l, struct error *err)
 {
-    static const struct nms_word words[] = {{"default", NMS_DEFAULT},
-                                            {"greedynms", NMS_GREEDY},
-                                            {"diounms", NMS_DIOU},
-                                            {"cornersnms", NMS_CORNERS},
-                                            {NULL, NMS_DEFAULT}};
     struct gaussian_state *s = l->state;
     TRY(parse_point(l, s, err));
     TRY(cfg_float(l->section, "uc_normalizer", 1.0f, 0.0f, 1e6f, &s->uc_normalizer, err));
-    return yolo_options_parse(l, words, &s->options, err);
+    return yolo_options_parse(l, true, &s->options, err);
 }
 
 static void destroy(struct layer *l)

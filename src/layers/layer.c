@@ -78,26 +78,15 @@ const struct param *layer_param(const struct layer *l, const char *role)
 enum result layer_activation(struct layer *l, enum activation fallback, enum activation *act,
                              struct error *err)
 {
-    const char *name = cfg_string(l->section, "activation", NULL);
-    if (!name) {
-        *act = fallback;
-        return OK;
-    }
-    if (activation_from_name(name, act)) {
-        return OK;
-    }
-    if (strcmp(name, "silu") == 0) { /* PyTorch's name, in the files of yolor and yolov7 */
-        *act = ACT_SWISH;
-        return OK;
-    }
-    char list[512] = "";
+    struct cfg_word words[ACT_COUNT + 1];
+    int word;
     for (int i = 0; i < (int)ACT_COUNT; i++) {
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
-                 activation_name((enum activation)i));
+        words[i] = (struct cfg_word){activation_name((enum activation)i), i};
     }
-    return cfg_error(l->section, cfg_find(l->section, "activation"), err,
-                     "unknown activation '%s' (one of %s)", name, list);
+    words[ACT_COUNT] = (struct cfg_word){"silu", ACT_SWISH}; /* PyTorch's name: yolor, yolov7 */
+    TRY(cfg_choice(l->section, "activation", words, ACT_COUNT + 1, (int)fallback, &word, err));
+    *act = (enum activation)word;
+    return OK;
 }
 
 enum result layer_error(const struct layer *l, enum result code, struct error *err, const char *fmt,

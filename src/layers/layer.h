@@ -242,7 +242,7 @@ NODISCARD enum result layer_add_param(struct layer *l, const char *role, size_t 
 /* By role; NULL if the layer has none. */
 const struct param *layer_param(const struct layer *l, const char *role);
 
-/* Read the key "activation" (fallback as Darknet's for the kind). Unknown names are ERR_CFG with a list. */
+/* Read the key "activation" (fallback as Darknet's for the kind). */
 NODISCARD enum result layer_activation(struct layer *l, enum activation fallback,
                                        enum activation *act, struct error *err);
 

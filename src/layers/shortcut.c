@@ -27,43 +27,19 @@ struct shortcut_state {
     enum normalization normalization;
 };
 
-struct word {
-    const char *name;
-    int value;
-};
-
-static enum result parse_word(struct layer *l, const char *key, const struct word *words,
-                              int *value, struct error *err)
-{
-    const char *name = cfg_string(l->section, key, "none");
-    char list[128] = "";
-    for (; words->name; words++) {
-        if (strcmp(words->name, name) == 0) {
-            *value = words->value;
-            return OK;
-        }
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", words->name);
-    }
-    return cfg_error(l->section, cfg_find(l->section, key), err, "unknown value '%s' (one of %s)",
-                     name, list);
-}
-
 static enum result parse_weighting(struct layer *l, struct shortcut_state *s, struct error *err)
 {
-    static const struct word types[] = {{"none", WEIGHT_NONE},
-                                        {"per_feature", WEIGHT_PER_FEATURE},
-                                        {"per_layer", WEIGHT_PER_FEATURE},
-                                        {"per_channel", WEIGHT_PER_CHANNEL},
-                                        {NULL, 0}};
-    static const struct word norms[] = {{"none", NORMALIZE_NONE},
-                                        {"relu", NORMALIZE_RELU},
-                                        {"avg_relu", NORMALIZE_RELU},
-                                        {"softmax", NORMALIZE_SOFTMAX},
-                                        {NULL, 0}};
+    static const struct cfg_word types[] = {{"none", WEIGHT_NONE},
+                                            {"per_feature", WEIGHT_PER_FEATURE},
+                                            {"per_layer", WEIGHT_PER_FEATURE},
+                                            {"per_channel", WEIGHT_PER_CHANNEL}};
+    static const struct cfg_word norms[] = {{"none", NORMALIZE_NONE},
+                                            {"relu", NORMALIZE_RELU},
+                                            {"avg_relu", NORMALIZE_RELU},
+                                            {"softmax", NORMALIZE_SOFTMAX}};
     int type, norm;
-    TRY(parse_word(l, "weights_type", types, &type, err));
-    TRY(parse_word(l, "weights_normalization", norms, &norm, err));
+    TRY(cfg_choice(l->section, "weights_type", types, 4, WEIGHT_NONE, &type, err));
+    TRY(cfg_choice(l->section, "weights_normalization", norms, 4, NORMALIZE_NONE, &norm, err));
     s->weighting = (enum weighting)type;
     s->normalization = (enum normalization)norm;
     return OK;

@@ -26,13 +26,9 @@ static int entries(const struct yolo_options *o)
 
 static enum result parse(struct layer *l, struct error *err)
 {
-    static const struct nms_word words[] = {{"default", NMS_DEFAULT},
-                                            {"greedynms", NMS_GREEDY},
-                                            {"diounms", NMS_DIOU},
-                                            {NULL, NMS_DEFAULT}};
     struct yolo_options *o = l->state;
     TRY(cfg_bool(l->section, "new_coords", false, &o->new_coords, err));
-    return yolo_options_parse(l, words, o, err);
+    return yolo_options_parse(l, false, o, err);
 }
 
 static void destroy(struct layer *l)

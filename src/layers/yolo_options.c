@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -12,46 +11,35 @@
 
 enum { MAX_CLASSES = 1 << 20, MAX_TRUTHS = 1 << 20 };
 
-static enum result unknown_word(struct layer *l, const char *key, const char *known,
-                                struct error *err)
-{
-    return cfg_error(l->section, cfg_find(l->section, key), err, "unknown value '%s' (one of %s)",
-                     cfg_string(l->section, key, ""), known);
-}
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static enum result parse_box_loss(struct layer *l, const char *key, enum box_loss fallback,
                                   enum box_loss *kind, struct error *err)
 {
-    static const char *const names[] = {"mse", "iou", "giou", "diou", "ciou"};
-    const char *name = cfg_string(l->section, key, NULL);
-    *kind = fallback;
-    if (!name) {
-        return OK;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
-            *kind = (enum box_loss)i;
-            return OK;
-        }
-    }
-    return unknown_word(l, key, "mse, iou, giou, diou, ciou", err);
+    static const struct cfg_word words[] = {{"mse", LOSS_MSE},
+                                            {"iou", LOSS_IOU},
+                                            {"giou", LOSS_GIOU},
+                                            {"diou", LOSS_DIOU},
+                                            {"ciou", LOSS_CIOU}};
+    int word;
+    TRY(cfg_choice(l->section, key, words, COUNT(words), (int)fallback, &word, err));
+    *kind = (enum box_loss)word;
+    return OK;
 }
 
-static enum result parse_nms(struct layer *l, const struct nms_word *words, struct head_info *info,
+static enum result parse_nms(struct layer *l, bool knows_corners, struct head_info *info,
                              struct error *err)
 {
+    static const struct cfg_word words[] = {{"default", NMS_DEFAULT},
+                                            {"greedynms", NMS_GREEDY},
+                                            {"diounms", NMS_DIOU},
+                                            {"cornersnms", NMS_CORNERS}};
+    size_t count = COUNT(words) - !knows_corners;
+    int word;
     TRY(cfg_float(l->section, "beta_nms", 0.6f, 0.0f, 1e6f, &info->beta_nms, err));
-    const char *name = cfg_string(l->section, "nms_kind", "default");
-    char known[128] = "";
-    for (; words->name; words++) {
-        if (strcmp(words->name, name) == 0) {
-            info->nms_kind = words->kind;
-            return OK;
-        }
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", words->name);
-    }
-    return unknown_word(l, "nms_kind", known, err);
+    TRY(cfg_choice(l->section, "nms_kind", words, count, NMS_DEFAULT, &word, err));
+    info->nms_kind = (enum nms_kind)word;
+    return OK;
 }
 
 static enum result parse_mask(struct layer *l, struct yolo_options *o, struct error *err)
@@ -131,8 +119,8 @@ static enum result parse_loss(struct layer *l, struct yolo_options *o, struct er
     return parse_counters(l, o, err);
 }
 
-enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words,
-                               struct yolo_options *o, struct error *err)
+enum result yolo_options_parse(struct layer *l, bool knows_corners, struct yolo_options *o,
+                               struct error *err)
 {
     TRY(cfg_int(l->section, "classes", 20, 1, MAX_CLASSES, &o->info.classes, err));
     TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &o->anchor_count, err));
@@ -140,7 +128,7 @@ enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words
     TRY(parse_mask(l, o, err));
     o->info.slots = o->slots;
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
-    TRY(parse_nms(l, nms_words, &o->info, err));
+    TRY(parse_nms(l, knows_corners, &o->info, err));
     TRY(parse_loss(l, o, err));
     const struct cfg_option *map = cfg_find(l->section, "map");
     if (map) {

@@ -26,14 +26,8 @@ struct yolo_options {
     int *class_counters; /* [classes] or NULL */
 };
 
-/* Words of the key nms_kind. */
-struct nms_word {
-    const char *name; /* NULL ends the list */
-    enum nms_kind kind;
-};
-
-/* All keys, checked; ERR_CFG with path:line. Free with yolo_options_free, also after an error. */
-NODISCARD enum result yolo_options_parse(struct layer *l, const struct nms_word *nms_words,
+/* All keys, checked, nms_kind=cornersnms only for a head that knows it; ERR_CFG with path:line. Free with yolo_options_free, also after an error. */
+NODISCARD enum result yolo_options_parse(struct layer *l, bool knows_corners,
                                          struct yolo_options *o, struct error *err);
 void yolo_options_free(struct yolo_options *o);
 

@@ -68,8 +68,10 @@ static const struct net_key net_keys[] = {
 };
 #undef AT
 
-static const char *const policies[] = {
-    "constant", "step", "steps", "exp", "poly", "sigmoid", "random", "sgdr",
+const struct cfg_word rate_policies[RATE_POLICY_COUNT] = {
+    {"constant", RATE_CONSTANT}, {"step", RATE_STEP}, {"steps", RATE_STEPS},
+    {"exp", RATE_EXP},           {"poly", RATE_POLY}, {"sigmoid", RATE_SIGMOID},
+    {"random", RATE_RANDOM},     {"sgdr", RATE_SGDR}, {"cosine", RATE_COSINE},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -94,18 +96,10 @@ static enum result read_net_key(struct cfg_section *section, const struct net_ke
 static enum result read_policy(struct cfg_section *section, struct net_options *options,
                                struct error *err)
 {
-    options->policy = cfg_string(section, "policy", policies[0]);
-    for (size_t i = 0; i < COUNT(policies); i++) {
-        if (strcmp(options->policy, policies[i]) == 0) {
-            return OK;
-        }
-    }
-    const char *near = suggest(options->policy, policies, COUNT(policies));
-    return cfg_error(
-        section, cfg_find(section, "policy"), err,
-        "'%.60s' is no policy (%s%s%sthere are constant, step, steps, exp, poly, sigmoid, random, "
-        "sgdr)",
-        options->policy, near ? "did you mean " : "", near ? near : "", near ? "? " : "");
+    int word;
+    TRY(cfg_choice(section, "policy", rate_policies, RATE_COSINE, RATE_CONSTANT, &word, err));
+    options->policy = (enum rate_policy)word;
+    return OK;
 }
 
 static enum result read_steps(struct cfg_section *section, struct net_options *options,
@@ -116,7 +110,7 @@ static enum result read_steps(struct cfg_section *section, struct net_options *o
     size_t scale_count;
     TRY(cfg_ints(section, "steps", &options->steps, &options->step_count, err));
     TRY(cfg_floats(section, "scales", &options->scales, &scale_count, err));
-    bool is_needed = strcmp(options->policy, "steps") == 0;
+    bool is_needed = options->policy == RATE_STEPS;
     if (is_needed && (!steps || !scales)) {
         return cfg_error(section, cfg_find(section, "policy"), err,
                          "policy steps needs the lists steps and scales");
@@ -145,16 +139,15 @@ static enum result read_steps(struct cfg_section *section, struct net_options *o
 static enum result check_rates(struct cfg_section *section, const struct net_options *options,
                                struct error *err)
 {
-    const char *policy = options->policy;
     if (!(options->learning_rate > 0)) {
         return cfg_error(section, cfg_find(section, "learning_rate"), err,
                          "a rate of 0 trains nothing");
     }
-    if (strcmp(policy, "step") == 0 && !(options->scale > 0)) {
+    if (options->policy == RATE_STEP && !(options->scale > 0)) {
         return cfg_error(section, cfg_find(section, "scale"), err,
                          "would make the rate 0 at the first step");
     }
-    if (strcmp(policy, "exp") == 0 && !(options->gamma > 0)) {
+    if (options->policy == RATE_EXP && !(options->gamma > 0)) {
         return cfg_error(section, cfg_find(section, "gamma"), err,
                          "must be above 0: the rate is learning_rate times its powers");
     }

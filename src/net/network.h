@@ -9,6 +9,24 @@
 #include "layers/layer.h"
 #include "cfg/cfg.h"
 
+enum rate_policy {
+    RATE_CONSTANT, /* rate */
+    RATE_STEP,     /* rate scale^(n div step) */
+    RATE_STEPS,    /* rate times scales[i] for every steps[i] <= n; steps ascend */
+    RATE_EXP,      /* rate gamma^n */
+    RATE_POLY,     /* rate (1 - n / length)^power; 0 from length on */
+    RATE_SIGMOID,  /* rate / (1 + e^(gamma (n - step))) */
+    RATE_RANDOM,   /* rate U^power, U in [0, 1) drawn from (seed, n) */
+    RATE_SGDR,     /* from rate down to rate_min along half a cosine, again and again: the first
+                      cycle takes sgdr_cycle updates, each further one sgdr_mult times the one
+                      before, cut to whole numbers */
+    RATE_COSINE,   /* half a cosine from rate at the end of warm-up to rate_min at length, and
+                      rate_min after it; not Darknet's, and in no cfg */
+    RATE_POLICY_COUNT
+};
+/* Their names, in the enum's order. */
+extern const struct cfg_word rate_policies[RATE_POLICY_COUNT];
+
 /* [net]: every key of darknet-spec 1.4 that acts on a CPU, validated when the cfg is read. */
 struct net_options {
     int batch, subdivisions;
@@ -18,7 +36,7 @@ struct net_options {
     float momentum, decay, learning_rate, learning_rate_min;
     int burn_in, max_batches;
     float power;
-    const char *policy; /* one of Darknet's names, checked */
+    enum rate_policy policy;
     int *steps;
     float *scales;
     size_t step_count;

@@ -53,7 +53,7 @@ static void describe_length(const struct training *t, size_t stage, bool to_stdo
     say(to_stdout, "length    %s of %" PRIu64 " pictures (%d x %d)%s", updates, images,
         t->options.subdivisions, t->options.mini_batch, epochs);
     say(to_stdout, "rate      %g, policy %s, warm-up %ld updates%s; %s", (double)s->schedule.rate,
-        schedule_policy_name(s->schedule.policy), s->schedule.warmup, last,
+        rate_policies[s->schedule.policy].name, s->schedule.warmup, last,
         optimizer_kind_name(t->options.optimizer.kind));
 }
 

@@ -10,48 +10,23 @@ static const double pi = 3.14159265358979323846;
 /* More updates than any training makes; fits a long everywhere. */
 static const double longest_cycle = 2e9;
 
-static const char *const policy_names[RATE_POLICY_COUNT] = {
-    [RATE_CONSTANT] = "constant", [RATE_STEP] = "step", [RATE_STEPS] = "steps",
-    [RATE_EXP] = "exp",           [RATE_POLY] = "poly", [RATE_SIGMOID] = "sigmoid",
-    [RATE_RANDOM] = "random",     [RATE_SGDR] = "sgdr", [RATE_COSINE] = "cosine",
-};
-
-bool schedule_policy(const char *name, enum rate_policy *policy)
-{
-    for (int i = 0; i < RATE_POLICY_COUNT; i++) {
-        if (strcmp(name, policy_names[i]) == 0) {
-            *policy = (enum rate_policy)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *schedule_policy_name(enum rate_policy policy)
-{
-    return policy_names[policy];
-}
-
 struct schedule schedule_of_net(const struct net_options *options, uint64_t seed)
 {
-    struct schedule s = {.rate = options->learning_rate,
-                         .rate_min = options->learning_rate_min,
-                         .warmup = options->burn_in,
-                         .power = options->power,
-                         .length = options->max_batches,
-                         .steps = options->steps,
-                         .scales = options->scales,
-                         .step_count = options->step_count,
-                         .step = options->step,
-                         .scale = options->scale,
-                         .gamma = options->gamma,
-                         .sgdr_cycle = options->sgdr_cycle,
-                         .sgdr_mult = options->sgdr_mult,
-                         .seed = seed};
-    if (!schedule_policy(options->policy, &s.policy)) {
-        s.policy = RATE_CONSTANT; /* the cfg reader lets no other name through */
-    }
-    return s;
+    return (struct schedule){.policy = options->policy,
+                             .rate = options->learning_rate,
+                             .rate_min = options->learning_rate_min,
+                             .warmup = options->burn_in,
+                             .power = options->power,
+                             .length = options->max_batches,
+                             .steps = options->steps,
+                             .scales = options->scales,
+                             .step_count = options->step_count,
+                             .step = options->step,
+                             .scale = options->scale,
+                             .gamma = options->gamma,
+                             .sgdr_cycle = options->sgdr_cycle,
+                             .sgdr_mult = options->sgdr_mult,
+                             .seed = seed};
 }
 
 static double half_cosine(const struct schedule *s, double share)

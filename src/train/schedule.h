@@ -9,22 +9,6 @@
 #include "base/error.h"
 #include "net/network.h"
 
-enum rate_policy {
-    RATE_CONSTANT, /* rate */
-    RATE_STEP,     /* rate scale^(n div step) */
-    RATE_STEPS,    /* rate times scales[i] for every steps[i] <= n; steps ascend */
-    RATE_EXP,      /* rate gamma^n */
-    RATE_POLY,     /* rate (1 - n / length)^power; 0 from length on */
-    RATE_SIGMOID,  /* rate / (1 + e^(gamma (n - step))) */
-    RATE_RANDOM,   /* rate U^power, U in [0, 1) drawn from (seed, n) */
-    RATE_SGDR,     /* from rate down to rate_min along half a cosine, again and again: the first
-                      cycle takes sgdr_cycle updates, each further one sgdr_mult times the one
-                      before, cut to whole numbers */
-    RATE_COSINE,   /* half a cosine from rate at the end of warm-up to rate_min at length, and
-                      rate_min after it; not Darknet's */
-    RATE_POLICY_COUNT
-};
-
 struct schedule {
     enum rate_policy policy;
     float rate, rate_min;
@@ -41,10 +25,6 @@ struct schedule {
     float sgdr_mult;
     uint64_t seed; /* RATE_RANDOM */
 };
-
-/* False if the name is none of Darknet's or "cosine". */
-bool schedule_policy(const char *name, enum rate_policy *policy);
-const char *schedule_policy_name(enum rate_policy policy);
 
 /* What the cfg's [net] section asks for; steps and scales point into options. */
 struct schedule schedule_of_net(const struct net_options *options, uint64_t seed);

@@ -58,7 +58,7 @@ static enum result settle_schedule(const struct stage_basis *b, const struct req
     if (needs_end && r->length == STAGE_ENDLESS) {
         return error_set(err, ERR_ARG,
                          "policy %s needs a length beside --time: --epochs N or --iters N",
-                         schedule_policy_name(s->policy));
+                         rate_policies[s->policy].name);
     }
     return OK;
 }
@@ -124,7 +124,7 @@ static void write_title(const struct stage_basis *b, const struct train_stage *s
     int used =
         snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen,
                  bn_names[stage->bn], (double)stage->schedule.rate,
-                 schedule_policy_name(stage->schedule.policy), optimizer_kind_name(b->optimizer));
+                 rate_policies[stage->schedule.policy].name, optimizer_kind_name(b->optimizer));
     if (stage->cache_features > 0 && used > 0 && (size_t)used < sizeof d->title) {
         snprintf(d->title + used, sizeof d->title - (size_t)used, " cache-features=%d",
                  stage->cache_features);
@@ -555,7 +555,7 @@ static enum result write_lines(const struct stage_basis *b, struct stage_plan *p
             "freeze=%s bn=%s updates=%" PRIu64 " lr=%.9g policy=%s warmup=%ld from=%" PRIu64
             " of=%ld patience=%d augment=%s lr-scale=%" PRIx64 " cache-features=%d\n",
             frozen, bn_names[s->bn], s->iterations, (double)s->schedule.rate,
-            schedule_policy_name(s->schedule.policy), s->schedule.warmup, s->schedule_offset,
+            rate_policies[s->schedule.policy].name, s->schedule.warmup, s->schedule_offset,
             s->schedule.length, s->patience, augment_name(s), scale, s->cache_features);
     }
     return OK;

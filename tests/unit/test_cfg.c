@@ -387,6 +387,41 @@ static void test_out_of_memory(void)
     }
 }
 
+static void check_choice_refused(struct cfg_section *c, const char *key,
+                                 const struct cfg_word *words, size_t count, const char *message)
+{
+    int value;
+    CHECK(cfg_choice(c, key, words, count, 1, &value, &err) == ERR_CFG);
+    CHECK_MSG(strcmp(err.text, message) == 0, "%s", err.text);
+}
+
+static void test_choice(void)
+{
+    static const struct cfg_word words[] = {{"mse", 3}, {"giou", 5}, {"generous", 5}, {"iou", 7}};
+    struct cfg cfg;
+    int value;
+    CHECK_OK(parse("[c]\na=giou\nb=generous\nc=GIoU\nd=genrous\ne=quantum\n", &cfg));
+    struct cfg_section *c = &cfg.sections[0];
+    CHECK_OK(cfg_choice(c, "a", words, 4, 1, &value, &err));
+    CHECK(value == 5);
+    CHECK_OK(cfg_choice(c, "b", words, 4, 1, &value, &err));
+    CHECK(value == 5);
+    CHECK_OK(cfg_choice(c, "none", words, 4, 1, &value, &err));
+    CHECK(value == 1);
+    check_choice_refused(c, "b", words, 2,
+                         "a.cfg:3: [c] b: unknown value 'generous' (one of mse, giou)");
+    check_choice_refused(c, "c", words, 4,
+                         "a.cfg:4: [c] c: unknown value 'GIoU' (did you mean giou? Case matters; "
+                         "one of mse, giou, generous, iou)");
+    check_choice_refused(c, "d", words, 4,
+                         "a.cfg:5: [c] d: unknown value 'genrous' (did you mean generous? one of "
+                         "mse, giou, generous, iou)");
+    check_choice_refused(
+        c, "e", words, 4,
+        "a.cfg:6: [c] e: unknown value 'quantum' (one of mse, giou, generous, iou)");
+    cfg_free(&cfg);
+}
+
 static void test_suggest(void)
 {
     static const char *const names[] = {"stride", "size", "filters", "batch_normalize"};
@@ -414,6 +449,7 @@ static const struct test_case cases[] = {
     {"lists", test_lists},
     {"files", test_files},
     {"out_of_memory", test_out_of_memory},
+    {"choice", test_choice},
     {"suggest", test_suggest},
 };
 

@@ -200,7 +200,7 @@ static void test_options(void)
     CHECK_NEAR(o->learning_rate, .001f, 0);
     CHECK_NEAR(o->adam_b1, .8f, 0);
     CHECK_NEAR(o->adam_eps, 1e-6f, 0);
-    CHECK(strcmp(o->policy, "steps") == 0);
+    CHECK(strcmp(rate_policies[o->policy].name, "steps") == 0);
     CHECK(o->step_count == 2 && o->steps[0] == 10 && o->steps[1] == 20);
     CHECK_NEAR(o->scales[1], .2f, 0);
     CHECK(o->sgdr_cycle == 99 && o->resize_step == 32);
@@ -372,6 +372,13 @@ static const struct {
     {NET "momentum=nan\n[maxpool]\n", "a.cfg:5: ", "momentum", ERR_CFG},
     {NET "momentum=1.5\n[maxpool]\n", "a.cfg:5: ", "momentum", ERR_CFG},
     {NET "policy=step5\n[maxpool]\n", "a.cfg:5: ", "policy", ERR_CFG},
+    {NET "policy=stpes\n[maxpool]\n", "a.cfg:5: ", "did you mean steps? one of constant,", ERR_CFG},
+    {NET "policy=cosine\n[maxpool]\n", "a.cfg:5: ", "one of constant, step, steps", ERR_CFG},
+    {NET "[activation]\nactivation=SiLU\n", "a.cfg:6: ", "did you mean silu? Case matters",
+     ERR_CFG},
+    {NET "[shortcut]\nfrom=-1\nweights_type=perlayer\n", "a.cfg:7: ", "did you mean per_layer?",
+     ERR_CFG},
+    {NET "[cost]\ntype=SSE\n", "a.cfg:6: ", "did you mean sse? Case matters", ERR_CFG},
     {NET "policy=steps\nsteps=1,2\n[maxpool]\n", "a.cfg:5: ", "steps and scales", ERR_CFG},
     {NET "policy=steps\nsteps=1,2\nscales=.1\n[maxpool]\n", "a.cfg:7: ", "2 steps", ERR_CFG},
     {NET "policy=steps\nsteps=2,1\nscales=.1,.1\n[maxpool]\n", "a.cfg:6: ", "ascend", ERR_CFG},

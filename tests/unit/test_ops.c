@@ -11,10 +11,26 @@
 #include <stdint.h>
 
 #include "base/parallel.h"
+#include "cfg/cfg.h"
 #include "field.h"
+#include "layers/layer.h"
 #include "test.h"
 
 /* ---- activation.h ---- */
+
+/* The activation of a layer's section by that name. */
+static bool activation_from_name(const char *name, enum activation *act)
+{
+    char text[96];
+    struct cfg cfg = {0};
+    struct error err;
+    int length = snprintf(text, sizeof text, "[activation]\nactivation=%s\n", name);
+    bool is_known = cfg_parse("t.cfg", text, (size_t)length, &cfg, &err) == OK;
+    struct layer l = {.section = cfg.sections};
+    is_known = is_known && layer_activation(&l, ACT_COUNT, act, &err) == OK;
+    cfg_free(&cfg);
+    return is_known;
+}
 
 static void test_names(void)
 {
