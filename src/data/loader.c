@@ -1,22 +1,12 @@
-/* Work is handed out image by image, in order: ticket t is image t % batch of batch t / batch,
- * which lives in slot (t / batch) % slots of a ring.
- *
- *   free --first ticket of a batch--> filling --last image done--> ready --loader_next--> with the
- *   caller --next loader_next--> free
- *
- * The worker that takes the first ticket of a batch prepares its slot; it waits while the slot is
- * not free. What an image becomes depends on its number alone, so it does not matter who makes it.
- */
 #include "data/loader.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "data/image_cache.h"
+#include "data/stream.h"
 
 enum { MAX_THREADS = 256, MAX_SIDE = 16384 };
 
@@ -24,12 +14,10 @@ enum { MAX_THREADS = 256, MAX_SIDE = 16384 };
 static const uint64_t order_stream = 0x6f72646572000000u;
 static const uint64_t sample_stream = 0x73616d706c650000u;
 
-enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_READY };
-
+/* A mini-batch on its way. What an image becomes depends on its number alone, so it does not matter who makes it. */
 struct slot {
-    enum slot_state state;
-    uint64_t number;  /* batch of this run */
-    int images, left; /* in it; not made yet */
+    uint64_t number; /* batch of this run */
+    int images;      /* in it */
     struct tensor input;
     size_t capacity;          /* floats at input.data */
     struct truth_list *lists; /* [batch] */
@@ -40,7 +28,6 @@ struct slot {
 
 struct worker {
     struct loader *loader;
-    pthread_t thread;
     struct augment_scratch scratch;
     uint32_t *order; /* of `epoch` */
     uint64_t epoch;
@@ -50,19 +37,12 @@ struct worker {
 struct loader {
     struct loader_options options;
     struct image_cache cache;
-    pthread_mutex_t lock;
-    pthread_cond_t freed, made; /* for workers; for loader_next */
-    struct slot *slots;
-    size_t slot_count;
-    uint64_t next_ticket, end; /* tickets [0, end) */
-    uint64_t next_batch;       /* for the caller */
-    bool has_batch;            /* the caller holds next_batch - 1 */
-    bool stop;
-    enum result failure;
-    struct error error;
-    uint64_t unreadable; /* places left grey */
+    uint64_t end;                /* images [0, end) of this run */
+    uint64_t next_batch;         /* to be begun by a worker, one at a time */
+    _Atomic uint64_t unreadable; /* places left grey */
     struct worker *workers;
-    int started;
+    struct stream *stream;
+    bool has_batch; /* the caller holds one */
 };
 
 void loader_permutation(uint64_t seed, uint64_t epoch, size_t count, uint32_t *order)
@@ -109,9 +89,14 @@ static bool is_news(const struct dataset *set, size_t index)
     return !atomic_exchange(&set->is_told[index], true);
 }
 
+static enum result no_picture(const struct dataset *set, struct error *err)
+{
+    return error_set(err, ERR_IO, "none of the %zu pictures of the data set can be read",
+                     set->sample_count);
+}
+
 /* The picture at a position of the epoch, or the nearest readable one behind it. in_order: that one
- * or none
- * (*index = LOADER_NO_SAMPLE). */
+ * or none (*index = LOADER_NO_SAMPLE). */
 static enum result get_picture(struct worker *w, uint64_t epoch, size_t position, size_t *index,
                                struct image *image, struct error *err)
 {
@@ -129,7 +114,7 @@ static enum result get_picture(struct worker *w, uint64_t epoch, size_t position
             return OK;
         }
         if (why.code ==
-            ERR_MEMORY) { /* no fault of the picture; without it the run would be another */
+            ERR_MEMORY) { /* not the picture's fault; without it the run would be another */
             *err = why;
             return ERR_MEMORY;
         }
@@ -142,8 +127,7 @@ static enum result get_picture(struct worker *w, uint64_t epoch, size_t position
     if (l->options.in_order) {
         return OK;
     }
-    return error_set(err, ERR_IO, "none of the %zu pictures of the data set can be read",
-                     set->sample_count);
+    return no_picture(set, err);
 }
 
 static struct augment_labels labels_of(const struct dataset *set, size_t index)
@@ -218,23 +202,33 @@ static enum result make_augmented(struct worker *w, const struct place *p, struc
     return OK;
 }
 
-/* ---- workers ---- */
+/* ---- batches, on the workers ---- */
 
-/* Memory for the batch at its size. The lock is held. */
-static enum result open_slot(struct loader *l, struct slot *slot, uint64_t number,
-                             struct error *err)
+static enum result alloc_slot(struct slot *slot, size_t batch, struct error *err)
+{
+    slot->lists = mem_alloc(batch, sizeof *slot->lists);
+    slot->truths = mem_alloc(batch, sizeof *slot->truths);
+    slot->indices = mem_alloc(batch, sizeof *slot->indices);
+    slot->fits = mem_alloc(batch, sizeof *slot->fits);
+    if (!slot->lists || !slot->truths || !slot->indices || !slot->fits) {
+        return mem_error(err, "training batch");
+    }
+    return OK;
+}
+
+/* Memory for the batch at its size. */
+static enum result open_slot(struct loader *l, struct slot *slot, struct error *err)
 {
     const struct loader_options *o = &l->options;
-    uint64_t first = number * (uint64_t)o->batch;
-    uint64_t left = l->end - first;
     int w = 0;
     int h = 0;
-    o->size_of(o->size_ctx, o->first_sample / (uint64_t)o->batch + number, &w, &h);
+    o->size_of(o->size_ctx, o->first_sample / (uint64_t)o->batch + slot->number, &w, &h);
     if (w < 1 || h < 1 || w > MAX_SIDE || h > MAX_SIDE) {
         return error_set(err, ERR_ARG, "an input of %d x %d pixels is not possible", w, h);
     }
-    slot->images = left < (uint64_t)o->batch ? (int)left : o->batch;
-    slot->left = slot->images;
+    if (!slot->lists) {
+        TRY(alloc_slot(slot, (size_t)o->batch, err));
+    }
     size_t floats = (size_t)w * (size_t)h * (size_t)o->channels;
     if (!size_mul(floats, (size_t)o->batch, &floats)) {
         return mem_error(err, "training batch");
@@ -254,80 +248,52 @@ static enum result open_slot(struct loader *l, struct slot *slot, uint64_t numbe
                                   .w = w,
                                   .c = o->channels,
                                   .stride = (size_t)o->channels};
-    slot->number = number;
-    slot->state = SLOT_FILLING;
     return OK;
 }
 
-static void fail(struct loader *l, const struct error *why)
+static int begin_batch(void *ctx, void *bytes, struct error *err)
 {
-    if (l->failure == OK) {
-        l->failure = why->code;
-        l->error = *why;
+    struct loader *l = ctx;
+    struct slot *slot = bytes;
+    uint64_t batch = (uint64_t)l->options.batch;
+    uint64_t left = l->end - l->next_batch * batch;
+    if (l->next_batch * batch >= l->end) {
+        return 0;
     }
-    l->stop = true;
-    pthread_cond_broadcast(&l->made);
-    pthread_cond_broadcast(&l->freed);
+    slot->number = l->next_batch++;
+    slot->images = left < batch ? (int)left : l->options.batch;
+    return open_slot(l, slot, err) == OK ? slot->images : -1;
 }
 
-/* The next ticket's place, once its slot is ready for it; false at the end. The lock is held. */
-static bool take_ticket(struct loader *l, struct place *p)
+static enum result make_image(void *ctx, void *slot, int image, int worker, struct error *err)
 {
+    struct loader *l = ctx;
     const struct loader_options *o = &l->options;
-    uint64_t batch = (uint64_t)o->batch;
-    while (!l->stop && l->next_ticket < l->end) {
-        uint64_t ticket = l->next_ticket;
-        uint64_t number = ticket / batch;
-        struct slot *slot = &l->slots[number % l->slot_count];
-        if (ticket % batch == 0) {
-            if (slot->state != SLOT_FREE) {
-                pthread_cond_wait(&l->freed, &l->lock);
-                continue;
-            }
-            struct error why;
-            if (open_slot(l, slot, number, &why) != OK) {
-                fail(l, &why);
-                return false;
-            }
-        }
-        l->next_ticket++;
-        uint64_t k = o->first_sample + ticket;
-        k = o->source_of ? o->source_of(o->source_ctx, k) : k;
-        p->slot = slot;
-        p->image = (int)(ticket % batch);
-        p->epoch = k / o->set->sample_count;
-        p->position = (size_t)(k % o->set->sample_count);
-        return true;
+    struct place p = {.slot = slot, .image = image};
+    uint64_t k = o->first_sample + p.slot->number * (uint64_t)o->batch + (uint64_t)image;
+    k = o->source_of ? o->source_of(o->source_ctx, k) : k;
+    p.epoch = k / o->set->sample_count;
+    p.position = (size_t)(k % o->set->sample_count);
+    struct worker *w = &l->workers[worker];
+    TRY(o->augment.is_off ? make_plain(w, &p, err) : make_augmented(w, &p, err));
+    if (p.slot->indices[image] == LOADER_NO_SAMPLE) {
+        l->unreadable++;
     }
-    return false;
+    return OK;
 }
 
-static void *work(void *arg)
+static void destroy_slot(void *ctx, void *bytes)
 {
-    struct worker *w = arg;
-    struct loader *l = w->loader;
-    struct place p;
-    pthread_mutex_lock(&l->lock);
-    while (take_ticket(l, &p)) {
-        pthread_mutex_unlock(&l->lock);
-        struct error why;
-        enum result result =
-            l->options.augment.is_off ? make_plain(w, &p, &why) : make_augmented(w, &p, &why);
-        pthread_mutex_lock(&l->lock);
-        if (result != OK) {
-            fail(l, &why);
-            break;
-        }
-        if (p.slot->indices[p.image] == LOADER_NO_SAMPLE) {
-            l->unreadable++;
-        }
-        if (--p.slot->left == 0) {
-            p.slot->state = SLOT_READY;
-            pthread_cond_broadcast(&l->made);
-        }
+    const struct loader *l = ctx;
+    struct slot *slot = bytes;
+    for (int i = 0; slot->lists && i < l->options.batch; i++) {
+        mem_free(slot->lists[i].items);
     }
-    pthread_mutex_unlock(&l->lock);
-    return NULL;
+    mem_free(slot->lists);
+    mem_free(slot->truths);
+    mem_free(slot->indices);
+    mem_free(slot->fits);
+    mem_free(slot->input.data);
 }
 
 /* ---- opening and closing ---- */
@@ -343,61 +309,39 @@ static enum result check_options(const struct loader_options *o, struct error *e
     return image_check_channels(o->channels, err);
 }
 
-static enum result alloc_slots(struct loader *l, struct error *err)
+static enum result open_workers(struct loader *l, struct error *err)
 {
-    size_t batch = (size_t)l->options.batch;
-    for (size_t i = 0; i < l->slot_count; i++) {
-        struct slot *slot = &l->slots[i];
-        slot->lists = mem_alloc(batch, sizeof *slot->lists);
-        slot->truths = mem_alloc(batch, sizeof *slot->truths);
-        slot->indices = mem_alloc(batch, sizeof *slot->indices);
-        slot->fits = mem_alloc(batch, sizeof *slot->fits);
-        if (!slot->lists || !slot->truths || !slot->indices || !slot->fits) {
-            return mem_error(err, "training batches");
-        }
-    }
-    return OK;
-}
-
-static enum result alloc_loader(struct loader *l, struct error *err)
-{
-    int threads = l->options.threads;
     size_t count = l->options.set->sample_count;
-    /* One with the caller, one being filled, and more where a batch alone does not keep the workers
-     * busy. */
-    size_t slots = 2 + (2 * (size_t)threads - 1) / (size_t)l->options.batch;
-    TRY(image_cache_open(&l->cache, count, l->options.cache_bytes, err));
-    l->slots = mem_alloc(slots, sizeof *l->slots);
-    l->workers = mem_alloc((size_t)threads, sizeof *l->workers);
-    if (!l->slots || !l->workers) {
+    l->workers = mem_alloc((size_t)l->options.threads, sizeof *l->workers);
+    if (!l->workers) {
         return mem_error(err, "training batches");
     }
-    l->slot_count = slots;
-    for (int i = 0; i < threads; i++) {
+    for (int i = 0; i < l->options.threads; i++) {
         l->workers[i].loader = l;
         l->workers[i].order = mem_alloc_raw(count, sizeof *l->workers[i].order);
         if (!l->workers[i].order) {
             return mem_error(err, "order of the pictures");
         }
     }
-    return alloc_slots(l, err);
+    return OK;
 }
 
-static enum result start_workers(struct loader *l, struct error *err)
+static enum result open_parts(struct loader *l, struct error *err)
 {
-    /* Signals are the main thread's. */
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    for (int i = 0; i < l->options.threads; i++) {
-        if (pthread_create(&l->workers[i].thread, NULL, work, &l->workers[i]) != 0) {
-            break;
-        }
-        l->started++;
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return l->started > 0 ? OK : error_set(err, ERR_MEMORY, "cannot start a thread");
+    const struct loader_options *o = &l->options;
+    const struct stream_hooks hooks = {
+        .ctx = l, .next = begin_batch, .load = make_image, .destroy = destroy_slot};
+    /* One slot with the caller, one being filled, and more where a batch alone does not keep the
+     * workers busy. */
+    const struct stream_options stream = {
+        .slot_bytes = sizeof(struct slot),
+        .batch = 1,
+        .loaders = o->threads,
+        .slots = 2 + (2 * (size_t)o->threads - 1) / (size_t)o->batch,
+    };
+    TRY(image_cache_open(&l->cache, o->set->sample_count, o->cache_bytes, err));
+    TRY(open_workers(l, err));
+    return stream_open(&hooks, &stream, &l->stream, err);
 }
 
 enum result loader_open(const struct loader_options *options, struct loader **loader,
@@ -410,9 +354,6 @@ enum result loader_open(const struct loader_options *options, struct loader **lo
         return mem_error(err, "loader");
     }
     l->options = *options;
-    pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->freed, NULL);
-    pthread_cond_init(&l->made, NULL);
     uint64_t count = options->set->sample_count;
     uint64_t first = options->first_sample;
     l->end = UINT64_MAX;
@@ -421,8 +362,7 @@ enum result loader_open(const struct loader_options *options, struct loader **lo
     }
     int threads = options->threads < 1 ? 1 : options->threads;
     l->options.threads = threads > MAX_THREADS ? MAX_THREADS : threads;
-    enum result result = alloc_loader(l, err);
-    result = result == OK ? start_workers(l, err) : result;
+    enum result result = open_parts(l, err);
     if (result != OK) {
         loader_close(l);
         return result;
@@ -431,98 +371,50 @@ enum result loader_open(const struct loader_options *options, struct loader **lo
     return OK;
 }
 
-static void slot_free(struct slot *slot, int batch)
-{
-    for (int i = 0; slot->lists && i < batch; i++) {
-        mem_free(slot->lists[i].items);
-    }
-    mem_free(slot->lists);
-    mem_free(slot->truths);
-    mem_free(slot->indices);
-    mem_free(slot->fits);
-    mem_free(slot->input.data);
-}
-
 void loader_close(struct loader *l)
 {
     if (!l) {
         return;
     }
-    pthread_mutex_lock(&l->lock);
-    l->stop = true;
-    pthread_cond_broadcast(&l->freed);
-    pthread_mutex_unlock(&l->lock);
-    for (int i = 0; i < l->started; i++) {
-        pthread_join(l->workers[i].thread, NULL);
-    }
+    stream_close(l->stream);
     for (int i = 0; l->workers && i < l->options.threads; i++) {
         mem_free(l->workers[i].order);
         augment_scratch_free(&l->workers[i].scratch);
     }
-    for (size_t i = 0; l->slots && i < l->slot_count; i++) {
-        slot_free(&l->slots[i], l->options.batch);
-    }
     mem_free(l->workers);
-    mem_free(l->slots);
     image_cache_close(&l->cache);
-    pthread_cond_destroy(&l->made);
-    pthread_cond_destroy(&l->freed);
-    pthread_mutex_destroy(&l->lock);
     mem_free(l);
 }
 
-/* ---- batches ---- */
+/* ---- batches, for the caller ---- */
 
-static void give(struct loader *l, struct slot *slot, struct batch *batch)
+static struct batch batch_of(const struct loader_options *o, const struct slot *slot)
 {
     for (int i = 0; i < slot->images; i++) {
         slot->truths[i] = (struct truth_set){slot->lists[i].items, slot->lists[i].count};
     }
-    const struct loader_options *o = &l->options;
-    *batch = (struct batch){.input = slot->input,
-                            .truths = slot->truths,
-                            .sample_index = slot->indices,
-                            .fits = o->augment.is_off ? slot->fits : NULL,
-                            .images = slot->images,
-                            .mini_batch = o->first_sample / (uint64_t)o->batch + slot->number};
-    l->next_batch++;
-    l->has_batch = true;
-}
-
-/* The lock is held. */
-static enum result next_batch(struct loader *l, struct batch *batch, struct error *err)
-{
-    if (l->has_batch) {
-        l->slots[(l->next_batch - 1) % l->slot_count].state = SLOT_FREE;
-        l->has_batch = false;
-        pthread_cond_broadcast(&l->freed);
-    }
-    if (l->next_batch * (uint64_t)l->options.batch >= l->end) {
-        if (l->end > 0 && l->unreadable == l->end) {
-            return error_set(err, ERR_IO, "none of the %zu pictures of the data set can be read",
-                             l->options.set->sample_count);
-        }
-        return OK;
-    }
-    struct slot *slot = &l->slots[l->next_batch % l->slot_count];
-    while (l->failure == OK && !(slot->state == SLOT_READY && slot->number == l->next_batch)) {
-        pthread_cond_wait(&l->made, &l->lock);
-    }
-    if (l->failure != OK) {
-        if (err) {
-            *err = l->error;
-        }
-        return l->failure;
-    }
-    give(l, slot, batch);
-    return OK;
+    return (struct batch){.input = slot->input,
+                          .truths = slot->truths,
+                          .sample_index = slot->indices,
+                          .fits = o->augment.is_off ? slot->fits : NULL,
+                          .images = slot->images,
+                          .mini_batch = o->first_sample / (uint64_t)o->batch + slot->number};
 }
 
 enum result loader_next(struct loader *l, struct batch *batch, struct error *err)
 {
+    void *const *slots;
+    int count;
     *batch = (struct batch){0};
-    pthread_mutex_lock(&l->lock);
-    enum result result = next_batch(l, batch, err);
-    pthread_mutex_unlock(&l->lock);
-    return result;
+    if (l->has_batch) {
+        stream_give_back(l->stream);
+        l->has_batch = false;
+    }
+    TRY(stream_take(l->stream, &slots, &count, err));
+    if (count == 0) {
+        return l->end > 0 && l->unreadable == l->end ? no_picture(l->options.set, err) : OK;
+    }
+    *batch = batch_of(&l->options, slots[0]);
+    l->has_batch = true;
+    return OK;
 }

@@ -13,7 +13,7 @@
 #include "report/annotate.h"
 #include "results/input_guard.h"
 #include "base/interrupt.h"
-#include "data/pipeline.h"
+#include "data/stream.h"
 #include "data/coco_ids.h"
 #include "results/paths.h"
 
@@ -137,15 +137,16 @@ static bool is_left_out(const struct detect_job *job, const struct input_item *i
     return is_own_output(job, input);
 }
 
-static bool next_item(void *ctx, void *slot)
+static int next_item(void *ctx, void *slot, struct error *err)
 {
+    (void)err; /* an input that cannot be had is an item that has failed */
     struct run *run = ctx;
     struct item *item = slot;
     while (!interrupt_pending()) {
         start_item(item);
         int status = inputs_next(run->job->inputs, &item->input, &item->infer.err);
         if (status == 0 || interrupt_pending()) {
-            return false;
+            return 0;
         }
         if (!item->input.path[0]) { /* an unusable line: its place must do for a name */
             item->infer.record.image = item->input.origin;
@@ -163,15 +164,16 @@ static bool next_item(void *ctx, void *slot)
             pthread_mutex_unlock(&run->totals_lock);
             continue;
         }
-        return true;
+        return 1;
     }
-    return false;
+    return 0;
 }
 
 /* ---- load and compute ---- */
 
-static void load_item(void *ctx, void *slot)
+static enum result load_item(void *ctx, void *slot, int part, int loader, struct error *err)
 {
+    (void)part, (void)loader, (void)err;
     const struct run *run = ctx;
     struct item *item = slot;
     bool is_listed = !item->infer.has_failed && item->input.origin[0];
@@ -179,6 +181,7 @@ static void load_item(void *ctx, void *slot)
         item->infer.has_failed = true;
     }
     infer_load(run->job->infer, &item->infer);
+    return OK;
 }
 
 static void compute_items(void *ctx, void *const *slots, int count)
@@ -323,32 +326,31 @@ static void save_item(void *ctx, void *slot)
 
 /* ---- all together ---- */
 
-static enum result run_pipeline(struct run *run, struct error *err)
+static enum result run_stream(struct run *run, struct error *err)
 {
     const struct detect_job *job = run->job;
-    const struct pipeline_hooks hooks = {
+    const struct stream_hooks hooks = {
         .ctx = run,
         .next = next_item,
         .load = load_item,
-        .compute = compute_items,
-        .deliver = deliver_item,
         .save = saves_anything(job) ? save_item : NULL,
         .destroy = infer_destroy,
         .is_stopped = is_stopped,
     };
-    const struct pipeline_options options = {
+    const struct stream_options options = {
         .slot_bytes = sizeof(struct item),
         .batch = job->infer->batch,
         .loaders = job->infer->helpers,
         .savers = job->infer->helpers,
     };
+    const struct stream_work work = {compute_items, deliver_item};
     errno = 0;
     enum result result = results_begin(&run->stream, err);
     if (result != OK) {
         run->totals->is_reader_gone = errno == EPIPE;
         return result;
     }
-    result = pipeline_run(&hooks, &options, err);
+    result = stream_run(&hooks, &options, &work, err);
     if (run->is_stream_broken) {
         *err = run->stream_err;
         return ERR_IO;
@@ -382,7 +384,7 @@ enum result detect_run(const struct detect_job *job, struct detect_totals *total
     struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, &old);
-    enum result result = run_pipeline(&run, err);
+    enum result result = run_stream(&run, err);
     sigaction(SIGPIPE, &old, NULL);
     log_progress("%s", "");
     totals->wall_ms = clock_ms() - start;

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/interrupt.h"
-#include "data/pipeline.h"
+#include "data/stream.h"
 
 struct item {
     struct infer_slot infer; /* first: compute and destroy see nothing else */
@@ -20,23 +20,27 @@ struct run {
     struct error err; /* why */
 };
 
-static bool next_item(void *ctx, void *slot)
+static int next_item(void *ctx, void *slot, struct error *err)
 {
+    (void)err;
     struct run *run = ctx;
     struct item *item = slot;
     if (run->next == run->job->set->count || interrupt_pending()) {
-        return false;
+        return 0;
     }
     item->picture = run->next++;
     infer_start(&item->infer, run->job->set->pictures[item->picture].path);
-    return true;
+    return 1;
 }
 
-static void load_item(void *ctx, void *slot)
+static enum result load_item(void *ctx, void *slot, int part, int loader, struct error *err)
 {
+    (void)part, (void)loader,
+        (void)err; /* a picture that cannot be read is an item that has failed */
     const struct run *run = ctx;
     struct item *item = slot;
     infer_load(run->job->infer, &item->infer);
+    return OK;
 }
 
 static void compute_items(void *ctx, void *const *slots, int count)
@@ -100,24 +104,23 @@ static bool is_stopped(void *ctx)
 enum result eval_detect(const struct eval_job *job, struct eval_totals *totals, struct error *err)
 {
     struct run run = {.job = job, .totals = totals};
-    const struct pipeline_hooks hooks = {
+    const struct stream_hooks hooks = {
         .ctx = &run,
         .next = next_item,
         .load = load_item,
-        .compute = compute_items,
-        .deliver = deliver_item,
         .destroy = infer_destroy,
         .is_stopped = is_stopped,
     };
-    const struct pipeline_options options = {
+    const struct stream_options options = {
         .slot_bytes = sizeof(struct item),
         .batch = job->infer->batch,
         .loaders = job->infer->helpers,
     };
+    const struct stream_work work = {compute_items, deliver_item};
     double start = clock_ms();
     *totals = (struct eval_totals){0};
     progress_begin(&run.progress, "evaluation", job->set->count);
-    enum result result = pipeline_run(&hooks, &options, err);
+    enum result result = stream_run(&hooks, &options, &work, err);
     progress_end();
     totals->wall_ms = clock_ms() - start;
     if (run.has_failed) {

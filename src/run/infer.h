@@ -1,4 +1,4 @@
-/* Pictures through a network, as the slots of a pipeline (data/pipeline.h): read and fitted beside
+/* Pictures through a network, as the slots of a stream (data/stream.h): read and fitted beside
  * the computation, computed in batches, boxes back on the picture. What detect and eval share. */
 #ifndef RUN_INFER_H
 #define RUN_INFER_H
@@ -40,7 +40,7 @@ NODISCARD enum result infer_open(struct model *model, const struct infer_args *a
                                  struct infer *infer, struct error *err);
 void infer_close(struct infer *infer);
 
-/* One picture on its way. The slots of the pipeline begin with it. */
+/* One picture on its way. The slots of the stream begin with it. */
 struct infer_slot {
     bool has_failed;
     struct error err; /* why */
@@ -63,7 +63,7 @@ void infer_load(const struct infer *infer, struct infer_slot *slot);
 /* The network on a batch of slots, and what it found; fills record. */
 void infer_compute(const struct infer *infer, void *const *slots, int count);
 
-/* Free the picture once it is not needed any more; everything, as a pipeline's destroy hook. */
+/* Free the picture once it is not needed any more; everything, as a stream's destroy hook. */
 void infer_drop_picture(struct infer_slot *slot);
 void infer_destroy(void *ctx, void *slot);
 

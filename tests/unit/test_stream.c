@@ -1,11 +1,11 @@
-/* The pipeline with made-up work: order, batches, bounded slots, stopping. */
+/* The ring with made-up work: order, batches, bounded slots, parts, errors, stopping. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "data/pipeline.h"
+#include "data/stream.h"
 #include "test.h"
 
 enum { MAX_ITEMS = 10000 };
@@ -39,8 +39,9 @@ static void pause_us(int us)
     nanosleep(&time, NULL);
 }
 
-static bool next(void *ctx, void *slot)
+static int next(void *ctx, void *slot, struct error *err)
 {
+    (void)err;
     struct work *w = ctx;
     struct work_slot *s = slot;
     if (atomic_fetch_add(&w->in_next, 1) != 0) {
@@ -62,8 +63,9 @@ static bool next(void *ctx, void *slot)
     return has_item;
 }
 
-static void load(void *ctx, void *slot)
+static enum result load(void *ctx, void *slot, int part, int loader, struct error *err)
 {
+    (void)part, (void)loader, (void)err;
     struct work *w = ctx;
     struct work_slot *s = slot;
     if (w->jitter_us) {
@@ -73,6 +75,7 @@ static void load(void *ctx, void *slot)
         s->owned = mem_alloc(1, 16);
     }
     s->loads++;
+    return OK;
 }
 
 static void compute(void *ctx, void *const *slots, int count)
@@ -115,22 +118,22 @@ static bool is_stopped(void *ctx)
     return w->stop_after && w->delivered_count >= w->stop_after;
 }
 
+static const struct stream_work consumer = {compute, deliver};
+
 static enum result run(int item_count, int batch, int helpers, int stop_after, int jitter_us)
 {
     work.item_count = item_count;
     work.stop_after = stop_after;
     work.jitter_us = jitter_us;
-    const struct pipeline_hooks hooks = {.ctx = &work,
-                                         .next = next,
-                                         .load = load,
-                                         .compute = compute,
-                                         .deliver = deliver,
-                                         .save = save,
-                                         .destroy = destroy,
-                                         .is_stopped = is_stopped};
-    const struct pipeline_options options = {sizeof(struct work_slot), batch, helpers, helpers};
+    const struct stream_hooks hooks = {.ctx = &work,
+                                       .next = next,
+                                       .load = load,
+                                       .save = save,
+                                       .destroy = destroy,
+                                       .is_stopped = is_stopped};
+    const struct stream_options options = {sizeof(struct work_slot), batch, helpers, helpers, 0};
     struct error err;
-    return pipeline_run(&hooks, &options, &err);
+    return stream_run(&hooks, &options, &consumer, &err);
 }
 
 static void clear(void)
@@ -215,21 +218,118 @@ static void no_save_hook(void)
 {
     clear();
     work.item_count = 50;
-    const struct pipeline_hooks hooks = {.ctx = &work,
-                                         .next = next,
-                                         .load = load,
-                                         .compute = compute,
-                                         .deliver = deliver,
-                                         .destroy = destroy};
-    const struct pipeline_options options = {sizeof(struct work_slot), 4, 2, 0};
+    const struct stream_hooks hooks = {
+        .ctx = &work, .next = next, .load = load, .destroy = destroy};
+    const struct stream_options options = {sizeof(struct work_slot), 4, 2, 0, 0};
     struct error err;
-    CHECK_OK(pipeline_run(&hooks, &options, &err));
+    CHECK_OK(stream_run(&hooks, &options, &consumer, &err));
     CHECK(work.delivered_count == 50 && work.delivered[49] == 49 && !work.saw_bad_slot);
+}
+
+/* ---- parts and errors, taken by hand ---- */
+
+enum { PARTED_ITEMS = 300, MAX_PARTS = 5 };
+
+struct parted_slot {
+    int number;
+    atomic_int loaded[MAX_PARTS];
+};
+
+struct parted {
+    int next;
+    int fails_at; /* item whose last part (fails_in_next: whose next) ends the stream; -1 = none */
+    bool fails_in_next;
+    atomic_bool saw_bad_loader;
+};
+
+static int parts_of(int number)
+{
+    return 1 + number % MAX_PARTS;
+}
+
+static int next_parted(void *ctx, void *slot, struct error *err)
+{
+    struct parted *p = ctx;
+    struct parted_slot *s = slot;
+    if (p->next == PARTED_ITEMS) {
+        return 0;
+    }
+    s->number = p->next++;
+    memset(s->loaded, 0, sizeof s->loaded);
+    if (p->fails_in_next && s->number == p->fails_at) {
+        error_set(err, ERR_FORMAT, "item %d", s->number);
+        return -1;
+    }
+    return parts_of(s->number);
+}
+
+static enum result load_part(void *ctx, void *slot, int part, int loader, struct error *err)
+{
+    struct parted *p = ctx;
+    struct parted_slot *s = slot;
+    pause_us((s->number * 7919 + part) % 13);
+    if (loader < 0 || loader > 2) {
+        atomic_store(&p->saw_bad_loader, true);
+    }
+    atomic_fetch_add(&s->loaded[part], 1);
+    if (!p->fails_in_next && s->number == p->fails_at && part == parts_of(s->number) - 1) {
+        return error_set(err, ERR_FORMAT, "item %d", s->number);
+    }
+    return OK;
+}
+
+/* Items taken in order, two at a time, each part of each loaded once. */
+static enum result take_parted(struct parted *p, int *taken, struct error *err)
+{
+    const struct stream_hooks hooks = {.ctx = p, .next = next_parted, .load = load_part};
+    const struct stream_options options = {sizeof(struct parted_slot), 2, 3, 0, 4};
+    struct stream *stream;
+    void *const *slots;
+    int count;
+    *taken = 0;
+    enum result result = stream_open(&hooks, &options, &stream, err);
+    while (result == OK && (result = stream_take(stream, &slots, &count, err)) == OK && count > 0) {
+        for (int i = 0; i < count; i++) {
+            struct parted_slot *s = slots[i];
+            bool is_good = s->number == (*taken)++;
+            for (int part = 0; part < MAX_PARTS; part++) {
+                is_good = is_good && s->loaded[part] == (part < parts_of(s->number));
+            }
+            result = is_good ? result : ERR_INTERNAL;
+            stream_give_back(stream);
+        }
+    }
+    stream_close(stream);
+    return result;
+}
+
+static void parts_are_loaded_once(void)
+{
+    struct parted p = {.fails_at = -1};
+    struct error err;
+    int taken;
+    CHECK_OK(take_parted(&p, &taken, &err));
+    CHECK(taken == PARTED_ITEMS && !atomic_load(&p.saw_bad_loader));
+}
+
+static void errors_end_the_stream(void)
+{
+    for (int i = 0; i < 6; i++) {
+        struct parted p = {.fails_at = 13 * i, .fails_in_next = i % 2};
+        struct error err;
+        int taken;
+        enum result result = take_parted(&p, &taken, &err);
+        CHECK_MSG(result == ERR_FORMAT, "result %d", (int)result);
+        char want[32];
+        snprintf(want, sizeof want, "item %d", p.fails_at);
+        CHECK_MSG(strcmp(err.text, want) == 0 && taken <= p.fails_at, "%s, %d taken", err.text,
+                  taken);
+    }
 }
 
 static void allocation_failures(void)
 {
-    for (long k = 0; k < 4; k++) {
+    for (long k = 0; k < 5; k++) {
         clear();
         mem_fail_after(k);
         enum result result = run(3, 2, 1, 0, 0);
@@ -246,6 +346,8 @@ static const struct test_case cases[] = {
     {"stop_saves_what_was_delivered", stop_saves_what_was_delivered},
     {"stop_frees_a_blocked_source", stop_frees_a_blocked_source},
     {"no_save_hook", no_save_hook},
+    {"parts_are_loaded_once", parts_are_loaded_once},
+    {"errors_end_the_stream", errors_end_the_stream},
     {"allocation_failures", allocation_failures},
 };
 TEST_MAIN(cases)
