@@ -1,21 +1,17 @@
 #include "cli/cmd.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
-#include "base/clock.h"
-#include "base/path.h"
-#include "base/log.h"
-#include "base/memory.h"
-#include "base/parallel.h"
-#include "base/rng.h"
-#include "base/text.h"
-#include "train/freeze.h"
 #include "base/json.h"
-#include "run/model.h"
+#include "base/memory.h"
 #include "base/options.h"
-#include "train/step.h"
+#include "base/parallel.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "run/bench.h"
+#include "run/model.h"
+#include "train/step_bench.h"
 
 struct bench_args {
     struct model_args model;
@@ -52,80 +48,13 @@ static const char about[] =
     "used: the time is the same. gflop is the work of one image; gflops = gflop * batch / time.\n"
     "--train times training steps on random pictures and boxes.\n";
 
-/* Milliseconds. */
-struct timing {
-    double median, min, max;
-};
-
 struct bench {
     const struct bench_args *args;
     struct model *model;
     struct plan *plan;
     struct timing whole;
-    double *layer_ms;      /* [layer_count], medians */
-    double *samples;       /* [runs] */
-    double *layer_samples; /* [layer_count][runs] */
+    double *layer_ms; /* [layer_count], medians */
 };
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts the samples. */
-static struct timing summarise(double *samples, int count)
-{
-    qsort(samples, (size_t)count, sizeof *samples, ascending);
-    double median = samples[count / 2];
-    if (count % 2 == 0) {
-        median = (median + samples[count / 2 - 1]) / 2;
-    }
-    return (struct timing){median, samples[0], samples[count - 1]};
-}
-
-/* Noise in [0, 1): a picture with all frequencies, the same on every run. */
-static void fill_input(const struct tensor *input)
-{
-    unsigned state = 1;
-    for (size_t i = 0; i < tensor_pixels(input); i++) {
-        for (int c = 0; c < input->c; c++) {
-            state = state * 1664525u + 1013904223u;
-            input->data[i * input->stride + (size_t)c] = (float)(state >> 8) / 16777216.0f;
-        }
-    }
-}
-
-static void measure(void *ctx)
-{
-    struct bench *b = ctx;
-    const struct bench_args *args = b->args;
-    int layers = b->model->net.layer_count;
-    fill_input(plan_input(b->plan));
-    for (int run = -args->warmup; run < args->runs; run++) {
-        double start = clock_ms();
-        plan_forward(b->plan, args->batch);
-        if (run >= 0) {
-            b->samples[run] = clock_ms() - start;
-            log_progress("run %d of %d: %.2f ms", run + 1, args->runs, b->samples[run]);
-        }
-    }
-    b->whole = summarise(b->samples, args->runs);
-    for (int run = 0; run < args->runs; run++) {
-        fill_input(plan_input(b->plan)); /* activations may have been laid over it */
-        plan_begin(b->plan, args->batch);
-        for (int i = 0; i < layers; i++) {
-            double start = clock_ms();
-            plan_forward_layer(b->plan, i);
-            b->layer_samples[i * args->runs + run] = clock_ms() - start;
-        }
-        log_progress("layers, run %d of %d", run + 1, args->runs);
-    }
-    log_progress("%s", "");
-    for (int i = 0; i < layers; i++) {
-        b->layer_ms[i] = summarise(b->layer_samples + i * args->runs, args->runs).median;
-    }
-}
 
 static double layer_gflop(const struct layer *l)
 {
@@ -217,55 +146,34 @@ static void print_text(const struct bench *b)
     printf("peak rss  %.1f MB\n", peak_rss_mb());
 }
 
+static struct bench_runs runs_of(const struct bench_args *args)
+{
+    return (struct bench_runs){.batch = args->batch, .count = args->runs, .warmup = args->warmup};
+}
+
 static enum result bench_plan(struct bench *b, struct error *err)
 {
-    size_t layers = (size_t)b->model->net.layer_count, runs = (size_t)b->args->runs;
-    b->layer_ms = mem_alloc(layers, sizeof(double));
-    b->samples = mem_alloc(runs, sizeof(double));
-    b->layer_samples = mem_alloc(layers * runs, sizeof(double));
-    enum result result = OK;
-    if (!b->layer_ms || !b->samples || !b->layer_samples) {
-        result = mem_error(err, "timings");
+    const struct bench_runs runs = runs_of(b->args);
+    int layers = b->model->net.layer_count;
+    TRY(model_plan(b->model, b->args->batch, false, &b->plan, err));
+    b->layer_ms = mem_alloc((size_t)layers, sizeof *b->layer_ms);
+    if (!b->layer_ms) {
+        return mem_error(err, "timings");
     }
-    if (result == OK) {
-        parallel_team(measure, b);
-        if (b->args->format == FORMAT_JSON) {
-            result = json_print(bench_json(b), false, err);
-        } else {
-            print_text(b);
-        }
+    TRY(bench_forward(b->plan, layers, &runs, &b->whole, b->layer_ms, err));
+    if (b->args->format == FORMAT_JSON) {
+        return json_print(bench_json(b), false, err);
     }
-    mem_free(b->layer_ms);
-    mem_free(b->samples);
-    mem_free(b->layer_samples);
-    return result;
+    print_text(b);
+    return OK;
 }
 
 /* ---- training steps ---- */
 
-enum { TRUTHS = 8 };
-
-/* Eight boxes of all sizes an image, the same on every run. */
-static void fill_truths(struct truth *items, struct truth_set *sets, int images, int classes)
+static enum result print_steps(const struct bench *b, const struct step_times *times,
+                               struct error *err)
 {
-    struct rng rng = rng_make(1, 0, 0);
-    for (int n = 0; n < images; n++) {
-        struct truth *own = items + (size_t)n * TRUTHS;
-        for (int i = 0; i < TRUTHS; i++) {
-            float w = rng_uniform(&rng, 0.05f, 0.5f), h = rng_uniform(&rng, 0.05f, 0.5f);
-            own[i].box.cx = rng_uniform(&rng, w / 2.0f, 1.0f - w / 2.0f);
-            own[i].box.cy = rng_uniform(&rng, h / 2.0f, 1.0f - h / 2.0f);
-            own[i].box.w = w;
-            own[i].box.h = h;
-            own[i].class_id = (int)rng_below(&rng, (uint64_t)classes);
-        }
-        sets[n] = (struct truth_set){own, TRUTHS};
-    }
-}
-
-static enum result print_steps(const struct bench *b, const struct train_step *step,
-                               const struct freeze_totals *totals, struct error *err)
-{
+    const struct freeze_totals *totals = &times->totals;
     double seconds = b->whole.median / 1e3;
     if (b->args->format == FORMAT_JSON) {
         cJSON *root = start_json(b, "step_ms");
@@ -274,7 +182,7 @@ static enum result print_steps(const struct bench *b, const struct train_step *s
         cJSON_AddNumberToObject(root, "frozen", (double)totals->frozen);
         cJSON_AddNumberToObject(root, "frozen_layers", totals->frozen_layers);
         cJSON_AddBoolToObject(root, "from_features", b->args->from_features);
-        json_add_rounded(root, "step_mb", (double)step->bytes / 1e6, 1);
+        json_add_rounded(root, "step_mb", (double)times->bytes / 1e6, 1);
         json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
         return json_print(root, false, err);
     }
@@ -286,82 +194,23 @@ static enum result print_steps(const struct bench *b, const struct train_step *s
     printf("trained   %zu values; frozen %zu in %d of %d layers\n", totals->moving, totals->frozen,
            totals->frozen_layers, totals->layers);
     if (b->args->from_features) {
-        char layers[256];
-        features_describe(&step->features, layers, sizeof layers);
-        printf("features  of %s, %.2f MB an image\n", layers,
-               (double)step->features.floats * sizeof(float) / 1e6);
+        printf("features  of %s, %.2f MB an image\n", times->features,
+               (double)times->features_floats * sizeof(float) / 1e6);
     }
-    printf("memory    %.1f MB beside the parameters; peak rss %.1f MB\n", (double)step->bytes / 1e6,
-           peak_rss_mb());
+    printf("memory    %.1f MB beside the parameters; peak rss %.1f MB\n",
+           (double)times->bytes / 1e6, peak_rss_mb());
     return OK;
-}
-
-/* What a run of steps borrows. */
-struct step_bench {
-    struct train_step step;
-    bool *frozen;
-    struct truth *items;
-    struct truth_set *sets;
-};
-
-static enum result prepare_steps(const struct bench *b, struct step_bench *s, struct error *err)
-{
-    struct network *net = &b->model->net;
-    size_t images = (size_t)b->args->batch;
-    s->frozen = mem_alloc((size_t)net->layer_count, sizeof *s->frozen);
-    s->items = mem_alloc(images * TRUTHS, sizeof *s->items);
-    s->sets = mem_alloc(images, sizeof *s->sets);
-    if (!s->frozen || !s->items || !s->sets) {
-        return mem_error(err, "training steps");
-    }
-    if (!b->model->head) {
-        return error_at(err, ERR_CFG, b->model->cfg_path, 0,
-                        "no detection head: it has no loss to train");
-    }
-    TRY(freeze_resolve(b->args->freeze, net, s->frozen, err));
-    fill_truths(s->items, s->sets, b->args->batch, b->model->head->classes);
-    struct train_step_options options = {
-        .net = net,
-        .kernels = b->model->kernels,
-        .frozen = s->frozen,
-        .batch = b->args->batch,
-        .optimizer = {.kernels = b->model->kernels, .momentum = 0.9f, .decay = 0.0005f},
-        .from_features = b->args->from_features,
-    };
-    return train_step_open(&options, &s->step, err);
 }
 
 static enum result bench_steps(struct bench *b, struct error *err)
 {
-    struct step_bench s = {0};
     const struct bench_args *args = b->args;
-    b->samples = mem_alloc((size_t)args->runs, sizeof(double));
-    enum result result = b->samples ? prepare_steps(b, &s, err) : mem_error(err, "timings");
-    struct freeze_totals totals = {0};
-    if (result == OK) {
-        totals = freeze_count(&b->model->net, s.frozen, BN_AUTO);
-        result = freeze_check_moves(&totals, err);
-    }
-    int before = args->warmup + args->from_features; /* features are made in the first one */
-    for (int run = -before; result == OK && run < args->runs; run++) {
-        fill_input(plan_input(s.step.plan));
-        double ms = train_step_run(&s.step, s.sets, args->batch);
-        if (run >= 0) {
-            b->samples[run] = ms;
-            log_progress("step %d of %d: %.2f ms", run + 1, args->runs, ms);
-        }
-    }
-    log_progress("%s", "");
-    if (result == OK) {
-        b->whole = summarise(b->samples, args->runs);
-        result = print_steps(b, &s.step, &totals, err);
-    }
-    train_step_close(&s.step);
-    mem_free(s.frozen);
-    mem_free(s.items);
-    mem_free(s.sets);
-    mem_free(b->samples);
-    return result;
+    const struct step_bench_options options = {
+        .runs = runs_of(args), .freeze = args->freeze, .from_features = args->from_features};
+    struct step_times times;
+    TRY(step_bench(b->model, &options, &times, err));
+    b->whole = times.step;
+    return print_steps(b, &times, err);
 }
 
 static enum result bench(const struct bench_args *args, struct error *err)
@@ -375,18 +224,11 @@ static enum result bench(const struct bench_args *args, struct error *err)
         return error_set(err, ERR_ARG, "--cached acts only with --train --freeze SET");
     }
     enum result result = model_open(&args->model, MODEL_ANY, &model, err);
-    if (result == OK && args->trains) {
-        result = bench_steps(&b, err);
-        model_close(&model);
-        return result;
-    }
     if (result == OK) {
-        result = model_plan(&model, args->batch, false, &b.plan, err);
-    }
-    if (result == OK) {
-        result = bench_plan(&b, err);
+        result = args->trains ? bench_steps(&b, err) : bench_plan(&b, err);
     }
     plan_free(b.plan);
+    mem_free(b.layer_ms);
     model_close(&model);
     return result;
 }

@@ -53,11 +53,9 @@ struct view {
     const struct model *model;
     const struct plan *plan;
     int batch;
-    bool *frozen;           /* [layer_count] */
-    enum net_part *parts;   /* [layer_count]; NULL: no detection heads */
-    enum layer_mode *modes; /* [layer_count], in training */
-    struct freeze_totals totals;
-    bool is_timed; /* the cfg's keys for the first updates act */
+    const char *freeze_text;  /* --freeze, or NULL */
+    struct freeze_set freeze; /* once the keys for the first updates have ended */
+    enum net_part *parts;     /* [layer_count]; NULL: no detection heads */
 };
 
 static struct layer_figures layer_figures(const struct view *view, const struct layer *l)
@@ -66,7 +64,7 @@ static struct layer_figures layer_figures(const struct view *view, const struct 
     for (int i = 0; i < l->param_count; i++) {
         figures.floats += l->params[i].count;
         figures.trainable +=
-            mode_moves(view->modes[l->index], &l->params[i]) ? l->params[i].count : 0;
+            mode_moves(view->freeze.modes[l->index], &l->params[i]) ? l->params[i].count : 0;
     }
     figures.gflop = l->ops->flops ? l->ops->flops(l) / 1e9 : 0;
     if (l->ops->describe) {
@@ -94,7 +92,7 @@ static size_t weights_bytes(size_t floats)
 
 static const char *state_word(const struct view *view, int layer)
 {
-    return view->frozen[layer] ? "frozen" : "";
+    return view->freeze.frozen[layer] ? "frozen" : "";
 }
 
 static void print_rows(const struct view *view)
@@ -118,9 +116,9 @@ static void print_rows(const struct view *view)
 static void print_frozen(const struct view *view)
 {
     char layers[256];
-    const struct freeze_totals *f = &view->totals;
+    const struct freeze_totals *f = &view->freeze.totals;
     if (f->frozen_layers > 0) {
-        freeze_describe(&view->model->net, view->frozen, layers, sizeof layers);
+        freeze_describe(&view->model->net, view->freeze.frozen, layers, sizeof layers);
         printf("frozen      layers %s: %d of %d with parameters, %zu values; their statistics keep "
                "still, "
                "too\n",
@@ -128,58 +126,46 @@ static void print_frozen(const struct view *view)
     }
 }
 
-/* What is frozen once `updates` were made. Freed with mem_free; NULL if out of memory. */
-static bool *frozen_after(const struct view *view, uint64_t updates)
+/* Calls `show` for each span of first updates in which the cfg freezes more. */
+static void each_span(const struct view *view,
+                      void (*show)(const struct network *net, const struct freeze_set *set,
+                                   uint64_t from, uint64_t to, cJSON *rows),
+                      cJSON *rows)
 {
     const struct network *net = &view->model->net;
-    bool *frozen = mem_alloc((size_t)net->layer_count, sizeof *frozen);
-    if (frozen) {
-        memcpy(frozen, view->frozen, (size_t)net->layer_count * sizeof *frozen);
-        freeze_timed(net, updates, (uint64_t)net->options.burn_in, frozen);
-    }
-    return frozen;
-}
-
-/* The number of updates, above `updates`, up to which more is frozen; 0: none. */
-static uint64_t next_change(const struct view *view, uint64_t updates)
-{
-    const struct network *net = &view->model->net;
-    return view->is_timed ? freeze_next_change(net, updates, (uint64_t)net->options.burn_in) : 0;
-}
-
-static void print_timed(const struct view *view)
-{
-    for (uint64_t from = 0, to; (to = next_change(view, from)) > 0; from = to) {
-        char layers[256];
-        bool *frozen = frozen_after(view, from);
-        if (frozen) {
-            const struct network *net = &view->model->net;
-            freeze_describe(net, frozen, layers, sizeof layers);
-            printf("at first    updates %llu-%llu: layers %s keep still, %zu values are trained\n",
-                   (unsigned long long)from + 1, (unsigned long long)to, layers,
-                   freeze_count(net, frozen, BN_AUTO).moving);
+    struct freeze_time at = {.burn_in = (uint64_t)net->options.burn_in};
+    for (uint64_t to; (to = freeze_next_change(net, view->freeze_text, &at)) > 0; at.updates = to) {
+        struct freeze_set set;
+        struct error ignored;
+        if (freeze_set_make(net, view->freeze_text, BN_AUTO, &at, &set, &ignored) == OK) {
+            show(net, &set, at.updates + 1, to, rows);
         }
-        mem_free(frozen);
+        freeze_set_free(&set);
     }
 }
 
-static cJSON *timed_json(const struct view *view)
+static void print_span(const struct network *net, const struct freeze_set *set, uint64_t from,
+                       uint64_t to, cJSON *rows)
 {
-    cJSON *rows = cJSON_CreateArray();
-    for (uint64_t from = 0, to; (to = next_change(view, from)) > 0; from = to) {
-        bool *frozen = frozen_after(view, from);
-        cJSON *row = cJSON_CreateObject(), *layers = cJSON_AddArrayToObject(row, "frozen");
-        for (int i = 0; frozen && i < view->model->net.layer_count; i++) {
-            if (frozen[i]) {
-                cJSON_AddItemToArray(layers, cJSON_CreateNumber(i));
-            }
+    char layers[256];
+    (void)rows;
+    freeze_describe(net, set->frozen, layers, sizeof layers);
+    printf("at first    updates %llu-%llu: layers %s keep still, %zu values are trained\n",
+           (unsigned long long)from, (unsigned long long)to, layers, set->totals.moving);
+}
+
+static void add_span(const struct network *net, const struct freeze_set *set, uint64_t from,
+                     uint64_t to, cJSON *rows)
+{
+    cJSON *row = cJSON_CreateObject(), *layers = cJSON_AddArrayToObject(row, "frozen");
+    for (int i = 0; i < net->layer_count; i++) {
+        if (set->frozen[i]) {
+            cJSON_AddItemToArray(layers, cJSON_CreateNumber(i));
         }
-        cJSON_AddNumberToObject(row, "from", (double)from + 1);
-        cJSON_AddNumberToObject(row, "to", (double)to);
-        cJSON_AddItemToArray(rows, row);
-        mem_free(frozen);
     }
-    return rows;
+    cJSON_AddNumberToObject(row, "from", (double)from);
+    cJSON_AddNumberToObject(row, "to", (double)to);
+    cJSON_AddItemToArray(rows, row);
 }
 
 static void print_parts(const struct view *view)
@@ -217,10 +203,11 @@ static void print_text(const struct view *view)
         printf("classes     %d\n", model->head->classes);
     }
     printf("parameters  %zu (%zu trainable, %zu statistics), %.2f MB as .weights\n", floats,
-           view->totals.moving, view->totals.statistics, megabytes(weights_bytes(floats)));
+           view->freeze.totals.moving, view->freeze.totals.statistics,
+           megabytes(weights_bytes(floats)));
     print_parts(view);
     print_frozen(view);
-    print_timed(view);
+    each_span(view, print_span, NULL);
     printf("arithmetic  %.3f GFLOP an image\n", network_flops(net) / 1e9);
     printf("memory      %.2f MB for inference, batch %d: packed weights %.2f, activations %.2f "
            "(%.2f without reuse), scratch %.2f\n",
@@ -261,7 +248,7 @@ static cJSON *layers_json(const struct view *view)
         cJSON_AddItemToObject(row, "output_whc", shape_json(l->out));
         cJSON_AddNumberToObject(row, "parameters", (double)figures.floats);
         cJSON_AddNumberToObject(row, "trainable", (double)figures.trainable);
-        cJSON_AddBoolToObject(row, "frozen", view->frozen[i]);
+        cJSON_AddBoolToObject(row, "frozen", view->freeze.frozen[i]);
         json_add_text(row, "algorithm", plan_algorithm(view->plan, i));
         json_add_rounded(row, "gflop", figures.gflop, 6);
         cJSON_AddItemToArray(layers, row);
@@ -287,11 +274,11 @@ static cJSON *info_json(const struct view *view)
         cJSON_AddNumberToObject(root, "classes", model->head->classes);
     }
     cJSON_AddNumberToObject(root, "parameters", (double)floats);
-    cJSON_AddNumberToObject(root, "trainable", (double)view->totals.moving);
-    cJSON_AddNumberToObject(root, "frozen", (double)view->totals.frozen);
-    cJSON_AddNumberToObject(root, "frozen_layers", view->totals.frozen_layers);
-    cJSON_AddItemToObject(root, "first_updates", timed_json(view));
-    cJSON_AddNumberToObject(root, "statistics", (double)view->totals.statistics);
+    cJSON_AddNumberToObject(root, "trainable", (double)view->freeze.totals.moving);
+    cJSON_AddNumberToObject(root, "frozen", (double)view->freeze.totals.frozen);
+    cJSON_AddNumberToObject(root, "frozen_layers", view->freeze.totals.frozen_layers);
+    each_span(view, add_span, cJSON_AddArrayToObject(root, "first_updates"));
+    cJSON_AddNumberToObject(root, "statistics", (double)view->freeze.totals.statistics);
     cJSON_AddNumberToObject(root, "weights_bytes", (double)weights_bytes(floats));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 6);
     json_add_text(root, "isa", kernels_isa(model->kernels));
@@ -310,35 +297,26 @@ static cJSON *info_json(const struct view *view)
     return root;
 }
 
-static enum result find_frozen(const struct info_args *args, struct view *view, struct error *err)
+static enum result find_frozen(struct view *view, struct error *err)
 {
     const struct network *net = &view->model->net;
-    view->frozen = mem_alloc((size_t)net->layer_count, sizeof *view->frozen);
-    view->modes = mem_alloc((size_t)net->layer_count, sizeof *view->modes);
-    if (!view->frozen || !view->modes) {
-        return mem_error(err, "the layers");
-    }
     if (view->model->head) {
         view->parts = mem_alloc((size_t)net->layer_count, sizeof *view->parts);
         TRY(view->parts ? parts_find(net, view->parts, err) : mem_error(err, "the layers"));
     }
-    TRY(freeze_resolve(args->freeze, net, view->frozen, err));
-    modes_resolve(net, view->frozen, BN_AUTO, view->modes);
-    view->totals = freeze_count(net, view->frozen, BN_AUTO);
-    view->is_timed = !args->freeze || strcmp(args->freeze, "none") != 0;
-    return OK;
+    return freeze_set_make(net, view->freeze_text, BN_AUTO, NULL, &view->freeze, err);
 }
 
 static enum result info(const struct info_args *args, struct error *err)
 {
     struct model model = {0};
     struct plan *plan = NULL;
-    struct view view = {.model = &model, .batch = args->batch};
+    struct view view = {.model = &model, .batch = args->batch, .freeze_text = args->freeze};
     bool has_file = args->model.weights && !weights_are_none(args->model.weights);
     enum model_need need = has_file ? MODEL_PARTIAL : MODEL_CFG_ONLY;
     enum result result = model_open(&args->model, need, &model, err);
     if (result == OK) {
-        result = find_frozen(args, &view, err);
+        result = find_frozen(&view, err);
     }
     if (result == OK) {
         struct plan_options options = {.batch = args->batch};
@@ -351,9 +329,8 @@ static enum result info(const struct info_args *args, struct error *err)
         print_text(&view);
     }
     plan_free(plan);
-    mem_free(view.frozen);
+    freeze_set_free(&view.freeze);
     mem_free(view.parts);
-    mem_free(view.modes);
     model_close(&model);
     return result;
 }

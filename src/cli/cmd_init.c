@@ -98,7 +98,7 @@ struct init {
     struct init_data data;
     struct network base, net;
     struct init_cfg cfg;
-    bool *frozen;   /* [layer_count], NULL without --freeze */
+    struct freeze_set freeze; /* zeroed without --freeze */
     int first_head; /* layer of the base from which on weights for other classes do not fit */
 };
 
@@ -182,17 +182,12 @@ static enum result settle_freeze(struct init *init, struct error *err)
     if (!init->args->freeze) {
         return OK;
     }
-    init->frozen = mem_alloc((size_t)init->net.layer_count, sizeof *init->frozen);
-    if (!init->frozen) {
-        return mem_error(err, "init");
-    }
-    TRY(freeze_resolve(init->args->freeze, &init->net, init->frozen, err));
-    struct freeze_totals totals = freeze_count(&init->net, init->frozen, BN_AUTO);
-    if (totals.frozen == 0) {
+    TRY(freeze_set_make(&init->net, init->args->freeze, BN_AUTO, NULL, &init->freeze, err));
+    if (init->freeze.totals.frozen == 0) {
         return error_set(err, ERR_ARG, "--freeze %.200s freezes nothing, so there are no stages",
                          init->args->freeze);
     }
-    return freeze_check_moves(&totals, err);
+    return freeze_set_check(&init->freeze, err);
 }
 
 static enum result find_head(struct init *init, struct error *err)
@@ -232,8 +227,8 @@ static enum result settle_weights(struct init *init, struct error *err)
     if (result == OK) {
         result = weights_load_transfer(init->weights, &init->net, is_loaded, &classes, err);
     }
-    for (int i = 0; result == OK && init->frozen && i < init->net.layer_count; i++) {
-        if (init->frozen[i] && init->net.layers[i].param_count > 0 && !is_loaded[i]) {
+    for (int i = 0; result == OK && init->freeze.frozen && i < init->net.layer_count; i++) {
+        if (init->freeze.frozen[i] && init->net.layers[i].param_count > 0 && !is_loaded[i]) {
             log_warn(
                 "layer %d is in --freeze %s, but %s ends before it: it would be frozen as random "
                 "numbers",
@@ -282,7 +277,7 @@ enum { FILE_CFG, FILE_DATA, FILE_NAMES, FILE_STAGES, FILE_TRAIN, FILE_VALID, FIL
 
 static bool is_wanted(const struct init *init, int file)
 {
-    return file == FILE_STAGES                        ? init->frozen != NULL
+    return file == FILE_STAGES                        ? init->freeze.frozen != NULL
            : file == FILE_TRAIN || file == FILE_VALID ? init->data.is_split
                                                       : true;
 }
@@ -516,7 +511,7 @@ static void print_next(const struct init *init)
         printf(" --weights");
         print_word(has_weights ? init->weights : weights);
     }
-    if (init->frozen) {
+    if (init->freeze.frozen) {
         print_file_option(init, "--stages", FILE_STAGES);
     }
     printf("\n\n");
@@ -592,7 +587,7 @@ static enum result run_init(int argc, char **argv, int *status, struct error *er
     }
     init->args = &args;
     result = make(init, &args, err);
-    mem_free(init->frozen);
+    freeze_set_free(&init->freeze);
     mem_free(init->names);
     init_cfg_free(&init->cfg);
     init_data_free(&init->data);

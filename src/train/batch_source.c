@@ -1,21 +1,21 @@
 #include "train/batch_source.h"
 
 #include "base/memory.h"
-#include "train/feature_cache.h"
 #include "train/multiscale.h"
 
 struct batch_source {
     struct batch_source_options o;
     struct loader *loader; /* NULL: not needed so far */
     struct replay *replay; /* NULL: a stage without features */
-    uint64_t at, next;     /* first image of the latest batch; of the next one */
+    struct batch latest;
+    uint64_t at, next; /* first image of the latest batch; of the next one */
 };
 
 /* Features are of one size. */
 static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
 {
     const struct batch_source_options *f = &((const struct batch_source *)ctx)->o;
-    bool varies = f->stage->augments && f->stage->cache_features == 0;
+    bool varies = f->stage->augments && f->stage->cache_features == 0 && !f->is_trial;
     const struct multiscale sizes = {.random = varies ? f->run->random : 0.0f,
                                      .step = f->run->resize_step,
                                      .base_w = f->base.w,
@@ -54,13 +54,12 @@ static enum result open_loader(struct batch_source *f, struct error *err)
 }
 
 static struct replay_options replay_options_of(const struct train_options *run,
-                                               const struct train_stage *stage,
-                                               const enum layer_mode *modes)
+                                               const struct train_stage *stage)
 {
     return (struct replay_options){.folder = run->folder,
                                    .net = run->net,
                                    .kern = run->kern,
-                                   .modes = modes,
+                                   .modes = stage->freeze.modes,
                                    .set = run->set,
                                    .augment = stage_augment(run, stage),
                                    .mini_batch = run->mini_batch,
@@ -79,13 +78,11 @@ enum result batch_source_open(const struct batch_source_options *options,
     *f = (struct batch_source){
         .o = *options, .at = options->next_sample, .next = options->next_sample};
     enum result result;
-    if (options->stage->cache_features > 0) {
-        struct replay_options replay =
-            replay_options_of(options->run, options->stage, options->modes);
+    if (options->stage->cache_features > 0 && !options->is_trial) {
+        struct replay_options replay = replay_options_of(options->run, options->stage);
         replay.first_sample = options->first_sample;
         result = replay_open(&replay, &f->replay, err);
     } else {
-        feature_cache_remove(options->run->folder);
         result = open_loader(f, err);
     }
     if (result != OK) {
@@ -120,17 +117,19 @@ enum result batch_source_next(struct batch_source *feed, struct batch *batch, st
         }
         TRY(loader_next(feed->loader, batch, err));
     }
+    feed->latest = *batch;
     feed->at = feed->next;
     feed->next += (uint64_t)batch->images;
     return OK;
 }
 
-void batch_source_forward(struct batch_source *feed, struct plan *plan, const struct batch *batch)
+void batch_source_forward(void *feed, struct plan *plan, int images)
 {
-    if (feed->replay) {
-        replay_forward(feed->replay, plan, feed->at, batch);
+    struct batch_source *f = feed;
+    if (f->replay) {
+        replay_forward(f->replay, plan, f->at, &f->latest);
     } else {
-        plan_forward(plan, batch->images);
+        plan_forward(plan, images);
     }
 }
 
@@ -146,13 +145,6 @@ bool batch_source_forward_layer(const struct batch_source *feed, struct plan *pl
 enum result batch_source_measure(const struct train_options *run, const struct train_stage *stage,
                                  struct replay_size *size, struct error *err)
 {
-    enum layer_mode *modes = mem_alloc((size_t)run->net->layer_count, sizeof *modes);
-    if (!modes) {
-        return mem_error(err, "features");
-    }
-    modes_resolve(run->net, stage->frozen, stage->bn, modes);
-    struct replay_options replay = replay_options_of(run, stage, modes);
-    enum result result = replay_measure(&replay, size, err);
-    mem_free(modes);
-    return result;
+    struct replay_options replay = replay_options_of(run, stage);
+    return replay_measure(&replay, size, err);
 }

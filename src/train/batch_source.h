@@ -11,16 +11,15 @@
 struct batch_source_options {
     const struct train_options *run;
     const struct train_stage *stage;
-    const enum layer_mode *modes; /* [layer_count], of the stage */
-    struct net_size base;         /* the cfg's: multi-scale varies it, features are made at it */
-    uint64_t first_sample;        /* of the stage */
-    uint64_t next_sample;         /* the first image to come */
+    struct net_size base;  /* the cfg's: multi-scale varies it, features are made at it */
+    uint64_t first_sample; /* of the stage */
+    uint64_t next_sample;  /* the first image to come */
+    bool is_trial;         /* pictures at the base size, nothing is kept */
 };
 
 struct batch_source;
 
-/* With features the network has its base size and its values. A file of features that the stage
- * does not use is removed. */
+/* With features the network has its base size and its values. */
 NODISCARD enum result batch_source_open(const struct batch_source_options *options,
                                         struct batch_source **feed, struct error *err);
 void batch_source_close(struct batch_source *feed); /* NULL is accepted */
@@ -30,8 +29,8 @@ void batch_source_close(struct batch_source *feed); /* NULL is accepted */
 NODISCARD enum result batch_source_next(struct batch_source *feed, struct batch *batch,
                                         struct error *err);
 
-/* Forward of the latest batch: of what is in the plan's input, or from features. */
-void batch_source_forward(struct batch_source *feed, struct plan *plan, const struct batch *batch);
+/* Forward of the latest batch: of what is in the plan's input, or from features. A step's forward, ctx = feed. */
+void batch_source_forward(void *feed, struct plan *plan, int images);
 /* One layer of it again, in order from 0 after plan_begin; false if it was left out. */
 bool batch_source_forward_layer(const struct batch_source *feed, struct plan *plan, int layer);
 

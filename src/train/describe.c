@@ -59,13 +59,13 @@ static void describe_length(const struct training *t, size_t stage, bool to_stdo
 
 static void describe_stage(const struct training *t, size_t stage, bool to_stdout)
 {
-    const struct freeze_totals *f = &t->plan.details[stage].totals;
+    const struct freeze_totals *f = &t->plan.stages[stage].freeze.totals;
     char frozen[160];
     if (t->plan.count > 1) {
         say(to_stdout, "-- stage %zu of %zu: %s", stage + 1, t->plan.count,
-            t->plan.details[stage].title);
+            t->plan.stages[stage].title);
     }
-    freeze_describe(&t->model.net, t->plan.stages[stage].frozen, frozen, sizeof frozen);
+    freeze_describe(&t->model.net, t->plan.stages[stage].freeze.frozen, frozen, sizeof frozen);
     say(to_stdout, "frozen    layers %s: %d of %d with parameters, %zu values", frozen,
         f->frozen_layers, f->layers, f->frozen);
     say(to_stdout, "trained   %zu values, %zu of %zu statistics follow the batches", f->moving,
@@ -172,7 +172,7 @@ static void warn_unloaded(const struct training *t, const struct train_stage *st
     const struct network *net = &t->model.net;
     int first = -1, count = 0;
     for (int i = 0; i < net->layer_count; i++) {
-        if (stage->frozen[i] && net->layers[i].param_count > 0 && !t->is_loaded[i]) {
+        if (stage->freeze.frozen[i] && net->layers[i].param_count > 0 && !t->is_loaded[i]) {
             first = first < 0 ? i : first;
             count++;
         }
@@ -189,13 +189,13 @@ static void warn_unloaded(const struct training *t, const struct train_stage *st
 static void warn_stage(const struct training *t, size_t stage)
 {
     const struct train_stage *s = &t->plan.stages[stage];
-    const struct freeze_totals *totals = &t->plan.details[stage].totals;
+    const struct freeze_totals *totals = &t->plan.stages[stage].freeze.totals;
     char where[32] = "";
     if (t->plan.count > 1) {
         snprintf(where, sizeof where, "stage %zu: ", stage + 1);
     }
     warn_unloaded(t, s);
-    if (s->bn == BN_TRAIN && totals->frozen_layers > 0) {
+    if (s->freeze.bn == BN_TRAIN && totals->frozen_layers > 0) {
         log_warn("%s--bn train: the stored statistics of frozen batch norms move with the batches; "
                  "what the "
                  "layers learned drifts although their weights keep (--bn auto keeps both)",

@@ -118,27 +118,33 @@ static uint64_t alone_until(const struct layer *l, uint64_t burn_in)
     return l->param_count == 0 ? 0 : held > warmed ? held : warmed;
 }
 
-void freeze_timed(const struct network *net, uint64_t updates, uint64_t burn_in, bool *frozen)
+static void freeze_timed(const struct network *net, const struct freeze_time *at, bool *frozen)
 {
     int below = -1;
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
-        below = updates < below_until(l) ? i : below;
-        frozen[i] = frozen[i] || updates < alone_until(l, burn_in);
+        below = at->updates < below_until(l) ? i : below;
+        frozen[i] = frozen[i] || at->updates < alone_until(l, at->burn_in);
     }
     for (int i = 0; i <= below; i++) {
         frozen[i] = true;
     }
 }
 
-uint64_t freeze_next_change(const struct network *net, uint64_t updates, uint64_t burn_in)
+bool freeze_frees_all(const char *text)
+{
+    return text && strcmp(text, "none") == 0;
+}
+
+uint64_t freeze_next_change(const struct network *net, const char *text,
+                            const struct freeze_time *at)
 {
     uint64_t next = 0;
-    for (int i = 0; i < net->layer_count; i++) {
+    for (int i = 0; i < net->layer_count && !freeze_frees_all(text); i++) {
         const struct layer *l = &net->layers[i];
-        const uint64_t untils[] = {below_until(l), alone_until(l, burn_in)};
+        const uint64_t untils[] = {below_until(l), alone_until(l, at->burn_in)};
         for (size_t k = 0; k < 2; k++) {
-            if (updates < untils[k] && (next == 0 || untils[k] < next)) {
+            if (at->updates < untils[k] && (next == 0 || untils[k] < next)) {
                 next = untils[k];
             }
         }
@@ -323,56 +329,88 @@ enum result layer_set_add(const char *option, const char *text, const struct net
     }
 }
 
-enum result freeze_resolve(const char *text, const struct network *net, bool *frozen,
-                           struct error *err)
+/* ---- what is frozen, and what every layer does ---- */
+
+static enum result resolve(const struct network *net, const char *text,
+                           const struct freeze_time *at, bool *frozen, struct error *err)
 {
-    if (text && strcmp(text, "none") == 0) {
-        memset(frozen, 0, (size_t)net->layer_count * sizeof *frozen);
+    if (freeze_frees_all(text)) {
         return OK;
     }
     TRY(freeze_by_cfg(net, frozen, err));
     if (text) {
         TRY(layer_set_add("freeze", text, net, frozen, err));
     }
-    return check_cuts(net, frozen, err);
+    TRY(check_cuts(net, frozen, err));
+    if (at) {
+        freeze_timed(net, at, frozen);
+    }
+    return OK;
 }
 
-struct freeze_totals freeze_count(const struct network *net, const bool *frozen, enum bn_policy bn)
+static struct freeze_totals count(const struct network *net, const struct freeze_set *set)
 {
     struct freeze_totals totals = {0};
-    enum layer_mode *modes = mem_alloc((size_t)net->layer_count, sizeof *modes);
-    if (!modes) {
-        return totals;
-    }
-    modes_resolve(net, frozen, bn, modes);
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
+        enum layer_mode mode = set->modes[i];
         totals.layers += l->param_count > 0;
-        totals.frozen_layers += l->param_count > 0 && frozen[i];
+        totals.frozen_layers += l->param_count > 0 && set->frozen[i];
         for (int k = 0; k < l->param_count; k++) {
             const struct param *param = &l->params[k];
             if (param->is_statistic) {
                 totals.statistics += param->count;
-                totals.moving_statistics += mode_rules[modes[i]].uses_batch ? param->count : 0;
-            } else if (mode_moves(modes[i], param)) {
+                totals.moving_statistics += mode_rules[mode].uses_batch ? param->count : 0;
+            } else if (mode_moves(mode, param)) {
                 totals.moving += param->count;
             } else {
                 totals.frozen += param->count;
             }
         }
     }
-    mem_free(modes);
     return totals;
 }
 
-enum result freeze_check_moves(const struct freeze_totals *totals, struct error *err)
+enum result freeze_set_settle(const struct network *net, struct freeze_set *set, struct error *err)
 {
-    if (totals->moving > 0) {
+    set->modes = mem_alloc((size_t)net->layer_count, sizeof *set->modes);
+    if (!set->modes) {
+        return mem_error(err, "layer sets");
+    }
+    modes_resolve(net, set->frozen, set->bn, set->modes);
+    set->totals = count(net, set);
+    return OK;
+}
+
+enum result freeze_set_make(const struct network *net, const char *text, enum bn_policy bn,
+                            const struct freeze_time *at, struct freeze_set *set, struct error *err)
+{
+    *set = (struct freeze_set){.bn = bn};
+    set->frozen = mem_alloc((size_t)net->layer_count, sizeof *set->frozen);
+    if (!set->frozen) {
+        return mem_error(err, "layer sets");
+    }
+    TRY(resolve(net, text, at, set->frozen, err));
+    return freeze_set_settle(net, set, err);
+}
+
+void freeze_set_free(struct freeze_set *set)
+{
+    mem_free(set->frozen);
+    mem_free(set->modes);
+    *set = (struct freeze_set){0};
+}
+
+enum result freeze_set_check(const struct freeze_set *set, struct error *err)
+{
+    if (set->totals.moving > 0) {
         return OK;
     }
     return error_set(err, ERR_ARG,
                      "everything is frozen: nothing is left to train (--freeze a smaller set)");
 }
+
+/* ---- in words ---- */
 
 /* The name of exactly this set; NULL if it has none. False if memory ran out. */
 static bool name_of(const struct network *net, const bool *frozen, const char **name)

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "data/loader.h"
-#include "net/modes.h"
 #include "train/checkpoint.h"
+#include "train/freeze.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -17,10 +17,9 @@ enum { STAGE_ENDLESS = 1000000000 };
 
 /* One stage: what is frozen, how batch norm behaves, at which rates, how long. */
 struct train_stage {
-    const char *title;  /* for people: "freeze=0-19 lr=0.001" */
-    const bool *frozen; /* [layer_count] */
-    enum bn_policy bn;
-    const float *rate_scale; /* [layer_count], factors on the rate; NULL: all 1 */
+    char title[256];          /* for people: "freeze=0-19 lr=0.001" */
+    struct freeze_set freeze; /* the only place where the modes of its layers are */
+    float *rate_scale;        /* [layer_count], factors on the rate; NULL: all 1 */
     struct schedule schedule;
     uint64_t schedule_offset; /* updates of the schedule that lie before the stage */
     uint64_t iterations;      /* updates */

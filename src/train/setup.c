@@ -327,20 +327,13 @@ static enum result find_resumed(const struct train_args *args, struct training *
 enum result training_measure(const struct training *t, const struct train_stage *stage,
                              struct plan_memory *memory, struct error *err)
 {
-    const struct network *net = &t->model.net;
-    enum layer_mode *modes = mem_alloc((size_t)net->layer_count, sizeof *modes);
-    if (!modes) {
-        return mem_error(err, "training");
-    }
-    struct plan_options plan = {.batch = t->options.mini_batch, .modes = modes};
-    modes_resolve(net, stage->frozen, stage->bn, modes);
+    struct plan_options plan = {.batch = t->options.mini_batch, .modes = stage->freeze.modes};
     struct plan *drafted = NULL;
-    enum result result = plan_draft(net, t->options.kern, &plan, &drafted, err);
+    enum result result = plan_draft(&t->model.net, t->options.kern, &plan, &drafted, err);
     if (result == OK) {
         *memory = plan_memory(drafted);
     }
     plan_free(drafted);
-    mem_free(modes);
     return result;
 }
 

@@ -18,7 +18,7 @@ static const char *const bn_names[] = {"auto", "eval", "frozen", "train"};
 
 /* What the three ways of asking come to. */
 struct request {
-    bool *frozen; /* taken over */
+    struct freeze_set freeze; /* taken over */
     const struct stage_spec *spec;
     uint64_t iterations;
     uint64_t offset, length; /* of the schedule: updates of it that lie before, and in all */
@@ -116,17 +116,16 @@ static const char *augment_name(const struct train_stage *stage)
     return !stage->augments ? "off" : stage->no_mosaic ? "no-mosaic" : "on";
 }
 
-static void write_title(const struct stage_basis *b, const struct train_stage *stage,
-                        struct stage_details *d)
+static void write_title(const struct stage_basis *b, struct train_stage *stage)
 {
     char frozen[96];
-    freeze_describe(b->net, stage->frozen, frozen, sizeof frozen);
+    freeze_describe(b->net, stage->freeze.frozen, frozen, sizeof frozen);
     int used =
-        snprintf(d->title, sizeof d->title, "freeze=%s bn=%s lr=%g %s %s", frozen,
-                 bn_names[stage->bn], (double)stage->schedule.rate,
+        snprintf(stage->title, sizeof stage->title, "freeze=%s bn=%s lr=%g %s %s", frozen,
+                 bn_names[stage->freeze.bn], (double)stage->schedule.rate,
                  rate_policies[stage->schedule.policy].name, optimizer_kind_name(b->optimizer));
-    if (stage->cache_features > 0 && used > 0 && (size_t)used < sizeof d->title) {
-        snprintf(d->title + used, sizeof d->title - (size_t)used, " cache-features=%d",
+    if (stage->cache_features > 0 && used > 0 && (size_t)used < sizeof stage->title) {
+        snprintf(stage->title + used, sizeof stage->title - (size_t)used, " cache-features=%d",
                  stage->cache_features);
     }
 }
@@ -138,12 +137,7 @@ static enum result settle_features(const struct stage_basis *b, const struct sta
 {
     int wanted = spec->cache_features >= 0 ? spec->cache_features : b->args->cache_features;
     struct features features = {0};
-    enum layer_mode *modes = mem_alloc((size_t)b->net->layer_count, sizeof *modes);
-    if (!modes) {
-        return mem_error(err, "a stage");
-    }
-    modes_resolve(b->net, stage->frozen, stage->bn, modes);
-    enum result result = features_find(b->net, modes, &features, err);
+    enum result result = features_find(b->net, stage->freeze.modes, &features, err);
     stage->cache_features = result == OK && features.kept > 0 ? wanted : 0;
     if (result == OK && features.kept == 0 && spec->cache_features > 0) {
         result = error_set(
@@ -153,12 +147,16 @@ static enum result settle_features(const struct stage_basis *b, const struct sta
             wanted);
     }
     features_free(&features);
-    mem_free(modes);
     return result;
 }
 
+static enum bn_policy bn_of(const struct stage_basis *b, const struct stage_spec *spec)
+{
+    return (enum bn_policy)(spec->bn >= 0 ? spec->bn : b->args->bn);
+}
+
 static enum result settle_stage(const struct stage_basis *b, const struct request *r,
-                                struct train_stage *stage, struct stage_details *d,
+                                struct stage_plan *plan, struct train_stage *stage,
                                 struct error *err)
 {
     const struct train_args *args = b->args;
@@ -168,67 +166,53 @@ static enum result settle_stage(const struct stage_basis *b, const struct reques
                   : args->no_augment ? STAGE_AUGMENT_OFF
                   : args->no_mosaic  ? STAGE_AUGMENT_NO_MOSAIC
                                      : STAGE_AUGMENT_ON;
-    d->frozen = r->frozen;
     *stage = (struct train_stage){
-        .frozen = d->frozen,
-        .bn = (enum bn_policy)(spec->bn >= 0 ? spec->bn : args->bn),
+        .freeze = r->freeze,
         .schedule_offset = r->offset,
         .iterations = r->iterations,
         .patience = spec->patience >= 0 ? spec->patience : args->patience,
         .augments = augment != STAGE_AUGMENT_OFF,
         .no_mosaic = augment == STAGE_AUGMENT_NO_MOSAIC,
     };
-    d->totals = freeze_count(b->net, d->frozen, stage->bn);
-    TRY(freeze_check_moves(&d->totals, err));
+    TRY(freeze_set_check(&stage->freeze, err));
     TRY(settle_schedule(b, r, &stage->schedule, err));
     TRY(settle_features(b, spec, stage, err));
     if (scale) {
         bool acts = false;
-        TRY(settle_rate_scale(scale, b->net, d->frozen, &d->rate_scale, &acts, err));
+        TRY(settle_rate_scale(scale, b->net, stage->freeze.frozen, &stage->rate_scale, &acts, err));
         if (spec->lr_scale && !acts) {
             return error_set(err, ERR_ARG, "lr-scale=%.200s: %s", scale, nothing_scaled);
         }
-        stage->rate_scale = d->rate_scale;
-        d->scales_run = acts && !spec->lr_scale;
+        plan->scales_run = plan->scales_run || (acts && !spec->lr_scale);
     }
-    write_title(b, stage, d);
+    write_title(b, stage);
     return OK;
 }
 
-/* Takes r->frozen over. */
+/* Takes r->freeze over. */
 static enum result add_stage(const struct stage_basis *b, struct stage_plan *plan,
-                             const struct request *r, struct error *err)
+                             struct request *r, struct error *err)
 {
-    size_t capacity = plan->capacity;
     enum result result =
-        mem_grow((void **)&plan->stages, plan->count, &capacity, sizeof *plan->stages, err);
-    if (result == OK) {
-        result = mem_grow((void **)&plan->details, plan->count, &plan->capacity,
-                          sizeof *plan->details, err);
-    }
+        mem_grow((void **)&plan->stages, plan->count, &plan->capacity, sizeof *plan->stages, err);
     if (result != OK) {
-        mem_free(r->frozen);
+        freeze_set_free(&r->freeze);
         return result;
     }
-    plan->details[plan->count] = (struct stage_details){0};
-    plan->count++;
-    return settle_stage(b, r, &plan->stages[plan->count - 1], &plan->details[plan->count - 1], err);
+    return settle_stage(b, r, plan, &plan->stages[plan->count++], err);
 }
 
-/* A new array [layer_count] of what is frozen; *frozen is NULL after an error. */
-static enum result resolve(const struct network *net, const char *text, bool **frozen,
-                           struct error *err)
+/* The stage in which `text` and the cfg freeze, at this moment of the run; NULL: what the cfg freezes for good. */
+static enum result add_frozen(const struct stage_basis *b, struct stage_plan *plan,
+                              const char *text, const struct freeze_time *at, struct request *r,
+                              struct error *err)
 {
-    *frozen = mem_alloc((size_t)net->layer_count, sizeof **frozen);
-    if (!*frozen) {
-        return mem_error(err, "a stage");
-    }
-    enum result result = freeze_resolve(text, net, *frozen, err);
+    enum result result = freeze_set_make(b->net, text, bn_of(b, r->spec), at, &r->freeze, err);
     if (result != OK) {
-        mem_free(*frozen);
-        *frozen = NULL;
+        freeze_set_free(&r->freeze);
+        return result;
     }
-    return result;
+    return add_stage(b, plan, r, err);
 }
 
 /* ---- --stage ---- */
@@ -295,12 +279,11 @@ static enum result add_spec(const struct stage_basis *b, struct stage_plan *plan
     r.length = r.iterations;
     int line;
     const char *timed = freeze_cfg_key(b->net, true, &line);
-    if (timed && (!freeze || strcmp(freeze, "none") != 0)) {
+    if (timed && !freeze_frees_all(freeze)) {
         return error_at(err, ERR_ARG, b->net->cfg.path, line,
                         "%s=N and --stage both plan the run: take one of them out", timed);
     }
-    TRY(resolve(b->net, freeze, &r.frozen, err));
-    return add_stage(b, plan, &r, err);
+    return add_frozen(b, plan, freeze, NULL, &r, err);
 }
 
 static bool same_scale(const struct network *net, const float *a, const float *b)
@@ -319,10 +302,11 @@ static enum result check_new(const struct network *net, const struct train_stage
 {
     bool unfreezes = false, freezes = false;
     for (int i = 0; i < net->layer_count; i++) {
-        unfreezes = unfreezes || (before->frozen[i] && !stage->frozen[i]);
-        freezes = freezes || (!before->frozen[i] && stage->frozen[i]);
+        unfreezes = unfreezes || (before->freeze.frozen[i] && !stage->freeze.frozen[i]);
+        freezes = freezes || (!before->freeze.frozen[i] && stage->freeze.frozen[i]);
     }
-    bool is_same = before->bn == stage->bn && before->schedule.rate == stage->schedule.rate &&
+    bool is_same = before->freeze.bn == stage->freeze.bn &&
+                   before->schedule.rate == stage->schedule.rate &&
                    before->schedule.policy == stage->schedule.policy &&
                    before->augments == stage->augments && before->no_mosaic == stage->no_mosaic &&
                    same_scale(net, before->rate_scale, stage->rate_scale);
@@ -412,26 +396,22 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
                               struct error *err)
 {
     const char *freeze = b->args->freeze;
-    bool is_timed = !freeze || strcmp(freeze, "none") != 0;
-    uint64_t total, burn_in = run_burn_in(b);
+    struct freeze_time at = {.burn_in = run_burn_in(b)};
+    uint64_t total;
     TRY(total_length(b, &total, err));
-    if (is_timed && burn_in == 0) {
+    if (at.burn_in == 0 && !freeze_frees_all(freeze)) {
         warn_without_burn_in(b->net);
     }
-    for (uint64_t done = 0; done < total;) {
-        uint64_t border = is_timed ? freeze_next_change(b->net, done, burn_in) : 0;
+    while (at.updates < total) {
+        uint64_t border = freeze_next_change(b->net, freeze, &at);
         uint64_t end = border > 0 && border < total ? border : total;
         struct request r = {.spec = &stage_spec_unsaid,
-                            .iterations = stage_length(done, end),
-                            .offset = done,
+                            .iterations = stage_length(at.updates, end),
+                            .offset = at.updates,
                             .length = total,
                             .keeps_warmup = true};
-        TRY(resolve(b->net, freeze, &r.frozen, err));
-        if (is_timed) {
-            freeze_timed(b->net, done, burn_in, r.frozen);
-        }
-        TRY(add_stage(b, plan, &r, err));
-        done = end;
+        TRY(add_frozen(b, plan, freeze, &at, &r, err));
+        at.updates = end;
     }
     return OK;
 }
@@ -482,12 +462,19 @@ static enum result find_levels(const struct network *net, int *levels, int *coun
 static enum result add_level(const struct stage_basis *b, struct stage_plan *plan,
                              const int *levels, int level, struct request *r, struct error *err)
 {
-    r->frozen = mem_alloc((size_t)b->net->layer_count, sizeof *r->frozen);
-    if (!r->frozen) {
+    struct freeze_set *set = &r->freeze;
+    *set = (struct freeze_set){.bn = bn_of(b, r->spec)};
+    set->frozen = mem_alloc((size_t)b->net->layer_count, sizeof *set->frozen);
+    if (!set->frozen) {
         return mem_error(err, "a stage");
     }
     for (int i = 0; i < b->net->layer_count; i++) {
-        r->frozen[i] = levels[i] > level;
+        set->frozen[i] = levels[i] > level;
+    }
+    enum result result = freeze_set_settle(b->net, set, err);
+    if (result != OK) {
+        freeze_set_free(set);
+        return result;
     }
     return add_stage(b, plan, r, err);
 }
@@ -547,14 +534,14 @@ static enum result write_lines(const struct stage_basis *b, struct stage_plan *p
         if (s->rate_scale) {
             scale = state_hash_of(s->rate_scale, (size_t)b->net->layer_count * sizeof(float));
         }
-        if (!freeze_describe(b->net, s->frozen, frozen, sizeof frozen)) {
+        if (!freeze_describe(b->net, s->freeze.frozen, frozen, sizeof frozen)) {
             return mem_error(err, "stages"); /* a resumed run compares the lines */
         }
         used += (size_t)snprintf(
             text + used, size - used,
             "freeze=%s bn=%s updates=%" PRIu64 " lr=%.9g policy=%s warmup=%ld from=%" PRIu64
             " of=%ld patience=%d augment=%s lr-scale=%" PRIx64 " cache-features=%d\n",
-            frozen, bn_names[s->bn], s->iterations, (double)s->schedule.rate,
+            frozen, bn_names[s->freeze.bn], s->iterations, (double)s->schedule.rate,
             rate_policies[s->schedule.policy].name, s->schedule.warmup, s->schedule_offset,
             s->schedule.length, s->patience, augment_name(s), scale, s->cache_features);
     }
@@ -566,10 +553,9 @@ static enum result check_acts(const struct stage_basis *b, const struct stage_pl
                               struct error *err)
 {
     const struct train_args *args = b->args;
-    bool caches = false, scales = false;
+    bool caches = false;
     for (size_t i = 0; i < plan->count; i++) {
         caches = caches || plan->stages[i].cache_features > 0;
-        scales = scales || plan->details[i].scales_run;
     }
     if (args->cache_features > 0 && !caches) {
         return error_set(
@@ -583,7 +569,7 @@ static enum result check_acts(const struct stage_basis *b, const struct stage_pl
             err, ERR_ARG,
             "--cache-features-gb limits what --cache-features K keeps, and nothing is kept");
     }
-    if (args->lr_scale && !scales) {
+    if (args->lr_scale && !plan->scales_run) {
         return error_set(err, ERR_ARG, "--lr-scale %.200s: %s", args->lr_scale, nothing_scaled);
     }
     return OK;
@@ -607,9 +593,6 @@ enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *
     } else {
         TRY(plan_plain(basis, plan, err));
     }
-    for (size_t i = 0; i < plan->count; i++) {
-        plan->stages[i].title = plan->details[i].title;
-    }
     TRY(check_acts(basis, plan, err));
     return write_lines(basis, plan, err);
 }
@@ -617,11 +600,10 @@ enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *
 void stage_plan_free(struct stage_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
-        mem_free(plan->details[i].frozen);
-        mem_free(plan->details[i].rate_scale);
+        freeze_set_free(&plan->stages[i].freeze);
+        mem_free(plan->stages[i].rate_scale);
     }
     mem_free(plan->stages);
-    mem_free(plan->details);
     mem_free(plan->lines);
     *plan = (struct stage_plan){0};
 }

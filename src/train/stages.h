@@ -8,20 +8,11 @@
 #include "train/args.h"
 #include "train/trainer.h"
 
-/* What belongs to a stage beside what the trainer reads. */
-struct stage_details {
-    bool *frozen;      /* [layer_count] */
-    float *rate_scale; /* [layer_count], or NULL: all 1 */
-    bool scales_run;   /* it is the run's --lr-scale, and a layer it names is trained */
-    struct freeze_totals totals;
-    char title[256];
-};
-
 struct stage_plan {
     struct train_stage *stages; /* [count] */
-    struct stage_details *details;
     size_t count, capacity;
-    char *lines; /* one a stage, everything that changes its numbers: for the fingerprint */
+    bool scales_run; /* the run's --lr-scale names a layer that is trained */
+    char *lines;     /* one a stage, everything that changes its numbers: for the fingerprint */
 };
 
 struct stage_basis {

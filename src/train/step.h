@@ -1,44 +1,60 @@
-/* One training step by itself, to be timed: forward, loss, backward, update of one batch. */
+/* The training step: mini-batches forward, their losses, backward; then one update from the gradients that they added
+ * up. Its driver for the trainer, for the dry run and for `yolo bench --train`; validation takes its forward and loss.
+ *
+ *   step_begin;  { step_loss; step_backward } a mini-batch;  step_update */
 #ifndef TRAIN_STEP_H
 #define TRAIN_STEP_H
 
-#include "layers/layer.h"
-#include "net/features.h"
-#include "net/modes.h"
 #include "net/plan.h"
 #include "train/optimizer.h"
 
-struct train_step_options {
+struct step_options {
     struct network *net; /* parameters allocated */
     const struct kernels *kernels;
-    const bool *frozen; /* [layer_count] */
-    enum bn_policy bn;
-    int batch;
-    struct optimizer_options optimizer;
-    bool from_features; /* of the frozen prefix, kept in memory (net/features.h) */
+    const enum layer_mode *modes; /* [layer_count], outlives the step */
+    int batch;                    /* images of a mini-batch */
+    float bn_momentum;
+    struct optimizer_options optimizer; /* but for its kernels */
 };
 
-struct train_step {
+struct step {
+    struct step_options o;
     struct plan *plan;
     struct optimizer *optimizer;
-    enum layer_mode *modes;
-    struct features features; /* from_features only, and these: */
-    float *kept;              /* [batch][features.floats] */
-    float **rows;             /* [batch], into kept */
-    bool is_recorded;
-    size_t
-        bytes; /* packed weights, activations, scratch, gradients, optimiser; not the parameters */
+    struct loss_parts sum; /* of this update's mini-batches that went backward */
+    size_t images;         /* in them */
 };
 
-/* *step must be zeroed; free with train_step_close, also after an error. ERR_ARG for from_features without a
- * frozen prefix. */
-NODISCARD enum result train_step_open(const struct train_step_options *options,
-                                      struct train_step *step, struct error *err);
-void train_step_close(struct train_step *step);
+/* A mini-batch. */
+struct step_input {
+    const struct truth_set *truths; /* [images] */
+    int images;
+    uint64_t seed; /* from which dropout draws */
+    /* Runs the plan forward; NULL: plan_forward, of what lies in plan_input. */
+    void (*forward)(void *ctx, struct plan *plan, int images);
+    void *ctx;
+};
 
-/* On the input as it lies in plan_input(step->plan); from_features: on what the prefix made of it at the first
- * call. The rate is 0: parameters keep their values, statistics follow the batches. Returns milliseconds; at the
- * first call from features those include making them. */
-double train_step_run(struct train_step *step, const struct truth_set *truths, int images);
+/* *step is zeroed, or open for an earlier stage: then what moved there, too, keeps its momentum (optimizer_new). Free
+ * with step_close, also after an error. */
+NODISCARD enum result step_open(const struct step_options *options, struct step *step,
+                                struct error *err);
+void step_close(struct step *step);
+
+/* From here on the network has this size; the plan is another one if that changes it. Before the first mini-batch of
+ * an update only. */
+NODISCARD enum result step_resize(struct step *step, int w, int h, struct error *err);
+
+/* Packed weights, activations, scratch, gradients, the optimiser's state; not the parameters. */
+size_t step_bytes(const struct step *step);
+
+void step_begin(struct step *step);
+/* Forward and losses, by a plan of any kind whose heads have losses; the parts are sums over the images. */
+struct loss_parts step_loss(struct plan *plan, const struct step_input *input);
+/* Of the mini-batch that went forward last: `parts` is its loss. Left out where the loss cannot be trusted; the update
+ * is then to begin anew. */
+void step_backward(struct step *step, int images, const struct loss_parts *parts);
+/* Returns the norm of the mean gradient; if it is not finite nothing was updated. */
+double step_update(struct step *step, float rate);
 
 #endif

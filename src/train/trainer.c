@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "kernels/elementwise.h"
@@ -14,6 +13,7 @@
 #include "train/batch_source.h"
 #include "train/runlog.h"
 #include "train/stage_report.h"
+#include "train/step.h"
 #include "train/frozen_bytes.h"
 #include "train/divergence.h"
 
@@ -43,9 +43,7 @@ struct trainer {
     const struct train_options *o;
     struct train_progress progress;
     const struct train_stage *stage;
-    enum layer_mode *modes;
-    struct plan *plan;
-    struct optimizer *optimizer;
+    struct step step;
     struct batch_source *feed;
     struct runlog *log;
     struct net_size base; /* the cfg's */
@@ -66,20 +64,10 @@ static uint64_t images_per_update(const struct train_options *o)
 
 /* ---- stages ---- */
 
-static enum result build_plan(struct trainer *t, struct error *err)
-{
-    struct plan_options options = {
-        .batch = t->o->mini_batch, .modes = t->modes, .bn_momentum = t->o->bn_momentum};
-    plan_free(t->plan);
-    t->plan = NULL;
-    return plan_build(t->o->net, t->o->kern, &options, &t->plan, err);
-}
-
 static enum result open_feed(struct trainer *t, struct error *err)
 {
     struct batch_source_options options = {.run = t->o,
                                            .stage = t->stage,
-                                           .modes = t->modes,
                                            .base = t->base,
                                            .first_sample = t->progress.stage_first_sample,
                                            .next_sample = t->progress.samples};
@@ -88,53 +76,39 @@ static enum result open_feed(struct trainer *t, struct error *err)
     return batch_source_open(&options, &t->feed, err);
 }
 
-/* The plan is gone if the network has to change. */
-static enum result set_size(struct trainer *t, int w, int h, struct error *err)
-{
-    struct network *net = t->o->net;
-    if (net->size.w == w && net->size.h == h) {
-        return OK;
-    }
-    plan_free(t->plan);
-    t->plan = NULL;
-    return network_resize(net, w, h, err);
-}
-
-/* Modes, plan, optimiser and batches of the stage that progress names. */
+/* Plan, optimiser and batches of the stage that progress names. */
 static enum result enter_stage(struct trainer *t, struct error *err)
 {
-    struct optimizer *previous = t->optimizer, *fresh = NULL;
     size_t stage = t->progress.stage; /* one beyond the last: the run is finished */
     t->stage = &t->o->stages[stage < t->o->stage_count ? stage : t->o->stage_count - 1];
-    modes_resolve(t->o->net, t->stage->frozen, t->stage->bn, t->modes);
+    struct step_options step = {.net = t->o->net,
+                                .kernels = t->o->kern,
+                                .modes = t->stage->freeze.modes,
+                                .batch = t->o->mini_batch,
+                                .bn_momentum = t->o->bn_momentum,
+                                .optimizer = t->o->optimizer};
+    step.optimizer.rate_scale = t->stage->rate_scale;
+    TRY(step_open(&step, &t->step, err));
     if (t->stage->cache_features > 0) {
-        TRY(set_size(t, t->base.w, t->base.h, err));
+        TRY(step_resize(&t->step, t->base.w, t->base.h, err));
+    } else {
+        feature_cache_remove(t->o->folder);
     }
-    TRY(build_plan(t, err));
-    struct optimizer_options options = t->o->optimizer;
-    options.kernels = t->o->kern;
-    options.rate_scale = t->stage->rate_scale;
-    TRY(optimizer_new(&options, t->o->net, t->plan, previous, &fresh, err));
-    optimizer_free(previous);
-    t->optimizer = fresh;
-    TRY(frozen_bytes_take(&t->still, t->o->net, t->stage->frozen, t->stage->bn, err));
+    TRY(frozen_bytes_take(&t->still, t->o->net, t->stage->freeze.frozen, t->stage->freeze.bn, err));
     t->progress.frozen_hash = frozen_bytes_hash(&t->still);
     return open_feed(t, err);
 }
 
 static void announce_stage(const struct trainer *t)
 {
-    struct plan_memory memory = plan_memory(t->plan);
-    double total = (double)(memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes +
-                            memory.gradient_bytes + optimizer_bytes(t->optimizer));
     char length[32] = "until the time is over,";
     if (t->stage->iterations != STAGE_ENDLESS) {
         snprintf(length, sizeof length, "%llu", (unsigned long long)t->stage->iterations);
     }
     runlog_say(t->log, "stage %u of %zu: %s; %s updates of %llu images; %zu values move; %.0f MB",
                t->progress.stage + 1, t->o->stage_count, t->stage->title, length,
-               (unsigned long long)images_per_update(t->o), optimizer_values(t->optimizer),
-               total / 1e6);
+               (unsigned long long)images_per_update(t->o), optimizer_values(t->step.optimizer),
+               (double)step_bytes(&t->step) / 1e6);
     if (t->stage->cache_features > 0) {
         runlog_say(
             t->log,
@@ -142,7 +116,7 @@ static void announce_stage(const struct trainer *t)
             "from after that",
             t->stage->cache_features, t->o->folder, feature_cache_name);
     }
-    stage_report_table(t->log, t->o->net, t->modes);
+    stage_report_table(t->log, t->o->net, t->stage->freeze.modes);
 }
 
 /* ---- one update ---- */
@@ -153,20 +127,15 @@ static enum result take_input(struct trainer *t, const struct batch *batch, stru
     if (!batch->input.data) {
         return OK;
     }
-    TRY(set_size(t, batch->input.w, batch->input.h, err));
-    if (!t->plan) {
-        TRY(build_plan(t, err));
-    }
-    op_copy(t->o->kern, &batch->input, plan_input(t->plan));
+    TRY(step_resize(&t->step, batch->input.w, batch->input.h, err));
+    op_copy(t->o->kern, &batch->input, plan_input(t->step.plan));
     return OK;
 }
 
-/* Forward, loss, backward of one mini-batch. *is_bad: its loss is unusable. */
-static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, bool *is_bad,
-                                  struct error *err)
+/* *is_bad: its loss is unusable. */
+static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error *err)
 {
     struct batch batch;
-    struct loss_parts parts = {0};
     TRY(batch_source_next(t->feed, &batch, err));
     TRY(take_input(t, &batch, err));
     size_t place = t->progress.samples % images_per_update(t->o);
@@ -176,23 +145,26 @@ static enum result run_mini_batch(struct trainer *t, struct loss_parts *sum, boo
     t->progress.samples += (uint64_t)batch.images;
     t->progress.images_seen += (uint64_t)batch.images;
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
-    plan_set_seed(t->plan, rng_next(&rng));
-    batch_source_forward(t->feed, t->plan, &batch);
-    plan_loss(t->plan, batch.truths, &parts, NULL);
+    const struct step_input input = {.truths = batch.truths,
+                                     .images = batch.images,
+                                     .seed = rng_next(&rng),
+                                     .forward = batch_source_forward,
+                                     .ctx = t->feed};
+    struct loss_parts parts = step_loss(t->step.plan, &input);
     double loss = loss_parts_total(&parts) / batch.images;
     double usual = t->progress.average_loss > 1.0 ? t->progress.average_loss : 1.0;
     if (!(loss <= DIVERGENCE * usual)) {
         *is_bad = true;
-        divergence_of_batch(t->o, t->plan, t->feed, &batch, t->trouble, sizeof t->trouble);
+        divergence_of_batch(t->o, t->step.plan, t->feed, &batch, t->trouble, sizeof t->trouble);
         return OK;
     }
-    plan_backward(t->plan);
-    loss_parts_add(sum, &parts);
+    step_backward(&t->step, batch.images, &parts);
     return OK;
 }
 
-static void note_update(struct trainer *t, const struct loss_parts *sum, double norm)
+static void note_update(struct trainer *t, double norm)
 {
+    const struct loss_parts *sum = &t->step.sum;
     double loss = loss_parts_total(sum) / (double)images_per_update(t->o);
     struct train_progress *p = &t->progress;
     p->average_loss = isnan(p->average_loss) ? loss : 0.9 * p->average_loss + 0.1 * loss;
@@ -213,24 +185,21 @@ static float rate_of(const struct trainer *t, uint64_t update)
 
 static enum result run_update(struct trainer *t, bool *is_bad, struct error *err)
 {
-    struct loss_parts sum = {0};
-    plan_zero_gradients(t->plan);
+    step_begin(&t->step);
     for (int i = 0; i < t->o->subdivisions; i++) {
-        TRY(run_mini_batch(t, &sum, is_bad, err));
+        TRY(run_mini_batch(t, is_bad, err));
         if (*is_bad) {
             return OK;
         }
     }
-    float rate = rate_of(t, t->progress.stage_iteration + 1);
-    double norm = optimizer_step(t->optimizer, t->plan, rate, images_per_update(t->o));
+    double norm = step_update(&t->step, rate_of(t, t->progress.stage_iteration + 1));
     if (!isfinite(norm)) {
         *is_bad = true;
-        divergence_of_gradients(t->o, t->plan, t->pictures, images_per_update(t->o), t->trouble,
-                                sizeof t->trouble);
+        divergence_of_gradients(t->o, t->step.plan, t->pictures, images_per_update(t->o),
+                                t->trouble, sizeof t->trouble);
         return OK;
     }
-    plan_repack(t->plan);
-    note_update(t, &sum, norm);
+    note_update(t, norm);
     return OK;
 }
 
@@ -270,7 +239,7 @@ static enum result save(struct trainer *t,
     struct checkpoint_content content = {.progress = &t->progress,
                                          .fingerprint = &t->o->fingerprint,
                                          .net = t->o->net,
-                                         .optimizer = t->optimizer};
+                                         .optimizer = t->step.optimizer};
     return write(t->o->folder, &content, err);
 }
 
@@ -279,15 +248,12 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
 {
     struct network *net = t->o->net;
     int w = net->size.w, h = net->size.h;
-    TRY(set_size(t, t->base.w, t->base.h, err));
-    optimizer_swap_ema(t->optimizer);
+    TRY(step_resize(&t->step, t->base.w, t->base.h, err));
+    optimizer_swap_ema(t->step.optimizer);
     enum result result = t->o->validate(t->o->ctx, net, &t->found, err);
-    optimizer_swap_ema(t->optimizer);
+    optimizer_swap_ema(t->step.optimizer);
     TRY(result);
-    if (!t->plan) {
-        TRY(network_resize(net, w, h, err));
-        TRY(build_plan(t, err));
-    }
+    TRY(step_resize(&t->step, w, h, err));
     struct train_progress *p = &t->progress;
     *is_best = isnan(p->best_map) || t->found.map50 >= p->best_map;
     if (*is_best) {
@@ -421,13 +387,12 @@ static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct
     size_t stages_then = checkpoint_stages(c);
     bool is_beyond = c->progress.stage >= stages_then && stages_then > 0;
     t->progress = c->progress;
-    optimizer_free(t->optimizer);
-    t->optimizer = NULL;
+    step_close(&t->step);
     if (is_beyond) {
         t->progress.stage = (uint32_t)stages_then - 1;
     }
     TRY(enter_stage(t, err));
-    TRY(checkpoint_restore_optimizer(c, t->o->net, t->optimizer, err));
+    TRY(checkpoint_restore_optimizer(c, t->o->net, t->step.optimizer, err));
     if (t->progress.frozen_hash != c->progress.frozen_hash) {
         return error_at(
             err, ERR_FORMAT, t->o->folder, 0,
@@ -506,7 +471,7 @@ static enum result next_stage(struct trainer *t, struct error *err)
     if (t->progress.stage < t->o->stage_count) {
         const struct train_stage *before = t->stage;
         TRY(enter_stage(t, err));
-        stage_report_change(t->log, t->o->net, before->frozen, t->stage->frozen);
+        stage_report_change(t->log, t->o->net, before->freeze.frozen, t->stage->freeze.frozen);
         announce_stage(t);
     }
     return OK;
@@ -611,10 +576,6 @@ static enum result begin(struct trainer *t, struct error *err)
     t->session_start = clock_seconds();
     t->pace.started = t->session_start;
     forget_findings(t);
-    t->modes = mem_alloc((size_t)t->o->net->layer_count, sizeof *t->modes);
-    if (!t->modes) {
-        return mem_error(err, "training");
-    }
     t->progress = (struct train_progress){.seed = t->o->seed,
                                           .images_seen = t->o->net->seen,
                                           .best_map = (double)NAN,
@@ -657,9 +618,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     outcome->iterations = t.progress.iteration;
     outcome->best_map = t.progress.best_map;
     runlog_close(t.log);
-    optimizer_free(t.optimizer);
-    plan_free(t.plan);
+    step_close(&t.step);
     frozen_bytes_free(&t.still);
-    mem_free(t.modes);
     return result;
 }

@@ -9,6 +9,7 @@
 #include "run/detect.h"
 #include "eval/coco.h"
 #include "eval/eval_set.h"
+#include "train/step.h"
 
 struct pass {
     const struct validate_options *o;
@@ -142,9 +143,8 @@ static enum result run_pass(struct pass *pass, struct error *err)
         }
         pass->images += (size_t)batch.images;
         op_copy(pass->o->kernels, &batch.input, plan_input(pass->plan));
-        plan_forward(pass->plan, batch.images);
-        struct loss_parts parts = {0};
-        plan_loss(pass->plan, batch.truths, &parts, NULL);
+        const struct step_input input = {.truths = batch.truths, .images = batch.images};
+        struct loss_parts parts = step_loss(pass->plan, &input);
         pass->loss += loss_parts_total(&parts);
         for (int n = 0; n < batch.images; n++) {
             TRY(add_image(pass, &batch, n, (int64_t)done + n, err));

@@ -138,19 +138,16 @@ static bool open_network(struct network *net)
 /* False if the run failed; *had_file: there was one at some time. */
 static bool run(const struct plan_of_run *p, bool *had_file)
 {
-    static const bool frozen[LAYERS] = {true, true, true, true, true, true}, nothing[LAYERS];
     struct network net = {0};
     struct dataset set = open_set();
     struct train_outcome outcome;
     struct context context = {.plan = p, .net = &net};
     struct train_stage stages[2] = {{.title = "first",
-                                     .frozen = frozen,
                                      .schedule = {.rate = 0.01f, .policy = RATE_CONSTANT},
                                      .iterations = p->updates,
                                      .augments = !p->no_augment,
                                      .cache_features = p->variants},
                                     {.title = "second",
-                                     .frozen = nothing,
                                      .schedule = {.rate = 0.001f, .policy = RATE_CONSTANT},
                                      .iterations = p->second_stage,
                                      .augments = true}};
@@ -190,6 +187,8 @@ static bool run(const struct plan_of_run *p, bool *had_file)
         abort();
     }
     bool ok = open_network(&net) && kernels_select(NULL, &options.kern, &err) == OK &&
+              freeze_set_make(&net, "0-5", BN_AUTO, NULL, &stages[0].freeze, &err) == OK &&
+              freeze_set_make(&net, "none", BN_AUTO, NULL, &stages[1].freeze, &err) == OK &&
               trainer_run(&options, &outcome, &err) == OK && !outcome.diverged;
     if (p->hide_at && context.updates >= p->hide_at) {
         hide_pictures(false);
@@ -198,6 +197,8 @@ static bool run(const struct plan_of_run *p, bool *had_file)
         rmdir(file_path);
     }
     *had_file = context.had_file;
+    freeze_set_free(&stages[0].freeze);
+    freeze_set_free(&stages[1].freeze);
     network_free(&net);
     dataset_free(&set);
     return ok;

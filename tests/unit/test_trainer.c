@@ -18,7 +18,7 @@ static const char cfg[] =
     "[convolutional]\nfilters=24\nsize=1\nactivation=linear\n"
     "[yolo]\nclasses=7\nnum=2\nmask=0,1\nanchors=6,6,12,14\nmax=9\n";
 
-enum { LAYERS = 3, UPDATES = 8, ROWS = 32 };
+enum { UPDATES = 8, ROWS = 32 };
 
 static char folder[64];
 
@@ -80,14 +80,12 @@ static int read_rows(struct row *rows)
 /* Rates 0.01, from update 3 on a tenth of it, from update 6 on a hundredth. */
 static int run(struct validations *validations, struct row *rows)
 {
-    static const bool frozen[LAYERS];
     static const int steps[] = {3, 6};
     static const float scales[] = {0.1f, 0.1f};
     struct network net = {0};
     struct dataset set = open_set();
     struct train_outcome outcome;
     struct train_stage stage = {.title = "only",
-                                .frozen = frozen,
                                 .schedule = {.rate = 0.01f,
                                              .policy = RATE_STEPS,
                                              .steps = steps,
@@ -123,12 +121,15 @@ static int run(struct validations *validations, struct row *rows)
     capture_begin();
     bool ok = dir_make(folder, &err) == OK &&
               network_parse("t.cfg", cfg, sizeof cfg - 1, 0, 0, &net, &err) == OK &&
-              network_allocate(&net, &err) == OK && kernels_select(NULL, &options.kern, &err) == OK;
+              network_allocate(&net, &err) == OK &&
+              kernels_select(NULL, &options.kern, &err) == OK &&
+              freeze_set_make(&net, NULL, BN_AUTO, NULL, &stage.freeze, &err) == OK;
     if (ok) {
         network_initialise(&net, 3);
         ok = trainer_run(&options, &outcome, &err) == OK && !outcome.diverged;
     }
     capture_end();
+    freeze_set_free(&stage.freeze);
     network_free(&net);
     dataset_free(&set);
     if (!ok) {

@@ -1,0 +1,252 @@
+#include "report/train_run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fileio.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "report/batch_draw.h"
+#include "report/train_chart.h"
+#include "train/dry_run.h"
+#include "train/runlog.h"
+#include "train/setup.h"
+#include "train/validate.h"
+
+enum { SHOWN_BATCHES = 3, VALIDATION_BATCH = 4 };
+
+/* At least so far apart, and at most so large a share of the time, lie the drawings of the chart. */
+static const double REDRAW_SECONDS = 5.0, REDRAW_SHARE = 0.005;
+static const char *const RUNS = "runs/train";
+
+/* What the trainer's callbacks know. */
+struct session {
+    struct training *t;
+    double drawn, cost; /* when last, and how long it took */
+    bool has_chart_failed;
+};
+
+/* ---- callbacks ---- */
+
+static enum result validate(void *ctx, struct network *net, struct validation *found,
+                            struct error *err)
+{
+    const struct training *t = ((struct session *)ctx)->t;
+    struct validate_options options = {.set = &t->valid,
+                                       .kernels = t->options.kern,
+                                       .letter_box = t->options.augment.letter_box,
+                                       .batch = VALIDATION_BATCH,
+                                       .loader_threads = t->options.loader_threads};
+    return train_validate(&options, net, found, err);
+}
+
+static void draw_chart(struct session *session, const char *folder)
+{
+    struct error err;
+    double start = clock_seconds();
+    if (train_chart_draw(folder, &err) != OK && !session->has_chart_failed) {
+        session->has_chart_failed = true;
+        log_warn("no chart: %s", err.text);
+    }
+    session->drawn = clock_seconds();
+    session->cost = session->drawn - start;
+}
+
+static void redraw(void *ctx, const char *folder)
+{
+    struct session *session = ctx;
+    double since = clock_seconds() - session->drawn;
+    if (since > REDRAW_SECONDS && since * REDRAW_SHARE > session->cost) {
+        draw_chart(session, folder);
+    }
+}
+
+static bool should_stop(void *ctx)
+{
+    (void)ctx;
+    return interrupt_pending();
+}
+
+/* ---- without a run ---- */
+
+static enum result show_batches(const struct training *t, const char *folder, struct error *err)
+{
+    struct batch_source *batches = NULL;
+    enum result result = dry_run_batches(t, &t->plan.stages[0], &batches, err);
+    for (int i = 0; result == OK && i < SHOWN_BATCHES; i++) {
+        char prefix[MODEL_PATH + 32];
+        struct batch batch;
+        snprintf(prefix, sizeof prefix, "%s/batch%d_", folder, i + 1);
+        result = batch_source_next(batches, &batch, err);
+        if (result == OK) {
+            result = batch_draw(&batch, (const char *const *)t->model.names, t->model.name_count,
+                                prefix, err);
+        }
+    }
+    batch_source_close(batches);
+    if (result == OK) {
+        log_info("the first %d batches, as pictures: %s/batch1_00.jpg ...", SHOWN_BATCHES, folder);
+    }
+    return result;
+}
+
+static enum result dry_run(const struct train_args *args, struct training *t, struct error *err)
+{
+    const char *where = args->resumes ? args->resume : args->out ? args->out : RUNS;
+    training_describe(t, true);
+    TRY(training_check_features(t, where, args->cache_features_gb, true, err));
+    fflush(stdout); /* the rest takes a while */
+    TRY(dry_run_estimate(t, err));
+    if (args->show_batch) {
+        char folder[MODEL_PATH];
+        if (args->out) {
+            snprintf(folder, sizeof folder, "%s", args->out);
+            TRY(dir_make(folder, err));
+        } else {
+            TRY(run_folder_new(RUNS, folder, sizeof folder, err));
+        }
+        TRY(show_batches(t, folder, err));
+    }
+    return OK;
+}
+
+/* ---- the run ---- */
+
+static void say_end(const struct train_outcome *outcome, const char *folder)
+{
+    if (outcome->was_interrupted) {
+        log_info("interrupted after %" PRIu64 " updates; go on with: yolo train --resume %s",
+                 outcome->iterations, folder);
+        return;
+    }
+    log_info("%" PRIu64 " updates; the latest weights are in %s/last.weights", outcome->iterations,
+             folder);
+    if (isfinite(outcome->best_map)) {
+        log_info("the best of the validations, mAP@.5 %.4f, in %s/best.weights", outcome->best_map,
+                 folder);
+    }
+    log_info("use them with: yolo detect --run %s picture.jpg", folder);
+    if (outcome->diverged) {
+        log_error(
+            "the training diverged three times; %s holds the last good state (a lower --lr, a "
+            "longer --warmup, or --clip-norm may help; train.log says where it happened)",
+            folder);
+    }
+}
+
+/* A failed run that left a checkpoint is not lost. */
+static enum result hint_resume(enum result result, const char *folder, struct error *err)
+{
+    char state[MODEL_PATH];
+    bool is_trouble_outside = result == ERR_IO || result == ERR_MEMORY;
+    if (is_trouble_outside && path_join(state, sizeof state, folder, "last.state") &&
+        path_exists(state)) {
+        return error_hint(err, "once that is mended: yolo train --resume %s", folder);
+    }
+    return result;
+}
+
+static enum result run_training(struct training *t, const char *folder,
+                                struct train_outcome *outcome, struct error *err)
+{
+    struct session session = {.t = t};
+    struct train_options *o = &t->options;
+    o->folder = folder;
+    o->validate = t->has_valid ? validate : NULL;
+    o->redraw = redraw;
+    o->should_stop = should_stop;
+    o->ctx = &session;
+    interrupt_catch();
+    TRY(hint_resume(trainer_run(o, outcome, err), folder, err));
+    draw_chart(&session, folder);
+    say_end(outcome, folder);
+    return OK;
+}
+
+/* A run that goes on with other kernels says so, and keeps in args.json since when. */
+static enum result note_isa(const struct train_args *args, struct training *t, const char *folder,
+                            struct error *err)
+{
+    const char *before = train_args_isa(args), *now = kernels_isa(t->model.kernels);
+    bool is_over = t->progress.stage >= t->plan.count;
+    if (is_over || !before || strcmp(before, now) == 0) {
+        return OK;
+    }
+    snprintf(
+        t->warning, sizeof t->warning,
+        "the run has used %.20s kernels, this machine uses %s: it goes on, but not bit for bit",
+        before, now);
+    t->options.warning = t->warning;
+    return train_args_keep_isa(args, folder, t->progress.iteration, now, err);
+}
+
+/* Stages given anew are kept in args.json once it is sure that they fit what has begun. */
+static enum result keep_stages(const struct train_args *args, const struct training *t,
+                               const char *folder, struct error *err)
+{
+    struct checkpoint c;
+    if (!args->has_new_stages) {
+        return OK;
+    }
+    if (t->options.resumes) {
+        enum result result = checkpoint_open(folder, &c, err);
+        if (result == OK) {
+            result = checkpoint_check(&c, &t->options.fingerprint, err);
+        }
+        checkpoint_close(&c);
+        TRY(result);
+    }
+    return train_args_keep_stages(args, folder, err);
+}
+
+/* folder is "" after a dry run. */
+static enum result train(struct train_args *args, struct training *t, char *folder, size_t size,
+                         struct train_outcome *outcome, struct error *err)
+{
+    if (args->resumes) {
+        if (args->resume) {
+            snprintf(folder, size, "%s", args->resume);
+        } else {
+            TRY(run_folder_last(RUNS, folder, size, err));
+        }
+        TRY(train_args_load(args, folder, err));
+        TRY(run_folder_lock(folder, &t->lock, err));
+    }
+    TRY(training_open(args, t, err));
+    if (args->dry_run) {
+        training_warn(t);
+        enum result result = dry_run(args, t, err);
+        folder[0] = '\0'; /* only now: args->resume may point to it */
+        return result;
+    }
+    training_describe(t, false);
+    const char *where = args->resumes ? folder : args->out ? args->out : RUNS;
+    TRY(training_check_features(t, where, args->cache_features_gb, false, err));
+    training_warn(t);
+    if (args->resumes) {
+        TRY(note_isa(args, t, folder, err));
+        TRY(keep_stages(args, t, folder, err));
+    } else {
+        TRY(training_make_folder(args, t, folder, size, err));
+        struct error why;
+        if (args->show_batch && show_batches(t, folder, &why) != OK) {
+            log_warn("not all of the first batches as pictures: %s", why.text);
+        }
+    }
+    return run_training(t, folder, outcome, err);
+}
+
+enum result train_run(struct train_args *args, char *folder, size_t size,
+                      struct train_outcome *outcome, struct error *err)
+{
+    struct training training = {0};
+    *outcome = (struct train_outcome){.best_map = (double)NAN};
+    folder[0] = '\0';
+    enum result result = train(args, &training, folder, size, outcome, err);
+    training_close(&training);
+    return result;
+}

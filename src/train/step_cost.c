@@ -1,0 +1,76 @@
+#include "train/step_cost.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+static enum result keep_features(const struct step_cost_options *o, struct step_cost *cost,
+                                 struct error *err)
+{
+    size_t floats;
+    TRY(features_find(o->net, o->freeze->modes, &cost->features, err));
+    if (cost->features.kept == 0) {
+        return error_set(err, ERR_ARG,
+                         "no layer at the beginning of the network is frozen, so it has no "
+                         "features to train from");
+    }
+    cost->kept = size_mul((size_t)o->batch, cost->features.floats, &floats)
+                     ? mem_alloc_raw(floats, sizeof *cost->kept)
+                     : NULL;
+    cost->rows = mem_alloc((size_t)o->batch, sizeof *cost->rows);
+    if (!cost->kept || !cost->rows) {
+        return mem_error(err, "features");
+    }
+    for (int i = 0; i < o->batch; i++) {
+        cost->rows[i] = cost->kept + (size_t)i * cost->features.floats;
+    }
+    return OK;
+}
+
+enum result step_cost_open(const struct step_cost_options *o, struct step_cost *cost,
+                           struct error *err)
+{
+    struct step_options step = {.net = o->net,
+                                .kernels = o->kernels,
+                                .modes = o->freeze->modes,
+                                .batch = o->batch,
+                                .bn_momentum = 0.01f,
+                                .optimizer = o->optimizer};
+    TRY(step_open(&step, &cost->step, err));
+    cost->bytes = step_bytes(&cost->step);
+    return o->from_features ? keep_features(o, cost, err) : OK;
+}
+
+void step_cost_close(struct step_cost *cost)
+{
+    step_close(&cost->step);
+    features_free(&cost->features);
+    mem_free(cost->kept);
+    mem_free(cost->rows);
+    *cost = (struct step_cost){0};
+}
+
+/* A step's forward. */
+static void run_features(void *ctx, struct plan *plan, int images)
+{
+    struct step_cost *cost = ctx;
+    if (cost->is_recorded) {
+        features_forward(&cost->features, plan, images, (const float *const *)cost->rows);
+    } else {
+        features_record(&cost->features, plan, images, cost->rows);
+        cost->is_recorded = true;
+    }
+}
+
+double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int images)
+{
+    const struct step_input input = {.truths = truths,
+                                     .images = images,
+                                     .forward = cost->rows ? run_features : NULL,
+                                     .ctx = cost};
+    double start = clock_ms();
+    step_begin(&cost->step);
+    struct loss_parts parts = step_loss(cost->step.plan, &input);
+    step_backward(&cost->step, images, &parts);
+    (void)step_update(&cost->step, 0.0f);
+    return clock_ms() - start;
+}

@@ -1,0 +1,38 @@
+/* What a training step costs: one by itself, to be timed by the dry run and by `yolo bench --train`. */
+#ifndef TRAIN_STEP_COST_H
+#define TRAIN_STEP_COST_H
+
+#include "net/features.h"
+#include "train/freeze.h"
+#include "train/step.h"
+
+struct step_cost_options {
+    struct network *net; /* parameters allocated */
+    const struct kernels *kernels;
+    const struct freeze_set *freeze; /* outlives the cost */
+    int batch;
+    struct optimizer_options optimizer;
+    bool from_features; /* of the frozen prefix, kept in memory (net/features.h) */
+};
+
+struct step_cost {
+    struct step step;
+    size_t bytes;             /* step_bytes */
+    struct features features; /* from_features only, and these: */
+    float *kept;              /* [batch][features.floats] */
+    float **rows;             /* [batch], into kept */
+    bool is_recorded;
+};
+
+/* *cost must be zeroed; free with step_cost_close, also after an error. ERR_ARG for from_features without a frozen
+ * prefix. */
+NODISCARD enum result step_cost_open(const struct step_cost_options *options,
+                                     struct step_cost *cost, struct error *err);
+void step_cost_close(struct step_cost *cost);
+
+/* An update of one mini-batch, of the input as it lies in plan_input(cost->step.plan); from_features: of what the
+ * prefix made of it at the first call. The rate is 0: parameters keep their values, statistics follow the batches.
+ * Returns milliseconds; at the first call from features those include making them. */
+double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int images);
+
+#endif
