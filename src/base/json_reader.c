@@ -600,7 +600,7 @@ bool json_skip(struct json_reader *r)
 
 bool json_number_or_nan(struct json_reader *r, double *value)
 {
-    *value = NAN;
+    *value = (double)NAN;
     if (json_peek(r) != JSON_NUMBER) {
         return json_skip(r);
     }
@@ -608,7 +608,7 @@ bool json_number_or_nan(struct json_reader *r, double *value)
         return false;
     }
     if (!isfinite(*value)) {
-        *value = NAN;
+        *value = (double)NAN;
     }
     return true;
 }

@@ -25,7 +25,7 @@ static void take_quantiles(float *values, size_t count, double scale, double *qu
         qsort(values, count, sizeof *values, by_value);
     }
     for (int i = 0; i < QUANTILES; i++) {
-        quantiles[i] = NAN;
+        quantiles[i] = (double)NAN;
         if (count > 0) {
             size_t at = (size_t)(quantile_shares[i] * (double)(count - 1) + 0.5);
             quantiles[i] = scale * (double)values[at];

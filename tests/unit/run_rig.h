@@ -74,9 +74,9 @@ static inline bool run_start(struct run *run, const struct optimizer_options *op
 {
     *run = (struct run){.progress = {.seed = 7,
                                      .images_seen = 1000,
-                                     .best_map = NAN,
-                                     .stage_best_map = NAN,
-                                     .average_loss = NAN}};
+                                     .best_map = (double)NAN,
+                                     .stage_best_map = (double)NAN,
+                                     .average_loss = (double)NAN}};
     if (!rig_open(&run->rig, 40)) {
         return false;
     }

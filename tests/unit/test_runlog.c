@@ -175,7 +175,7 @@ static void test_rows(void)
     CHECK(spill("results.csv", "something old\n") && spill("train.log", "something old\n"));
     CHECK_OK(runlog_open(folder, columns, COLUMNS, 0, &log, &err));
     CHECK(holds("results.csv", "iteration,loss,mAP50\n") && holds("train.log", ""));
-    CHECK_OK(runlog_row(log, 10, (double[]){1.5, NAN}, &err));
+    CHECK_OK(runlog_row(log, 10, (double[]){1.5, (double)NAN}, &err));
     CHECK_OK(runlog_row(log, 18446744073709551615u, (double[]){INFINITY, 0.123456789012}, &err));
     /* on disk while it is open */
     CHECK(
@@ -190,10 +190,10 @@ static void test_cut(void)
     CHECK(set_up());
     CHECK_OK(runlog_open(folder, columns, COLUMNS, 0, &log, &err));
     for (uint64_t i = 1; i < 5; i++) {
-        CHECK_OK(runlog_row(log, i, (double[]){(double)i, NAN}, &err));
+        CHECK_OK(runlog_row(log, i, (double[]){(double)i, (double)NAN}, &err));
     }
     CHECK_OK(runlog_cut(log, 2, &err));
-    CHECK_OK(runlog_row(log, 3, (double[]){7, NAN}, &err));
+    CHECK_OK(runlog_row(log, 3, (double[]){7, (double)NAN}, &err));
     CHECK(holds("results.csv", "iteration,loss,mAP50\n1,1,\n2,2,\n3,7,\n"));
     CHECK_OK(runlog_cut(log, 0, &err));
     CHECK(holds("results.csv", "iteration,loss,mAP50\n"));
