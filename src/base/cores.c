@@ -4,6 +4,7 @@
 #include "base/cores.h"
 
 #include <limits.h>
+#include <omp.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +21,47 @@ static FILE *open_if_there(const char *path)
     FILE *file = NULL;
     struct error unread;
     return file_open(path, &file, NULL, &unread) == OK ? file : NULL;
+}
+
+/* ---- processors ---- */
+
+/* All processors of OpenMP's places, if it binds threads to them; else false. libgomp binds the
+ * first thread before `main`, so that thread's mask does not tell what the process may use. */
+static bool places(cpu_set_t *cpus)
+{
+    int numbers[MAX_CPUS];
+    CPU_ZERO(cpus);
+    for (int place = 0; omp_get_proc_bind() != omp_proc_bind_false && place < omp_get_num_places();
+         place++) {
+        int count = omp_get_place_num_procs(place);
+        if (count <= 0 || count > MAX_CPUS) {
+            return false;
+        }
+        omp_get_place_proc_ids(place, numbers);
+        for (int i = 0; i < count; i++) {
+            CPU_SET((size_t)numbers[i], cpus);
+        }
+    }
+    return CPU_COUNT(cpus) > 0;
+}
+
+int cores_start_thread(pthread_t *thread, void *(*body)(void *ctx), void *ctx)
+{
+    cpu_set_t cpus;
+    if (!places(&cpus)) {
+        return pthread_create(thread, NULL, body, ctx);
+    }
+    pthread_attr_t attributes;
+    int failure = pthread_attr_init(&attributes);
+    if (failure != 0) {
+        return failure;
+    }
+    failure = pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+    if (failure == 0) {
+        failure = pthread_create(thread, &attributes, body, ctx);
+    }
+    pthread_attr_destroy(&attributes);
+    return failure;
 }
 
 /* ---- physical cores ---- */
@@ -45,7 +87,7 @@ static int first_sibling(const char *root, int cpu)
 int cores_physical(const char *root)
 {
     cpu_set_t allowed, cores;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+    if (!places(&allowed) && sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
         long online = sysconf(_SC_NPROCESSORS_ONLN);
         return online > 0 ? (int)online : 1;
     }
@@ -87,9 +129,17 @@ static bool read_quota(const char *folder, double *quota, double *period)
     return count == 2 && *quota > 0 && *period > 0;
 }
 
-/* The least quota of a group and those above it, in cores. `folder` is cut. */
-static int quota_upwards(char *folder, size_t mount_length)
+/* The least quota of a group and those above it, in cores; the tree is mounted as /sys/fs/cgroup
+ * `name`. A container sees its own group as the root of the mount, whatever `group` says, so that
+ * one is looked at as well. */
+static int quota_of_group(const char *root, const char *name, const char *group)
 {
+    char folder[FOLDER];
+    int mount = snprintf(folder, sizeof folder, "%s/sys/fs/cgroup%s", root, name);
+    if (mount < 0 || (size_t)mount + strlen(group) >= sizeof folder) {
+        return INT_MAX;
+    }
+    strcpy(folder + mount, group);
     int least = INT_MAX;
     for (;;) {
         double quota, period;
@@ -101,7 +151,7 @@ static int quota_upwards(char *folder, size_t mount_length)
             least = whole < least ? whole : least;
         }
         char *slash = strrchr(folder, '/');
-        if (!slash || (size_t)(slash - folder) < mount_length) {
+        if (!slash || slash - folder < mount) {
             return least;
         }
         *slash = '\0';
@@ -109,21 +159,19 @@ static int quota_upwards(char *folder, size_t mount_length)
 }
 
 /* Does "name,name" hold the controller "cpu"? */
-static bool names_cpu(const char *controllers, size_t length)
+static bool names_cpu(const char *controllers)
 {
-    for (size_t i = 0; i + 3 <= length; i++) {
-        bool begins = i == 0 || controllers[i - 1] == ',';
-        bool ends = i + 3 == length || controllers[i + 3] == ',';
-        if (begins && ends && memcmp(controllers + i, "cpu", 3) == 0) {
+    for (const char *at = strstr(controllers, "cpu"); at; at = strstr(at + 1, "cpu")) {
+        bool begins = at == controllers || at[-1] == ',';
+        if (begins && (at[3] == ',' || at[3] == '\0')) {
             return true;
         }
     }
     return false;
 }
 
-/* A line of /proc/self/cgroup is "number:controllers:/group"; version 2's has no controllers. A
- * container sees its own group as the root of the mount, whatever the line says, so that one is
- * looked at as well. */
+/* A line of /proc/self/cgroup is "number:controllers:/group"; version 2's has no controllers.
+ * Version 1 mounts a tree under all of its controllers' names ("cpu,cpuacct"), most systems as "cpu", too. */
 static int quota_of_line(const char *root, char *line)
 {
     char *controllers = strchr(line, ':');
@@ -131,22 +179,17 @@ static int quota_of_line(const char *root, char *line)
     if (!group) {
         return INT_MAX;
     }
-    controllers++;
-    size_t length = (size_t)(group - controllers);
-    group++;
+    *controllers = '/';
+    *group++ = '\0';
     group[strcspn(group, "\n")] = '\0';
-    bool is_unified = length == 0;
-    if (!is_unified && !names_cpu(controllers, length)) {
+    if (controllers[1] == '\0') {
+        return quota_of_group(root, "", group);
+    }
+    if (!names_cpu(controllers + 1)) {
         return INT_MAX;
     }
-    char folder[FOLDER];
-    size_t mount = (size_t)snprintf(folder, sizeof folder, "%s/sys/fs/cgroup%s", root,
-                                    is_unified ? "" : "/cpu");
-    if (mount + strlen(group) >= sizeof folder) {
-        return INT_MAX;
-    }
-    memcpy(folder + mount, group, strlen(group) + 1);
-    return quota_upwards(folder, mount);
+    int all = quota_of_group(root, controllers, group), cpu = quota_of_group(root, "/cpu", group);
+    return all < cpu ? all : cpu;
 }
 
 int cores_quota(const char *root)

@@ -1,9 +1,12 @@
-/* How many threads can compute at a time. */
+/* How many threads can compute at a time, and where those may run that only wait. */
 #ifndef BASE_CORES_H
 #define BASE_CORES_H
 
-/* Physical cores among the processors that this process may run on (its affinity mask; two hardware
- * threads of a core share its arithmetic units), but no more than the CPU quota of its control
+#include <pthread.h>
+
+/* Physical cores among the processors that this process may run on (its affinity mask, or OpenMP's
+ * places where threads are bound to them; two hardware threads of a core share its arithmetic
+ * units), but no more than the CPU quota of its control
  * groups (a container's --cpus; cgroup version 1 or 2, a fraction counts as a whole core). At
  * least 1. */
 int cores_usable(void);
@@ -11,5 +14,10 @@ int cores_usable(void);
 /* The same two limits, read below `root` in place of "/", for tests. INT_MAX: no quota. */
 int cores_quota(const char *root);
 int cores_physical(const char *root);
+
+/* Begin an ordinary thread, one that mostly waits for files. Where OpenMP binds threads to places
+ * (OMP_PROC_BIND), pthread_create would confine it to its maker's place, often one core; this
+ * thread may run on all of them. Returns what pthread_create does. */
+int cores_start_thread(pthread_t *thread, void *(*body)(void *ctx), void *ctx);
 
 #endif

@@ -20,10 +20,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cores.h"
 
-enum { MAX_THREADS = 256, CACHE_LINE = 64, SPINS = 20000 /* some 100 us before a helper sleeps */ };
+enum {
+    MAX_THREADS = 1024,
+    CACHE_LINE = 64,
+    SPINS = 20000 /* some 100 us before a helper sleeps */
+};
 
 static const uint64_t OPEN = 1u << 16;      /* below: helpers inside */
 static const uint64_t DISMISSED = 1u << 17; /* no loop will follow in this team */
@@ -57,13 +62,22 @@ static void relax(void)
 #endif
 }
 
+/* Does OMP_NUM_THREADS ask for something? What is no number ("4,2" is one a level), OpenMP ignores. */
+static bool names_a_number(const char *asked)
+{
+    char *end;
+    return asked && strtol(asked, &end, 10) > 0 && (*end == '\0' || strchr(", \t", *end));
+}
+
 void parallel_set_threads(int threads)
 {
     if (threads <= 0) {
-        const char *asked = getenv("OMP_NUM_THREADS");
-        threads = asked && *asked ? omp_get_max_threads() : cores_usable();
+        threads =
+            names_a_number(getenv("OMP_NUM_THREADS")) ? omp_get_max_threads() : cores_usable();
     }
-    atomic_store(&thread_count, threads < MAX_THREADS ? threads : MAX_THREADS);
+    int limit = omp_get_thread_limit(); /* OMP_THREAD_LIMIT */
+    limit = limit < MAX_THREADS ? limit : MAX_THREADS;
+    atomic_store(&thread_count, threads < limit ? threads : limit);
 }
 
 int parallel_threads(void)

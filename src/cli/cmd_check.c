@@ -53,7 +53,8 @@ static const struct option check_options[] = {
      "write a cleaned copy of lists and labels into this new folder", 0},
     {"format", OPTION_CHOICE, FIELD(format), 0, 0, "text|json", "output format", 0},
     {"json", OPTION_SET, FIELD(format), FORMAT_JSON, 0, NULL, "the same as --format json", 0},
-    {"threads", OPTION_INT, FIELD(threads), 0, 1024, "N", "threads; 0 = all cores", 0},
+    {"threads", OPTION_INT, FIELD(threads), 0, 1024, "N",
+     "threads; 0 = as OMP_NUM_THREADS says, else all cores", 0},
     {0},
 };
 

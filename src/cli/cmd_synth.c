@@ -44,7 +44,7 @@ static const struct option synth_options[] = {
     {"force", OPTION_FLAG, offsetof(struct synth_args, force), 0, 0, NULL,
      "write into a folder that is not empty; files of the same names are replaced", 0},
     {"threads", OPTION_INT, offsetof(struct synth_args, threads), 0, 1024, "N",
-     "0 = all cores; the pictures do not depend on it", 0},
+     "0 = as OMP_NUM_THREADS says, else all cores; the pictures do not depend on it", 0},
     {0},
 };
 

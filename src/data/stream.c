@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cores.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 
@@ -240,7 +241,7 @@ static enum result start_threads(struct stream *s, int wanted, void *(*thread_ma
     while (started < wanted && failure == 0) {
         struct helper *helper = &s->helpers[s->helper_count];
         *helper = (struct helper){.stream = s, .number = started};
-        failure = pthread_create(&helper->thread, NULL, thread_main, helper);
+        failure = cores_start_thread(&helper->thread, thread_main, helper);
         started += failure == 0;
         s->helper_count += failure == 0;
     }

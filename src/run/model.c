@@ -35,7 +35,8 @@ const struct option model_options[] = {
 };
 
 const struct option machine_options[] = {
-    {"threads", OPTION_INT, FIELD(threads), 0, 1024, "N", "threads; 0 = all cores", 0},
+    {"threads", OPTION_INT, FIELD(threads), 0, 1024, "N",
+     "threads; 0 = as OMP_NUM_THREADS says, else all cores", 0},
     {"cpu", OPTION_STRING, FIELD(cpu), 0, 0, "scalar|avx2|avx512",
      "kernels to use in place of the best this machine runs", 0},
     {"no-winograd", OPTION_FLAG, FIELD(no_winograd), 0, 0, NULL,

@@ -15,7 +15,7 @@ struct model_args {
     const char *cfg, *weights, *names, *data; /* files */
     const char *model, *run;                  /* a stem; a training run's folder */
     struct option_size imgsz;                 /* 0 = the cfg's */
-    int threads;                              /* 0 = all cores */
+    int threads;                              /* 0 = the default of base/parallel.h */
     const char *cpu;                          /* NULL = the best */
     bool no_winograd;
 };

@@ -91,6 +91,40 @@ static void version_1(void)
     clear();
 }
 
+/* Some systems mount "cpu,cpuacct" under that name only; and a container of version 1 sees its group
+ * as the root, though the line names it as the host does. */
+static void version_1_mounts(void)
+{
+    fresh();
+    put("proc/self/cgroup", "4:cpuacct,cpu:/box\n");
+    put("sys/fs/cgroup/cpuacct,cpu/box/cpu.cfs_quota_us", "100000\n");
+    put("sys/fs/cgroup/cpuacct,cpu/box/cpu.cfs_period_us", "50000\n");
+    CHECK(cores_quota(root) == 2);
+    put("proc/self/cgroup", "0::/\n3:cpu,cpuacct:/docker/0123\n");
+    put("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
+    put("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    CHECK(cores_quota(root) == 1);
+    clear();
+}
+
+/* What no system writes is no quota, and harms nothing. */
+static void broken(void)
+{
+    static char line[6000];
+    fresh();
+    memset(line, 'x', sizeof line - 1);
+    memcpy(line, "0::/", 4);
+    put("proc/self/cgroup", line);
+    put("sys/fs/cgroup/cpu.max", "0 0\n");
+    CHECK(cores_quota(root) == INT_MAX);
+    put("proc/self/cgroup", "\n:\n::\n0::/../../outside\n5:cpu\n");
+    put("sys/fs/cgroup/cpu.max", "1e300 1\n");
+    CHECK(cores_quota(root) == INT_MAX);
+    put("sys/fs/cgroup/cpu.max", "-5 100000\n");
+    CHECK(cores_quota(root) == INT_MAX);
+    clear();
+}
+
 static void siblings(void)
 {
     cpu_set_t allowed, two;
@@ -124,7 +158,12 @@ static void siblings(void)
 }
 
 static const struct test_case cases[] = {
-    {"no_quota", no_quota},   {"unified", unified},   {"container", container},
-    {"version_1", version_1}, {"siblings", siblings},
+    {"no_quota", no_quota},
+    {"unified", unified},
+    {"container", container},
+    {"version_1", version_1},
+    {"version_1_mounts", version_1_mounts},
+    {"broken", broken},
+    {"siblings", siblings},
 };
 TEST_MAIN(cases)
