@@ -14,4 +14,11 @@ const char *sniff(const void *bytes, size_t size);
  * or NULL. */
 const char *sniff_wide(const char *bytes, size_t size);
 
+/* The first line of a list or a .data file that says something is JSON, JSON a line, or YAML: a sentence on it,
+ * or NULL. */
+const char *sniff_structured(const char *line);
+
+/* A line of a list has the form "path x1,y1,x2,y2,class x1,...": a sentence on it, or NULL. */
+const char *sniff_boxed_path(const char *line);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cfg/data_file.h"
 #include "data/convert.h"
 #include "base/options.h"
 #include "data/inputs.h"

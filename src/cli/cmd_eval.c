@@ -11,6 +11,7 @@
 #include "base/json_reader.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cfg/data_file.h"
 #include "report/eval_files.h"
 #include "report/eval_report.h"
 #include "run/eval_run.h"

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cfg/data_file.h"
 #include "base/text.h"
 #include "train/freeze.h"
 #include "doctor/init_cfg.h"

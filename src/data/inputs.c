@@ -14,9 +14,8 @@
 
 #include "base/path.h"
 #include "base/memory.h"
+#include "base/lookup.h"
 #include "base/sniff.h"
-#include "data/lookup.h"
-#include "data/text_kind.h"
 
 enum {
     PATH_SIZE = sizeof((struct input_item *)0)->path,
@@ -373,8 +372,8 @@ static int next_in_list(struct inputs *in, struct input_item *item, struct error
     bool is_there;
     const char *path = find_path(in, text, found, &is_there);
     in->has_found = in->has_found || is_there;
-    other = in->has_found ? NULL : text_is_structured(text);
-    other = other || is_there ? other : text_is_boxed_path(text);
+    other = in->has_found ? NULL : sniff_structured(text);
+    other = other || is_there ? other : sniff_boxed_path(text);
     if (other) {
         return not_a_list(in, other, err);
     }

@@ -7,6 +7,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cfg/data_file.h"
 #include "data/inputs.h"
 #include "doctor/near.h"
 

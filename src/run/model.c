@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "data/dataset.h"
+#include "cfg/data_file.h"
 #include "data/image.h"
 #include "data/inputs.h"
 #include "net/weights.h"

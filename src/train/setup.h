@@ -2,6 +2,7 @@
 #ifndef TRAIN_SETUP_H
 #define TRAIN_SETUP_H
 
+#include "cfg/data_file.h"
 #include "train/freeze.h"
 #include "run/model.h"
 #include "train/args.h"

@@ -2,7 +2,7 @@
 #include "fuzz.h"
 
 #include "base/log.h"
-#include "data/dataset.h"
+#include "cfg/data_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

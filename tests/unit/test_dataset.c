@@ -1,8 +1,9 @@
 /* Data sets: .data files, lists, COCO JSON; label files have test_labels.c. */
 #include "data/dataset.h"
 
-#include "data/lookup.h"
-#include "data/text_kind.h"
+#include "base/lookup.h"
+#include "base/sniff.h"
+#include "cfg/data_file.h"
 #include "dataset_rig.h"
 
 /* ---- lists and folders ---- */
@@ -128,9 +129,9 @@ static void test_other_kinds(void)
     struct data_file file;
     CHECK(data_file_read(path, &file, &err) == ERR_FORMAT && error_is(path, ":1: YAML"));
     data_file_free(&file);
-    CHECK(!text_is_structured("C:\\pictures\\a.jpg") && !text_is_structured("http://a/b.jpg"));
-    CHECK(!text_is_boxed_path("a 1,2,3,4,x") && !text_is_boxed_path("a 1,2,3") &&
-          !text_is_boxed_path("a"));
+    CHECK(!sniff_structured("C:\\pictures\\a.jpg") && !sniff_structured("http://a/b.jpg"));
+    CHECK(!sniff_boxed_path("a 1,2,3,4,x") && !sniff_boxed_path("a 1,2,3") &&
+          !sniff_boxed_path("a"));
     const char *label;
     struct dataset set;
     CHECK_OK(open_label("0\0 \0.\0"

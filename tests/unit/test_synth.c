@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "cfg/data_file.h"
 #include "data/dataset.h"
 #include "data/image.h"
 #include "synth/models.h"

@@ -1,6 +1,6 @@
 /* Where a path that stands in a file - a .data file, a list - is looked for. */
-#ifndef DATA_LOOKUP_H
-#define DATA_LOOKUP_H
+#ifndef BASE_LOOKUP_H
+#define BASE_LOOKUP_H
 
 #include <stdbool.h>
 #include <stddef.h>

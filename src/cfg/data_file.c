@@ -1,4 +1,7 @@
+#include "cfg/data_file.h"
+
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +12,7 @@
 #include "base/memory.h"
 #include "base/sniff.h"
 #include "base/suggest.h"
-#include "data/dataset.h"
-#include "data/lookup.h"
-#include "data/text_kind.h"
+#include "base/lookup.h"
 
 enum { DATA_MAX_BYTES = 1024 * 1024, PATH_SIZE = 4096 };
 
@@ -162,7 +163,7 @@ static enum result read_line(struct data_file *file, char *text, int line, struc
         return OK;
     }
     char *equals = strchr(text, '=');
-    const char *kind = equals ? NULL : text_is_structured(text);
+    const char *kind = equals ? NULL : sniff_structured(text);
     if (kind) {
         return error_at(err, ERR_FORMAT, file->path, line, "%s", kind);
     }

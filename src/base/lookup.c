@@ -1,4 +1,4 @@
-#include "data/lookup.h"
+#include "base/lookup.h"
 
 #include <stdio.h>
 #include <string.h>
