@@ -91,7 +91,7 @@ static enum result set_classes(struct data_file *file, const char *value, int li
 {
     char *end;
     long number = strtol(value, &end, 10);
-    if (*end || number < 1 || number > INT_MAX) {
+    if ((*end && *end != '#') || end == value || number < 1 || number > INT_MAX) {
         return error_at(err, ERR_FORMAT, file->path, line,
                         "classes: \"%.40s\" is no number of "
                         "classes",
@@ -125,6 +125,27 @@ static void look_at(struct data_file *file, const char *key, const char *value, 
                  file->path, line);
     } else {
         warn_unknown(file, key, line);
+    }
+}
+
+/* A word of a value that begins with '#' begins a comment, as in a cfg, unless the whole value names something. */
+static void cut_comment(const struct data_file *file, const char *key, char *value, int line)
+{
+    char found[PATH_SIZE];
+    char *hash = strchr(value, '#');
+    while (hash && hash != value && !strchr(BLANKS, hash[-1])) {
+        hash = strchr(hash + 1, '#');
+    }
+    if (!hash || lookup_find(file->path, value, LOOKUP_BESIDE, found, sizeof found)) {
+        return;
+    }
+    bool is_alias;
+    *hash = 0;
+    trim(value);
+    if (value[0] && find_key(key, &is_alias) != DATA_KEY_COUNT) {
+        log_warn(
+            "%s:%d: %s: a comment behind a value counts as part of it in Darknet; read as '%.200s'",
+            file->path, line, key, value);
     }
 }
 
@@ -174,6 +195,7 @@ static enum result read_line(struct data_file *file, char *text, int line, struc
     *equals = 0;
     char *key = trim(text);
     char *value = trim(equals + 1);
+    cut_comment(file, key, value, line);
     if (!value[0]) {
         return error_at(err, ERR_FORMAT, file->path, line, "%.60s has no value", key);
     }

@@ -406,6 +406,52 @@ static void test_data_file_broken(void)
     data_file_free(&file);
 }
 
+/* As in a cfg; what names a file is no comment. */
+static void test_data_file_comments(void)
+{
+    put("c/#1 #2.txt", "");
+    put("c/names.txt", "a\n");
+    const char *path =
+        put("c/x.data", "classes = 5 # five\ntrain = #1 #2.txt\nnames=names.txt\t# of five\n"
+                        "valid = a#b.txt # gone\nbackup = out  #where\ntop = 5 # c\n");
+    struct data_file file;
+    capture_begin();
+    enum result result = data_file_read(path, &file, &err);
+    capture_end();
+    CHECK_MSG(result == OK, "%s", err.text);
+    CHECK(file.classes == 5);
+    CHECK_MSG(strcmp(file.train, in_root("c/#1 #2.txt")) == 0, "%s", file.train);
+    CHECK_MSG(strcmp(file.names, in_root("c/names.txt")) == 0, "%s", file.names);
+    CHECK_MSG(strcmp(file.valid, "a#b.txt") == 0, "%s", file.valid);
+    CHECK_MSG(strcmp(file.backup, in_root("c/out")) == 0, "%s", file.backup);
+    CHECK_MSG(strstr(captured,
+                     "x.data:3: names: a comment behind a value counts as part of it in Darknet; "
+                     "read as 'names.txt'"),
+              "%s", captured);
+    CHECK(strstr(captured, ":4: valid") && strstr(captured, ":5: backup"));
+    CHECK_MSG(!strstr(captured, ":1:") && !strstr(captured, ":2:") && !strstr(captured, ":6:"),
+              "%s", captured);
+    data_file_free(&file);
+    path = put("c/close.data", "classes=7#seven\n");
+    CHECK_OK(data_file_read(path, &file, &err));
+    CHECK(file.classes == 7);
+    data_file_free(&file);
+    static const struct {
+        const char *text, *error;
+    } table[] = {
+        {"train = # none yet\n", ":1: train has no value"},
+        {"classes = # five\n", ":1: classes has no value"},
+        {"classes = five # 5\n", ":1: classes: \"five\""},
+        {"classes = 5 6\n", ":1: classes: \"5 6\""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        path = put("broken.data", table[i].text);
+        CHECK(data_file_read(path, &file, &err) == ERR_FORMAT);
+        CHECK_MSG(error_is(path, table[i].error), "%s", err.text);
+        data_file_free(&file);
+    }
+}
+
 /* ---- real sets ---- */
 
 static void test_shared_sets(void)
@@ -452,6 +498,7 @@ static const struct test_case cases[] = {
     {"coco_broken", test_coco_broken},
     {"data_file", test_data_file},
     {"data_file_broken", test_data_file_broken},
+    {"data_file_comments", test_data_file_comments},
     {"shared_sets", test_shared_sets},
 };
 TEST_MAIN(cases)
