@@ -214,6 +214,14 @@ static void sync_folder_of(const char *path)
     }
 }
 
+enum result atomic_open_in(struct atomic_file *file, const char *folder, const char *name,
+                           struct error *err)
+{
+    char path[sizeof file->path];
+    TRY(path_in(path, sizeof path, folder, name, err));
+    return atomic_open(file, path, err);
+}
+
 enum result atomic_commit(struct atomic_file *file, struct error *err)
 {
     int code = finish_stream(file);
@@ -232,6 +240,14 @@ enum result atomic_commit(struct atomic_file *file, struct error *err)
         sync_folder_of(file->path);
     }
     return OK;
+}
+
+enum result atomic_write(const char *path, const void *bytes, size_t size, struct error *err)
+{
+    struct atomic_file file;
+    TRY(atomic_open(&file, path, err));
+    fwrite(bytes, 1, size, file.stream); /* atomic_commit reports a failure */
+    return atomic_commit(&file, err);
 }
 
 void atomic_abandon(struct atomic_file *file)

@@ -38,11 +38,17 @@ struct atomic_file {
 
 /* The first one of a process in a folder also removes what killed processes left there (base/leftovers.h). */
 NODISCARD enum result atomic_open(struct atomic_file *file, const char *path, struct error *err);
+/* The file `name` of that folder. */
+NODISCARD enum result atomic_open_in(struct atomic_file *file, const char *folder, const char *name,
+                                     struct error *err);
 /* Flush, sync, rename. Any write error since open is reported here, with its cause; the target is
  * then untouched. */
 NODISCARD enum result atomic_commit(struct atomic_file *file, struct error *err);
 /* Drop the temporary file; harmless after commit. */
 void atomic_abandon(struct atomic_file *file);
+/* All at once. */
+NODISCARD enum result atomic_write(const char *path, const void *bytes, size_t size,
+                                   struct error *err);
 
 /* Create a directory and its parents; fine if it exists. */
 NODISCARD enum result dir_make(const char *path, struct error *err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/text.h"
 #include "base/memory.h"
 #include "base/sniff.h"
 
@@ -23,9 +24,7 @@ enum result json_open(struct json_reader *r, const char *path, struct error *err
         return r->result;
     }
     r->filled = fread(r->buffer, 1, JSON_BUFFER_BYTES, r->file);
-    if (r->filled >= 3 && memcmp(r->buffer, "\xef\xbb\xbf", 3) == 0) { /* byte order mark */
-        r->at = 3;
-    }
+    r->at = text_mark(r->buffer, r->filled);
     return OK;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 struct magic {
     size_t offset;
     const char *bytes;
@@ -65,7 +67,7 @@ static bool is_bmp(const unsigned char *b, size_t size)
 static const char *text_kind(const unsigned char *b, size_t size)
 {
     static const char *const tags[] = {"<!doctype", "<html", "<head", "<body", "<?xml"};
-    size_t start = size >= 3 && memcmp(b, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    size_t start = text_mark(b, size);
     for (size_t i = start; i < size; i++) {
         if (b[i] == 0 || b[i] == 0x7f || (b[i] < ' ' && !strchr("\t\n\r\f", b[i]))) {
             return NULL;

@@ -55,6 +55,23 @@ bool text_is_utf8(const char *text)
     return length > 0;
 }
 
+size_t text_mark(const void *text, size_t size)
+{
+    return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+char *text_trim(char *text)
+{
+    static const char blanks[] = " \t\r\n";
+    text += strspn(text, blanks);
+    size_t length = strlen(text);
+    while (length > 0 && strchr(blanks, text[length - 1])) {
+        length--;
+    }
+    text[length] = 0;
+    return text;
+}
+
 /* Bytes at `text` that are a control character, else 0. */
 static size_t control_length(const char *text)
 {

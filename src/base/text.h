@@ -13,6 +13,12 @@ char *text_utf8(const char *text, char *out, size_t size);
 
 bool text_is_utf8(const char *text);
 
+/* Bytes of a byte order mark at the beginning of a text of `size` bytes: 3, or 0 if it has none. */
+size_t text_mark(const void *text, size_t size);
+
+/* In place: without blanks at both ends. Returns where it begins now. */
+char *text_trim(char *text);
+
 /* Can a list of pictures, one path a line, hold this path: has it no control characters but tabs?
  */
 bool text_fits_list(const char *path);

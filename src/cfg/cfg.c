@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/sniff.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "cfg/keys.h"
 
 enum {
@@ -244,8 +245,7 @@ static enum result take_line(struct lexer *x, const char *text, size_t size, str
 
 static enum result lex(struct lexer *x, const char *text, size_t size, struct error *err)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    size_t at = size >= 3 && memcmp(text, byte_order_mark, 3) == 0 ? 3 : 0;
+    size_t at = text_mark(text, size);
     while (at < size) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t length = end ? (size_t)(end - text) - at : size - at;

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/sniff.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/lookup.h"
 
 enum { DATA_MAX_BYTES = 1024 * 1024, PATH_SIZE = 4096 };
@@ -54,16 +55,6 @@ static char **path_field(struct data_file *file, enum data_key key)
 {
     char **const fields[] = {&file->train, &file->valid, &file->names, &file->backup};
     return fields[key];
-}
-
-static char *trim(char *text)
-{
-    text += strspn(text, BLANKS);
-    size_t length = strlen(text);
-    while (length > 0 && strchr(BLANKS, text[length - 1])) {
-        text[--length] = 0;
-    }
-    return text;
 }
 
 static enum result set_path(struct data_file *file, enum data_key key, const char *value, int line,
@@ -141,7 +132,7 @@ static void cut_comment(const struct data_file *file, const char *key, char *val
     }
     bool is_alias;
     *hash = 0;
-    trim(value);
+    text_trim(value);
     if (value[0] && find_key(key, &is_alias) != DATA_KEY_COUNT) {
         log_warn(
             "%s:%d: %s: a comment behind a value counts as part of it in Darknet; read as '%.200s'",
@@ -179,7 +170,7 @@ static enum result set_key(struct data_file *file, const char *key, const char *
 
 static enum result read_line(struct data_file *file, char *text, int line, struct error *err)
 {
-    text = trim(text);
+    text = text_trim(text);
     if (!text[0] || text[0] == '#' || text[0] == ';') {
         return OK;
     }
@@ -193,8 +184,8 @@ static enum result read_line(struct data_file *file, char *text, int line, struc
                         "\"%.40s\": key = value is expected (is this a .data file?)", text);
     }
     *equals = 0;
-    char *key = trim(text);
-    char *value = trim(equals + 1);
+    char *key = text_trim(text);
+    char *value = text_trim(equals + 1);
     cut_comment(file, key, value, line);
     if (!value[0]) {
         return error_at(err, ERR_FORMAT, file->path, line, "%.60s has no value", key);
@@ -241,7 +232,7 @@ enum result data_file_read(const char *path, struct data_file *file, struct erro
     }
     TRY(file_read(path, DATA_MAX_BYTES, &text, &size, err));
     file->path = mem_strdup(path);
-    size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    size_t skip = text_mark(text, size);
     enum result result =
         file->path ? read_text(file, text + skip, size - skip, err) : mem_error(err, path);
     mem_free(text);
@@ -272,4 +263,17 @@ void data_file_free(struct data_file *file)
     mem_free(file->backup);
     mem_free(file->path);
     *file = (struct data_file){0};
+}
+
+void data_file_write(FILE *out, size_t classes, const char *train, const char *valid,
+                     const char *stem)
+{
+    fprintf(out, "classes = %zu\n", classes);
+    if (train) {
+        fprintf(out, "train = %s\n", train);
+    }
+    if (valid) {
+        fprintf(out, "valid = %s\n", valid);
+    }
+    fprintf(out, "names = %s.names\nbackup = backup\n", stem);
 }

@@ -2,6 +2,9 @@
 #ifndef CFG_DATA_FILE_H
 #define CFG_DATA_FILE_H
 
+#include <stddef.h>
+#include <stdio.h>
+
 #include "base/error.h"
 
 enum data_key { DATA_TRAIN, DATA_VALID, DATA_NAMES, DATA_BACKUP, DATA_KEY_COUNT };
@@ -24,5 +27,9 @@ NODISCARD enum result data_file_read(const char *path, struct data_file *file, s
 NODISCARD enum result data_file_need(const struct data_file *file, enum data_key key,
                                      struct error *err);
 void data_file_free(struct data_file *file);
+
+/* The text of a .data file: lists (NULL: without), STEM.names, backup. */
+void data_file_write(FILE *out, size_t classes, const char *train, const char *valid,
+                     const char *stem);
 
 #endif

@@ -84,18 +84,12 @@ static enum result open_cfg(struct anchors_job *job, struct error *err)
     return heads_share(&job->heads, job->count, slots, err);
 }
 
-static bool is_data_file(const char *path)
-{
-    const char *dot = strrchr(path_base(path), '.');
-    return dot && strcmp(dot, ".data") == 0;
-}
-
 static enum result open_set(struct anchors_job *job, struct error *err)
 {
     struct dataset_source source = {.path = job->args->data, .leaves_out = true};
     struct data_file file = {0};
     enum result result = OK;
-    if (is_data_file(source.path)) {
+    if (path_ends_in(source.path, ".data")) {
         result = data_file_read(source.path, &file, err);
         result = result == OK ? data_file_need(&file, DATA_TRAIN, err) : result;
         source.path = file.train;

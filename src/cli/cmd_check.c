@@ -181,8 +181,7 @@ static enum result take_positionals(const struct string_list *rest, struct check
     struct doctor_source *source = &args->source;
     size_t used = 0;
     if (rest->count > 0 && !source->data && !source->train) {
-        const char *dot = strrchr(path_base(rest->items[0]), '.');
-        *(dot && strcmp(dot, ".data") == 0 ? &source->data : &source->train) = rest->items[0];
+        *(path_ends_in(rest->items[0], ".data") ? &source->data : &source->train) = rest->items[0];
         used = 1;
         if (rest->count > 1 && source->train && !source->valid) {
             source->valid = rest->items[1];

@@ -139,19 +139,13 @@ static enum result convert_one(const struct to_coco *to, const char *path, const
     return OK;
 }
 
-static bool has_ending(const char *path, const char *ending)
-{
-    const char *dot = strrchr(path_base(path), '.');
-    return dot && strcmp(dot, ending) == 0;
-}
-
 /* OUT itself if it is a .json, else OUT/role.json. */
 static enum result out_path(const struct convert_args *args, const char *role, char *out,
                             struct error *err)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.json", role);
-    if (has_ending(args->out, ".json")) {
+    if (path_ends_in(args->out, ".json")) {
         return path_join(out, CONVERT_PATH, "", args->out)
                    ? OK
                    : error_set(err, ERR_ARG, "--out: path too long");
@@ -166,7 +160,7 @@ static enum result convert_data(struct to_coco *to, int *status, struct error *e
 {
     char out[CONVERT_PATH];
     const struct data_file *data = &to->data;
-    if (data->train && data->valid && has_ending(to->args->out, ".json")) {
+    if (data->train && data->valid && path_ends_in(to->args->out, ".json")) {
         return error_set(err, ERR_ARG,
                          "convert: %s has two sets: --out names a folder for train.json and "
                          "valid.json",
@@ -224,7 +218,7 @@ static enum result run_to(const struct convert_args *args, const struct string_l
     if (!args->out) {
         return missing_out("a new .json, or a folder", err);
     }
-    bool is_data = has_ending(input, ".data");
+    bool is_data = path_ends_in(input, ".data");
     enum result result = is_data ? data_file_read(input, &to.data, err) : OK;
     result = result == OK ? open_names(&to, err) : result;
     if (result == OK && is_data) {

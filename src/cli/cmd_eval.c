@@ -149,8 +149,7 @@ static void release(struct job *job)
 
 static bool is_data_file(const char *path)
 {
-    const char *dot = strrchr(path_base(path), '.');
-    return dot && strcmp(dot, ".data") == 0;
+    return path_ends_in(path, ".data");
 }
 
 /* "data" of a training run's args.json. */
@@ -158,9 +157,7 @@ static enum result data_of_run(const char *folder, char *out, size_t size, struc
 {
     char path[PATH_MAX];
     struct json_reader r;
-    if (!path_join(path, sizeof path, folder, "args.json")) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
+    TRY(path_in(path, sizeof path, folder, "args.json", err));
     if (json_open(&r, path, err) == OK && json_begin_object(&r)) {
         while (json_next_key(&r)) {
             if (json_key_is(&r, "data")) {

@@ -105,15 +105,6 @@ struct init {
 
 /* ---- inputs ---- */
 
-/* The file's name without folder and ending. */
-static void take_stem(const char *path, char *out, size_t size)
-{
-    const char *base = path_base(path);
-    const char *dot = strrchr(base, '.');
-    snprintf(out, size, "%.*s", (int)(dot && dot > base ? dot - base : (ptrdiff_t)strlen(base)),
-             base);
-}
-
 static bool is_cfg_path(const char *text)
 {
     size_t length = strlen(text);
@@ -134,7 +125,7 @@ static enum result open_base(struct init *init, struct error *err)
             "yolov4, yolov3 and others are; or name a .cfg)",
             base, base);
     }
-    take_stem(init->base_path, init->base_stem, sizeof init->base_stem);
+    path_stem(init->base_path, init->base_stem, sizeof init->base_stem);
     TRY(network_read(init->base_path, 0, 0, &init->base, err));
     return model_check_pictures(&init->base, err);
 }
@@ -143,7 +134,7 @@ static enum result open_base(struct init *init, struct error *err)
  */
 static enum result settle_folder(struct init *init, const struct init_args *args, struct error *err)
 {
-    take_stem(args->names, init->stem, sizeof init->stem);
+    path_stem(args->names, init->stem, sizeof init->stem);
     if (!path_join(init->folder, sizeof init->folder, "", args->out ? args->out : init->stem)) {
         return error_set(err, ERR_ARG, "--out: path too long");
     }
@@ -293,12 +284,12 @@ static void file_path(const struct init *init, int file, char *out, size_t size)
 static void write_data(const struct init *init, FILE *out)
 {
     const struct init_data *data = &init->data;
-    fprintf(out, "classes = %zu\n", init->name_count);
-    fprintf(out, "train = %s\n", data->is_split || !data->train[0] ? "train.txt" : data->train);
-    if (data->is_split || data->valid[0] || !data->train[0]) {
-        fprintf(out, "valid = %s\n", data->valid[0] ? data->valid : "valid.txt");
-    }
-    fprintf(out, "names = %s.names\nbackup = backup\n", init->stem);
+    bool is_ours = data->is_split || !data->train[0];
+    data_file_write(out, init->name_count, is_ours ? "train.txt" : data->train,
+                    data->valid[0] ? data->valid
+                    : is_ours      ? "valid.txt"
+                                   : NULL,
+                    init->stem);
 }
 
 /* A list is a path a line. */

@@ -6,6 +6,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/log.h"
+#include "cfg/data_file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/interrupt.h"
@@ -76,29 +77,13 @@ struct synthesis {
     size_t objects[CLASSES_MAX];
 };
 
-static enum result path_in(const char *out, const char *name, char *path, struct error *err)
-{
-    if (!path_join(path, PATH_SIZE, out, name)) {
-        return error_at(err, ERR_ARG, out, 0, "the name is too long");
-    }
-    return OK;
-}
-
-static enum result open_in(const char *out, const char *name, struct atomic_file *file,
-                           struct error *err)
-{
-    char path[PATH_SIZE];
-    TRY(path_in(out, name, path, err));
-    return atomic_open(file, path, err);
-}
-
 /* ---- one picture ---- */
 
 static enum result write_labels(const struct synthesis *s, const char *name,
                                 const struct synth_picture *picture, struct error *err)
 {
     struct atomic_file file;
-    TRY(open_in(s->out, name, &file, err));
+    TRY(atomic_open_in(&file, s->out, name, err));
     file.skips_sync = true;
     double w = picture->image.w, h = picture->image.h;
     for (int i = 0; i < picture->box_count; i++) {
@@ -115,7 +100,7 @@ static enum result write_picture(const struct synthesis *s, int index,
 {
     char name[64], path[PATH_SIZE];
     snprintf(name, sizeof name, "images/%s/%06d.jpg", part_names[s->part], index);
-    TRY(path_in(s->out, name, path, err));
+    TRY(path_in(path, PATH_SIZE, s->out, name, err));
     TRY(image_write(path, &picture->image, err));
     snprintf(name, sizeof name, "labels/%s/%06d.txt", part_names[s->part], index);
     return write_labels(s, name, picture, err);
@@ -184,7 +169,7 @@ static enum result make_folders(const char *out, struct error *err)
         for (int part = 0; part < PARTS; part++) {
             char name[32], path[PATH_SIZE];
             snprintf(name, sizeof name, "%s/%s", folders[i], part_names[part]);
-            TRY(path_in(out, name, path, err));
+            TRY(path_in(path, PATH_SIZE, out, name, err));
             TRY(dir_make(path, err));
         }
     }
@@ -196,7 +181,7 @@ static enum result write_list(const struct synthesis *s, int part, struct error 
     char name[32];
     snprintf(name, sizeof name, "%s.txt", part_names[part]);
     struct atomic_file file;
-    TRY(open_in(s->out, name, &file, err));
+    TRY(atomic_open_in(&file, s->out, name, err));
     int count = part == PART_TRAIN ? s->args->train : s->args->val;
     for (int i = 0; i < count; i++) {
         fprintf(file.stream, "images/%s/%06d.jpg\n", part_names[part], i);
@@ -209,7 +194,7 @@ static enum result write_names(const struct synthesis *s, struct error *err)
     char name[256];
     snprintf(name, sizeof name, "%s.names", s->args->name);
     struct atomic_file file;
-    TRY(open_in(s->out, name, &file, err));
+    TRY(atomic_open_in(&file, s->out, name, err));
     enum synth_set set = (enum synth_set)s->args->set;
     for (int i = 0; i < synth_class_count(set); i++) {
         fprintf(file.stream, "%s\n", synth_class_name(set, i));
@@ -222,15 +207,10 @@ static enum result write_data(const struct synthesis *s, struct error *err)
     char name[256];
     snprintf(name, sizeof name, "%s.data", s->args->name);
     struct atomic_file file;
-    TRY(open_in(s->out, name, &file, err));
-    fprintf(file.stream, "classes = %d\n", synth_class_count((enum synth_set)s->args->set));
-    if (s->args->train > 0) {
-        fprintf(file.stream, "train = train.txt\n");
-    }
-    if (s->args->val > 0) {
-        fprintf(file.stream, "valid = val.txt\n");
-    }
-    fprintf(file.stream, "names = %s.names\nbackup = backup\n", s->args->name);
+    TRY(atomic_open_in(&file, s->out, name, err));
+    data_file_write(file.stream, (size_t)synth_class_count((enum synth_set)s->args->set),
+                    s->args->train > 0 ? "train.txt" : NULL, s->args->val > 0 ? "val.txt" : NULL,
+                    s->args->name);
     return atomic_commit(&file, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/log.h"
+#include "cfg/data_file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/coco_file.h"
@@ -66,13 +67,6 @@ static const char *inner_name(const char *file_name)
     return leads_out ? path_base(file_name) : file_name;
 }
 
-static enum result join(char *out, const char *folder, const char *name, struct error *err)
-{
-    return path_join(out, CONVERT_PATH, folder, name)
-               ? OK
-               : error_at(err, ERR_IO, folder, 0, "path too long");
-}
-
 /* out/KIND/SET/name with its folders made; `ending` replaces that of the name, NULL keeps it. */
 static enum result place(const struct conversion *c, const char *set, const char *kind,
                          const char *name, const char *ending, char *path, struct error *err)
@@ -82,11 +76,10 @@ static enum result place(const struct conversion *c, const char *set, const char
     if (length < 0 || (size_t)length + 8 >= sizeof inner) {
         return error_at(err, ERR_IO, name, 0, "path too long");
     }
-    char *dot = strrchr(inner, '.');
     if (ending) {
-        strcpy(dot && dot > path_base(inner) ? dot : inner + length, ending);
+        strcpy(inner + path_stem_length(inner), ending);
     }
-    TRY(join(path, c->job->out, inner, err));
+    TRY(path_in(path, CONVERT_PATH, c->job->out, inner, err));
     snprintf(folder, sizeof folder, "%.*s", (int)(path_base(path) - path), path);
     return dir_make(folder, err);
 }
@@ -234,11 +227,10 @@ static enum result convert_pictures(struct conversion *c, const struct part *par
 
 static enum result convert_part(struct conversion *c, const struct part *part, struct error *err)
 {
-    char path[CONVERT_PATH], name[SET_NAME + 8];
+    char name[SET_NAME + 8];
     struct atomic_file list;
     snprintf(name, sizeof name, "%s.txt", part->set);
-    TRY(join(path, c->job->out, name, err));
-    TRY(atomic_open(&list, path, err));
+    TRY(atomic_open_in(&list, c->job->out, name, err));
     c->list = list.stream;
     enum result result = convert_pictures(c, part, err);
     if (result != OK) {
@@ -252,11 +244,10 @@ static enum result convert_part(struct conversion *c, const struct part *part, s
 
 static enum result write_names(const struct conversion *c, const char *stem, struct error *err)
 {
-    char path[CONVERT_PATH], name[SET_NAME + 8];
+    char name[SET_NAME + 8];
     struct atomic_file file;
     snprintf(name, sizeof name, "%s.names", stem);
-    TRY(join(path, c->job->out, name, err));
-    TRY(atomic_open(&file, path, err));
+    TRY(atomic_open_in(&file, c->job->out, name, err));
     for (size_t i = 0; i < c->parts[0].file.category_count; i++) {
         const char *text = c->parts[0].file.categories[i].name;
         if (!text || !*text) {
@@ -288,18 +279,16 @@ static enum result write_data(const struct conversion *c, const char *stem, stru
 {
     static const char *const train_words[] = {"train", NULL}, *const valid_words[] = {"val", "test",
                                                                                       NULL};
-    char path[CONVERT_PATH], name[SET_NAME + 8];
+    char name[SET_NAME + 8], train[SET_NAME + 8], valid[SET_NAME + 8];
     struct atomic_file file;
-    const char *train = pick_set(c, train_words, c->parts[0].set);
-    const char *valid = pick_set(c, valid_words, NULL);
+    const char *train_set = pick_set(c, train_words, c->parts[0].set);
+    const char *valid_set = pick_set(c, valid_words, train_set);
     snprintf(name, sizeof name, "%s.data", stem);
-    TRY(join(path, c->job->out, name, err));
-    TRY(atomic_open(&file, path, err));
-    fprintf(file.stream, "classes = %zu\ntrain = %s.txt\n", c->parts[0].file.category_count, train);
-    if (valid && valid != train) {
-        fprintf(file.stream, "valid = %s.txt\n", valid);
-    }
-    fprintf(file.stream, "names = %s.names\nbackup = backup\n", stem);
+    snprintf(train, sizeof train, "%s.txt", train_set);
+    snprintf(valid, sizeof valid, "%s.txt", valid_set);
+    TRY(atomic_open_in(&file, c->job->out, name, err));
+    data_file_write(file.stream, c->parts[0].file.category_count, train,
+                    valid_set != train_set ? valid : NULL, stem);
     return atomic_commit(&file, err);
 }
 

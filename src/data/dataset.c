@@ -279,8 +279,7 @@ static void count_classes(struct dataset *set)
 
 bool dataset_is_coco(const char *path)
 {
-    const char *dot = strrchr(path_base(path), '.');
-    return dot && strcasecmp(dot, ".json") == 0 && !path_is_dir(path);
+    return path_ends_in(path, ".json") && !path_is_dir(path);
 }
 
 static enum result report_no_pictures(const struct dataset_build *build, struct error *err)

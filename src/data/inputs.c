@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/lookup.h"
 #include "base/sniff.h"
+#include "base/text.h"
 
 enum {
     PATH_SIZE = sizeof((struct input_item *)0)->path,
@@ -363,8 +364,7 @@ static int next_in_list(struct inputs *in, struct input_item *item, struct error
     if (kind != LINE_OK) {
         return unusable_line(in, kind, err);
     }
-    bool marked = in->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0; /* byte order mark */
-    char *text = marked ? line + 3 : line;
+    char *text = line + (in->line == 1 ? text_mark(line, bytes) : 0);
     if (text[strspn(text, " \t")] == 0) {
         return 0;
     }

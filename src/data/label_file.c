@@ -7,6 +7,7 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "base/sniff.h"
+#include "base/text.h"
 #include "data/dataset_private.h"
 #include "data/truth_hash.h"
 
@@ -158,7 +159,6 @@ enum result label_file_read(struct dataset_build *build, struct sample *sample, 
         return OK;
     }
     struct label_file f = {.build = build, .sample = sample, .path = path};
-    bool marked = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0; /* byte order mark */
     int binary = find_binary(text, size);
     if (binary) {
         const char *kind = sniff_wide(text, size);
@@ -166,7 +166,7 @@ enum result label_file_read(struct dataset_build *build, struct sample *sample, 
                       kind ? kind : "not a text file");
         sample->is_unusable = true;
     } else {
-        result = read_lines(&f, marked ? text + 3 : text, err);
+        result = read_lines(&f, text + text_mark(text, size), err);
     }
     truth_hash_free(&f.seen);
     mem_free(text);

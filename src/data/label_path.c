@@ -35,11 +35,7 @@ static void replace(char *path, const char *from, const char *to, bool last)
 
 static bool set_extension(char *path, const char *extension)
 {
-    char *dot = strrchr(path, '.');
-    char *slash = strrchr(path, '/');
-    if (dot && dot > slash + 1) { /* a name that only begins with a dot has no extension */
-        *dot = 0;
-    }
+    path[path_stem_length(path)] = 0;
     if (strlen(path) + strlen(extension) >= PATH_SIZE) {
         return false;
     }

@@ -3,6 +3,7 @@
 #include "base/fileio.h"
 #include "base/memory.h"
 #include "base/sniff.h"
+#include "base/text.h"
 #include "data/inputs.h"
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
@@ -29,16 +30,6 @@ static size_t split_lines(char *text, size_t size, int *binary)
     return last_used;
 }
 
-static char *trim(char *line)
-{
-    line += strspn(line, " \t\r");
-    size_t length = strlen(line);
-    while (length > 0 && strchr(" \t\r", line[length - 1])) {
-        line[--length] = 0;
-    }
-    return line;
-}
-
 /* Names label boxes and become folders of crops. */
 static enum result check_name(const char *path, size_t line, const char *name, struct error *err)
 {
@@ -59,7 +50,7 @@ enum result names_read(const char *path, char ***names, size_t *count, struct er
     char *text;
     size_t size;
     TRY(file_read(path, NAMES_MAX_BYTES, &text, &size, err));
-    size_t skip = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    size_t skip = text_mark(text, size);
     int binary;
     const char *kind = sniff_wide(text, size);
     size_t lines = kind ? 0 : split_lines(text + skip, size - skip, &binary);
@@ -81,7 +72,7 @@ enum result names_read(const char *path, char ***names, size_t *count, struct er
     mem_free(text);
     for (size_t i = 0; i < lines; i++) {
         char *next = line + strlen(line) + 1;
-        block[i] = trim(line);
+        block[i] = text_trim(line);
         enum result result = check_name(path, i + 1, block[i], err);
         if (result != OK) {
             mem_free(block);

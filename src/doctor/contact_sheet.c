@@ -44,9 +44,7 @@ static enum result write_sheet(const char *folder, const char *name, const struc
                                struct error *err)
 {
     char path[PATH_SIZE];
-    if (!path_join(path, sizeof path, folder, name)) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
+    TRY(path_in(path, sizeof path, folder, name, err));
     return image_write(path, image, err);
 }
 
@@ -54,8 +52,7 @@ static enum result write_sheet(const char *folder, const char *name, const struc
 static void name_sheet(char *name, const char *prefix, size_t number, const char *image)
 {
     const char *base = path_base(image);
-    const char *dot = strrchr(base, '.');
-    int stem = (int)(dot && dot > base ? dot - base : (ptrdiff_t)strlen(base));
+    int stem = (int)path_stem_length(base);
     snprintf(name, PATH_SIZE, "%s_%zu_%.*s.jpg", prefix, number, stem < 200 ? stem : 200, base);
 }
 

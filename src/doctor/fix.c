@@ -9,6 +9,7 @@
 
 #include "base/fileio.h"
 #include "base/path.h"
+#include "cfg/data_file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/label_line.h"
@@ -24,13 +25,6 @@ struct fix {
     struct atomic_file list;
     struct fix_counts *counts;
 };
-
-static enum result join(char *out, const char *folder, const char *name, struct error *err)
-{
-    return path_join(out, PATH_SIZE, folder, name)
-               ? OK
-               : error_at(err, ERR_IO, folder, 0, "path too long");
-}
 
 static enum result make_root(struct fix *fix, const char *out, struct error *err)
 {
@@ -59,17 +53,16 @@ static enum result choose_name(const struct fix *fix, const char *image, char *p
     for (char *c = text_fits_list(base) ? NULL : text_mask(base); c && *c; c++) {
         *c = *c == '?' ? '_' : *c;
     }
-    const char *dot = strrchr(base, '.');
-    int stem = (int)(dot && dot > base ? dot - base : (ptrdiff_t)strlen(base));
+    int stem = (int)path_stem_length(base);
     for (int i = 1; i < NAME_TRIES; i++) {
         char number[16] = "", name[PATH_SIZE + 32];
         if (i > 1) {
             snprintf(number, sizeof number, "_%d", i);
         }
         snprintf(name, sizeof name, "%.*s%s%s", stem, base, number, base + stem);
-        TRY(join(picture, fix->images, name, err));
+        TRY(path_in(picture, PATH_SIZE, fix->images, name, err));
         snprintf(name, sizeof name, "%.*s%s.txt", stem, base, number);
-        TRY(join(label, fix->labels, name, err));
+        TRY(path_in(label, PATH_SIZE, fix->labels, name, err));
         if (!path_exists(label)) {
             return OK;
         }
@@ -142,16 +135,15 @@ static enum result write_sample(struct fix *fix, size_t index, struct error *err
 
 static enum result write_set(struct fix *fix, struct error *err)
 {
-    char name[64], path[PATH_SIZE];
+    char name[64];
     snprintf(name, sizeof name, "images/%s", fix->set->role);
-    TRY(join(fix->images, fix->root, name, err));
+    TRY(path_in(fix->images, PATH_SIZE, fix->root, name, err));
     snprintf(name, sizeof name, "labels/%s", fix->set->role);
-    TRY(join(fix->labels, fix->root, name, err));
+    TRY(path_in(fix->labels, PATH_SIZE, fix->root, name, err));
     snprintf(name, sizeof name, "%s.txt", fix->set->role);
-    TRY(join(path, fix->root, name, err));
     TRY(dir_make(fix->images, err));
     TRY(dir_make(fix->labels, err));
-    TRY(atomic_open(&fix->list, path, err));
+    TRY(atomic_open_in(&fix->list, fix->root, name, err));
     enum result result = OK;
     for (size_t i = 0; i < fix->set->data.sample_count && result == OK; i++) {
         result = write_sample(fix, i, err);
@@ -165,10 +157,9 @@ static enum result write_set(struct fix *fix, struct error *err)
 
 static enum result write_names(const struct fix *fix, struct error *err)
 {
-    char path[PATH_SIZE], name[256];
+    char name[256];
     struct atomic_file file;
-    TRY(join(path, fix->root, "set.names", err));
-    TRY(atomic_open(&file, path, err));
+    TRY(atomic_open_in(&file, fix->root, "set.names", err));
     for (size_t i = 0; i < fix->doctor->class_count; i++) {
         fprintf(file.stream, "%s\n", doctor_class_name(fix->doctor, i, name, sizeof name));
     }
@@ -177,19 +168,13 @@ static enum result write_names(const struct fix *fix, struct error *err)
 
 static enum result write_data(const struct fix *fix, struct error *err)
 {
-    char path[PATH_SIZE];
+    const struct doctor *doctor = fix->doctor;
+    const char *valid = doctor->valid_is_train          ? "train.txt"
+                        : doctor->set_count > SET_VALID ? "valid.txt"
+                                                        : NULL;
     struct atomic_file file;
-    TRY(join(path, fix->root, "set.data", err));
-    TRY(atomic_open(&file, path, err));
-    fprintf(file.stream, "classes = %zu\n", fix->doctor->class_count);
-    for (int i = 0; i < fix->doctor->set_count; i++) {
-        const char *role = fix->doctor->sets[i].role;
-        fprintf(file.stream, "%s = %s.txt\n", role, role);
-    }
-    if (fix->doctor->valid_is_train) {
-        fprintf(file.stream, "valid = %s.txt\n", fix->doctor->sets[SET_TRAIN].role);
-    }
-    fprintf(file.stream, "names = set.names\nbackup = backup\n");
+    TRY(atomic_open_in(&file, fix->root, "set.data", err));
+    data_file_write(file.stream, doctor->class_count, "train.txt", valid, "set");
     return atomic_commit(&file, err);
 }
 

@@ -275,14 +275,6 @@ enum result heads_edit(const struct anchor_heads *heads, const struct anchor *an
     return OK;
 }
 
-static enum result write_text(const char *path, const struct cfg_text *text, struct error *err)
-{
-    struct atomic_file file;
-    TRY(atomic_open(&file, path, err));
-    fwrite(text->bytes, 1, text->size, file.stream);
-    return atomic_commit(&file, err);
-}
-
 enum result heads_write(const struct anchor_heads *heads, const struct network *net,
                         const struct anchor *anchors, int count, const char *path,
                         struct error *err)
@@ -295,7 +287,7 @@ enum result heads_write(const struct anchor_heads *heads, const struct network *
         result = cfg_edits_make(&edits, net->cfg.path, path, &text, &changed, err);
     }
     if (result == OK) {
-        result = write_text(path, &changed, err);
+        result = atomic_write(path, changed.bytes, changed.size, err);
     }
     mem_free(text.bytes);
     mem_free(changed.bytes);

@@ -23,9 +23,7 @@ static enum result take_path(const char *path, char *out, struct error *err)
     if (!realpath(path, absolute)) {
         return error_errno(err, path, "no absolute path");
     }
-    return path_join(out, INIT_PATH, "", absolute)
-               ? OK
-               : error_at(err, ERR_IO, path, 0, "path too long");
+    return path_in(out, INIT_PATH, "", absolute, err);
 }
 
 static enum result find_in_folder(const char *folder, struct init_data *data, struct error *err)

@@ -98,7 +98,7 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
         }
     }
     if (saves_stems(job)) {
-        size_t length = stem_length(item->input.relative);
+        size_t length = path_stem_length(item->input.relative);
         snprintf(name, sizeof name, "%.*s", (int)length, item->input.relative);
         TRY(name_set_add(&run->stem_names, name, item->stem, sizeof item->stem, err));
     }
@@ -276,9 +276,7 @@ static enum result save_crops(const struct detect_job *job, const struct item *i
                               struct error *err)
 {
     char folder[PATH_BYTES];
-    if (!path_join(folder, sizeof folder, job->out, "crops")) {
-        return error_at(err, ERR_IO, job->out, 0, "path too long");
-    }
+    TRY(path_in(folder, sizeof folder, job->out, "crops", err));
     return annotate_save_crops(&item->infer.picture, &item->infer.record, job->infer->model->names,
                                folder, item->stem, saved, err);
 }

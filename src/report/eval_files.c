@@ -22,15 +22,6 @@ struct files {
     struct confusion confusion;
 };
 
-static enum result path_in(const char *folder, const char *name, char path[PATH_BYTES],
-                           struct error *err)
-{
-    if (!path_join(path, PATH_BYTES, folder, name)) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
-    return OK;
-}
-
 /* ---- tables ---- */
 
 static void begin_row(FILE *out, const struct evaluation *e, int class_id)
@@ -143,10 +134,8 @@ static enum result write_table(struct files *f, const char *name,
                                enum result (*put)(struct files *, FILE *, struct error *),
                                struct error *err)
 {
-    char path[PATH_BYTES];
     struct atomic_file file;
-    TRY(path_in(f->folder, name, path, err));
-    TRY(atomic_open(&file, path, err));
+    TRY(atomic_open_in(&file, f->folder, name, err));
     enum result result = put(f, file.stream, err);
     if (result != OK) {
         atomic_abandon(&file);
@@ -209,7 +198,7 @@ static enum result write_pictures(struct files *f, struct error *err)
     for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {
         char path[PATH_BYTES];
         struct error why;
-        enum result result = path_in(f->folder, pictures[i].name, path, &why);
+        enum result result = path_in(path, sizeof path, f->folder, pictures[i].name, &why);
         result = result == OK ? pictures[i].draw(f, path, &why) : result;
         if (result != OK && first == OK) {
             first = result;
@@ -241,7 +230,7 @@ enum result eval_write_files(struct evaluation *evaluation, const char *folder, 
     result = result == OK ? write_tables(&f, err) : result;
     struct error why;
     enum result charts = result == OK ? write_pictures(&f, &why) : OK;
-    result = result == OK ? path_in(folder, "worst", worst, err) : result;
+    result = result == OK ? path_in(worst, sizeof worst, folder, "worst", err) : result;
     result = result == OK ? dir_make(worst, err) : result;
     result = result == OK ? eval_write_worst(evaluation, worst, worst_limit, &drawn, err) : result;
     if (charts != OK) {

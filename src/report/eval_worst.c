@@ -282,8 +282,8 @@ static enum result draw_one(const struct evaluation *e, const struct eval_outcom
         return why.code == ERR_MEMORY ? ERR_MEMORY : OK;
     }
     const char *base = path_base(path);
-    int n = snprintf(name, sizeof name, "%s/%02zu_%.*s.jpg", folder, number, (int)stem_length(base),
-                     base);
+    int n = snprintf(name, sizeof name, "%s/%02zu_%.*s.jpg", folder, number,
+                     (int)path_stem_length(base), base);
     enum result result = n < 0 || (size_t)n >= sizeof name
                              ? error_at(err, ERR_IO, folder, 0, "path too long")
                              : compose(e, o, &sheet, &out, err);
@@ -345,12 +345,8 @@ static void remove_former(const char *folder)
 static enum result write_csv(const struct evaluation *e, const char *folder,
                              const struct eval_outcome *outcomes, size_t count, struct error *err)
 {
-    char path[PATH_BYTES];
     struct atomic_file file;
-    if (!path_join(path, sizeof path, folder, CSV_NAME)) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
-    TRY(atomic_open(&file, path, err));
+    TRY(atomic_open_in(&file, folder, CSV_NAME, err));
     fputs("image,objects,right,missed,false_alarms,other_class\n", file.stream);
     for (size_t i = 0; i < count; i++) {
         const struct eval_outcome *o = &outcomes[i];

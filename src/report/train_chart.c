@@ -171,9 +171,7 @@ static enum result read_table(const char *folder, struct table *table, struct er
 {
     char path[4096], *text;
     size_t size;
-    if (!path_join(path, sizeof path, folder, "results.csv")) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
+    TRY(path_in(path, sizeof path, folder, "results.csv", err));
     TRY(file_read(path, MAX_BYTES, &text, &size, err));
     enum result result = parse(path, text, table, err);
     mem_free(text);
@@ -346,9 +344,8 @@ enum result train_chart_draw(const char *folder, struct error *err)
         result = plot_new(WIDTH, HEIGHT, &chart.image, err);
         if (result == OK) {
             draw_all(&chart, folder);
-            result = path_join(path, sizeof path, folder, "chart.png")
-                         ? image_write(path, &chart.image, err)
-                         : error_at(err, ERR_IO, folder, 0, "path too long");
+            result = path_in(path, sizeof path, folder, "chart.png", err);
+            result = result == OK ? image_write(path, &chart.image, err) : result;
         }
     }
     image_free(&chart.image);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/fileio.h"
+#include "base/path.h"
 #include "data/inputs.h"
 #include "data/label_path.h"
 
@@ -73,6 +74,6 @@ bool is_label_of(const char *path, const char *input)
             return true;
         }
     }
-    int length = snprintf(label, sizeof label, "%.*s.xml", (int)stem_length(input), input);
+    int length = snprintf(label, sizeof label, "%.*s.xml", (int)path_stem_length(input), input);
     return length >= 0 && (size_t)length < sizeof label && is_same_file(path, label);
 }

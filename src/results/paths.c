@@ -58,20 +58,13 @@ static enum result grow(struct name_set *set, struct error *err)
     return OK;
 }
 
-size_t stem_length(const char *path)
-{
-    const char *base = path_base(path);
-    const char *dot = strrchr(base, '.');
-    return dot && dot != base ? (size_t)(dot - path) : strlen(path);
-}
-
 enum result name_set_add(struct name_set *set, const char *relative, char *name, size_t size,
                          struct error *err)
 {
     TRY(grow(set, err));
     struct name_entry *first = find_place(set->entries, set->capacity, hash_name(relative));
     int number = first->hash ? first->last_number + 1 : 1;
-    size_t stem = stem_length(relative);
+    size_t stem = path_stem_length(relative);
     for (; number < MAX_NAMESAKES; number++) {
         int length = number == 1 ? snprintf(name, size, "%s", relative)
                                  : snprintf(name, size, "%.*s_%d%s", (int)stem, relative, number,
@@ -98,7 +91,7 @@ bool name_set_has(const struct name_set *set, const char *name)
 enum result picture_name(const char *relative, char *name, size_t size, struct error *err)
 {
     static const char *const writable[] = {".jpg", ".jpeg", ".png", ".bmp"};
-    size_t stem = stem_length(relative);
+    size_t stem = path_stem_length(relative);
     const char *extension = ".jpg";
     for (size_t i = 0; i < sizeof writable / sizeof writable[0]; i++) {
         if (strcasecmp(relative + stem, writable[i]) == 0) {

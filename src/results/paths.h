@@ -36,9 +36,6 @@ bool name_set_has(const struct name_set *set, const char *name);
 NODISCARD enum result picture_name(const char *relative, char *name, size_t size,
                                    struct error *err);
 
-/* Length of path without its extension (of its last component; a leading dot begins none). */
-size_t stem_length(const char *path);
-
 /* Create the folder that is to hold the file `path`. */
 NODISCARD enum result parent_make(const char *path, struct error *err);
 

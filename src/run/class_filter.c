@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/memory.h"
 #include "base/suggest.h"
 
@@ -66,20 +67,6 @@ static enum result add_item(const char *item, char *const *names, size_t name_co
     return OK;
 }
 
-/* Cut blanks at both ends of text, in place. */
-static char *trim(char *text)
-{
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    size_t length = strlen(text);
-    while (length > 0 && isspace((unsigned char)text[length - 1])) {
-        length--;
-    }
-    text[length] = 0;
-    return text;
-}
-
 static enum result add_items(char *text, char *const *names, size_t name_count, bool *wanted,
                              struct error *err)
 {
@@ -88,7 +75,7 @@ static enum result add_items(char *text, char *const *names, size_t name_count, 
         if (next) {
             *next++ = 0;
         }
-        item = trim(item);
+        item = text_trim(item);
         if (!*item) {
             return error_set(err, ERR_ARG, "--classes: an empty item (write them as dog,2,5-8)");
         }

@@ -112,14 +112,6 @@ static bool find_beside(const char *sibling, const char *stem, const char *exten
     return false;
 }
 
-static void stem_of(const char *path, char *stem, size_t size)
-{
-    const char *base = path_base(path);
-    const char *dot = strrchr(base, '.');
-    size_t n = dot && dot != base ? (size_t)(dot - base) : strlen(base);
-    snprintf(stem, size, "%.*s", (int)(n < size ? n : size - 1), base);
-}
-
 static enum result set_path(char *out, const char *path, struct error *err)
 {
     if (!path_join(out, MODEL_PATH, "", path)) {
@@ -162,7 +154,7 @@ static enum result choose_explicit(const struct model_args *args, enum model_nee
         TRY(set_path(model->weights_path, args->weights, err));
     }
     if (!args->cfg) {
-        stem_of(args->weights, stem, sizeof stem);
+        path_stem(args->weights, stem, sizeof stem);
         for (int attempt = 0; attempt < 2; attempt++) {
             if (find_beside(args->weights, stem, "cfg", model->cfg_path) ||
                 model_find_bundled("cfg", stem, "cfg", model->cfg_path)) {
@@ -170,13 +162,13 @@ static enum result choose_explicit(const struct model_args *args, enum model_nee
             }
             strip_training_suffix(stem);
         }
-        stem_of(args->weights, stem, sizeof stem);
+        path_stem(args->weights, stem, sizeof stem);
         return error_set(err, ERR_ARG,
                          "%s: no cfg to these weights: neither %s.cfg beside them nor cfg/%s.cfg "
                          "(name it with --cfg FILE)",
                          args->weights, stem, stem);
     }
-    stem_of(args->cfg, stem, sizeof stem);
+    path_stem(args->cfg, stem, sizeof stem);
     if (args->weights || need <= MODEL_TRAIN ||
         find_beside(args->cfg, stem, "weights", model->weights_path) ||
         model_find_bundled("weights", stem, "weights", model->weights_path) || need == MODEL_ANY) {
@@ -282,12 +274,6 @@ static enum result choose_default(enum model_need need, struct model *model, str
                      "scripts/get-weights.sh, or use --cfg FILE --weights FILE --names FILE)");
 }
 
-static bool has_extension(const char *path, const char *extension)
-{
-    const char *dot = strrchr(path_base(path), '.');
-    return dot && strcmp(dot + 1, extension) == 0;
-}
-
 static enum result choose_files(const struct model_args *args, enum model_need need,
                                 struct model *model, struct error *err)
 {
@@ -302,9 +288,9 @@ static enum result choose_files(const struct model_args *args, enum model_need n
         return choose_run(args->run, need, model, err);
     }
     if (args->model &&
-        (has_extension(args->model, "cfg") || has_extension(args->model, "weights"))) {
+        (path_ends_in(args->model, ".cfg") || path_ends_in(args->model, ".weights"))) {
         struct model_args files = *args;
-        *(has_extension(args->model, "cfg") ? &files.cfg : &files.weights) = args->model;
+        *(path_ends_in(args->model, ".cfg") ? &files.cfg : &files.weights) = args->model;
         return choose_explicit(&files, need, model, err);
     }
     if (args->model) {
@@ -351,8 +337,8 @@ static bool find_fitting_names(const struct model *model, char *out)
     DIR *stream = opendir(dir[0] ? dir : ".");
     size_t found = 0;
     for (struct dirent *entry = stream ? readdir(stream) : NULL; entry; entry = readdir(stream)) {
-        stem_of(entry->d_name, stem, sizeof stem);
-        if (has_extension(entry->d_name, "names") &&
+        path_stem(entry->d_name, stem, sizeof stem);
+        if (path_ends_in(entry->d_name, ".names") &&
             path_join(path, sizeof path, dir, entry->d_name) &&
             !find_beside(path, stem, "cfg", owner) &&
             count_names(path) == (size_t)model->head->classes) {
@@ -377,8 +363,8 @@ static bool find_fitting_names(const struct model *model, char *out)
 static void find_names(struct model *model)
 {
     char stem[256], weights_stem[256];
-    stem_of(model->cfg_path, stem, sizeof stem);
-    stem_of(model->weights_path, weights_stem, sizeof weights_stem);
+    path_stem(model->cfg_path, stem, sizeof stem);
+    path_stem(model->weights_path, weights_stem, sizeof weights_stem);
     char *out = model->names_path;
     if ((weights_stem[0] && find_beside(model->weights_path, weights_stem, "names", out)) ||
         find_beside(model->cfg_path, stem, "names", out)) {
@@ -570,7 +556,7 @@ bool model_is_bundled(const struct model *model)
 
 void model_stem(const struct model *model, char *stem, size_t size)
 {
-    stem_of(model->cfg_path, stem, size);
+    path_stem(model->cfg_path, stem, size);
 }
 
 enum result model_check_pictures(const struct network *net, struct error *err)

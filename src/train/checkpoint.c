@@ -193,19 +193,12 @@ enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct net
 
 /* ---- saving ---- */
 
-static enum result join(char *path, size_t size, const char *folder, const char *name,
-                        struct error *err)
-{
-    return path_join(path, size, folder, name) ? OK
-                                               : error_at(err, ERR_IO, folder, 0, "path too long");
-}
-
 /* What the network is to detect with. */
 static enum result save_weights(const char *folder, const char *name, struct network *net,
                                 struct optimizer *optimizer, uint64_t seen, struct error *err)
 {
     char path[4096];
-    TRY(join(path, sizeof path, folder, name, err));
+    TRY(path_in(path, sizeof path, folder, name, err));
     optimizer_swap_ema(optimizer);
     enum result result = weights_save(path, net, net->layer_count, seen, err);
     optimizer_swap_ema(optimizer);
@@ -217,7 +210,7 @@ static enum result save_state(const char *folder, const struct checkpoint_conten
 {
     char path[4096];
     struct state_writer out;
-    TRY(join(path, sizeof path, folder, state_name, err));
+    TRY(path_in(path, sizeof path, folder, state_name, err));
     TRY(state_create(&out, path, STATE_VERSION, err));
     put_progress(&out, content->progress);
     state_put_u64(&out, content->fingerprint->cfg);
@@ -269,7 +262,7 @@ enum result checkpoint_save(const char *folder, const struct checkpoint_content 
                             struct error *err)
 {
     char path[4096];
-    TRY(join(path, sizeof path, folder, rollback_name, err));
+    TRY(path_in(path, sizeof path, folder, rollback_name, err));
     if (unlink(path) != 0 && errno != ENOENT) {
         return error_errno(err, path, "cannot remove");
     }
@@ -281,8 +274,8 @@ enum result checkpoint_save_interrupted(const char *folder,
                                         const struct checkpoint_content *content, struct error *err)
 {
     char state[4096], rollback[4096];
-    TRY(join(state, sizeof state, folder, state_name, err));
-    TRY(join(rollback, sizeof rollback, folder, rollback_name, err));
+    TRY(path_in(state, sizeof state, folder, state_name, err));
+    TRY(path_in(rollback, sizeof rollback, folder, rollback_name, err));
     if (link(state, rollback) != 0 && errno != EEXIST) {
         log_debug("%s: cannot be kept as %s: %s", state, rollback_name, strerror(errno));
     }
@@ -292,8 +285,8 @@ enum result checkpoint_save_interrupted(const char *folder,
 enum result checkpoint_go_back(const char *folder, struct error *err)
 {
     char state[4096], rollback[4096];
-    TRY(join(state, sizeof state, folder, state_name, err));
-    TRY(join(rollback, sizeof rollback, folder, rollback_name, err));
+    TRY(path_in(state, sizeof state, folder, state_name, err));
+    TRY(path_in(rollback, sizeof rollback, folder, rollback_name, err));
     return rename(rollback, state) == 0 || errno == ENOENT
                ? OK
                : error_errno(err, rollback, "cannot rename");
@@ -310,7 +303,7 @@ enum result checkpoint_open(const char *folder, struct checkpoint *checkpoint, s
         return error_at(err, ERR_IO, folder, 0, "path too long");
     }
     strcpy(c->folder, folder);
-    TRY(join(path, sizeof path, folder, state_name, err));
+    TRY(path_in(path, sizeof path, folder, state_name, err));
     TRY(state_open(&c->reader, path, STATE_VERSION, err));
     TRY(get_progress(&c->reader, &c->progress, err));
     TRY(state_get_u64(&c->reader, &c->fingerprint.cfg, err));
@@ -490,7 +483,7 @@ static enum result mend_weights(const struct checkpoint *c, struct network *net,
 {
     char path[4096];
     uint64_t seen = c->progress.images_seen;
-    TRY(join(path, sizeof path, c->folder, last_name, err));
+    TRY(path_in(path, sizeof path, c->folder, last_name, err));
     optimizer_swap_ema(optimizer);
     bool matches = weights_match(path, net, seen);
     optimizer_swap_ema(optimizer);

@@ -12,21 +12,11 @@
 #include "train/setup.h"
 #include "train/runlog.h"
 
-static enum result open_file(const char *folder, const char *name, struct atomic_file *file,
-                             struct error *err)
-{
-    char path[MODEL_PATH];
-    if (!path_join(path, sizeof path, folder, name)) {
-        return error_at(err, ERR_IO, folder, 0, "path too long");
-    }
-    return atomic_open(file, path, err);
-}
-
 static enum result write_file(const char *folder, const char *name, const char *text, size_t size,
                               struct error *err)
 {
     struct atomic_file file;
-    TRY(open_file(folder, name, &file, err));
+    TRY(atomic_open_in(&file, folder, name, err));
     fwrite(text, 1, size, file.stream); /* atomic_commit reports a failure */
     return atomic_commit(&file, err);
 }
@@ -35,17 +25,11 @@ static enum result write_names(const char *folder, const char *name, const struc
                                struct error *err)
 {
     struct atomic_file file;
-    TRY(open_file(folder, name, &file, err));
+    TRY(atomic_open_in(&file, folder, name, err));
     for (size_t i = 0; i < model->name_count; i++) {
         fprintf(file.stream, "%s\n", model->names[i]);
     }
     return atomic_commit(&file, err);
-}
-
-static bool ends_in(const char *name, const char *ending)
-{
-    size_t n = strlen(name), m = strlen(ending);
-    return n > m && strcmp(name + n - m, ending) == 0;
 }
 
 /* results.csv with more than its header. */
@@ -100,8 +84,8 @@ static enum result check_folder(const char *folder, const char *cfg, const char 
     enum result result = OK;
     for (const struct dirent *entry; result == OK && (entry = readdir(dir)) != NULL;) {
         const char *name = entry->d_name;
-        if ((ends_in(name, ".cfg") && strcmp(name, cfg) != 0) ||
-            (ends_in(name, ".names") && strcmp(name, names) != 0)) {
+        if ((path_ends_in(name, ".cfg") && strcmp(name, cfg) != 0) ||
+            (path_ends_in(name, ".names") && strcmp(name, names) != 0)) {
             result = error_at(err, ERR_ARG, folder, 0,
                               "holds %s: another folder, please (--out DIR)", name);
         }

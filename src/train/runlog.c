@@ -28,13 +28,6 @@ struct runlog {
     int text_errno;
 };
 
-static enum result join(char *path, const char *folder, const char *name, struct error *err)
-{
-    return path_join(path, MAX_PATH, folder, name)
-               ? OK
-               : error_at(err, ERR_IO, folder, 0, "path too long");
-}
-
 /* ---- folders ---- */
 
 static bool run_path(char *path, size_t size, const char *base, int number)
@@ -107,14 +100,9 @@ enum result run_copy_file(const char *folder, const char *path, struct error *er
     char target[MAX_PATH];
     char *data;
     size_t size;
-    struct atomic_file file;
-    TRY(join(target, folder, path_base(path), err));
+    TRY(path_in(target, sizeof target, folder, path_base(path), err));
     TRY(file_read(path, MAX_COPY, &data, &size, err));
-    enum result result = atomic_open(&file, target, err);
-    if (result == OK) {
-        fwrite(data, 1, size, file.stream); /* atomic_commit reports a failure */
-        result = atomic_commit(&file, err);
-    }
+    enum result result = atomic_write(target, data, size, err);
     mem_free(data);
     return result;
 }
@@ -125,7 +113,7 @@ enum result run_args_save(const char *folder, const cJSON *args, struct error *e
 {
     char path[MAX_PATH];
     struct atomic_file file;
-    TRY(join(path, folder, "args.json", err));
+    TRY(path_in(path, sizeof path, folder, "args.json", err));
     char *text = cJSON_Print(args);
     if (!text) {
         return mem_error(err, path);
@@ -142,7 +130,7 @@ enum result run_args_save(const char *folder, const cJSON *args, struct error *e
 enum result run_args_load(const char *folder, cJSON **args, struct error *err)
 {
     char path[MAX_PATH];
-    TRY(join(path, folder, "args.json", err));
+    TRY(path_in(path, sizeof path, folder, "args.json", err));
     TRY(json_file_read(path, MAX_COPY, args, err));
     if (cJSON_IsObject(*args)) {
         return OK;
@@ -242,7 +230,7 @@ static enum result resume_csv(const struct runlog *log, uint64_t last, struct er
 enum result run_folder_lock(const char *folder, FILE **lock, struct error *err)
 {
     char path[MAX_PATH];
-    TRY(join(path, folder, "train.log", err));
+    TRY(path_in(path, sizeof path, folder, "train.log", err));
     FILE *file;
     TRY(file_append(path, &file, err));
     if (flock(fileno(file), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -287,9 +275,9 @@ enum result runlog_open(const char *folder, const char *const *columns, size_t c
     }
     l->names = columns;
     l->columns = count;
-    enum result result = join(l->csv_path, folder, "results.csv", err);
+    enum result result = path_in(l->csv_path, sizeof l->csv_path, folder, "results.csv", err);
     if (result == OK) {
-        result = join(l->text_path, folder, "train.log", err);
+        result = path_in(l->text_path, sizeof l->text_path, folder, "train.log", err);
     }
     if (result == OK) {
         result = open_files(l, resumed_at, err);

@@ -75,7 +75,24 @@ static void messages(void)
               err.text);
 }
 
-static const struct test_case cases[] = {
-    {"utf8", utf8}, {"masked", masked}, {"listed", listed}, {"messages", messages}};
+static void trimmed(void)
+{
+    static const char *const table[][2] = {{"", ""},         {" \t\r\n", ""},
+                                           {"a", "a"},       {" a b\r", "a b"},
+                                           {"\ta\n\n", "a"}, {" \xc3\xa9 ", "\xc3\xa9"}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char text[16];
+        strcpy(text, table[i][0]);
+        CHECK_MSG(strcmp(text_trim(text), table[i][1]) == 0, "%zu", i);
+    }
+    CHECK(text_mark("\xef\xbb\xbfx", 4) == 3 && text_mark("\xef\xbb\xbf", 2) == 0 &&
+          text_mark("abc", 3) == 0);
+}
+
+static const struct test_case cases[] = {{"utf8", utf8},
+                                         {"masked", masked},
+                                         {"listed", listed},
+                                         {"messages", messages},
+                                         {"trimmed", trimmed}};
 
 TEST_MAIN(cases)
