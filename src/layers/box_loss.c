@@ -3,8 +3,18 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "layers/box.h"
+
 static const double PI = 3.14159265358979323846;
 static const double ALPHA_EPSILON = 1e-6;
+
+void box_values(const struct box_cxcywh_norm *box, double values[BOX_VALUES])
+{
+    values[BOX_CX] = (double)box->cx;
+    values[BOX_CY] = (double)box->cy;
+    values[BOX_W] = (double)box->w;
+    values[BOX_H] = (double)box->h;
+}
 
 /* One axis: lengths of the common part and of the hull of two intervals, and their derivatives with
  * respect to the predicted centre and size. */

@@ -29,6 +29,9 @@ struct box_loss_result {
     double gradient[BOX_VALUES]; /* dloss / d(cx, cy, w, h of the prediction) */
 };
 
+struct box_cxcywh_norm;
+void box_values(const struct box_cxcywh_norm *box, double values[BOX_VALUES]);
+
 /* Boxes are centre and size in any common unit. The truth's sizes must be positive; a predicted size
  * below 0 counts as 0. Where two edges coincide, the mean of the one-sided slopes is taken: a perfect
  * prediction has gradient 0. Finite for all finite boxes; LOSS_MSE counts as LOSS_IOU. */

@@ -67,7 +67,8 @@ static size_t round_up(size_t bytes)
     return (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
 }
 
-size_t head_loss_scratch(int batch, size_t work_bytes)
+/* SIZE_MAX on overflow. */
+static size_t scratch_bytes(int batch, size_t work_bytes)
 {
     size_t parts, works;
     if (work_bytes > SIZE_MAX - MEM_ALIGN ||
@@ -79,20 +80,23 @@ size_t head_loss_scratch(int batch, size_t work_bytes)
     return round_up(parts) + works;
 }
 
+void head_loss_plan(const struct plan_limits *limits, size_t work_bytes, struct layer_plan *p)
+{
+    p->place = PLACE_IN_PLACE;
+    if (mode_rules[limits->mode].keeps_backward) {
+        p->scratch_bytes = scratch_bytes(limits->batch, work_bytes);
+    }
+}
+
 struct run {
-    const struct head_job *job;
+    void (*image_loss)(struct head_image *image);
+    size_t work_bytes;
     const struct layer *l;
     const struct exec *e;
     const struct truth_set *truths;
     struct loss_parts *parts; /* [images] */
     char *works;
 };
-
-float *head_gradient_at(const struct head_image *image, int y, int x)
-{
-    const struct tensor *gradient = &image->e->input_grads[0];
-    return gradient->data ? tensor_at(gradient, image->image, y, x) : NULL;
-}
 
 static void clear_gradient(const struct head_image *image)
 {
@@ -111,30 +115,32 @@ static void clear_gradient(const struct head_image *image)
 static void run_image(void *ctx, size_t item, int thread)
 {
     const struct run *run = ctx;
-    const struct head_job *job = run->job;
     const struct truth_set *set = &run->truths[item];
+    int max_truths = head_info_of(run->l)->max_truths;
     struct head_image image = {
         .l = run->l,
         .e = run->e,
         .image = (int)item,
         .truths = set->items,
-        .truth_count = set->count < (size_t)job->max_truths ? (int)set->count : job->max_truths,
-        .work = run->works + (size_t)thread * round_up(job->work_bytes),
+        .truth_count = set->count < (size_t)max_truths ? (int)set->count : max_truths,
+        .work = run->works + (size_t)thread * round_up(run->work_bytes),
     };
     clear_gradient(&image);
-    job->image_loss(job->head, &image);
+    run->image_loss(&image);
     run->parts[item] = image.parts;
 }
 
-void head_loss_run(const struct head_job *job, const struct layer *l, const struct exec *e,
-                   const struct truth_set *truths, struct loss_parts *parts)
+void head_loss_run(void (*image_loss)(struct head_image *image), size_t work_bytes,
+                   const struct layer *l, const struct exec *e, const struct truth_set *truths,
+                   struct loss_parts *parts)
 {
     if (!mode_rules[e->mode].keeps_backward) {
         return;
     }
     size_t images = (size_t)e->out.n;
     struct run run = {
-        .job = job,
+        .image_loss = image_loss,
+        .work_bytes = work_bytes,
         .l = l,
         .e = e,
         .truths = truths,
@@ -145,4 +151,50 @@ void head_loss_run(const struct head_job *job, const struct layer *l, const stru
     for (size_t i = 0; i < images; i++) {
         loss_parts_add(parts, &run.parts[i]);
     }
+}
+
+size_t head_place_count(const struct layer *l)
+{
+    return (size_t)l->out.h * (size_t)l->out.w * (size_t)head_info_of(l)->slots;
+}
+
+struct head_place head_place_of(const struct head_image *image, int y, int x, int slot)
+{
+    const struct head_info *info = head_info_of(image->l);
+    const struct tensor *out = &image->e->out, *gradient = &image->e->input_grads[0];
+    int offset = slot * info->entries;
+    size_t cell = (size_t)y * (size_t)out->w + (size_t)x;
+    return (struct head_place){
+        .x = x,
+        .y = y,
+        .slot = slot,
+        .index = cell * (size_t)info->slots + (size_t)slot,
+        .values = tensor_at(out, image->image, y, x) + offset,
+        .gradient = gradient->data ? tensor_at(gradient, image->image, y, x) + offset : NULL,
+    };
+}
+
+static void for_every_place(const struct head_image *image,
+                            void (*visit)(void *ctx, const struct head_place *at), void *ctx)
+{
+    for (int y = 0; y < image->e->out.h; y++) {
+        for (int x = 0; x < image->e->out.w; x++) {
+            for (int slot = 0; slot < head_info_of(image->l)->slots; slot++) {
+                struct head_place at = head_place_of(image, y, x, slot);
+                visit(ctx, &at);
+            }
+        }
+    }
+}
+
+void head_image_run(struct head_image *image, const struct head_steps *steps, void *ctx)
+{
+    for_every_place(image, steps->match, ctx);
+    for (int t = 0; t < image->truth_count; t++) {
+        if (truth_is_usable(&image->truths[t], head_info_of(image->l)->classes)) {
+            image->parts.truths++;
+            steps->assign(ctx, t);
+        }
+    }
+    for_every_place(image, steps->add_terms, ctx);
 }

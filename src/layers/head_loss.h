@@ -4,7 +4,7 @@
 #ifndef LAYERS_HEAD_LOSS_H
 #define LAYERS_HEAD_LOSS_H
 
-#include "layers/layer.h"
+#include "layers/head.h"
 
 /* A term of the loss: its value and its derivative with respect to one number. */
 struct term {
@@ -44,24 +44,35 @@ struct head_image {
     struct loss_parts parts;
 };
 
-/* What a head gives to the driver. */
-struct head_job {
-    void (*image_loss)(const void *head, struct head_image *image);
-    const void *head;
-    int max_truths; /* further ones of an image are ignored */
-    size_t work_bytes;
-};
-
-/* Bytes of exec.scratch for head_loss_run. SIZE_MAX on overflow. */
-size_t head_loss_scratch(int batch, size_t work_bytes);
+/* ops->plan of a head whose loss works in work_bytes for an image. */
+void head_loss_plan(const struct plan_limits *limits, size_t work_bytes, struct layer_plan *p);
 
 /* ops->loss: writes zeros to the gradient where it is not added to, runs the images, adds up their parts.
  * Only in modes that keep for backward; elsewhere (no layer below the head moves, so its loss is of no
  * use) it does nothing. */
-void head_loss_run(const struct head_job *job, const struct layer *l, const struct exec *e,
-                   const struct truth_set *truths, struct loss_parts *parts);
+void head_loss_run(void (*image_loss)(struct head_image *image), size_t work_bytes,
+                   const struct layer *l, const struct exec *e, const struct truth_set *truths,
+                   struct loss_parts *parts);
 
-/* The gradient's values at a pixel of image->image; NULL if no gradient is wanted. */
-float *head_gradient_at(const struct head_image *image, int y, int x);
+/* One predictor box of one cell. */
+struct head_place {
+    int x, y, slot;
+    size_t index; /* of the image's predictor boxes */
+    const float *values;
+    float *gradient; /* NULL: not wanted */
+};
+
+/* Predictor boxes of an image. */
+size_t head_place_count(const struct layer *l);
+struct head_place head_place_of(const struct head_image *image, int y, int x, int slot);
+
+/* What an image's loss consists of; ctx is the caller's. */
+struct head_steps {
+    void (*match)(void *ctx, const struct head_place *at); /* first, for every predictor box */
+    void (*assign)(void *ctx, int truth);                  /* then for every usable truth */
+    void (*add_terms)(void *ctx,
+                      const struct head_place *at); /* at last, for every predictor box */
+};
+void head_image_run(struct head_image *image, const struct head_steps *steps, void *ctx);
 
 #endif

@@ -14,8 +14,8 @@ extern const struct layer_ops local_avgpool_ops;   /* pool.c */
 extern const struct layer_ops avgpool_ops;         /* avgpool.c */
 extern const struct layer_ops route_ops;           /* route.c */
 extern const struct layer_ops shortcut_ops;        /* shortcut.c */
-extern const struct layer_ops scale_channels_ops;  /* gate.c */
-extern const struct layer_ops sam_ops;             /* gate.c */
+extern const struct layer_ops scale_channels_ops;  /* scale_channels.c */
+extern const struct layer_ops sam_ops;             /* scale_channels.c */
 extern const struct layer_ops upsample_ops;        /* upsample.c */
 extern const struct layer_ops reorg_ops;           /* reorg.c */
 extern const struct layer_ops reorg3d_ops;         /* reorg.c */

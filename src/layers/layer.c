@@ -112,3 +112,14 @@ enum result layer_refuse_key(struct layer *l, const char *key, struct error *err
                     "[%s] layer %d: %s=%d is not supported", l->section->name, l->index, key,
                     value);
 }
+
+enum result layer_refuse_word(struct layer *l, const char *key, const char *what, struct error *err)
+{
+    const struct cfg_option *option = cfg_find(l->section, key);
+    if (!option) {
+        return OK;
+    }
+    return error_at(err, ERR_UNSUPPORTED, l->section->path, option->line,
+                    "[%s] layer %d: %s= (%s) is not supported", l->section->name, l->index, key,
+                    what);
+}

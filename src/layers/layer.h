@@ -200,11 +200,11 @@ struct layer_ops {
     /* The middle columns of `yolo info`: filters, size/stride, source layers. NULL: blank. */
     void (*describe)(const struct layer *l, char *text, size_t size);
 
-    /* Detection heads only: append every (box, class) of image `image` in the head's output whose
-     * objectness and confidence both exceed threshold (strictly; NaN does not), boxes as fractions of
-     * the network input, cells row-major, anchors innermost. */
-    enum result (*detect)(const struct layer *l, const struct tensor *out, int image,
-                          float threshold, struct detection_list *list, struct error *err);
+    /* Detection heads only: the box of predictor k of a cell (y w + x) from its `entries` outputs, as fractions of
+     * the network input, not necessarily finite; returns how sure the head is of its place, a factor of the
+     * confidence. head_detect (layers/head.h) calls it for those that pass the threshold. */
+    float (*decode)(const struct layer *l, const struct tensor *out, int cell, int k,
+                    const float *values, struct box_cxcywh_norm *box);
     const struct head_info *(*head)(const struct layer *l); /* heads only */
 
     /* dL/dout to dL/dinputs and parameter gradients; NULL for heads, whose loss does it, and for kinds
@@ -219,11 +219,15 @@ struct layer_ops {
 
 enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
 
-/* What the outside needs to know of a detection head. */
+/* What the outside needs to know of a detection head. Channels of its output: predictor box k of a cell has
+ * [k entries, (k + 1) entries), its class scores are the last ones, behind the objectness. */
 struct head_info {
     int classes;
     int slots;               /* predictor boxes of a cell, each with a channel per class */
     int entries, objectness; /* channels of a predictor box; which of them is the objectness */
+    int max_truths;          /* the loss ignores further ones of an image */
+    bool has_raw_classes;    /* scores of classes may exceed 1 and lift any objectness */
+    bool hides_objectness;   /* detections report 1 */
     enum nms_kind nms_kind;
     float beta_nms;
 };
@@ -252,5 +256,8 @@ enum result layer_error(const struct layer *l, enum result code, struct error *e
 
 /* ERR_UNSUPPORTED unless the integer key is absent or 0. */
 NODISCARD enum result layer_refuse_key(struct layer *l, const char *key, struct error *err);
+/* ERR_UNSUPPORTED, naming what it asks for, if the section has the key at all. */
+NODISCARD enum result layer_refuse_word(struct layer *l, const char *key, const char *what,
+                                        struct error *err);
 
 #endif

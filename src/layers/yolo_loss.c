@@ -1,32 +1,44 @@
 /* The training loss of [yolo] and [Gaussian_yolo]: which predictor is responsible for which truth
- * follows darknet-spec section 5, the gradients are the derivatives of the function below (targets,
+ * follows darknet-spec section 5; the gradients are the derivatives of the function below (targets,
  * class multipliers and CIoU's alpha are constants).
  *
  *   L = delta_normalizer * sum over predictors of (objectness + classes + box)
  *
- *   objectness  weight * F(o, t)
- *               no truth:     weight obj_normalizer, t = 0; but no term at all if the predicted box
- *                             has IoU > ignore_thresh with a truth and some class output > 0.25;
- * with objectness_smooth the term stays and t = that IoU assigned:     weight m * obj_normalizer, t
- * = 1; with objectness_smooth the largest IoU known: with the assigned truths, or t of above IoU >
- * truth_thresh with its best truth: assigned to it; t = 1 (smooth: IoU^2) classes     assigned
- * predictors: cls_normalizer * sum over k of m_k F(p_k, y_k), y_k = 1 for the classes of the
- * assigned truths, else 0; label_smooth_eps: y (1 - eps) + eps / 2 focal_loss=1: the focal loss
- * (term_focal), without smoothing box         mean (iou_thresh < 1; else sum) over the predictor's
- * truths of m * iou_normalizer * gain * (1 - overlap)     (box_loss.h), or for mse m *
- * iou_normalizer * (2 - w h of the truth) * [X(x) + X(y) + Q(w) + Q(h)], Q(v) = (v - t)^2 / 2 on
- * the raw value, X(x) = s (F(p, q) - F(q, q)), where x = s p - (s - 1) / 2, s = scale_x_y, and q
- *                        stands to the target as p to x: the slope is Darknet's x - t
+ *   objectness   weight * F(o, t)
+ *
+ *     no truth:                                   weight obj_normalizer, t = 0; no term if the predicted
+ *                                                 box has IoU > ignore_thresh with a truth and some class
+ *                                                 output > 0.25 (objectness_smooth: a term with t = that IoU)
+ *     IoU > truth_thresh with its best truth:     assigned to it; weight obj_normalizer, t = 1
+ *                                                 (objectness_smooth: t = IoU^2)
+ *     assigned:                                   weight m * obj_normalizer, t = 1 (objectness_smooth: the
+ *                                                 largest of t above and the IoU with the assigned truths)
+ *
+ *   classes      of assigned predictors: cls_normalizer * sum over k of m_k F(p_k, y_k)
+ *
+ *     y_k = 1 for the classes of the assigned truths, else 0
+ *     label_smooth_eps: y (1 - eps) + eps / 2
+ *     focal_loss=1:     the focal loss (term_focal) in place of F, without smoothing
+ *
+ *   box          the mean (iou_thresh < 1; else the sum) over the predictor's truths of
+ *
+ *     m * iou_normalizer * gain * (1 - overlap)                                        (box_loss.h)
+ *
+ *     or with iou_loss=mse
+ *
+ *     m * iou_normalizer * (2 - w h of the truth) * [X(x) + X(y) + Q(w) + Q(h)]
+ *
+ *       Q(v) = (v - t)^2 / 2 on the raw value
+ *       X(x) = s (F(p, q) - F(q, q)), where x = s p - (s - 1) / 2 and s = scale_x_y; q is to the
+ *              target what p is to x: the slope is Darknet's x - t
  *
  * F is the binary cross-entropy on the logit, or with new_coords (where the convolution above has
- * done the logistic) half the square (p - t)^2 / 2 on the probability: both have Darknet's slope p
- * - t. m is 1, or with counters_per_class min(max count / count of the truth's class, max_delta).
- * max_delta clips each of the four numbers that one truth adds to the gradient of an overlap loss.
- */
-#include <float.h>
-#include <math.h>
+ * done the logistic) half the square (p - t)^2 / 2 on the probability: both have Darknet's slope p - t.
+ * m is 1, or with counters_per_class min(max count / count of the truth's class, max_delta).
+ * max_delta clips each of the four numbers that one truth adds to the gradient of an overlap loss. */
+#include "layers/yolo_loss.h"
 
-#include "layers/yolo_private.h"
+#include <math.h>
 
 enum { NONE = -1 };
 
@@ -42,50 +54,27 @@ struct assignment {
 };
 
 struct work {
-    const struct yolo_head *head;
-    const struct yolo_options *o;
+    const struct yolo_head *o;
     const struct layer *l;
     const struct tensor *out;
     struct head_image *image;
-    struct predictor *predictors; /* [cells][slots] */
+    struct predictor *predictors; /* [head_place_count] */
     struct assignment *assignments;
     int assignment_count;
 };
 
-/* One slot of one cell. */
-struct place {
-    int x, y, slot;
-    const float *values;
-    float *gradient; /* NULL: not wanted */
-    struct predictor *predictor;
-};
-
-static size_t predictor_count(const struct yolo_options *o, const struct layer *l)
-{
-    return (size_t)l->out.h * (size_t)l->out.w * (size_t)o->slots;
-}
-
 /* A truth goes to each slot of its cell at most once, whatever mask and thresholds say, and by truth_thresh
  * a predictor gets one more. */
-static size_t assignment_limit(const struct yolo_options *o, const struct layer *l)
+static size_t assignment_limit(const struct layer *l)
 {
-    size_t repeated = o->truth_thresh < 1.0f ? predictor_count(o, l) : 0;
-    return (size_t)o->max_truths * (size_t)o->slots + repeated;
+    const struct yolo_head *o = l->state;
+    size_t repeated = o->truth_thresh < 1.0f ? head_place_count(l) : 0;
+    return (size_t)o->info.max_truths * (size_t)o->info.slots + repeated;
 }
 
-static struct place place_of(const struct work *work, int y, int x, int slot)
+static struct predictor *predictor_of(const struct work *work, const struct head_place *at)
 {
-    int offset = slot * work->head->entries;
-    float *gradient = head_gradient_at(work->image, y, x);
-    size_t cell = (size_t)y * (size_t)work->out->w + (size_t)x;
-    return (struct place){
-        .x = x,
-        .y = y,
-        .slot = slot,
-        .values = tensor_at(work->out, work->image->image, y, x) + offset,
-        .gradient = gradient ? gradient + offset : NULL,
-        .predictor = &work->predictors[cell * (size_t)work->o->slots + (size_t)slot],
-    };
+    return &work->predictors[at->index];
 }
 
 static const float *anchor_of(const struct work *work, int slot)
@@ -94,7 +83,7 @@ static const float *anchor_of(const struct work *work, int slot)
 }
 
 /* Width or height as a fraction of the network input, and its derivative with respect to v. */
-static struct term decode_size(const struct yolo_options *o, double v, float anchor, int net_size)
+static struct term decode_size(const struct yolo_head *o, double v, float anchor, int net_size)
 {
     double unit = (double)anchor / net_size;
     if (o->new_coords) {
@@ -104,38 +93,30 @@ static struct term decode_size(const struct yolo_options *o, double v, float anc
     return (struct term){size, size};
 }
 
-static double encode_size(const struct yolo_options *o, double size, float anchor, int net_size)
+static double encode_size(const struct yolo_head *o, double size, float anchor, int net_size)
 {
     double ratio = size * net_size / (double)anchor;
     return o->new_coords ? sqrt(ratio / 4) : log(ratio);
 }
 
-static void decode(const struct work *work, const struct place *at, double box[BOX_VALUES],
+static void decode(const struct work *work, const struct head_place *at, double box[BOX_VALUES],
                    double size_slope[2])
 {
-    const struct yolo_head *head = work->head;
+    const struct yolo_head *o = work->o;
     const float *anchor = anchor_of(work, at->slot);
-    double w = (double)at->values[head->box[BOX_W]], h = (double)at->values[head->box[BOX_H]];
-    struct term width = decode_size(work->o, w, anchor[0], work->l->net->w);
-    struct term height = decode_size(work->o, h, anchor[1], work->l->net->h);
-    double x = (double)at->values[head->box[BOX_CX]], y = (double)at->values[head->box[BOX_CY]];
-    box[BOX_CX] = (at->x + x) / work->out->w + head->side * width.value;
-    box[BOX_CY] = (at->y + y) / work->out->h + head->side * height.value;
+    double w = (double)at->values[o->box[BOX_W]], h = (double)at->values[o->box[BOX_H]];
+    struct term width = decode_size(o, w, anchor[0], work->l->net->w);
+    struct term height = decode_size(o, h, anchor[1], work->l->net->h);
+    double x = (double)at->values[o->box[BOX_CX]], y = (double)at->values[o->box[BOX_CY]];
+    box[BOX_CX] = (at->x + x) / work->out->w + o->side * width.value;
+    box[BOX_CY] = (at->y + y) / work->out->h + o->side * height.value;
     box[BOX_W] = width.value;
     box[BOX_H] = height.value;
     size_slope[0] = width.slope;
     size_slope[1] = height.slope;
 }
 
-static void box_values(const struct box_cxcywh_norm *box, double values[BOX_VALUES])
-{
-    values[BOX_CX] = (double)box->cx;
-    values[BOX_CY] = (double)box->cy;
-    values[BOX_W] = (double)box->w;
-    values[BOX_H] = (double)box->h;
-}
-
-static double class_multiplier(const struct yolo_options *o, int class_id)
+static double class_multiplier(const struct yolo_head *o, int class_id)
 {
     if (!o->class_counters) {
         return 1;
@@ -166,9 +147,9 @@ static bool assign(struct work *work, struct predictor *p, int truth)
     return true;
 }
 
-static bool has_some_class(const struct work *work, const struct place *at)
+static bool has_some_class(const struct work *work, const struct head_place *at)
 {
-    const float *classes = at->values + work->head->classes;
+    const float *classes = at->values + work->o->info.objectness + 1;
     for (int c = 0; c < work->o->info.classes; c++) {
         if (classes[c] > SOME_CLASS) {
             return true;
@@ -177,9 +158,10 @@ static bool has_some_class(const struct work *work, const struct place *at)
     return false;
 }
 
-static void match_predictor(struct work *work, const struct place *at)
+static void match_predictor(void *ctx, const struct head_place *at)
 {
-    const struct yolo_options *o = work->o;
+    struct work *work = ctx;
+    const struct yolo_head *o = work->o;
     double box[BOX_VALUES], unused[2];
     decode(work, at, box, unused);
     const struct box_cxcywh_norm predicted = {(float)box[BOX_CX], (float)box[BOX_CY],
@@ -194,7 +176,7 @@ static void match_predictor(struct work *work, const struct place *at)
             best = t;
         }
     }
-    struct predictor *p = at->predictor;
+    struct predictor *p = predictor_of(work, at);
     *p = (struct predictor){.target = 0.0f, .weight = o->obj_normalizer, .first = NONE};
     if (best_iou > o->ignore_thresh && has_some_class(work, at)) {
         p->weight = o->objectness_smooth ? o->obj_normalizer : 0.0f;
@@ -207,10 +189,10 @@ static void match_predictor(struct work *work, const struct place *at)
     }
 }
 
-static void assign_place(struct work *work, const struct place *at, int truth)
+static void assign_place(struct work *work, const struct head_place *at, int truth)
 {
-    const struct yolo_options *o = work->o;
-    struct predictor *p = at->predictor;
+    const struct yolo_head *o = work->o;
+    struct predictor *p = predictor_of(work, at);
     assign(work, p, truth);
     p->weight = (float)class_multiplier(o, work->image->truths[truth].class_id) * o->obj_normalizer;
     if (o->objectness_smooth) {
@@ -245,12 +227,13 @@ static double clamp_unit(double v)
 /* Where the truth's point (centre or corner) lies, as a fraction of the picture. */
 static double true_point(const struct work *work, const double truth[BOX_VALUES], int axis)
 {
-    return clamp_unit(truth[axis] - work->head->side * truth[BOX_W + axis]);
+    return clamp_unit(truth[axis] - work->o->side * truth[BOX_W + axis]);
 }
 
-static void assign_truth(struct work *work, int t)
+static void assign_truth(void *ctx, int t)
 {
-    const struct yolo_options *o = work->o;
+    struct work *work = ctx;
+    const struct yolo_head *o = work->o;
     double truth[BOX_VALUES];
     box_values(&work->image->truths[t].box, truth);
     int x = truth_cell(true_point(work, truth, 0), work->out->w);
@@ -264,12 +247,12 @@ static void assign_truth(struct work *work, int t)
             best = a;
         }
     }
-    for (int slot = 0; slot < o->slots; slot++) {
+    for (int slot = 0; slot < o->info.slots; slot++) {
         int a = o->mask[slot];
         bool is_close = o->iou_thresh < 1.0f &&
                         shape_overlap(work, o->iou_thresh_kind, a, truth) > (double)o->iou_thresh;
         if (a == best || is_close) {
-            struct place at = place_of(work, y, x, slot);
+            struct head_place at = head_place_of(work->image, y, x, slot);
             assign_place(work, &at, t);
         }
     }
@@ -277,26 +260,27 @@ static void assign_truth(struct work *work, int t)
 
 /* The parts and their gradients. */
 
-static void add_gradient(const struct work *work, const struct place *at, int entry, double slope)
+static void add_gradient(const struct work *work, const struct head_place *at, int entry,
+                         double slope)
 {
     if (at->gradient) {
         at->gradient[entry] += (float)((double)work->o->delta_normalizer * slope);
     }
 }
 
-static void add_objectness(struct work *work, const struct place *at)
+static void add_objectness(struct work *work, const struct head_place *at)
 {
-    const struct predictor *p = at->predictor;
+    const struct predictor *p = predictor_of(work, at);
     if (p->weight > 0.0f) {
-        double o = (double)at->values[work->head->objectness], weight = (double)p->weight;
+        double o = (double)at->values[work->o->info.objectness], weight = (double)p->weight;
         struct term term = work->o->new_coords ? term_half_square(o, (double)p->target)
                                                : term_cross_entropy(o, (double)p->target);
         work->image->parts.objectness += weight * term.value;
-        add_gradient(work, at, work->head->objectness, weight * term.slope);
+        add_gradient(work, at, work->o->info.objectness, weight * term.slope);
     }
 }
 
-static struct term class_term(const struct yolo_options *o, double p, bool is_positive)
+static struct term class_term(const struct yolo_head *o, double p, bool is_positive)
 {
     if (o->focal_loss) {
         return term_focal(p, is_positive, !o->new_coords);
@@ -306,16 +290,16 @@ static struct term class_term(const struct yolo_options *o, double p, bool is_po
     return o->new_coords ? term_half_square(p, target) : term_cross_entropy(p, target);
 }
 
-static void add_classes(struct work *work, const struct place *at)
+static void add_classes(struct work *work, const struct head_place *at)
 {
-    const struct yolo_options *o = work->o;
+    const struct yolo_head *o = work->o;
     for (int c = 0; c < o->info.classes; c++) {
         bool is_positive = false;
-        for (int i = at->predictor->first; i != NONE; i = work->assignments[i].next) {
+        for (int i = predictor_of(work, at)->first; i != NONE; i = work->assignments[i].next) {
             is_positive =
                 is_positive || work->image->truths[work->assignments[i].truth].class_id == c;
         }
-        int entry = work->head->classes + c;
+        int entry = work->o->info.objectness + 1 + c;
         double weight = (double)o->cls_normalizer * (is_positive ? class_multiplier(o, c) : 1);
         struct term term = class_term(o, (double)at->values[entry], is_positive);
         work->image->parts.classes += weight * term.value;
@@ -323,7 +307,7 @@ static void add_classes(struct work *work, const struct place *at)
     }
 }
 
-double yolo_xy_slope(const struct yolo_options *o, double output)
+double yolo_xy_slope(const struct yolo_head *o, double output)
 {
     double scale = (double)o->scale_x_y;
     double p = (output + (scale - 1) / 2) / scale;
@@ -336,33 +320,31 @@ static double clip(double v, double limit)
 }
 
 /* factor * (1 - overlap), with the chain from the box to the raw inputs. */
-static double overlap_loss(const struct work *work, const struct place *at, double factor,
+static double overlap_loss(const struct work *work, const struct head_place *at, double factor,
                            const struct box_loss_result *r, struct coordinate_gradient *gradient)
 {
-    const struct yolo_head *head = work->head;
+    const struct yolo_head *o = work->o;
     double box[BOX_VALUES], size_slope[2];
     decode(work, at, box, size_slope);
     const int cells[2] = {work->out->w, work->out->h};
     for (int axis = 0; axis < 2; axis++) {
-        double output = (double)at->values[head->box[axis]];
+        double output = (double)at->values[o->box[axis]];
         double by_centre = factor * r->gradient[axis];
-        double by_size = factor * r->gradient[BOX_W + axis] + head->side * by_centre;
-        double limit = (double)work->o->max_delta;
-        gradient->box[axis] +=
-            clip(by_centre * yolo_xy_slope(work->o, output) / cells[axis], limit);
+        double by_size = factor * r->gradient[BOX_W + axis] + o->side * by_centre;
+        double limit = (double)o->max_delta;
+        gradient->box[axis] += clip(by_centre * yolo_xy_slope(o, output) / cells[axis], limit);
         gradient->box[BOX_W + axis] += clip(by_size * size_slope[axis], limit);
     }
     return factor * r->loss;
 }
 
-static struct coordinates coordinates_of(const struct work *work, const struct place *at,
+static struct coordinates coordinates_of(const struct work *work, const struct head_place *at,
                                          const double truth[BOX_VALUES])
 {
     const float *anchor = anchor_of(work, at->slot);
     const struct net_size *net = work->l->net;
     return (struct coordinates){
-        .options = work->o,
-        .slot = at->values,
+        .values = at->values,
         .target = {true_point(work, truth, 0) * work->out->w - at->x,
                    true_point(work, truth, 1) * work->out->h - at->y,
                    encode_size(work->o, truth[BOX_W], anchor[0], net->w),
@@ -371,10 +353,9 @@ static struct coordinates coordinates_of(const struct work *work, const struct p
     };
 }
 
-static void add_box(struct work *work, const struct place *at, const struct truth *t)
+static void add_box(struct work *work, const struct head_place *at, const struct truth *t)
 {
-    const struct yolo_options *o = work->o;
-    const struct yolo_head *head = work->head;
+    const struct yolo_head *o = work->o;
     struct coordinate_gradient gradient = {0};
     struct box_loss_result r;
     double box[BOX_VALUES], truth[BOX_VALUES], unused[2];
@@ -388,106 +369,78 @@ static void add_box(struct work *work, const struct place *at, const struct trut
         double factor = multiplier * (double)o->iou_normalizer * gain;
         value += overlap_loss(work, at, factor, &r, &gradient);
     }
-    if (o->iou_loss == LOSS_MSE || head->sigma) {
+    if (o->iou_loss == LOSS_MSE || o->sigma) {
         struct coordinates c = coordinates_of(work, at, truth);
         c.scale *= multiplier;
-        value += head->coordinate_loss(head, &c, &gradient);
+        value += o->coordinate_loss(o, &c, &gradient);
     }
-    double share = o->iou_thresh < 1.0f ? 1.0 / at->predictor->count : 1.0;
+    double share = o->iou_thresh < 1.0f ? 1.0 / predictor_of(work, at)->count : 1.0;
     work->image->parts.box += share * value;
     work->image->parts.iou_sum += r.iou;
     work->image->parts.assignments++;
     for (int k = 0; k < BOX_VALUES; k++) {
-        add_gradient(work, at, head->box[k], share * gradient.box[k]);
-        if (head->sigma) {
-            add_gradient(work, at, head->box[k] + head->sigma, share * gradient.sigma[k]);
+        add_gradient(work, at, o->box[k], share * gradient.box[k]);
+        if (o->sigma) {
+            add_gradient(work, at, o->box[k] + o->sigma, share * gradient.sigma[k]);
         }
     }
 }
 
-static void for_every_place(struct work *work, void (*visit)(struct work *, const struct place *))
+static void add_terms(void *ctx, const struct head_place *at)
 {
-    for (int y = 0; y < work->out->h; y++) {
-        for (int x = 0; x < work->out->w; x++) {
-            for (int slot = 0; slot < work->o->slots; slot++) {
-                struct place at = place_of(work, y, x, slot);
-                visit(work, &at);
-            }
-        }
-    }
-}
-
-static void add_terms(struct work *work, const struct place *at)
-{
+    struct work *work = ctx;
     add_objectness(work, at);
-    if (at->predictor->count > 0) {
-        for (int i = at->predictor->first; i != NONE; i = work->assignments[i].next) {
+    if (predictor_of(work, at)->count > 0) {
+        for (int i = predictor_of(work, at)->first; i != NONE; i = work->assignments[i].next) {
             add_box(work, at, &work->image->truths[work->assignments[i].truth]);
         }
         add_classes(work, at);
     }
 }
 
-static void image_loss(const void *ctx, struct head_image *image)
+static void image_loss(struct head_image *image)
 {
-    const struct yolo_head *head = ctx;
+    static const struct head_steps steps = {match_predictor, assign_truth, add_terms};
     struct predictor *predictors = image->work;
     struct work work = {
-        .head = head,
-        .o = head->options,
+        .o = image->l->state,
         .l = image->l,
         .out = &image->e->out,
         .image = image,
         .predictors = predictors,
-        .assignments = (void *)(predictors + predictor_count(head->options, image->l)),
+        .assignments = (void *)(predictors + head_place_count(image->l)),
     };
-    for_every_place(&work, match_predictor);
-    for (int t = 0; t < image->truth_count; t++) {
-        if (truth_is_usable(&image->truths[t], head->options->info.classes)) {
-            image->parts.truths++;
-            assign_truth(&work, t);
-        }
-    }
-    for_every_place(&work, add_terms);
-    double all = (double)head->options->delta_normalizer;
+    head_image_run(image, &steps, &work);
+    double all = (double)work.o->delta_normalizer;
     image->parts.box *= all;
     image->parts.objectness *= all;
     image->parts.classes *= all;
 }
 
-static size_t work_bytes(const struct yolo_head *head, const struct layer *l)
+static size_t work_bytes(const struct layer *l)
 {
-    return predictor_count(head->options, l) * sizeof(struct predictor) +
-           assignment_limit(head->options, l) * sizeof(struct assignment);
+    return head_place_count(l) * sizeof(struct predictor) +
+           assignment_limit(l) * sizeof(struct assignment);
 }
 
-size_t yolo_head_scratch(const struct yolo_head *head, const struct layer *l, int batch)
+void yolo_loss_plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    return head_loss_scratch(batch, work_bytes(head, l));
+    head_loss_plan(limits, work_bytes(l), p);
 }
 
-void yolo_head_loss(const struct yolo_head *head, const struct layer *l, const struct exec *e,
-                    const struct truth_set *truths, struct loss_parts *parts)
+void yolo_loss(const struct layer *l, const struct exec *e, const struct truth_set *truths,
+               struct loss_parts *parts)
 {
-    const struct head_job job = {
-        .image_loss = image_loss,
-        .head = head,
-        .max_truths = head->options->max_truths,
-        .work_bytes = work_bytes(head, l),
-    };
-    head_loss_run(&job, l, e, truths, parts);
+    head_loss_run(image_loss, work_bytes(l), l, e, truths, parts);
 }
 
-/* [yolo] itself. */
-
-static double square_loss(const struct yolo_head *head, const struct coordinates *c,
-                          struct coordinate_gradient *gradient)
+double yolo_square_loss(const struct yolo_head *o, const struct coordinates *c,
+                        struct coordinate_gradient *gradient)
 {
-    const struct yolo_options *o = c->options;
     double factor = c->scale * (double)o->iou_normalizer, scale = (double)o->scale_x_y;
     double sum = 0;
     for (int k = 0; k < BOX_VALUES; k++) {
-        double value = (double)c->slot[head->box[k]], target = c->target[k];
+        double value = (double)c->values[o->box[k]], target = c->target[k];
         struct term term = term_half_square(value, target);
         if (k < BOX_W) {
             double p = (value + (scale - 1) / 2) / scale;
@@ -503,30 +456,4 @@ static double square_loss(const struct yolo_head *head, const struct coordinates
         gradient->box[k] += factor * term.slope;
     }
     return sum;
-}
-
-static struct yolo_head yolo_head_of(const struct layer *l)
-{
-    const struct yolo_options *o = l->state;
-    return (struct yolo_head){
-        .options = o,
-        .entries = YOLO_CLASSES + o->info.classes,
-        .box = {YOLO_X, YOLO_Y, YOLO_W, YOLO_H},
-        .objectness = YOLO_OBJECTNESS,
-        .classes = YOLO_CLASSES,
-        .coordinate_loss = square_loss,
-    };
-}
-
-size_t yolo_loss_scratch(const struct layer *l, int batch)
-{
-    struct yolo_head head = yolo_head_of(l);
-    return yolo_head_scratch(&head, l, batch);
-}
-
-void yolo_loss(const struct layer *l, const struct exec *e, const struct truth_set *truths,
-               struct loss_parts *parts)
-{
-    struct yolo_head head = yolo_head_of(l);
-    yolo_head_loss(&head, l, e, truths, parts);
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "layers/head.h"
 #include "net/plan_internal.h"
 
 static void ask_layers(struct plan *p)
@@ -301,8 +302,8 @@ enum result plan_detect(const struct plan *plan, int image, float threshold,
 {
     for (int i = 0; i < plan->net->layer_count; i++) {
         const struct layer *l = &plan->net->layers[i];
-        if (l->ops->detect) {
-            TRY(l->ops->detect(l, &plan->execs[i].out, image, threshold, list, err));
+        if (l->ops->head) {
+            TRY(head_detect(l, &plan->execs[i].out, image, threshold, list, err));
         }
     }
     return OK;

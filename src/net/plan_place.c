@@ -7,7 +7,7 @@
 /* Read after the whole forward. */
 static bool is_result(const struct plan *p, int layer)
 {
-    return p->net->layers[layer].ops->detect || layer == p->net->layer_count - 1 ||
+    return p->net->layers[layer].ops->head || layer == p->net->layer_count - 1 ||
            p->options.keep_outputs;
 }
 

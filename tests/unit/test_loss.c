@@ -1,6 +1,6 @@
 /* Losses of the detection heads: by hand, which predictor answers for what, and in corners. */
 #include "base/parallel.h"
-#include "layers/yolo_options.h"
+#include "layers/yolo_head.h"
 #include "loss_rig.h"
 
 /* By hand: one cell, one slot. Raw zeros: o = p = x = y = 1/2, size = anchor. */
@@ -196,7 +196,7 @@ static void check_same_anchor(const char *section, int channels)
 {
     enum { TRUTHS = 24, SLOTS = 3 };
     CHECK(rig_open(3, 2, channels * SLOTS, 1, section));
-    struct yolo_options *o = rig.f.net.layers[0].state;
+    struct yolo_head *o = rig.f.net.layers[0].state;
     for (int i = 0; i < SLOTS; i++) {
         o->mask[i] = 1; /* the one that fits */
     }

@@ -1,15 +1,12 @@
-#include "layers/yolo_options.h"
+#include "layers/yolo_head.h"
 
 #include <float.h>
-#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "cfg/cfg.h"
-
-enum { MAX_CLASSES = 1 << 20, MAX_TRUTHS = 1 << 20 };
+#include "kernels/activate.h"
+#include "kernels/elementwise.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -42,7 +39,7 @@ static enum result parse_nms(struct layer *l, bool knows_corners, struct head_in
     return OK;
 }
 
-static enum result parse_mask(struct layer *l, struct yolo_options *o, struct error *err)
+static enum result parse_mask(struct layer *l, struct yolo_head *o, struct error *err)
 {
     size_t count;
     TRY(cfg_ints(l->section, "mask", &o->mask, &count, err));
@@ -55,15 +52,15 @@ static enum result parse_mask(struct layer *l, struct yolo_options *o, struct er
         for (int i = 0; i < o->anchor_count; i++) {
             o->mask[i] = i;
         }
-        o->slots = o->anchor_count;
+        o->info.slots = o->anchor_count;
         return OK;
     }
     if (count > HEAD_MAX_ANCHORS) {
         return cfg_error(l->section, cfg_find(l->section, "mask"), err, "more than %d anchors",
                          (int)HEAD_MAX_ANCHORS);
     }
-    o->slots = (int)count;
-    for (int i = 0; i < o->slots; i++) {
+    o->info.slots = (int)count;
+    for (int i = 0; i < o->info.slots; i++) {
         if (o->mask[i] < 0 || o->mask[i] >= o->anchor_count) {
             return cfg_error(l->section, cfg_find(l->section, "mask"), err,
                              "anchor %d does not exist (num=%d: 0 to %d)", o->mask[i],
@@ -80,7 +77,7 @@ static enum result parse_mask(struct layer *l, struct yolo_options *o, struct er
     return OK;
 }
 
-static enum result parse_counters(struct layer *l, struct yolo_options *o, struct error *err)
+static enum result parse_counters(struct layer *l, struct yolo_head *o, struct error *err)
 {
     size_t count;
     TRY(cfg_ints(l->section, "counters_per_class", &o->class_counters, &count, err));
@@ -96,10 +93,9 @@ static enum result parse_counters(struct layer *l, struct yolo_options *o, struc
     return OK;
 }
 
-static enum result parse_loss(struct layer *l, struct yolo_options *o, struct error *err)
+static enum result parse_loss(struct layer *l, struct yolo_head *o, struct error *err)
 {
     struct cfg_section *s = l->section;
-    TRY(cfg_int(s, "max", 200, 1, MAX_TRUTHS, &o->max_truths, err));
     TRY(parse_box_loss(l, "iou_loss", LOSS_MSE, &o->iou_loss, err));
     TRY(parse_box_loss(l, "iou_thresh_kind", LOSS_IOU, &o->iou_thresh_kind, err));
     TRY(cfg_float(s, "iou_normalizer", 0.75f, 0.0f, 1e6f, &o->iou_normalizer, err));
@@ -119,97 +115,80 @@ static enum result parse_loss(struct layer *l, struct yolo_options *o, struct er
     return parse_counters(l, o, err);
 }
 
-enum result yolo_options_parse(struct layer *l, bool knows_corners, struct yolo_options *o,
-                               struct error *err)
+enum result yolo_head_parse(struct layer *l, bool knows_corners, struct error *err)
 {
-    TRY(cfg_int(l->section, "classes", 20, 1, MAX_CLASSES, &o->info.classes, err));
+    struct yolo_head *o = l->state;
+    TRY(head_parse(l, err));
     TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &o->anchor_count, err));
     TRY(head_parse_anchors(l, o->anchor_count, &o->anchors, err));
     TRY(parse_mask(l, o, err));
-    o->info.slots = o->slots;
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
     TRY(parse_nms(l, knows_corners, &o->info, err));
     TRY(parse_loss(l, o, err));
-    const struct cfg_option *map = cfg_find(l->section, "map");
-    if (map) {
-        return error_at(err, ERR_UNSUPPORTED, l->section->path, map->line,
-                        "[%s] layer %d: map= (class remapping) is not supported", l->section->name,
-                        l->index);
-    }
+    TRY(layer_refuse_word(l, "map", "remapped classes", err));
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 
-void yolo_options_free(struct yolo_options *o)
+void yolo_head_destroy(struct layer *l)
 {
+    struct yolo_head *o = l->state;
     mem_free(o->anchors);
     mem_free(o->mask);
     mem_free(o->class_counters);
 }
 
-enum result head_parse_anchors(struct layer *l, int pairs, float **anchors, struct error *err)
+/* The logistic of everything but w and h. */
+static void squash(const struct exec *e, const struct yolo_head *o, int base)
 {
-    size_t count, wanted = 2 * (size_t)pairs;
-    const struct cfg_option *option = cfg_find(l->section, "anchors");
-    if (!option) {
-        return layer_error(l, ERR_CFG, err, "anchors= is missing; num=%d needs %zu numbers", pairs,
-                           wanted);
+    int first = 0;
+    for (int k = BOX_W; k <= BOX_VALUES; k++) {
+        int end = k < BOX_VALUES ? o->box[k] : o->info.entries;
+        if (end > first) {
+            struct tensor part = tensor_channels(&e->out, base + first, end - first);
+            op_activate(e->kernels, ACT_LOGISTIC, &part, &part);
+        }
+        first = end + 1;
     }
-    TRY(cfg_floats(l->section, "anchors", anchors, &count, err));
-    if (count < wanted) {
-        return cfg_error(l->section, option, err,
-                         "%zu numbers, but num=%d needs %zu (a width and a height each)", count,
-                         pairs, wanted);
+}
+
+void yolo_head_forward(const struct layer *l, const struct exec *e)
+{
+    const struct yolo_head *o = l->state;
+    float shift = -0.5f * (o->scale_x_y - 1.0f);
+    if (e->inputs[0].data != e->out.data) {
+        op_copy(e->kernels, &e->inputs[0], &e->out);
     }
-    if (count > wanted) {
-        log_warn("%s:%d: [%s] anchors: %zu numbers, but num=%d uses only the first %zu",
-                 l->section->path, option->line, l->section->name, count, pairs, wanted);
-    }
-    for (size_t i = 0; i < wanted; i++) {
-        if (!((*anchors)[i] > 0.0f)) {
-            return cfg_error(l->section, option, err, "number %zu is %g; sizes must be positive",
-                             i + 1, (double)(*anchors)[i]);
+    for (int slot = 0; slot < o->info.slots; slot++) {
+        int base = slot * o->info.entries;
+        if (!o->new_coords) {
+            squash(e, o, base);
+        }
+        for (int axis = 0; axis < 2 && o->scale_x_y != 1.0f; axis++) {
+            struct tensor part = tensor_channels(&e->out, base + o->box[axis], 1);
+            op_scale_shift(e->kernels, &o->scale_x_y, &shift, &part, &part);
         }
     }
-    return OK;
 }
 
-enum result head_check_channels(const struct layer *l, int slots, int entries, const char *formula,
-                                struct error *err)
+static float decoded_size(const struct yolo_head *o, float v, float anchor, int net_size)
 {
-    long long wanted = (long long)slots * entries;
-    int found = l->input_shapes[0].c;
-    if (wanted == found) {
-        return OK;
+    double raw = (double)v;
+    double factor = o->new_coords ? 4.0 * raw * raw : exp(raw);
+    return (float)(factor * (double)anchor / net_size);
+}
+
+float yolo_head_decode(const struct layer *l, const struct tensor *out, int cell, int k,
+                       const float *values, struct box_cxcywh_norm *box)
+{
+    const struct yolo_head *o = l->state;
+    const float *anchor = &o->anchors[2 * o->mask[k]];
+    float side = (float)o->side, sigma = 0.0f;
+    box->w = decoded_size(o, values[o->box[BOX_W]], anchor[0], l->net->w);
+    box->h = decoded_size(o, values[o->box[BOX_H]], anchor[1], l->net->h);
+    box->cx = ((float)(cell % out->w) + values[o->box[BOX_CX]]) / (float)out->w + side * box->w;
+    box->cy = ((float)(cell / out->w) + values[o->box[BOX_CY]]) / (float)out->h + side * box->h;
+    for (int v = 0; v < BOX_VALUES && o->sigma; v++) {
+        sigma += values[o->box[v] + o->sigma];
     }
-    struct cfg_section *above = l->index > 0 ? l->section - 1 : NULL;
-    const struct cfg_option *filters = above ? cfg_find(above, "filters") : NULL;
-    if (!filters) {
-        return layer_error(l, ERR_CFG, err, "needs %lld input channels, %s, but gets %d", wanted,
-                           formula, found);
-    }
-    return error_at(err, ERR_CFG, above->path, filters->line,
-                    "[%s] layer %d at line %d needs %lld input channels, %s, but gets %d (set "
-                    "filters=%lld here)",
-                    l->section->name, l->index, l->section->line, wanted, formula, found, wanted);
-}
-
-int head_first_candidate(const struct detection_list *list)
-{
-    return list->count > 0 ? list->items[list->count - 1].candidate + 1 : 0;
-}
-
-const struct head_info *head_info_of(const struct layer *l)
-{
-    return l->state;
-}
-
-void head_describe(const struct layer *l, char *text, size_t size)
-{
-    const struct head_info *info = head_info_of(l);
-    snprintf(text, size, "%d anchors, %d classes", info->slots, info->classes);
-}
-
-bool head_box_is_finite(const struct box_cxcywh_norm *box)
-{
-    return isfinite(box->cx) && isfinite(box->cy) && isfinite(box->w) && isfinite(box->h);
+    return 1.0f - sigma / 4.0f;
 }
