@@ -282,7 +282,8 @@ static enum result find_similar(struct doctor *doctor, struct ref *refs, struct 
         for (size_t i = 0; i < doctor->sets[set].data.sample_count; i++) {
             const struct picture *picture = &doctor->sets[set].pictures[i];
             if (picture->is_read && !picture->is_copy && !picture->is_shared) {
-                refs[count++] = (struct ref){picture->look.dhash, count, i, set};
+                refs[count] = (struct ref){picture->look.dhash, count, i, set};
+                count++;
                 job.train_count += set == SET_TRAIN;
             }
         }

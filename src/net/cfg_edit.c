@@ -135,7 +135,7 @@ enum result cfg_edits_apply(const struct cfg_edits *edits, const char *path,
     for (size_t i = 0; i < edits->count; i++) {
         if (edits->items[i].line == 0) {
             append(out, edits->items[i].text, strlen(edits->items[i].text));
-            append(out, "\r\n" + !carriage, carriage ? 2 : 1);
+            append(out, carriage ? "\r\n" : "\n", carriage ? 2 : 1);
         }
     }
     for (size_t at = 0; at < text->size && result == OK;) {

@@ -295,7 +295,7 @@ static bool check_param(struct check *c, const struct grad_case *g, int layer, i
     }
     for (size_t j = 0; j<p->count; j += p->count> 100 ? 7 : 1) {
         float saved = p->data[j];
-        double best = INFINITY, numeric = 0.0;
+        double best = (double)INFINITY, numeric = 0.0;
         /* A kink between the two points spoils wide steps, rounding narrow ones. */
         for (float h = 4e-3f; h > 1e-4f; h *= 0.4f) {
             p->data[j] = saved + h;

@@ -201,8 +201,8 @@ static void test_differences_yolo(void)
         "iou_loss=iou\nscale_x_y=1.05\n",
         "iou_loss=giou\nlabel_smooth_eps=.1\n",
         "iou_loss=diou\nfocal_loss=1\niou_thresh=.2\n",
-        "iou_loss=diou\nobjectness_smooth=1\nignore_thresh=.2\ncls_normalizer=.5\nobj_normalizer="
-        "3\n",
+        ("iou_loss=diou\nobjectness_smooth=1\nignore_thresh=.2\ncls_normalizer=.5\n"
+         "obj_normalizer=3\n"),
         "iou_loss=giou\ncounters_per_class=5,10,20\niou_thresh=.1\niou_thresh_kind=diou\n",
         "iou_loss=mse\ntruth_thresh=.3\ndelta_normalizer=.5\n",
     };

@@ -176,7 +176,8 @@ static void test_rows(void)
     CHECK_OK(runlog_open(folder, columns, COLUMNS, 0, &log, &err));
     CHECK(holds("results.csv", "iteration,loss,mAP50\n") && holds("train.log", ""));
     CHECK_OK(runlog_row(log, 10, (double[]){1.5, (double)NAN}, &err));
-    CHECK_OK(runlog_row(log, 18446744073709551615u, (double[]){INFINITY, 0.123456789012}, &err));
+    CHECK_OK(
+        runlog_row(log, 18446744073709551615u, (double[]){(double)INFINITY, 0.123456789012}, &err));
     /* on disk while it is open */
     CHECK(
         holds("results.csv", "iteration,loss,mAP50\n10,1.5,\n18446744073709551615,,0.123456789\n"));
