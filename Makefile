@@ -14,7 +14,9 @@ WARN   := -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-pro
 DEFS   := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DFONT_FILE='"$(FONT)"'
 CFLAGS ?= -O3 -g
 # No fused multiply-add behind our back: the scalar kernels are the reference for all others.
-ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno $(WARN) $(DEFS) $(OPENMP) -Isrc
+# The objects serve the program and the shared library alike.
+PIC    := -fPIC -fno-semantic-interposition
+ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno $(PIC) $(WARN) $(DEFS) $(OPENMP) -Isrc
 LDLIBS := -lcjson -lm -lpthread
 # Only base/parallel.c has directives; the linker brings the run-time library.
 OPENMP := -fopenmp
@@ -60,6 +62,7 @@ $(BUILD)/src/data/distort.o:     ISA_FLAGS := -fno-trapping-math
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libyolo.a
+SHARED  := $(BUILD)/libyolo.so
 MAIN    := $(BUILD)/src/cli/main.o
 TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/helpers/*.c))
@@ -80,6 +83,11 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# What another program loads; `make tests` builds it for tests/helpers/host.c.
+$(SHARED): $(filter-out $(MAIN),$(OBJECTS))
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic -o $@ $^ $(LDLIBS)
+
 $(BUILD)/%.o: %.c Makefile
 	@echo "  CC   $<"
 	@mkdir -p $(dir $@)
@@ -97,7 +105,7 @@ $(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 
 $(HELPERS): $(BUILD)/%: $(BUILD)/%.o
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lm -ldl -lpthread
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o $(filter %.o,$(FUZZ_MAIN)) $(LIBRARY)
 	@echo "  LINK $@"
@@ -113,7 +121,7 @@ $(FAIL_SHIM): tests/tools/fail_shim.c Makefile
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=c11 -O1 -g $(WARN) -fPIC -shared -o $@ $< -ldl
 
-tests: $(TESTS) $(HELPERS) $(FUZZERS) $(FAIL_SHIM) ## build the unit tests and what the others use
+tests: $(TESTS) $(HELPERS) $(FUZZERS) $(FAIL_SHIM) $(SHARED) ## build the unit tests and what the others use
 
 check: tests ## build and run the unit tests
 	$(Q)scripts/run_unit_tests.sh $(BUILD)/tests

@@ -61,6 +61,7 @@ done
 allowed() { # PROCESS: the processors of each of its threads
     sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$1/task/"*/status 2>/dev/null
 }
+# shellcheck disable=SC2317 # called through holds
 unbound_thread() { # PROCESS
     local _
     for _ in $(seq 400); do
@@ -94,4 +95,27 @@ else
     last_status=$?
     status 130
 fi
+
+# ---- in a process that is not ours ----
+
+# Every pass gives the same bits, whoever calls, whatever OpenMP the host has, and the library goes when asked.
+library=${helpers%/tests/helpers}/libyolo.so
+hosted() { # NAME THREADS [ENV=x...]
+    local name=$1 threads=$2
+    shift 2
+    try "a host's $name" "$@" "$helpers/host" "$library" "$root/tests/golden/winograd.cfg" 0 5 "$threads"
+    status 0
+    holds [ "$(awk '{ print $1 }' "$work/out" | tr '\n' ' ')" = "main thread region region after " ]
+    hash=$(awk '$1 != "after" { print $2 }' "$work/out" | sort -u)
+    : "${first_hash:=$hash}"
+    holds [ "$hash" = "$first_hash" ]
+}
+first_hash=''
+for threads in 1 2 3 8; do
+    hosted "network on $threads threads" "$threads"
+done
+for variables in OMP_WAIT_POLICY=active OMP_WAIT_POLICY=passive OMP_MAX_ACTIVE_LEVELS=2 OMP_THREAD_LIMIT=2 \
+    OMP_DYNAMIC=true OMP_PROC_BIND=close; do
+    hosted "network with $variables" 3 "$variables" OMP_NUM_THREADS=2
+done
 finish
