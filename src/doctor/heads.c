@@ -45,18 +45,17 @@ static enum result read_mask(struct anchor_head *head, struct error *err)
     return fits ? OK : cfg_error(head->section, NULL, err, "more than %d anchors", ANCHORS_MAX);
 }
 
-static enum result read_head(struct network *net, int index, struct anchor_head *head,
-                             struct error *err)
+static enum result read_head(const struct network *net, const struct layer *l,
+                             struct anchor_head *head, struct error *err)
 {
-    struct layer *l = &net->layers[index];
     struct shape in = l->input_shapes[0];
-    head->layer = index;
+    head->layer = l->index;
     head->classes = l->ops->head(l)->classes;
     head->section = l->section;
     head->in_cells = strcmp(l->ops->name, "region") == 0;
     head->stride = (float)net->size.w / (float)in.w;
-    if (index > 0 && strcmp(net->layers[index - 1].ops->name, "convolutional") == 0) {
-        head->conv = net->layers[index - 1].section;
+    if (l->index > 0 && strcmp(net->layers[l->index - 1].ops->name, "convolutional") == 0) {
+        head->conv = net->layers[l->index - 1].section;
     }
     TRY(cfg_int(l->section, "num", 1, 1, ANCHORS_MAX, &head->num, err));
     TRY(read_anchors(head, err));
@@ -83,10 +82,9 @@ enum result heads_read(struct network *net, struct anchor_heads *heads, struct e
     heads->net_w = net->size.w;
     heads->net_h = net->size.h;
     heads->letterbox = net->options.letter_box;
-    for (int i = 0; i < net->layer_count; i++) {
-        if (net->layers[i].ops->head) {
-            TRY(read_head(net, i, &heads->heads[heads->count++], err));
-        }
+    const struct layer *head;
+    while ((head = network_head_layer(net, heads->count)) != NULL) {
+        TRY(read_head(net, head, &heads->heads[heads->count++], err));
     }
     if (heads->count == 0) {
         return error_at(err, ERR_UNSUPPORTED, net->cfg.path, 0, "no detection head, no anchors");

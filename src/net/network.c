@@ -368,8 +368,9 @@ static int stride_of(const struct network *net, int layer)
 static int largest_stride(const struct network *net)
 {
     int largest = 1;
-    for (int i = 0; i < net->layer_count; i++) {
-        int stride = net->layers[i].ops->head ? stride_of(net, i) : 1;
+    const struct layer *head;
+    for (int n = 0; (head = network_head_layer(net, n)) != NULL; n++) {
+        int stride = stride_of(net, head->index);
         largest = stride > largest ? stride : largest;
     }
     return largest;
@@ -378,20 +379,16 @@ static int largest_stride(const struct network *net)
 /* Names, labels and the weights of another number of classes are one list for all heads. */
 static enum result check_classes(const struct network *net, struct error *err)
 {
-    const struct layer *first = NULL;
-    for (int i = 0; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        if (!l->ops->head) {
-            continue;
-        }
-        first = first ? first : l;
+    const struct layer *first = network_head_layer(net, 0), *l;
+    for (int n = 1; (l = network_head_layer(net, n)) != NULL; n++) {
         int classes = l->ops->head(l)->classes, others = first->ops->head(first)->classes;
         if (classes != others) {
             return cfg_error(
                 l->section, cfg_find(l->section, "classes"), err,
                 "layer %d has %d, but layer %d, [%s] at line %d, has %d: all heads need "
                 "one number",
-                i, classes, first->index, first->section->name, first->section->line, others);
+                l->index, classes, first->index, first->section->name, first->section->line,
+                others);
         }
     }
     return OK;
@@ -631,12 +628,18 @@ int network_head_count(const struct network *net)
     return count;
 }
 
-const struct head_info *network_head(const struct network *net)
+const struct layer *network_head_layer(const struct network *net, int n)
 {
-    for (int i = net->layer_count - 1; i >= 0; i--) {
-        if (net->layers[i].ops->head) {
-            return net->layers[i].ops->head(&net->layers[i]);
+    for (int i = 0; i < net->layer_count; i++) {
+        if (net->layers[i].ops->head && n-- == 0) {
+            return &net->layers[i];
         }
     }
     return NULL;
+}
+
+const struct head_info *network_head(const struct network *net)
+{
+    const struct layer *last = network_head_layer(net, network_head_count(net) - 1);
+    return last ? last->ops->head(last) : NULL;
 }

@@ -105,10 +105,11 @@ size_t network_param_floats(const struct network *net, int layers, size_t *train
 
 double network_flops(const struct network *net); /* one image, Darknet's count */
 
-/* Detection heads. */
+/* Detection heads: how many there are, and number n of them in layer order (NULL beyond). */
 int network_head_count(const struct network *net);
+const struct layer *network_head_layer(const struct network *net, int n);
 
-/* The last head of the network decides the nms kind (Darknet). NULL if there is no detection head. */
+/* Of the last one, whose settings count where there can be only one: NMS, augmentation (Darknet). NULL without any. */
 const struct head_info *network_head(const struct network *net);
 
 #endif

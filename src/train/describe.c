@@ -241,12 +241,12 @@ static void warn_boxes(const struct training *t)
         float own = t->plan.stages[i].schedule.rate;
         rate = own > rate ? own : rate;
     }
-    for (int i = 0; i < net->layer_count; i++) {
-        struct cfg_section *section = net->layers[i].section;
+    const struct layer *head;
+    for (int n = 0; (head = network_head_layer(net, n)) != NULL; n++) {
+        struct cfg_section *section = head->section;
         float weight;
         struct error err;
-        if (!net->layers[i].ops->head ||
-            strcmp(cfg_string(section, "iou_loss", "mse"), "mse") == 0 ||
+        if (strcmp(cfg_string(section, "iou_loss", "mse"), "mse") == 0 ||
             cfg_float(section, "iou_normalizer", 0.75f, 0.0f, FLT_MAX, &weight, &err) != OK) {
             continue;
         }

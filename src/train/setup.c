@@ -225,21 +225,12 @@ static enum result settle_optimizer(const struct train_args *args, struct traini
     return OK;
 }
 
-static const struct layer *last_head(const struct network *net)
-{
-    for (int i = net->layer_count - 1; i >= 0; i--) {
-        if (net->layers[i].ops->head) {
-            return &net->layers[i];
-        }
-    }
-    return NULL;
-}
-
 /* jitter, resize, random and max are keys of the heads; the last one's count, as in Darknet. */
 static enum result settle_augment(struct training *t, struct error *err)
 {
-    const struct net_options *net = &t->model.net.options;
-    struct cfg_section *head = last_head(&t->model.net)->section;
+    const struct network *whole = &t->model.net;
+    const struct net_options *net = &whole->options;
+    struct cfg_section *head = network_head_layer(whole, network_head_count(whole) - 1)->section;
     struct augment_options *a = &t->options.augment;
     int most;
     *a = (struct augment_options){.letter_box = net->letter_box,
