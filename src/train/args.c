@@ -7,51 +7,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "train/freeze.h"
-#include "train/stage_spec.h"
 #include "train/runlog.h"
 
 #define FIELD(name) offsetof(struct train_args, name)
-
-static const struct option stage_options[] = {
-    {"freeze", OPTION_STRING, FIELD(freeze), 0, 0, "SET", FREEZE_HELP, 0},
-    {"bn", OPTION_CHOICE, FIELD(bn), 0, 0, "auto|eval|frozen|train",
-     "batch norm: auto = frozen layers keep their statistics, the others use the batch's; eval = all use "
-     "the stored statistics; frozen = gamma and beta keep still, too; train = Darknet's legacy, "
-     "statistics of frozen layers move",
-     0},
-    {"epochs", OPTION_INT, FIELD(epochs), 1, 1e9, "N", "length in passes over the pictures", 0},
-    {"iters|iterations|max-batches", OPTION_INT, FIELD(iterations), 1, 1e9, "N",
-     "length in updates; without either: the cfg's max_batches", 0},
-    {"lr|learning-rate", OPTION_FLOAT, FIELD(rate), 0, 1000, "X",
-     "learning rate; default: the cfg's", 0},
-    {"lr-policy|policy", OPTION_CHOICE, FIELD(policy), 0, 0,
-     "constant|step|steps|exp|poly|sigmoid|random|sgdr|cosine", "default: the cfg's", 0},
-    {"lr-scale", OPTION_STRING, FIELD(lr_scale), 0, 0, "SET=X,...",
-     "rates of their own for layers, as factors: 0-9=0.1,10-19=0.5", 0},
-    {"warmup|burn-in", OPTION_INT, FIELD(warmup), 0, 1e9, "N",
-     "updates during which the rate rises; default: the cfg's burn_in", 0},
-    {"patience", OPTION_INT, FIELD(patience), 0, 1e9, "N",
-     "end (the stage) after N validations without a better mAP; 0 = never", 0},
-    {"cache-features", OPTION_INT, FIELD(cache_features), 0, 1e6, "K",
-     "while layers at the beginning are frozen: keep what they make of K variants of each picture (the first "
-     "K epochs) in the run's folder, and train the epochs after from that, many times faster; 0 = no",
-     0},
-    {"no-augment", OPTION_FLAG, FIELD(no_augment), 0, 0, NULL, "pictures as they are, at one size",
-     0},
-    {"no-mosaic", OPTION_FLAG, FIELD(no_mosaic), 0, 0, NULL, "no pictures made of four", 0},
-    {"stage", OPTION_LIST, FIELD(stages), 0, 0, "\"KEY=VALUE ...\"",
-     "a stage of its own; give it again for the next one. Keys: " STAGE_KEYS
-     "; what a stage does not say is as above",
-     0},
-    {"stages", OPTION_STRING, FIELD(stage_file), 0, 0, "FILE",
-     "the stages from a JSON file: [{\"freeze\": \"0-19\", \"epochs\": 10}, ...]", 0},
-    {"unfreeze-every", OPTION_INT, FIELD(unfreeze_every), 1, 1e9, "N",
-     "gradual unfreezing: every N epochs the next part joins, down to the input", 0},
-    {"from", OPTION_CHOICE, FIELD(unfreeze_from), 0, 0, "heads|neck|backbone",
-     "with --unfreeze-every: what trains first (with all behind it)", 0},
-    {0},
-};
 
 static const struct option training_options[] = {
     {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N",
@@ -74,14 +32,6 @@ static const struct option training_options[] = {
     {"val-every", OPTION_INT, FIELD(validate_every), 1, 1e9, "N",
      "updates between validations; default: one epoch", 0},
     {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of everything random; default 0", 0},
-    {0},
-};
-
-/* Beside --resume: stages that have not begun may be others. */
-static const struct option new_stage_options[] = {
-    {"stage", OPTION_LIST, FIELD(stages), 0, 0, "\"KEY=VALUE ...\"",
-     "all stages of the run anew: those that have begun must be as they were", 0},
-    {"stages", OPTION_STRING, FIELD(stage_file), 0, 0, "FILE", "the same from a JSON file", 0},
     {0},
 };
 
@@ -156,19 +106,23 @@ static const char exit_codes[] =
     "0 trained to the end, 1 failed, 2 wrong usage or a wrong cfg or data file,\n"
     "4 diverged three times (the last good state is saved), 130 interrupted (saved, resumable)";
 
-static const struct train_args defaults = {.rate = -1.0f,
-                                           .policy = -1,
-                                           .optimizer = -1,
-                                           .unfreeze_from = -1,
-                                           .warmup = -1,
-                                           .momentum = -1.0f,
-                                           .decay = -1.0f,
-                                           .ema = -1.0f,
-                                           .bn_momentum = 0.01f,
-                                           .checkpoint_every = 100,
-                                           .log_every = 10,
-                                           .cache_mb = 256,
-                                           .cache_features_gb = -1.0f};
+/* But for what is said of stages: stage_words_unsaid. */
+static const struct train_args unsaid = {.optimizer = -1,
+                                         .momentum = -1.0f,
+                                         .decay = -1.0f,
+                                         .ema = -1.0f,
+                                         .bn_momentum = 0.01f,
+                                         .checkpoint_every = 100,
+                                         .log_every = 10,
+                                         .cache_mb = 256,
+                                         .cache_features_gb = -1.0f};
+
+static struct train_args defaults(void)
+{
+    struct train_args args = unsaid;
+    args.stages = stage_words_unsaid;
+    return args;
+}
 
 /* ---- parsing ---- */
 
@@ -211,7 +165,7 @@ static struct usage usage_of(struct train_args *args)
                               .about = resume_about,
                               .example = "yolo train --resume runs/train/exp2",
                               .exit_codes = exit_codes,
-                              .groups = {{"Stages", new_stage_options, args},
+                              .groups = {{"Stages", stage_words_new_options, &args->stages},
                                          {"Run", run_options, args},
                                          {"Machine", machine_options, &args->model}}};
     }
@@ -222,40 +176,12 @@ static struct usage usage_of(struct train_args *args)
         .example =
             "yolo train --data obj.data --cfg obj.cfg --weights yolov4-tiny.conv.29 --freeze 0-19",
         .exit_codes = exit_codes,
-        .groups = {{"What trains, and how long", stage_options, args},
+        .groups = {{"What trains, and how long", stage_words_options, &args->stages},
                    {"Training", training_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
                    {"Model", model_options, &args->model},
                    {"Machine", machine_options, &args->model}}};
-}
-
-static enum result check(const struct train_args *args, struct error *err)
-{
-    if (args->epochs && args->iterations) {
-        return error_set(err, ERR_ARG, "--epochs and --iters both say how long: give one of them");
-    }
-    if (args->no_augment && args->no_mosaic) {
-        return error_set(err, ERR_ARG, "--no-mosaic has nothing to act on beside --no-augment");
-    }
-    if (args->dry_run && args->out && !args->show_batch) {
-        return error_set(err, ERR_ARG, "--out has nothing to hold with --dry-run");
-    }
-    if ((args->unfreeze_every > 0) != (args->unfreeze_from >= 0)) {
-        return error_set(err, ERR_ARG,
-                         "gradual unfreezing takes both: --unfreeze-every N --from heads");
-    }
-    if (args->unfreeze_every > 0 && (args->freeze || args->stages.count > 0)) {
-        return error_set(err, ERR_ARG,
-                         "--unfreeze-every makes the stages itself: it does not go with %s",
-                         args->freeze ? "--freeze" : "--stage");
-    }
-    if (args->stages.count > 0 && !args->has_new_stages && (args->epochs || args->iterations)) {
-        return error_set(err, ERR_ARG,
-                         "--%s beside --stage: every stage says its own length (epochs=N)",
-                         args->epochs ? "epochs" : "iters");
-    }
-    return OK;
 }
 
 static const float CACHE_FEATURES_GB = 10.0f;
@@ -266,19 +192,6 @@ static void settle_limit(struct train_args *args)
     if (args->cache_features_gb < 0.0f) {
         args->cache_features_gb = CACHE_FEATURES_GB;
     }
-}
-
-/* --stages joins the list of --stage. */
-static enum result read_stage_file(struct train_args *args, struct error *err)
-{
-    if (!args->stage_file) {
-        return OK;
-    }
-    if (args->stages.count > 0) {
-        return error_set(err, ERR_ARG, "--stage and --stages both plan the run: give one of them");
-    }
-    TRY(option_need_file("stages", args->stage_file, err));
-    return stage_file_read(args->stage_file, &args->stages, &args->plan, err);
 }
 
 static enum result parse_words(struct train_args *args, int argc, char **argv, bool *done,
@@ -298,7 +211,7 @@ static enum result parse_words(struct train_args *args, int argc, char **argv, b
 enum result train_args_parse(struct train_args *args, int argc, char **argv, bool *done,
                              struct error *err)
 {
-    *args = defaults;
+    *args = defaults();
     for (int i = 0; i < argc; i++) {
         if (word_in("--help|-help|-h", argv[i])) { /* of everything, also beside --resume */
             return parse_words(args, argc, argv, done, err);
@@ -310,21 +223,23 @@ enum result train_args_parse(struct train_args *args, int argc, char **argv, boo
         return error_prefix(err, "--resume, where the run's own settings hold");
     }
     TRY(result);
-    TRY(read_stage_file(args, err));
-    args->has_new_stages = args->resumes && args->stages.count > 0;
+    TRY(stage_words_finish(&args->stages, args->resumes, err));
+    if (args->dry_run && args->out && !args->show_batch) {
+        return error_set(err, ERR_ARG, "--out has nothing to hold with --dry-run");
+    }
+    args->has_new_stages = args->resumes && args->stages.stages.count > 0;
     args->limits_features = args->cache_features_gb >= 0.0f;
     settle_limit(args);
     args->argc = argc;
     args->argv = argv;
-    return check(args, err);
+    return OK;
 }
 
 void train_args_free(struct train_args *args)
 {
-    string_list_free(&args->stages);
-    cJSON_Delete(args->plan);
+    stage_words_free(&args->stages);
     cJSON_Delete(args->loaded);
-    *args = defaults;
+    *args = defaults();
 }
 
 /* ---- JSON ---- */
@@ -413,7 +328,7 @@ cJSON *train_args_json(const struct train_args *args)
     cJSON *object = cJSON_CreateObject();
     if (object) {
         group_to_json(object, model_options, &args->model);
-        group_to_json(object, stage_options, args);
+        group_to_json(object, stage_words_options, &args->stages);
         cJSON_DeleteItemFromObjectCaseSensitive(object, "stages"); /* what it held is in "stage" */
         group_to_json(object, training_options, args);
         group_to_json(object, run_options, args);
@@ -511,14 +426,14 @@ static enum result load_groups(const struct train_args *args, const char *folder
                                struct train_args *loaded, struct error *err)
 {
     TRY(group_from_json(args->loaded, folder, model_options, &loaded->model, err));
-    TRY(group_from_json(args->loaded, folder, stage_options, loaded, err));
+    TRY(group_from_json(args->loaded, folder, stage_words_options, &loaded->stages, err));
     TRY(group_from_json(args->loaded, folder, training_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, run_options, loaded, err));
     return group_from_json(args->loaded, folder, machine_options, &loaded->model, err);
 }
 
 /* What the new stages say in full. */
-static void forget_old_stages(struct train_args *loaded)
+static void forget_old_stages(struct stage_words *loaded)
 {
     string_list_free(&loaded->stages);
     loaded->epochs = loaded->iterations = loaded->unfreeze_every = 0;
@@ -528,11 +443,11 @@ static void forget_old_stages(struct train_args *loaded)
 enum result train_args_load(struct train_args *args, const char *folder, struct error *err)
 {
     bool done;
-    struct train_args loaded = defaults;
+    struct train_args loaded = defaults();
     TRY(run_args_load(folder, &args->loaded, err));
     enum result result = load_groups(args, folder, &loaded, err);
     if (args->has_new_stages || result != OK) {
-        forget_old_stages(&loaded);
+        forget_old_stages(&loaded.stages);
     }
     TRY(result);
     loaded.resumes = true;
@@ -540,19 +455,19 @@ enum result train_args_load(struct train_args *args, const char *folder, struct 
     loaded.has_new_stages = args->has_new_stages;
     loaded.limits_features = args->limits_features;
     loaded.loaded = args->loaded;
-    loaded.plan = args->plan;
+    loaded.stages.plan = args->stages.plan;
     loaded.argc = args->argc;
     loaded.argv = args->argv;
-    bool is_from_file = args->has_new_stages && args->stage_file;
+    bool is_from_file = args->has_new_stages && args->stages.stage_file;
     if (is_from_file) { /* read already */
-        loaded.stages = args->stages;
+        loaded.stages.stages = args->stages.stages;
     } else {
-        string_list_free(&args->stages);
+        string_list_free(&args->stages.stages);
     }
     *args = loaded;
     TRY(parse_words(args, args->argc, args->argv, &done, err));
     settle_limit(args);
-    args->stage_file = NULL;
+    args->stages.stage_file = NULL;
     return OK;
 }
 
@@ -563,7 +478,7 @@ enum result train_args_keep_stages(const struct train_args *args, const char *fo
     for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
         cJSON_DeleteItemFromObjectCaseSensitive(args->loaded, old[i]);
     }
-    list_to_json(args->loaded, "stage", &args->stages);
+    list_to_json(args->loaded, "stage", &args->stages.stages);
     return run_args_save(folder, args->loaded, err);
 }
 

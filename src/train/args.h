@@ -4,6 +4,7 @@
 
 #include "run/model.h"
 #include "base/options.h"
+#include "train/stage_words.h"
 
 #include <cjson/cJSON.h>
 
@@ -11,22 +12,8 @@
 struct train_args {
     struct model_args model; /* its data: the .data file */
 
-    /* What trains, how fast and how long: settled stage by stage (train_stages.h), and compared with what a
-     * resumed run had begun. */
-    struct string_list
-        stages;             /* --stage, and what --stages holds; empty: the rest is the one stage */
-    const char *stage_file; /* --stages */
-    int unfreeze_every;     /* epochs; 0: no gradual unfreezing */
-    int unfreeze_from;      /* enum unfreeze_from */
-    const char *freeze, *lr_scale;
-    int bn; /* enum bn_policy */
-    int epochs, iterations;
-    float rate;
-    int policy; /* enum rate_policy */
-    int warmup;
-    int patience;
-    int cache_features;
-    bool no_augment, no_mosaic;
+    /* What trains, how fast and how long; stages that have begun are compared with the resumed run's. */
+    struct stage_words stages;
 
     /* What else changes the numbers; a resumed run must have the same. */
     int batch, subdivisions;
@@ -49,7 +36,7 @@ struct train_args {
     bool has_new_stages; /* --stage or --stages beside --resume */
     int argc;            /* the words but --resume; only with it */
     char **argv;
-    cJSON *loaded, *plan; /* args.json, the file of --stages: own strings above */
+    cJSON *loaded; /* args.json: owns strings above */
 };
 
 /* Parse. ERR_ARG for what contradicts itself. Free with train_args_free, also after an error. With

@@ -276,8 +276,11 @@ static enum result settle(const struct train_args *args, struct training *t, str
     TRY(settle_batch(args, t, err));
     TRY(settle_optimizer(args, t, err));
     TRY(settle_augment(t, err));
-    struct stage_basis basis = {.args = args,
+    struct stage_basis basis = {.words = &args->stages,
                                 .net = &t->model.net,
+                                .seed = (uint64_t)args->seed,
+                                .has_time_limit = args->hours > 0.0f,
+                                .limits_features = args->limits_features,
                                 .updates_per_epoch = updates_per_epoch(t),
                                 .optimizer = t->options.optimizer.kind};
     TRY(stage_plan_make(&basis, &t->plan, err));

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "train/stage_spec.h"
 #include "cfg/cfg.h"
 #include "net/features.h"
 #include "net/backbone.h"
@@ -18,8 +17,9 @@ static const char *const bn_names[] = {"auto", "eval", "frozen", "train"};
 
 /* What the three ways of asking come to. */
 struct request {
-    struct freeze_set freeze; /* taken over */
-    const struct stage_spec *spec;
+    struct freeze_set freeze;      /* taken over */
+    const struct stage_spec *said; /* of this stage alone */
+    struct stage_spec spec;        /* with what it leaves to the run */
     uint64_t iterations;
     uint64_t offset, length; /* of the schedule: updates of it that lie before, and in all */
     bool keeps_warmup;       /* the cfg's burn_in as it is; else at most a share of the stage */
@@ -30,22 +30,21 @@ struct request {
 static enum result settle_schedule(const struct stage_basis *b, const struct request *r,
                                    struct schedule *s, struct error *err)
 {
-    const struct train_args *args = b->args;
+    const struct stage_spec *spec = &r->spec;
     const struct net_options *net = &b->net->options;
-    *s = schedule_of_net(net, (uint64_t)args->seed);
+    *s = schedule_of_net(net, b->seed);
     s->length = (long)r->length;
     if (s->sgdr_cycle == net->max_batches) { /* the cfg's default */
         s->sgdr_cycle = (int)r->length;
     }
-    s->rate = r->spec->rate >= 0.0f ? r->spec->rate : args->rate >= 0.0f ? args->rate : s->rate;
+    s->rate = spec->rate >= 0.0f ? spec->rate : s->rate;
     if (!(s->rate > 0)) { /* the cfg's is not: network.c */
         return error_set(err, ERR_ARG, "--lr 0 trains nothing (--freeze holds layers still)");
     }
     s->rate_min = s->rate_min < s->rate ? s->rate_min : s->rate;
-    int policy = r->spec->policy >= 0 ? r->spec->policy : args->policy;
-    s->policy = policy >= 0 ? (enum rate_policy)policy : s->policy;
-    if (r->spec->warmup >= 0 || args->warmup >= 0) {
-        s->warmup = r->spec->warmup >= 0 ? r->spec->warmup : args->warmup;
+    s->policy = spec->policy >= 0 ? (enum rate_policy)spec->policy : s->policy;
+    if (spec->warmup >= 0) {
+        s->warmup = spec->warmup;
     } else if (!r->keeps_warmup && s->warmup > s->length / WARMUP_SHARE) {
         s->warmup = s->length / WARMUP_SHARE;
     }
@@ -132,14 +131,14 @@ static void write_title(const struct stage_basis *b, struct train_stage *stage)
 
 /* K of --cache-features where the beginning of the network is frozen; a stage that asks for it itself must be
  * such a one. */
-static enum result settle_features(const struct stage_basis *b, const struct stage_spec *spec,
+static enum result settle_features(const struct stage_basis *b, const struct request *r,
                                    struct train_stage *stage, struct error *err)
 {
-    int wanted = spec->cache_features >= 0 ? spec->cache_features : b->args->cache_features;
+    int wanted = r->spec.cache_features;
     struct features features = {0};
     enum result result = features_find(b->net, stage->freeze.modes, &features, err);
     stage->cache_features = result == OK && features.kept > 0 ? wanted : 0;
-    if (result == OK && features.kept == 0 && spec->cache_features > 0) {
+    if (result == OK && features.kept == 0 && r->said->cache_features > 0) {
         result = error_set(
             err, ERR_ARG,
             "cache-features=%d: no layer at the beginning of the network is frozen, so there "
@@ -150,43 +149,38 @@ static enum result settle_features(const struct stage_basis *b, const struct sta
     return result;
 }
 
-static enum bn_policy bn_of(const struct stage_basis *b, const struct stage_spec *spec)
-{
-    return (enum bn_policy)(spec->bn >= 0 ? spec->bn : b->args->bn);
-}
-
 static enum result settle_stage(const struct stage_basis *b, const struct request *r,
                                 struct stage_plan *plan, struct train_stage *stage,
                                 struct error *err)
 {
-    const struct train_args *args = b->args;
-    const struct stage_spec *spec = r->spec;
-    const char *scale = spec->lr_scale ? spec->lr_scale : args->lr_scale;
-    int augment = spec->augment >= 0 ? spec->augment
-                  : args->no_augment ? STAGE_AUGMENT_OFF
-                  : args->no_mosaic  ? STAGE_AUGMENT_NO_MOSAIC
-                                     : STAGE_AUGMENT_ON;
+    const struct stage_spec *spec = &r->spec;
     *stage = (struct train_stage){
         .freeze = r->freeze,
         .schedule_offset = r->offset,
         .iterations = r->iterations,
-        .patience = spec->patience >= 0 ? spec->patience : args->patience,
-        .augments = augment != STAGE_AUGMENT_OFF,
-        .no_mosaic = augment == STAGE_AUGMENT_NO_MOSAIC,
+        .patience = spec->patience,
+        .augments = spec->augment != STAGE_AUGMENT_OFF,
+        .no_mosaic = spec->augment == STAGE_AUGMENT_NO_MOSAIC,
     };
     TRY(freeze_set_check(&stage->freeze, err));
     TRY(settle_schedule(b, r, &stage->schedule, err));
-    TRY(settle_features(b, spec, stage, err));
-    if (scale) {
+    TRY(settle_features(b, r, stage, err));
+    if (spec->lr_scale) {
         bool acts = false;
-        TRY(settle_rate_scale(scale, b->net, stage->freeze.frozen, &stage->rate_scale, &acts, err));
-        if (spec->lr_scale && !acts) {
-            return error_set(err, ERR_ARG, "lr-scale=%.200s: %s", scale, nothing_scaled);
+        TRY(settle_rate_scale(spec->lr_scale, b->net, stage->freeze.frozen, &stage->rate_scale,
+                              &acts, err));
+        if (r->said->lr_scale && !acts) {
+            return error_set(err, ERR_ARG, "lr-scale=%.200s: %s", spec->lr_scale, nothing_scaled);
         }
-        plan->scales_run = plan->scales_run || (acts && !spec->lr_scale);
+        plan->scales_run = plan->scales_run || (acts && !r->said->lr_scale);
     }
     write_title(b, stage);
     return OK;
+}
+
+static struct request request_of(const struct stage_basis *b, const struct stage_spec *said)
+{
+    return (struct request){.said = said, .spec = stage_words_fill(b->words, said)};
 }
 
 /* Takes r->freeze over. */
@@ -202,12 +196,12 @@ static enum result add_stage(const struct stage_basis *b, struct stage_plan *pla
     return settle_stage(b, r, plan, &plan->stages[plan->count++], err);
 }
 
-/* The stage in which `text` and the cfg freeze, at this moment of the run; NULL: what the cfg freezes for good. */
+/* The stage in which words and cfg freeze, at this moment of the run; NULL: what the cfg freezes for good. */
 static enum result add_frozen(const struct stage_basis *b, struct stage_plan *plan,
-                              const char *text, const struct freeze_time *at, struct request *r,
-                              struct error *err)
+                              const struct freeze_time *at, struct request *r, struct error *err)
 {
-    enum result result = freeze_set_make(b->net, text, bn_of(b, r->spec), at, &r->freeze, err);
+    enum result result =
+        freeze_set_make(b->net, r->spec.freeze, (enum bn_policy)r->spec.bn, at, &r->freeze, err);
     if (result != OK) {
         freeze_set_free(&r->freeze);
         return result;
@@ -273,17 +267,16 @@ static enum result add_spec(const struct stage_basis *b, struct stage_plan *plan
                             const struct stage_spec *spec, struct reach *reach, struct error *err)
 {
     size_t number = plan->count + 1;
-    const char *freeze = spec->freeze ? spec->freeze : b->args->freeze;
-    struct request r = {.spec = spec};
+    struct request r = request_of(b, spec);
     TRY(length_of(b, spec, reach, number, &r.iterations, err));
     r.length = r.iterations;
     int line;
     const char *timed = freeze_cfg_key(b->net, true, &line);
-    if (timed && !freeze_frees_all(freeze)) {
+    if (timed && !freeze_frees_all(r.spec.freeze)) {
         return error_at(err, ERR_ARG, b->net->cfg.path, line,
                         "%s=N and --stage both plan the run: take one of them out", timed);
     }
-    return add_frozen(b, plan, freeze, NULL, &r, err);
+    return add_frozen(b, plan, NULL, &r, err);
 }
 
 static bool same_scale(const struct network *net, const float *a, const float *b)
@@ -325,7 +318,7 @@ static enum result check_new(const struct network *net, const struct train_stage
 static enum result plan_specs(const struct stage_basis *b, struct stage_plan *plan,
                               struct error *err)
 {
-    const struct string_list *texts = &b->args->stages;
+    const struct string_list *texts = &b->words->stages;
     struct reach reach = {0, 0};
     for (size_t i = 0; i < texts->count; i++) {
         struct stage_spec spec = {0};
@@ -349,18 +342,18 @@ static enum result plan_specs(const struct stage_basis *b, struct stage_plan *pl
 static enum result total_length(const struct stage_basis *b, uint64_t *iterations,
                                 struct error *err)
 {
-    const struct train_args *args = b->args;
+    const struct stage_words *words = b->words;
     uint64_t most = (uint64_t)b->net->options.max_batches;
-    *iterations = args->epochs         ? (uint64_t)args->epochs * b->updates_per_epoch
-                  : args->iterations   ? (uint64_t)args->iterations
-                  : most               ? most
-                  : args->hours > 0.0f ? STAGE_ENDLESS
-                                       : 0;
+    *iterations = words->epochs       ? (uint64_t)words->epochs * b->updates_per_epoch
+                  : words->iterations ? (uint64_t)words->iterations
+                  : most              ? most
+                  : b->has_time_limit ? STAGE_ENDLESS
+                                      : 0;
     if (*iterations == 0) {
         return error_at(err, ERR_ARG, b->net->cfg.path, 0,
                         "no max_batches in it: how long? (--epochs N, --iters N or --time H)");
     }
-    bool is_told = args->epochs || args->iterations || most;
+    bool is_told = words->epochs || words->iterations || most;
     if (is_told && *iterations >= STAGE_ENDLESS) {
         return error_set(err, ERR_ARG, "%" PRIu64 " updates: too many", *iterations);
     }
@@ -376,7 +369,7 @@ static uint64_t stage_length(uint64_t done, uint64_t end)
 /* What burnin_update counts in: updates of the warm-up. */
 static uint64_t run_burn_in(const struct stage_basis *b)
 {
-    int asked = b->args->warmup;
+    int asked = b->words->run.warmup;
     return (uint64_t)(asked >= 0 ? asked : b->net->options.burn_in);
 }
 
@@ -395,7 +388,7 @@ static void warn_without_burn_in(const struct network *net)
 static enum result plan_plain(const struct stage_basis *b, struct stage_plan *plan,
                               struct error *err)
 {
-    const char *freeze = b->args->freeze;
+    const char *freeze = b->words->run.freeze;
     struct freeze_time at = {.burn_in = run_burn_in(b)};
     uint64_t total;
     TRY(total_length(b, &total, err));
@@ -405,12 +398,12 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
     while (at.updates < total) {
         uint64_t border = freeze_next_change(b->net, freeze, &at);
         uint64_t end = border > 0 && border < total ? border : total;
-        struct request r = {.spec = &stage_spec_unsaid,
-                            .iterations = stage_length(at.updates, end),
-                            .offset = at.updates,
-                            .length = total,
-                            .keeps_warmup = true};
-        TRY(add_frozen(b, plan, freeze, &at, &r, err));
+        struct request r = request_of(b, &stage_spec_unsaid);
+        r.iterations = stage_length(at.updates, end);
+        r.offset = at.updates;
+        r.length = total;
+        r.keeps_warmup = true;
+        TRY(add_frozen(b, plan, &at, &r, err));
         at.updates = end;
     }
     return OK;
@@ -463,7 +456,7 @@ static enum result add_level(const struct stage_basis *b, struct stage_plan *pla
                              const int *levels, int level, struct request *r, struct error *err)
 {
     struct freeze_set *set = &r->freeze;
-    *set = (struct freeze_set){.bn = bn_of(b, r->spec)};
+    *set = (struct freeze_set){.bn = (enum bn_policy)r->spec.bn};
     set->frozen = mem_alloc((size_t)b->net->layer_count, sizeof *set->frozen);
     if (!set->frozen) {
         return mem_error(err, "a stage");
@@ -495,9 +488,9 @@ static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *
                                 const int *levels, int level_count, struct error *err)
 {
     warn_own_freezing(b->net);
-    const struct train_args *args = b->args;
-    int first = args->unfreeze_from < level_count ? args->unfreeze_from : level_count - 1;
-    uint64_t every = (uint64_t)args->unfreeze_every * b->updates_per_epoch;
+    const struct stage_words *words = b->words;
+    int first = words->unfreeze_from < level_count ? words->unfreeze_from : level_count - 1;
+    uint64_t every = (uint64_t)words->unfreeze_every * b->updates_per_epoch;
     uint64_t total, before = every * (uint64_t)(level_count - 1 - first);
     TRY(total_length(b, &total, err));
     if (before >= total) {
@@ -505,9 +498,11 @@ static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *
             err, ERR_ARG,
             "--unfreeze-every %d: %d parts join one after the other, which takes more than "
             "%" PRIu64 " epochs (--epochs N, or a smaller --unfreeze-every)",
-            args->unfreeze_every, level_count - 1 - first, before / b->updates_per_epoch);
+            words->unfreeze_every, level_count - 1 - first, before / b->updates_per_epoch);
     }
-    struct request r = {.spec = &stage_spec_unsaid, .length = total, .keeps_warmup = true};
+    struct request r = request_of(b, &stage_spec_unsaid);
+    r.length = total;
+    r.keeps_warmup = true;
     for (int level = first; level < level_count; level++) {
         r.iterations = level == level_count - 1 ? stage_length(r.offset, total) : every;
         TRY(add_level(b, plan, levels, level, &r, err));
@@ -552,25 +547,25 @@ static enum result write_lines(const struct stage_basis *b, struct stage_plan *p
 static enum result check_acts(const struct stage_basis *b, const struct stage_plan *plan,
                               struct error *err)
 {
-    const struct train_args *args = b->args;
+    const struct stage_spec *run = &b->words->run;
     bool caches = false;
     for (size_t i = 0; i < plan->count; i++) {
         caches = caches || plan->stages[i].cache_features > 0;
     }
-    if (args->cache_features > 0 && !caches) {
+    if (run->cache_features > 0 && !caches) {
         return error_set(
             err, ERR_ARG,
             "--cache-features %d: no layer at the beginning of the network is frozen, so there "
             "are no features to keep (--freeze 0-N, and --bn other than train)",
-            args->cache_features);
+            run->cache_features);
     }
-    if (args->limits_features && !caches) {
+    if (b->limits_features && !caches) {
         return error_set(
             err, ERR_ARG,
             "--cache-features-gb limits what --cache-features K keeps, and nothing is kept");
     }
-    if (args->lr_scale && !plan->scales_run) {
-        return error_set(err, ERR_ARG, "--lr-scale %.200s: %s", args->lr_scale, nothing_scaled);
+    if (run->lr_scale && !plan->scales_run) {
+        return error_set(err, ERR_ARG, "--lr-scale %.200s: %s", run->lr_scale, nothing_scaled);
     }
     return OK;
 }
@@ -578,10 +573,10 @@ static enum result check_acts(const struct stage_basis *b, const struct stage_pl
 enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *plan,
                             struct error *err)
 {
-    const struct train_args *args = basis->args;
-    if (args->stages.count > 0) {
+    const struct stage_words *words = basis->words;
+    if (words->stages.count > 0) {
         TRY(plan_specs(basis, plan, err));
-    } else if (args->unfreeze_every > 0) {
+    } else if (words->unfreeze_every > 0) {
         int count = 0, *levels = mem_alloc((size_t)basis->net->layer_count, sizeof *levels);
         enum result result =
             levels ? find_levels(basis->net, levels, &count, err) : mem_error(err, "stages");

@@ -1,12 +1,12 @@
-/* From the options of `yolo train` to the stages of the run. The only place that knows how they are asked for:
- * --stage and --stages; --unfreeze-every; or one stage from --freeze, --epochs and so on, cut where layers
- * with stopbackward=N in the cfg are set free. */
+/* From words (train/stage_words.h) and cfg to the stages of the run: those of --stage and --stages; or those of
+ * --unfreeze-every; or one stage from --freeze, --epochs and so on, cut where the cfg sets layers free
+ * (stopbackward=N, dont_update=N, burnin_update=K). */
 #ifndef TRAIN_STAGES_H
 #define TRAIN_STAGES_H
 
 #include "train/freeze.h"
-#include "train/args.h"
-#include "train/trainer.h"
+#include "train/options.h"
+#include "train/stage_words.h"
 
 struct stage_plan {
     struct train_stage *stages; /* [count] */
@@ -16,15 +16,17 @@ struct stage_plan {
 };
 
 struct stage_basis {
-    const struct train_args *args;
+    const struct stage_words *words;
     const struct network *net;
-    uint64_t updates_per_epoch;
+    uint64_t seed, updates_per_epoch;
+    bool has_time_limit;           /* --time */
+    bool limits_features;          /* --cache-features-gb was given */
     enum optimizer_kind optimizer; /* for titles */
 };
 
 /* ERR_ARG in one line, with the stage's number, for what cannot be or would do nothing: sets that do not exist,
  * everything frozen, no length, spans that overlap, a stage that changes nothing. *plan must be zeroed; free with
- * stage_plan_free, also after an error. It points into args and the network. */
+ * stage_plan_free, also after an error. It points into the network. */
 NODISCARD enum result stage_plan_make(const struct stage_basis *basis, struct stage_plan *plan,
                                       struct error *err);
 void stage_plan_free(struct stage_plan *plan);

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "train/stage_spec.h"
+#include "train/stage_words.h"
 
 static void parse(const char *text)
 {
