@@ -16,22 +16,6 @@ struct conv_state {
     int filters, size, stride_y, stride_x, padding, groups, dilation;
 };
 
-static enum result refuse_unbuilt(struct layer *l, struct error *err)
-{
-    static const char *const keys[] = {
-        "antialiasing",        "flipped", "binary", "xnor",    "bin_output",
-        "assisted_excitation", "sway",    "rotate", "stretch", "stretch_sway"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        TRY(layer_refuse_key(l, keys[i], err));
-    }
-    const struct cfg_option *share = cfg_find(l->section, "share_index");
-    if (share) { /* 0 is a layer, too */
-        return error_at(err, ERR_UNSUPPORTED, l->section->path, share->line,
-                        "[%s] layer %d: share_index is not supported", l->section->name, l->index);
-    }
-    return OK;
-}
-
 static enum result parse_strides(struct layer *l, struct conv_state *s, struct error *err)
 {
     int stride;
@@ -47,7 +31,6 @@ static enum result parse(struct layer *l, struct error *err)
 {
     struct conv_state *s = l->state;
     bool pad, has_cbn;
-    TRY(refuse_unbuilt(l, err));
     TRY(conv_unit_parse(l, &s->unit, err));
     TRY(cfg_bool(l->section, "cbn", false, &has_cbn, err));
     s->unit.has_bn =

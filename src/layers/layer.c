@@ -100,26 +100,3 @@ enum result layer_error(const struct layer *l, enum result code, struct error *e
     return error_at(err, code, l->section->path, l->section->line, "[%s] layer %d: %s",
                     l->section->name, l->index, text);
 }
-
-enum result layer_refuse_key(struct layer *l, const char *key, struct error *err)
-{
-    int value;
-    TRY(cfg_int(l->section, key, 0, INT_MIN, INT_MAX, &value, err));
-    if (value == 0) {
-        return OK;
-    }
-    return error_at(err, ERR_UNSUPPORTED, l->section->path, cfg_find(l->section, key)->line,
-                    "[%s] layer %d: %s=%d is not supported", l->section->name, l->index, key,
-                    value);
-}
-
-enum result layer_refuse_word(struct layer *l, const char *key, const char *what, struct error *err)
-{
-    const struct cfg_option *option = cfg_find(l->section, key);
-    if (!option) {
-        return OK;
-    }
-    return error_at(err, ERR_UNSUPPORTED, l->section->path, option->line,
-                    "[%s] layer %d: %s= (%s) is not supported", l->section->name, l->index, key,
-                    what);
-}

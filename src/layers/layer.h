@@ -254,10 +254,4 @@ NODISCARD enum result layer_activation(struct layer *l, enum activation fallback
 enum result layer_error(const struct layer *l, enum result code, struct error *err, const char *fmt,
                         ...) PRINTF_LIKE(4, 5);
 
-/* ERR_UNSUPPORTED unless the integer key is absent or 0. */
-NODISCARD enum result layer_refuse_key(struct layer *l, const char *key, struct error *err);
-/* ERR_UNSUPPORTED, naming what it asks for, if the section has the key at all. */
-NODISCARD enum result layer_refuse_word(struct layer *l, const char *key, const char *what,
-                                        struct error *err);
-
 #endif

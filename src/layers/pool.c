@@ -30,7 +30,6 @@ static enum result parse_windows(struct layer *l, struct pool_state *s, struct e
     TRY(cfg_int(l->section, "size", stride, 1, MAX_WINDOW, &g->size, err));
     TRY(cfg_int(l->section, "padding", g->size - 1, 0, 2 * MAX_WINDOW, &s->padding, err));
     g->offset = s->padding / 2;
-    TRY(layer_refuse_key(l, "antialiasing", err));
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 
@@ -38,7 +37,6 @@ static enum result parse_max(struct layer *l, struct error *err)
 {
     struct pool_state *s = l->state;
     bool is_over_depth;
-    TRY(layer_refuse_key(l, "maxpool_zero_nonmax", err));
     TRY(cfg_bool(l->section, "maxpool_depth", false, &is_over_depth, err));
     TRY(cfg_int(l->section, "out_channels", 1, 1, 1 << 20, &s->depth_channels, err));
     if (!is_over_depth) {

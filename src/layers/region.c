@@ -48,8 +48,6 @@ static enum result parse(struct layer *l, struct error *err)
                         "[%s] layer %d: coords=%d is not supported (only 4)", l->section->name,
                         l->index, coords);
     }
-    TRY(layer_refuse_word(l, "tree", "hierarchical classes", err));
-    TRY(layer_refuse_word(l, "map", "remapped classes", err));
     TRY(head_parse(l, err));
     TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &s->info.slots, err));
     TRY(cfg_bool(l->section, "softmax", false, &s->has_softmax, err));

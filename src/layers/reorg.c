@@ -28,12 +28,6 @@ static enum result parse(struct layer *l, struct error *err)
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 
-static enum result parse_old(struct layer *l, struct error *err)
-{
-    TRY(layer_refuse_key(l, "reverse", err));
-    return parse(l, err);
-}
-
 static enum result shape(struct layer *l, struct error *err)
 {
     const struct reorg_state *s = l->state;
@@ -194,7 +188,7 @@ const struct layer_ops reorg3d_ops = {
 const struct layer_ops reorg_ops = {
     .name = "reorg",
     .state_bytes = sizeof(struct reorg_state),
-    .parse = parse_old,
+    .parse = parse,
     .shape = shape_old,
     .plan = plan,
     .forward = forward_old,

@@ -20,7 +20,6 @@ static enum result parse(struct layer *l, struct error *err)
     TRY(cfg_float(l->section, "temperature", 1.0f, 1e-6f, 1e6f, &s->temperature, err));
     TRY(cfg_bool(l->section, "spatial", false, &s->is_per_pixel, err));
     TRY(cfg_bool(l->section, "noloss", false, &has_no_loss, err)); /* training's */
-    TRY(layer_refuse_word(l, "tree", "hierarchical classes", err));
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 

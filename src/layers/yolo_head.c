@@ -125,7 +125,6 @@ enum result yolo_head_parse(struct layer *l, bool knows_corners, struct error *e
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
     TRY(parse_nms(l, knows_corners, &o->info, err));
     TRY(parse_loss(l, o, err));
-    TRY(layer_refuse_word(l, "map", "remapped classes", err));
     return layer_set_inputs(l, NULL, NULL, 0, true, err);
 }
 

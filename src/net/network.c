@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "layers/kinds.h"
-#include "net/foreign.h"
+#include "net/key_rules.h"
 
 enum {
     MAX_SIDE = 16384,
@@ -265,6 +265,7 @@ static enum result parse_layer(struct network *net, int index, struct error *err
         return mem_error(err, "reading the network");
     }
     l->ops = ops; /* from here on destroy may run */
+    TRY(keys_refuse(l, err));
     TRY(read_common_keys(l, err));
     TRY(ops->parse(l, err));
     if (l->input_count == 0) {
@@ -394,22 +395,6 @@ static enum result check_classes(const struct network *net, struct error *err)
     return OK;
 }
 
-/* Keys of weights on a layer that has none. */
-static void warn_weightless(const struct network *net)
-{
-    static const char *const keys[] = {"dont_update", "burnin_update"};
-    for (int i = 0; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        for (size_t k = 0; k < COUNT(keys) && l->param_count == 0; k++) {
-            const struct cfg_option *option = cfg_find(l->section, keys[k]);
-            if (option) {
-                log_warn("%s:%d: [%s] %s has no effect: the layer has no weights", net->cfg.path,
-                         option->line, l->section->name, keys[k]);
-            }
-        }
-    }
-}
-
 static void warn_size(const struct network *net)
 {
     int stride = largest_stride(net);
@@ -453,9 +438,7 @@ static enum result build(struct network *net, int width, int height, struct erro
     }
     TRY(settle(net, err));
     TRY(check_classes(net, err));
-    TRY(foreign_keys_check(&net->cfg, network_head(net) != NULL, err));
-    cfg_warn_unused(&net->cfg);
-    warn_weightless(net);
+    TRY(keys_name(&net->cfg, net->layers, net->layer_count, err));
     warn_size(net);
     return OK;
 }
