@@ -88,9 +88,6 @@ static void deliver_item(void *ctx, void *slot)
     }
     enum result result = item->infer.has_failed ? take_failure(run, item, &run->err)
                                                 : take_objects(run, item, &run->err);
-    if (result == OK && run->job->stream) {
-        result = results_add(run->job->stream, &item->infer.record, &run->err);
-    }
     run->has_failed = result != OK;
     progress_step(&run->progress, ++run->delivered);
 }

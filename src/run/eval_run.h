@@ -9,8 +9,7 @@
 struct eval_job {
     const struct infer *infer;
     struct eval_set *set;
-    const int *class_of;          /* the set's class by the network's; -1: left out */
-    struct result_stream *stream; /* what was found is written there, too; NULL: nowhere */
+    const int *class_of; /* the set's class by the network's; -1: left out */
 };
 
 struct eval_totals {
@@ -19,8 +18,7 @@ struct eval_totals {
 };
 
 /* Detections of every picture into the set, in order, whatever the number of threads. OK also if
- * some pictures failed. ERR_INTERRUPTED (the caller has called interrupt_catch), ERR_MEMORY, ERR_IO
- * (of the stream). */
+ * some pictures failed. ERR_INTERRUPTED (the caller has called interrupt_catch), ERR_MEMORY. */
 NODISCARD enum result eval_detect(const struct eval_job *job, struct eval_totals *totals,
                                   struct error *err);
 

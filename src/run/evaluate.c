@@ -1,0 +1,258 @@
+#include "run/evaluate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fileio.h"
+#include "base/interrupt.h"
+#include "base/json_reader.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "data/inputs.h"
+#include "results/results_file.h"
+#include "run/eval_run.h"
+
+/* ---- where truths come from ---- */
+
+static bool is_data_file(const char *path)
+{
+    return path_ends_in(path, ".data");
+}
+
+/* "data" of a training run's args.json. */
+static enum result data_of_run(const char *folder, char *out, size_t size, struct error *err)
+{
+    char path[PATH_MAX];
+    struct json_reader r;
+    TRY(path_in(path, sizeof path, folder, "args.json", err));
+    if (json_open(&r, path, err) == OK && json_begin_object(&r)) {
+        while (json_next_key(&r)) {
+            if (json_key_is(&r, "data")) {
+                json_string(&r, out, size);
+            } else {
+                json_skip(&r);
+            }
+        }
+    }
+    enum result result = json_result(&r);
+    json_close(&r);
+    if (result == OK && !out[0]) {
+        result =
+            error_at(err, ERR_FORMAT, path, 0, "no \"data\" in it (name the data with --data)");
+    }
+    return result;
+}
+
+/* The .data file, the list, or both. */
+static enum result find_source(struct evaluated *e, struct error *err)
+{
+    const struct evaluate_options *o = e->o;
+    const char *positional = o->data, *data = o->model->data, *list = NULL;
+    if (positional && data && (is_data_file(positional) || !is_data_file(data))) {
+        return error_set(err, ERR_ARG, "two data sets: %s and --data %s", positional, data);
+    }
+    if (positional && is_data_file(positional)) {
+        data = positional;
+    } else if (positional) {
+        list = positional;
+    } else if (data && !is_data_file(data)) {
+        list = data;
+        data = NULL;
+    }
+    if (!data && !list && o->model->run) {
+        TRY(data_of_run(o->model->run, e->of_run, sizeof e->of_run, err));
+        data = e->of_run;
+    }
+    if (!data && !list && !model_find_bundled("data/tabletop", "tabletop", "data", e->bundled)) {
+        return error_set(err, ERR_ARG,
+                         "which pictures? There is no data/tabletop/tabletop.data (name a .data "
+                         "file, a list or a COCO .json)");
+    }
+    if (!data && !list) {
+        data = e->bundled;
+    }
+    if (data) {
+        TRY(data_file_read(data, &e->file, err));
+    }
+    if (list && o->uses_train) {
+        return error_set(err, ERR_ARG, "--split acts only on a .data file");
+    }
+    enum data_key key = o->uses_train ? DATA_TRAIN : DATA_VALID;
+    if (!list) {
+        TRY(data_file_need(&e->file, key, err));
+        list = key == DATA_TRAIN ? e->file.train : e->file.valid;
+    }
+    e->list = list;
+    if (o->results && o->model->names && dataset_is_coco(list)) {
+        return error_set(err, ERR_ARG, "--names has no effect: the classes are those of %s", list);
+    }
+    if (o->images && !dataset_is_coco(list)) {
+        return error_set(err, ERR_ARG, "--images acts only with a COCO .json as DATA");
+    }
+    return OK;
+}
+
+/* ---- the network and its classes ---- */
+
+static enum result open_model(struct evaluated *e, struct error *err)
+{
+    const struct evaluate_options *o = e->o;
+    struct model_args model = *o->model;
+    model.data = NULL;
+    if (!model.names && !model.run && e->file.names) {
+        TRY(data_file_need(&e->file, DATA_NAMES, err));
+        model.names = e->file.names;
+    }
+    TRY(model_open(&model, MODEL_WHOLE, &e->model, err));
+    TRY(infer_open(&e->model, &o->infer, &e->infer, err));
+    if (e->file.classes && (size_t)e->file.classes != e->model.name_count) {
+        return error_at(err, ERR_FORMAT, e->file.path, 0,
+                        "classes = %d, but the network %s has %zu", e->file.classes,
+                        e->model.cfg_path, e->model.name_count);
+    }
+    return OK;
+}
+
+static enum result read_names(struct evaluated *e, struct error *err)
+{
+    const char *path = e->o->model->names;
+    if (!path && e->file.names) {
+        TRY(data_file_need(&e->file, DATA_NAMES, err));
+        path = e->file.names;
+    }
+    return path ? names_read(path, &e->names, &e->name_count, err) : OK;
+}
+
+static enum result open_set(struct evaluated *e, struct error *err)
+{
+    bool has_model = !e->o->results;
+    struct eval_source source = {
+        .path = e->list,
+        .images = e->o->images,
+        .names = has_model ? e->model.names : e->names,
+        .class_count = has_model ? e->model.name_count : e->name_count,
+        .needs_files = has_model,
+    };
+    if (!has_model && e->file.classes) {
+        source.class_count = (size_t)e->file.classes;
+        source.names = e->name_count >= source.class_count ? source.names : NULL;
+    }
+    return eval_set_open(&source, &e->set, err);
+}
+
+/* COCO's classes are its categories: by name, or in the order of their ids where there are no
+ * names. */
+static enum result match_categories(struct evaluated *e, struct error *err)
+{
+    const struct model *model = &e->model;
+    const struct eval_set *set = &e->set;
+    size_t matched = 0;
+    bool by_name = set->has_names && model->names_path[0];
+    if (!by_name && set->class_count != model->name_count) {
+        return error_at(
+            err, ERR_FORMAT, e->list, 0,
+            "%zu categories, but the network has %zu classes, and there are no names to "
+            "match them by (--names FILE)",
+            set->class_count, model->name_count);
+    }
+    for (size_t k = 0; k < model->name_count; k++) {
+        size_t found = by_name ? coco_find_name(&set->coco, model->names[k]) : k;
+        e->class_of[k] = found == SIZE_MAX ? -1 : (int)found;
+        matched += found != SIZE_MAX;
+    }
+    if (matched == 0) {
+        return error_at(err, ERR_FORMAT, e->list, 0,
+                        "none of its %zu categories is named like a class of the network (%s)",
+                        set->class_count, model->names_path);
+    }
+    if (matched < model->name_count) {
+        log_info("%zu of the network's %zu classes are no category of %s: left out",
+                 model->name_count - matched, model->name_count, e->list);
+    }
+    if (matched < set->class_count) {
+        log_warn("%zu of the %zu categories of %s are no class of the network: their objects are "
+                 "missed",
+                 set->class_count - matched, set->class_count, e->list);
+    }
+    return OK;
+}
+
+static enum result match_classes(struct evaluated *e, struct error *err)
+{
+    size_t count = e->model.name_count;
+    e->class_of = mem_alloc(count, sizeof *e->class_of);
+    if (!e->class_of) {
+        return mem_error(err, "classes");
+    }
+    for (size_t k = 0; k < count; k++) {
+        e->class_of[k] = (int)k;
+    }
+    return e->set.is_coco ? match_categories(e, err) : OK;
+}
+
+/* ---- all together ---- */
+
+static enum result detect(struct evaluated *e, struct error *err)
+{
+    struct eval_job run = {.infer = &e->infer, .set = &e->set, .class_of = e->class_of};
+    struct eval_totals t;
+    TRY(eval_detect(&run, &t, err));
+    double images = (double)(e->set.count - t.failures);
+    if (images < 1) {
+        return error_at(err, ERR_IO, e->list, 0, "none of the %zu pictures could be read",
+                        e->set.count);
+    }
+    log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s", t.load_ms / images,
+             t.infer_ms / images, t.post_ms / images, images * 1e3 / t.wall_ms);
+    e->failures += t.failures;
+    return OK;
+}
+
+static enum result read_results(struct evaluated *e, struct error *err)
+{
+    struct results_counts counts;
+    TRY(results_file_read(e->o->results, &e->set, &counts, err));
+    e->failures += counts.failures;
+    if (counts.records > 0 && counts.records < e->set.count) {
+        log_warn("%s: no record of %zu of the %zu pictures: nothing was found in them",
+                 e->o->results, e->set.count - counts.records, e->set.count);
+    }
+    return OK;
+}
+
+static enum result fill_set(struct evaluated *e, struct error *err)
+{
+    if (e->o->results) {
+        TRY(read_names(e, err));
+        TRY(open_set(e, err));
+        return read_results(e, err);
+    }
+    interrupt_catch(); /* from here on the run ends in order, however early the signal */
+    TRY(open_model(e, err));
+    TRY(open_set(e, err));
+    TRY(match_classes(e, err));
+    return detect(e, err);
+}
+
+enum result evaluate(const struct evaluate_options *options, struct evaluated *e, struct error *err)
+{
+    e->o = options;
+    TRY(find_source(e, err));
+    if (options->out) {
+        TRY(dir_make(options->out, err));
+    }
+    TRY(fill_set(e, err));
+    return evaluation_measure(&e->set, &options->metrics, &e->evaluation, err);
+}
+
+void evaluated_free(struct evaluated *e)
+{
+    evaluation_free(&e->evaluation);
+    eval_set_free(&e->set);
+    infer_close(&e->infer);
+    model_close(&e->model);
+    data_file_free(&e->file);
+    mem_free(e->names);
+    mem_free(e->class_of);
+}

@@ -1,0 +1,47 @@
+/* What `yolo eval` measures: which pictures and truths, by which network or saved results, whose classes. */
+#ifndef RUN_EVALUATE_H
+#define RUN_EVALUATE_H
+
+#include <limits.h>
+
+#include "cfg/data_file.h"
+#include "eval/eval_set.h"
+#include "eval/evaluation.h"
+#include "run/infer.h"
+#include "run/model.h"
+
+struct evaluate_options {
+    const struct model_args *model;
+    const char
+        *data; /* a .data file, a list, a folder or a COCO .json; NULL: model->data, or the run's */
+    bool uses_train;     /* the .data file's train= in place of valid= */
+    const char *images;  /* COCO: the folder of the pictures, or NULL */
+    const char *results; /* saved detections in place of a network's, or NULL */
+    const char *out;     /* a folder that is made once the sources are known, or NULL */
+    struct infer_args infer;
+    struct evaluation_options metrics;
+};
+
+struct evaluated {
+    const char *list;             /* what was measured on: list, folder or .json */
+    struct evaluation evaluation; /* points into set */
+    struct eval_set set;
+    size_t failures; /* pictures that could not be read */
+
+    const struct evaluate_options *o; /* and what else is borrowed until evaluated_free: */
+    char bundled[PATH_MAX], of_run[PATH_MAX];
+    struct data_file file; /* if there is a .data file */
+    struct model model;
+    struct infer infer;
+    char **names; /* of --names or the .data file, if there is no model */
+    size_t name_count;
+    int *class_of;
+};
+
+/* OK also if some pictures failed. ERR_ARG for options that contradict what DATA is; ERR_INTERRUPTED. *e must be
+ * zeroed; free also after an error. options outlive it. */
+NODISCARD enum result evaluate(const struct evaluate_options *options, struct evaluated *e,
+                               struct error *err);
+void evaluated_free(struct evaluated *e);
+
+#endif
