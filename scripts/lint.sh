@@ -6,8 +6,8 @@
 #   circles       no file includes, by way of others, one that includes it (foo_private.h counts as foo)
 #   places        stb only in data/ and report/, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
 #                 base/memory.c, exit only in cli/main.c, fopen only in base/fileio.c and, as lists may be
-#                 pipes, data/inputs.c; text into JSON by json_add_text, which makes it UTF-8, but for what
-#                 is read back byte by byte (args.json, stages)
+#                 pipes, data/inputs.c; opendir only in base/ and report/eval_worst.c; text into JSON by
+#                 json_add_text, which makes it UTF-8, but for what is read back byte by byte (args.json, stages)
 #   own header    foo.c includes foo.h before anything else
 #   headers       each one compiles alone (but for *_template.h, which want macros first)
 #   left-overs    no markers of unfinished work, no disabled code, no paths of one machine
@@ -112,6 +112,9 @@ code ~ /^[ \t]*#[ \t]*include/ {
     }
     if (FILENAME !~ /^src\/(base\/json|train\/(args|folder|stage_words))\.c$/ && bare ~ /cJSON_(AddStringToObject|CreateString)/) {
         fault("names may be no UTF-8: json_add_text")
+    }
+    if (FILENAME !~ /^src\/(base\/.*|report\/eval_worst)\.c$/ && bare ~ /(^|[^A-Za-z0-9_.>])(fd)?opendir[ \t]*\(/) {
+        fault("opens a folder: listing_read (base/listing.h) takes no unreadable folder for an empty one")
     }
     if (FILENAME !~ /^src\/(base\/fileio|data\/inputs)\.c$/ && bare ~ /(^|[^A-Za-z0-9_.>])(fopen|freopen)[ \t]*\(/) {
         fault("files are read through file_open and file_read, which refuse pipes, and written by atomic_open")

@@ -290,20 +290,6 @@ enum result dir_make(const char *path, struct error *err)
     return OK;
 }
 
-bool dir_is_empty(const char *path)
-{
-    DIR *dir = opendir(path);
-    const struct dirent *entry;
-    bool is_empty = dir || !path_is_dir(path);
-    while (dir && is_empty && (entry = readdir(dir))) {
-        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    return is_empty;
-}
-
 uint32_t le32(const unsigned char *bytes)
 {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |

@@ -53,10 +53,6 @@ NODISCARD enum result atomic_write(const char *path, const void *bytes, size_t s
 /* Create a directory and its parents; fine if it exists. */
 NODISCARD enum result dir_make(const char *path, struct error *err);
 
-/* Not a folder with entries in it: files of ours can lie there and no others are meant. Where it is
- * no folder at all, dir_make says so. */
-bool dir_is_empty(const char *path);
-
 /* Little-endian values from bytes, on any host. */
 uint32_t le32(const unsigned char *bytes);
 uint64_t le64(const unsigned char *bytes);

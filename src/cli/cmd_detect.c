@@ -5,6 +5,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/log.h"
+#include "base/listing.h"
 #include "base/memory.h"
 #include "run/class_filter.h"
 #include "cli/cmd.h"
@@ -234,7 +235,7 @@ static enum result prepare_output(const struct detect_args *args, const struct s
     if (!writes_files(args)) {
         return OK;
     }
-    bool may_hold_inputs = !dir_is_empty(job->out);
+    bool may_hold_inputs = listing_need_empty(job->out, "", NULL) != OK;
     TRY(dir_make(job->out, err));
     for (size_t i = 0; i < paths->count; i++) {
         bool is_above =

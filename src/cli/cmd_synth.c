@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "cfg/data_file.h"
+#include "base/listing.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/interrupt.h"
@@ -261,11 +262,9 @@ static enum result check_args(const struct synth_args *args, const struct string
         return error_set(err, ERR_ARG, "synth: --name %.200s: a short word without / is expected",
                          args->name);
     }
-    if (!args->force && !dir_is_empty(rest->items[0])) {
-        error_at(err, ERR_ARG, rest->items[0], 0, "the folder is not empty");
-        return error_hint(err, "choose another one, or --force to write into it");
-    }
-    return OK;
+    return args->force ? OK
+                       : listing_need_empty(rest->items[0],
+                                            "choose another one, or --force to write into it", err);
 }
 
 static enum result synth(const struct synth_args *args, const char *out, struct error *err)

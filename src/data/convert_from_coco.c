@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "cfg/data_file.h"
+#include "base/listing.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/coco_file.h"
@@ -317,10 +318,7 @@ static enum result prepare(struct conversion *c, struct error *err)
 {
     const struct convert_from_coco *job = c->job;
     TRY(name_parts(c, err));
-    if (path_exists(job->out) && !dir_is_empty(job->out)) {
-        return error_at(err, ERR_ARG, job->out, 0,
-                        "exists and is not empty (a new folder is expected: --out DIR)");
-    }
+    TRY(listing_need_empty(job->out, "a new folder is expected: --out DIR", err));
     for (size_t i = 0; i < job->count; i++) {
         TRY(read_part(c, &c->parts[i], err));
     }

@@ -3,7 +3,6 @@
  * open. */
 #include "data/inputs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdbool.h>
@@ -14,6 +13,7 @@
 
 #include "base/path.h"
 #include "base/memory.h"
+#include "base/listing.h"
 #include "base/lookup.h"
 #include "base/sniff.h"
 #include "base/text.h"
@@ -26,15 +26,10 @@ enum {
 
 static const char stdin_name[] = "stdin"; /* in messages */
 
-struct entry {
-    char *name;
-    bool is_dir;
-};
-
 /* One folder being walked. */
 struct level {
-    struct entry *entries;
-    size_t count, capacity, next;
+    struct listing listing;
+    size_t next;
     size_t path_length; /* of inputs.folder up to this folder */
     dev_t device;       /* who it is: an ancestor met again is a loop of links */
     ino_t inode;
@@ -100,72 +95,6 @@ static int deliver(struct input_item *item, const char *path, const char *relati
 
 /* ---- folders ---- */
 
-static void level_free(struct level *level)
-{
-    for (size_t i = 0; i < level->count; i++) {
-        mem_free(level->entries[i].name);
-    }
-    mem_free(level->entries);
-    *level = (struct level){0};
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct entry *x = a;
-    const struct entry *y = b;
-    return strcmp(x->name, y->name);
-}
-
-static bool entry_is_dir(const char *folder, const struct dirent *found)
-{
-    if (found->d_type == DT_DIR || found->d_type == DT_REG) {
-        return found->d_type == DT_DIR;
-    }
-    char path[PATH_SIZE];
-    return path_join(path, sizeof path, folder, found->d_name) && path_is_dir(path);
-}
-
-/* The folder's sorted entries that matter: folders and pictures, nothing hidden. */
-static enum result list_folder(const char *folder, struct level *level, struct error *err)
-{
-    DIR *dir = opendir(folder);
-    if (!dir) {
-        return error_errno(err, folder, "cannot open the folder");
-    }
-    enum result result = OK;
-    for (;;) {
-        errno = 0;
-        const struct dirent *found = readdir(dir);
-        if (!found) {
-            result = errno ? error_errno(err, folder, "cannot read the folder") : OK;
-            break;
-        }
-        if (found->d_name[0] == '.') {
-            continue;
-        }
-        bool is_dir = entry_is_dir(folder, found);
-        if (!is_dir && !is_picture_name(found->d_name)) {
-            continue;
-        }
-        result = mem_grow((void **)&level->entries, level->count, &level->capacity,
-                          sizeof *level->entries, err);
-        if (result != OK) {
-            break;
-        }
-        char *name = mem_strdup(found->d_name);
-        if (!name) {
-            result = mem_error(err, folder);
-            break;
-        }
-        level->entries[level->count++] = (struct entry){.name = name, .is_dir = is_dir};
-    }
-    closedir(dir);
-    if (level->count > 1) {
-        qsort(level->entries, level->count, sizeof *level->entries, by_name);
-    }
-    return result;
-}
-
 static bool is_ancestor(const struct inputs *in, const struct stat *info)
 {
     for (size_t i = 0; i < in->depth; i++) {
@@ -190,8 +119,8 @@ static int push_folder(struct inputs *in, struct error *err)
     struct level level = {
         .path_length = strlen(in->folder), .device = info.st_dev, .inode = info.st_ino};
     if (mem_grow((void **)&in->levels, in->depth, &in->capacity, sizeof *in->levels, err) != OK ||
-        list_folder(in->folder, &level, err) != OK) {
-        level_free(&level);
+        listing_read(in->folder, &level.listing, err) != OK) {
+        listing_free(&level.listing);
         return -1;
     }
     in->levels[in->depth++] = level;
@@ -218,13 +147,16 @@ static int next_in_folder(struct inputs *in, struct input_item *item, struct err
 {
     struct level *level = &in->levels[in->depth - 1];
     in->folder[level->path_length] = 0;
-    if (level->next == level->count) {
-        level_free(level);
+    if (level->next == level->listing.count) {
+        listing_free(&level->listing);
         in->depth--;
         return 0;
     }
-    const struct entry *entry = &level->entries[level->next++];
+    const struct listing_entry *entry = &level->listing.entries[level->next++];
     char path[PATH_SIZE];
+    if (entry->name[0] == '.' || (!entry->is_dir && !is_picture_name(entry->name))) {
+        return 0;
+    }
     if (!path_join(path, sizeof path, in->folder, entry->name)) {
         error_at(err, ERR_IO, in->folder, 0, "path of %.100s in this folder is too long",
                  entry->name);
@@ -531,7 +463,7 @@ void inputs_close(struct inputs *in)
         return;
     }
     while (in->depth > 0) {
-        level_free(&in->levels[--in->depth]);
+        listing_free(&in->levels[--in->depth].listing);
     }
     mem_free(in->levels);
     if (in->glob_open) {

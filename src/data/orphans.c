@@ -3,92 +3,70 @@
  * name but for the ending. */
 #include "data/dataset_private.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/listing.h"
 #include "base/path.h"
 #include "base/memory.h"
 
 enum { PATH_SIZE = 4096, FOLDERS_MAX = 256 };
 
-/* Names of a folder's files without their last ending. */
-struct stems {
-    char **items;
-    size_t count, capacity;
-};
-
 struct folder_pair {
     char images[PATH_SIZE], labels[PATH_SIZE];
 };
 
-static void stems_free(struct stems *stems)
+static int by_name(const void *a, const void *b)
 {
-    for (size_t i = 0; i < stems->count; i++) {
-        mem_free(stems->items[i]);
-    }
-    mem_free(stems->items);
-    *stems = (struct stems){0};
+    const struct listing_entry *x = a, *y = b;
+    return strcmp(x->name, y->name);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorted stems of the files, only of those that end in `ending` if it is given. */
-static enum result list_stems(const char *folder, const char *ending, struct stems *stems,
+/* The names of a folder's files without their endings, sorted; only those that end in `ending` if it is given. */
+static enum result list_stems(const char *folder, const char *ending, struct listing *stems,
                               struct error *err)
 {
-    DIR *dir = opendir(folder);
-    const struct dirent *found;
-    enum result result = OK;
-    if (!dir) {
-        return error_errno(err, folder, "cannot list the folder");
-    }
-    while (result == OK && (found = readdir(dir))) {
-        const char *dot = strrchr(found->d_name, '.');
-        if (!dot || dot == found->d_name || (ending && strcmp(dot, ending) != 0)) {
+    TRY(listing_read(folder, stems, err));
+    size_t count = stems->count;
+    stems->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct listing_entry entry = stems->entries[i];
+        size_t length = path_stem_length(entry.name);
+        if (!entry.name[length] || (ending && strcmp(entry.name + length, ending) != 0)) {
+            mem_free(entry.name);
             continue;
         }
-        result = mem_grow((void **)&stems->items, stems->count, &stems->capacity,
-                          sizeof *stems->items, err);
-        char *stem = result == OK ? mem_strdup(found->d_name) : NULL;
-        if (result == OK && !stem) {
-            result = mem_error(err, folder);
-        }
-        if (stem) {
-            stem[dot - found->d_name] = 0;
-            stems->items[stems->count++] = stem;
-        }
+        entry.name[length] = 0;
+        stems->entries[stems->count++] = entry;
     }
-    closedir(dir);
-    if (stems->count > 1) {
-        qsort(stems->items, stems->count, sizeof *stems->items, by_text);
+    if (stems->count > 1) { /* b-c.jpg is in front of b.jpg, b in front of b-c */
+        qsort(stems->entries, stems->count, sizeof *stems->entries, by_name);
     }
-    return result;
+    return OK;
 }
 
 static enum result check_pair(struct dataset_build *build, const struct folder_pair *pair,
                               struct error *err)
 {
-    struct stems images = {0};
-    struct stems labels = {0};
+    struct listing images = {0};
+    struct listing labels = {0};
     enum result result = list_stems(pair->images, NULL, &images, err);
     result = result == OK ? list_stems(pair->labels, ".txt", &labels, err) : result;
     for (size_t i = 0; result == OK && i < labels.count; i++) {
-        char **stem = &labels.items[i];
+        const struct listing_entry *label = &labels.entries[i];
         char path[PATH_SIZE + 300];
-        if (bsearch(stem, images.items, images.count, sizeof *stem, by_text) ||
-            strcmp(*stem, "classes") == 0 || !path_join(path, sizeof path, pair->labels, *stem)) {
+        if ((images.count > 0 &&
+             bsearch(label, images.entries, images.count, sizeof *label, by_name)) ||
+            strcmp(label->name, "classes") == 0 ||
+            !path_join(path, sizeof path, pair->labels, label->name)) {
             continue;
         }
         strcat(path, ".txt");
         dataset_fault(build, FAULT_ORPHAN_LABEL, path, 0, "no picture of this name in %s",
                       pair->images);
     }
-    stems_free(&images);
-    stems_free(&labels);
+    listing_free(&images);
+    listing_free(&labels);
     return result == ERR_IO ? OK : result; /* of a folder that cannot be listed nothing is known */
 }
 

@@ -10,6 +10,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "cfg/data_file.h"
+#include "base/listing.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/label_line.h"
@@ -28,10 +29,7 @@ struct fix {
 
 static enum result make_root(struct fix *fix, const char *out, struct error *err)
 {
-    if (!dir_is_empty(out)) {
-        return error_at(err, ERR_ARG, out, 0,
-                        "exists and is not empty (--fix writes to a new folder only)");
-    }
+    TRY(listing_need_empty(out, "--fix writes to a new folder only", err));
     TRY(dir_make(out, err));
     char absolute[PATH_MAX];
     if (!realpath(out, absolute) || strlen(absolute) >= sizeof fix->root) {

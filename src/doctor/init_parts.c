@@ -1,12 +1,12 @@
 #include "doctor/init_parts.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/listing.h"
 #include "base/path.h"
 #include "base/log.h"
 #include "data/inputs.h"
@@ -93,40 +93,39 @@ enum set_part set_part_of(const char *name, size_t length)
 
 /* ---- folders ---- */
 
-static bool has_pictures(const char *folder)
+/* Is a picture in the folder or below? An error only where none has been found. */
+static enum result look_for_pictures(const char *folder, bool *has_pictures, struct error *err)
 {
     struct inputs *inputs;
     struct input_item item;
-    struct error why;
-    int got = 0;
-    if (inputs_open(&folder, 1, &inputs, &why) == OK) {
-        do {
-            got = inputs_next(inputs, &item, &why);
-        } while (got < 0);
-        inputs_close(inputs);
+    TRY(inputs_open(&folder, 1, &inputs, err));
+    enum result result = OK;
+    struct error later;
+    int got;
+    while ((got = inputs_next(inputs, &item, result == OK ? err : &later)) < 0) {
+        result = result == OK ? err->code : result;
     }
-    return got > 0;
+    inputs_close(inputs);
+    *has_pictures = got > 0;
+    return *has_pictures ? OK : result;
 }
 
-/* The folder's own entry of that name, whatever its case; the exact one if it is there. */
-static bool find_child(const char *folder, const char *name, char *out)
+/* The folder's own folder of that name, whatever its case; the exact one if it is there. out is "" if there is
+ * none. */
+static enum result find_child(const char *folder, const char *name, char *out, struct error *err)
 {
-    DIR *dir = opendir(folder);
-    bool found = false;
-    for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        bool is_exact = strcmp(entry->d_name, name) == 0;
-        if ((is_exact || (!found && strcasecmp(entry->d_name, name) == 0)) &&
-            path_join(out, PATH_SIZE, folder, entry->d_name) && path_is_dir(out)) {
-            found = true;
-            if (is_exact) {
-                break;
-            }
+    struct listing listing;
+    out[0] = 0;
+    enum result result = listing_read(folder, &listing, err);
+    for (size_t i = 0; i < listing.count && result == OK; i++) {
+        const struct listing_entry *entry = &listing.entries[i];
+        bool is_exact = strcmp(entry->name, name) == 0;
+        if (entry->is_dir && (is_exact || (!out[0] && strcasecmp(entry->name, name) == 0))) {
+            result = path_in(out, PATH_SIZE, folder, entry->name, err);
         }
     }
-    if (dir) {
-        closedir(dir);
-    }
-    return found && path_is_dir(out);
+    listing_free(&listing);
+    return result;
 }
 
 /* What a folder has of one part. */
@@ -176,32 +175,48 @@ static void take_entry(struct layout *layout, const char *name)
     }
 }
 
-static void read_layout(struct layout *layout)
+static enum result take_folder(struct layout *layout, const char *name, struct error *err)
 {
-    DIR *dir = opendir(layout->folder);
-    for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        char path[PATH_SIZE];
-        const char *name = entry->d_name;
-        const char *dot = strrchr(name, '.');
-        if (name[0] == '.' || strlen(name) >= NAME_SIZE ||
-            !path_join(path, sizeof path, layout->folder, name)) {
+    char path[PATH_SIZE];
+    bool has_pictures = false;
+    bool is_part = set_part_of(name, strlen(name)) < PART_UNKNOWN;
+    struct error why;
+    TRY(path_in(path, sizeof path, layout->folder, name, err));
+    if (look_for_pictures(path, &has_pictures, &why) != OK) {
+        if (is_part || why.code != ERR_IO) {
+            *err = why;
+            return why.code;
+        }
+        log_warn("%s (left out)", why.text);
+    } else if (has_pictures) {
+        layout->single_count++;
+        snprintf(layout->single, sizeof layout->single, "%s", name);
+        take_entry(layout, name);
+    } else if (is_part) {
+        add_name(layout->bare, sizeof layout->bare, name);
+    }
+    return OK;
+}
+
+static enum result read_layout(struct layout *layout, struct error *err)
+{
+    struct listing listing;
+    enum result result = listing_read(layout->folder, &listing, err);
+    for (size_t i = 0; i < listing.count && result == OK; i++) {
+        const struct listing_entry *entry = &listing.entries[i];
+        const char *name = entry->name;
+        if (name[0] == '.' || strlen(name) >= NAME_SIZE || layout->is_lists == entry->is_dir) {
             continue;
         }
-        bool is_dir = path_is_dir(path);
-        if (layout->is_lists && !is_dir && dot && strcasecmp(dot, ".txt") == 0 &&
-            set_part_of(name, (size_t)(dot - name)) < PART_UNKNOWN) {
+        if (entry->is_dir) {
+            result = take_folder(layout, name, err);
+        } else if (path_ends_in(name, ".txt") &&
+                   set_part_of(name, path_stem_length(name)) < PART_UNKNOWN) {
             take_entry(layout, name);
-        } else if (!layout->is_lists && is_dir && has_pictures(path)) {
-            layout->single_count++;
-            snprintf(layout->single, sizeof layout->single, "%s", name);
-            take_entry(layout, name);
-        } else if (!layout->is_lists && is_dir && set_part_of(name, strlen(name)) < PART_UNKNOWN) {
-            add_name(layout->bare, sizeof layout->bare, name);
         }
     }
-    if (dir) {
-        closedir(dir);
-    }
+    listing_free(&listing);
+    return result;
 }
 
 /* The path of a part: its folder images, if it has one. */
@@ -210,18 +225,17 @@ static enum result take_part(const struct layout *layout, enum set_part part, ch
 {
     static const char *const titles[] = {"training", "validation", "test"};
     const struct candidate *c = &layout->parts[part];
-    char path[PATH_SIZE], images[PATH_SIZE];
+    char path[PATH_SIZE], images[PATH_SIZE] = "";
     if (c->other[0]) {
         error_at(err, ERR_ARG, layout->folder, 0, "%s and %s both look like the %s part", c->name,
                  c->other, titles[part]);
         return error_hint(err, "name the parts: --train and --valid");
     }
-    if (!path_join(path, sizeof path, layout->folder, c->name) ||
-        !path_join(out, size, "",
-                   !layout->is_lists && find_child(path, "images", images) ? images : path)) {
-        return error_at(err, ERR_IO, layout->folder, 0, "path too long");
+    TRY(path_in(path, sizeof path, layout->folder, c->name, err));
+    if (!layout->is_lists) {
+        TRY(find_child(path, "images", images, err));
     }
-    return OK;
+    return path_in(out, size, "", images[0] ? images : path, err);
 }
 
 static enum result take_layout(const struct layout *layout, char *train, char *valid, size_t size,
@@ -251,14 +265,14 @@ static enum result find_parts(const char *folder, int depth, char *train, char *
                               struct error *err)
 {
     char images[PATH_SIZE], inner[PATH_SIZE];
-    bool has_images = find_child(folder, "images", images);
+    TRY(find_child(folder, "images", images, err));
     struct layout layouts[] = {{.folder = folder, .is_lists = true},
-                               {.folder = has_images ? images : NULL},
+                               {.folder = images[0] ? images : NULL},
                                {.folder = folder}};
     const struct layout *last = &layouts[2];
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         if (layouts[i].folder) {
-            read_layout(&layouts[i]);
+            TRY(read_layout(&layouts[i], err));
             if (layouts[i].parts[PART_TRAIN].name[0]) {
                 return take_layout(&layouts[i], train, valid, size, err);
             }

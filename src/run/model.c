@@ -1,6 +1,5 @@
 #include "run/model.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/listing.h"
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -202,21 +202,18 @@ static enum result choose_stem(const char *stem, enum model_need need, struct mo
 /* The one file in dir with that extension. */
 static enum result find_only(const char *dir, const char *extension, char *out, struct error *err)
 {
-    DIR *stream = opendir(dir);
-    if (!stream) {
-        return error_errno(err, dir, "cannot open the folder");
-    }
+    struct listing listing;
     size_t found = 0;
-    for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
-        const char *dot = strrchr(entry->d_name, '.');
-        if (dot && dot != entry->d_name && strcmp(dot + 1, extension) == 0) {
-            found += path_join(out, MODEL_PATH, dir, entry->d_name);
-        }
+    enum result result = listing_read(dir, &listing, err);
+    for (size_t i = 0; i < listing.count; i++) {
+        const char *name = listing.entries[i].name;
+        found += path_ends_in(name, extension) && path_join(out, MODEL_PATH, dir, name);
     }
-    closedir(stream);
+    listing_free(&listing);
+    TRY(result);
     if (found != 1) {
         out[0] = '\0';
-        return error_set(err, ERR_ARG, "%s: %zu .%s files where a training run has one", dir, found,
+        return error_set(err, ERR_ARG, "%s: %zu %s files where a training run has one", dir, found,
                          extension);
     }
     return OK;
@@ -225,9 +222,9 @@ static enum result find_only(const char *dir, const char *extension, char *out, 
 static enum result choose_run(const char *dir, enum model_need need, struct model *model,
                               struct error *err)
 {
-    TRY(find_only(dir, "cfg", model->cfg_path, err));
+    TRY(find_only(dir, ".cfg", model->cfg_path, err));
     struct error no_names;
-    if (find_only(dir, "names", model->names_path, &no_names) != OK) {
+    if (find_only(dir, ".names", model->names_path, &no_names) != OK) {
         log_debug("%s", no_names.text);
     }
     static const char *const candidates[] = {"best.weights", "last.weights"};
@@ -330,37 +327,39 @@ static size_t count_names(const char *path)
 
 /* A list under another name in the cfg's folder, if exactly one there has as many names as the network
  * has classes. Lists that carry the name of another cfg are that one's. */
-static bool find_fitting_names(const struct model *model, char *out)
+static enum result find_fitting_names(const struct model *model, char *out, struct error *err)
 {
     char dir[MODEL_PATH], path[MODEL_PATH], stem[256], owner[MODEL_PATH];
     dir_of(model->cfg_path, dir, sizeof dir);
-    DIR *stream = opendir(dir[0] ? dir : ".");
+    struct listing listing;
     size_t found = 0;
-    for (struct dirent *entry = stream ? readdir(stream) : NULL; entry; entry = readdir(stream)) {
-        path_stem(entry->d_name, stem, sizeof stem);
-        if (path_ends_in(entry->d_name, ".names") &&
-            path_join(path, sizeof path, dir, entry->d_name) &&
+    enum result result = listing_read(dir[0] ? dir : ".", &listing, err);
+    for (size_t i = 0; i < listing.count && result == OK; i++) {
+        const char *name = listing.entries[i].name;
+        path_stem(name, stem, sizeof stem);
+        if (path_ends_in(name, ".names") && path_join(path, sizeof path, dir, name) &&
             !find_beside(path, stem, "cfg", owner) &&
             count_names(path) == (size_t)model->head->classes) {
             found++;
             memcpy(out, path, sizeof path);
         }
     }
-    if (stream) {
-        closedir(stream);
+    listing_free(&listing);
+    if (result != OK) {
+        return error_hint(err, "the class names are looked for there; name them: --names FILE");
     }
-    if (found != 1) {
+    if (found == 1) {
+        log_info("names: %s, as it is the one list of %d names beside the cfg", out,
+                 model->head->classes);
+    } else {
         out[0] = '\0';
-        return false;
     }
-    log_info("names: %s, as it is the one list of %d names beside the cfg", out,
-             model->head->classes);
-    return true;
+    return OK;
 }
 
 /* STEM.names beside the weights or the cfg, or in the folders where models live; else the one list beside
  * the cfg that fits; else COCO's for the published models. */
-static void find_names(struct model *model)
+static enum result find_names(struct model *model, struct error *err)
 {
     char stem[256], weights_stem[256];
     path_stem(model->cfg_path, stem, sizeof stem);
@@ -368,25 +367,24 @@ static void find_names(struct model *model)
     char *out = model->names_path;
     if ((weights_stem[0] && find_beside(model->weights_path, weights_stem, "names", out)) ||
         find_beside(model->cfg_path, stem, "names", out)) {
-        return;
+        return OK;
     }
     static const char *const folders[] = {"weights", "cfg", "data"};
     for (size_t i = 0; i < 3; i++) {
         if (model_find_bundled(folders[i], stem, "names", out)) {
-            return;
+            return OK;
         }
     }
-    if (find_fitting_names(model, out)) {
-        return;
-    }
-    if (!is_official(stem) || model->head->classes != OFFICIAL_CLASSES) {
-        return;
+    TRY(find_fitting_names(model, out, err));
+    if (out[0] || !is_official(stem) || model->head->classes != OFFICIAL_CLASSES) {
+        return OK;
     }
     for (size_t i = 0; i < 3; i++) {
         if (model_find_bundled(folders[i], "coco", "names", out)) {
-            return;
+            return OK;
         }
     }
+    return OK;
 }
 
 /* The same layout as names_read: pointers and text in one block. */
@@ -421,7 +419,7 @@ static enum result open_names(const struct model_args *args, enum model_need nee
     } else if (args->data) {
         TRY(names_of_data(args->data, model->names_path, err));
     } else if (!model->names_path[0] && need != MODEL_CFG_ONLY) {
-        find_names(model);
+        TRY(find_names(model, err));
     }
     if (!model->names_path[0]) {
         return number_names(model, err);

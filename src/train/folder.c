@@ -1,6 +1,5 @@
 /* The run's folder and what is in it before the training begins: training_find_run and
  * training_make_folder of train_setup.h. */
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "base/fileio.h"
 #include "base/path.h"
+#include "base/listing.h"
 #include "base/memory.h"
 #include "train/setup.h"
 #include "train/runlog.h"
@@ -77,20 +77,17 @@ static enum result check_folder(const char *folder, const char *cfg, const char 
         return error_at(err, ERR_ARG, folder, 0,
                         "holds %s of a run already: another folder, please (--out DIR)", run);
     }
-    DIR *dir = opendir(folder);
-    if (!dir) {
-        return error_errno(err, folder, "cannot open the folder");
-    }
-    enum result result = OK;
-    for (const struct dirent *entry; result == OK && (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name;
+    struct listing listing;
+    enum result result = listing_read(folder, &listing, err);
+    for (size_t i = 0; i < listing.count && result == OK; i++) {
+        const char *name = listing.entries[i].name;
         if ((path_ends_in(name, ".cfg") && strcmp(name, cfg) != 0) ||
             (path_ends_in(name, ".names") && strcmp(name, names) != 0)) {
             result = error_at(err, ERR_ARG, folder, 0,
                               "holds %s: another folder, please (--out DIR)", name);
         }
     }
-    closedir(dir);
+    listing_free(&listing);
     return result;
 }
 

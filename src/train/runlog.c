@@ -1,8 +1,8 @@
 #include "train/runlog.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/json_file.h"
 #include "base/log.h"
+#include "base/listing.h"
 #include "base/memory.h"
 
 enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_COPY = 1 << 26, MAX_CSV = 1 << 30 };
@@ -73,21 +74,21 @@ enum result run_folder_last(const char *base, char *path, size_t size, struct er
 {
     struct timespec newest = {0};
     bool is_found = false;
-    DIR *dir = opendir(base);
-    if (!dir) {
-        return error_errno(err, base, "cannot look for runs");
-    }
-    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        char name[sizeof entry->d_name + 16], state[MAX_PATH];
+    struct listing listing;
+    enum result result = listing_read(base, &listing, err);
+    for (size_t i = 0; i < listing.count && result == OK; i++) {
+        char name[NAME_MAX + 16], state[MAX_PATH];
+        const char *run = listing.entries[i].name;
         struct stat info;
-        snprintf(name, sizeof name, "%s/last.state", entry->d_name);
-        if (is_run_name(entry->d_name) && path_join(state, sizeof state, base, name) &&
+        snprintf(name, sizeof name, "%s/last.state", run);
+        if (is_run_name(run) && path_join(state, sizeof state, base, name) &&
             stat(state, &info) == 0 && (!is_found || is_newer(&info.st_mtim, &newest))) {
-            is_found = path_join(path, size, base, entry->d_name);
+            is_found = path_join(path, size, base, run);
             newest = info.st_mtim;
         }
     }
-    closedir(dir);
+    listing_free(&listing);
+    TRY(result);
     if (!is_found) {
         error_at(err, ERR_ARG, base, 0, "no run in it that could be resumed");
         return error_hint(err, "a run's folder holds last.state; name it: --resume FOLDER");
