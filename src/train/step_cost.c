@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 
 static enum result keep_features(const struct step_cost_options *o, struct step_cost *cost,
                                  struct error *err)
@@ -61,16 +62,29 @@ static void run_features(void *ctx, struct plan *plan, int images)
     }
 }
 
+struct timed_step {
+    struct step_cost *cost;
+    const struct step_input *input;
+};
+
+static void run_step(void *ctx)
+{
+    struct timed_step *timed = ctx;
+    struct step *step = &timed->cost->step;
+    step_begin(step);
+    struct loss_parts parts = step_loss(step->plan, timed->input);
+    step_backward(step, timed->input->images, &parts);
+    (void)step_update(step, 0.0f);
+}
+
 double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int images)
 {
     const struct step_input input = {.truths = truths,
                                      .images = images,
                                      .forward = cost->rows ? run_features : NULL,
                                      .ctx = cost};
+    struct timed_step timed = {cost, &input};
     double start = clock_ms();
-    step_begin(&cost->step);
-    struct loss_parts parts = step_loss(cost->step.plan, &input);
-    step_backward(&cost->step, images, &parts);
-    (void)step_update(&cost->step, 0.0f);
+    parallel_team(run_step, &timed); /* the trainer's steps, too, share a team */
     return clock_ms() - start;
 }
