@@ -2,19 +2,12 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "base/fileio.h"
 #include "base/path.h"
 #include "base/log.h"
-#include "base/listing.h"
-#include "base/memory.h"
-#include "run/class_filter.h"
 #include "cli/cmd.h"
 #include "report/detect_run.h"
-#include "results/input_guard.h"
 #include "run/model.h"
 #include "base/options.h"
-#include "data/coco_ids.h"
-#include "results/paths.h"
 
 enum { VOC_FROM_1, VOC_FROM_0 };
 
@@ -121,18 +114,9 @@ static const char exit_codes[] =
     "2 wrong usage or a wrong cfg or weights file, 3 done but some inputs failed,\n"
     "130 interrupted (what is printed is whole).\n";
 
-static bool writes_labels(const struct detect_args *args)
-{
-    return args->format == RESULT_YOLO || args->format == RESULT_VOC;
-}
-
-static bool writes_files(const struct detect_args *args)
-{
-    return !args->no_save || args->crops || writes_labels(args);
-}
-
 /* Options that would have no effect beside the others. */
-static enum result check_args(const struct detect_args *args, struct error *err)
+static enum result check_args(const struct detect_args *args,
+                              const struct detect_run_options *options, struct error *err)
 {
     if (args->format == RESULT_COCO && !args->annotations) {
         return error_set(err, ERR_ARG,
@@ -152,7 +136,7 @@ static enum result check_args(const struct detect_args *args, struct error *err)
         return error_set(err, ERR_ARG,
                          "--skip-existing looks for annotated pictures, --no-save writes none");
     }
-    if (args->out && !writes_files(args)) {
+    if (args->out && !detect_writes_files(options)) {
         return error_set(err, ERR_ARG, "--out has nothing to hold with --no-save");
     }
     for (size_t i = 0; i < args->excluded.count; i++) {
@@ -170,7 +154,7 @@ static void print_files(const char *what, size_t count, const char *folder, cons
     }
 }
 
-static void print_summary(const struct detect_job *job, const struct detect_totals *t,
+static void print_summary(const struct detect_run_options *o, const struct detect_totals *t,
                           bool is_whole)
 {
     double images = t->images > 0 ? (double)t->images : 1;
@@ -192,17 +176,51 @@ static void print_summary(const struct detect_job *job, const struct detect_tota
     if (is_empty) {
         log_warn("the inputs hold no pictures");
     }
-    print_files("annotated picture", t->pictures, job->out, "");
-    print_files("label file", t->labels, job->out, job->format == RESULT_YOLO ? "/labels" : "");
-    print_files("crop", t->crops, job->out, "/crops");
+    print_files("annotated picture", t->pictures, o->out, "");
+    print_files("label file", t->labels, o->out, o->format == RESULT_YOLO ? "/labels" : "");
+    print_files("crop", t->crops, o->out, "/crops");
 }
 
-static enum result run_job(const struct detect_job *job, const struct detect_args *args,
-                           int *status, struct error *err)
+static struct detect_run_options options_of(const struct detect_args *args,
+                                            const struct string_list *paths)
 {
+    return (struct detect_run_options){
+        .model = &args->model,
+        .infer = {.confidence = args->confidence,
+                  .iou = args->iou,
+                  .fit = args->fit,
+                  .batch = args->batch,
+                  .max_detections = args->max_detections,
+                  .agnostic = args->agnostic},
+        .classes = args->classes,
+        .inputs = paths->items,
+        .input_count = paths->count,
+        .format = (enum result_format)args->format,
+        .annotations = args->annotations,
+        .out = args->out ? args->out : "runs/detect",
+        .saves_pictures = !args->no_save,
+        .saves_crops = args->crops,
+        .saves_confidence = args->saves_confidence,
+        .voc_first_pixel = args->voc_pixels == VOC_FROM_0 ? 0 : 1,
+        .skips_existing = args->skips_existing,
+        .excluded = args->excluded.items,
+        .excluded_count = args->excluded.count,
+    };
+}
+
+static enum result detect(const struct detect_args *args, const struct string_list *paths,
+                          int *status, struct error *err)
+{
+    const struct detect_run_options options = options_of(args, paths);
     struct detect_totals totals = {0};
-    enum result result = detect_run(job, &totals, err);
-    print_summary(job, &totals, result == OK);
+    if (paths->count == 0) {
+        return error_set(err, ERR_ARG, "no input (try: yolo detect picture.jpg)");
+    }
+    TRY(check_args(args, &options, err));
+    enum result result = detect_run(&options, &totals, err);
+    if (totals.has_begun) {
+        print_summary(&options, &totals, result == OK);
+    }
     if (totals.is_reader_gone) {
         raise(SIGPIPE); /* all is written: end as any filter does whose reader has left, quietly */
         *status = STATUS_FAILED;
@@ -216,123 +234,6 @@ static enum result run_job(const struct detect_job *job, const struct detect_arg
         *status = STATUS_SOME_INPUTS_FAILED;
     }
     return OK;
-}
-
-static enum result prepare_output(const struct detect_args *args, const struct string_list *paths,
-                                  struct input_guard *guard, struct detect_job *job,
-                                  struct error *err)
-{
-    job->guard = guard;
-    job->out = args->out ? args->out : "runs/detect";
-    job->saves_pictures = !args->no_save;
-    job->saves_crops = args->crops;
-    job->saves_confidence = args->saves_confidence;
-    job->voc_first_pixel = args->voc_pixels == VOC_FROM_0 ? 0 : 1;
-    job->skips_existing = args->skips_existing;
-    job->format = (enum result_format)args->format;
-    job->excluded = args->excluded.items;
-    job->excluded_count = args->excluded.count;
-    if (!writes_files(args)) {
-        return OK;
-    }
-    bool may_hold_inputs = listing_need_empty(job->out, "", NULL) != OK;
-    TRY(dir_make(job->out, err));
-    for (size_t i = 0; i < paths->count; i++) {
-        bool is_above =
-            is_inside(job->out, paths->items[i]) && !is_inside(paths->items[i], job->out);
-        job->is_out_in_inputs = job->is_out_in_inputs || is_above;
-    }
-    return may_hold_inputs ? input_guard_fill(guard, paths->items, paths->count, job->out,
-                                              job->is_out_in_inputs, err)
-                           : OK;
-}
-
-/* What the run borrows from here; freed by release. */
-struct resources {
-    struct model model;
-    struct infer infer;
-    struct inputs *inputs;
-    struct coco_ids ids;
-    struct input_guard guard;
-    bool *wanted;
-};
-
-static void release(struct resources *r)
-{
-    infer_close(&r->infer);
-    inputs_close(r->inputs);
-    coco_ids_free(&r->ids);
-    name_set_free(&r->guard.files);
-    mem_free(r->wanted);
-    model_close(&r->model);
-}
-
-/* Whoever begins with this program has a photograph, of which the bundled model knows nothing. */
-static void say_what_is_known(const struct model *model)
-{
-    if (!model_is_bundled(model)) {
-        return;
-    }
-    char names[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < model->name_count && used < sizeof names; i++) {
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                                 model->names[i]);
-    }
-    log_info("note: the bundled model knows %zu rendered shapes only (%s); scripts/get-weights.sh "
-             "yolov4-tiny brings 80 everyday classes",
-             model->name_count, names);
-}
-
-static enum result prepare_model(const struct detect_args *args, struct resources *r,
-                                 struct detect_job *job, struct error *err)
-{
-    TRY(model_open(&args->model, MODEL_WHOLE, &r->model, err));
-    const struct model *model = &r->model;
-    say_what_is_known(model);
-    if (args->classes) {
-        TRY(class_filter_parse(args->classes, model->names, model->name_count, &r->wanted, err));
-    }
-    if (args->annotations) {
-        TRY(coco_ids_read(args->annotations, model->names, model->name_count, &r->ids, err));
-        job->ids = &r->ids;
-    }
-    const struct infer_args infer = {
-        .confidence = args->confidence,
-        .iou = args->iou,
-        .fit = args->fit,
-        .batch = args->batch,
-        .max_detections = args->max_detections,
-        .agnostic = args->agnostic,
-        .classes = r->wanted,
-        .keeps_pictures = !args->no_save || args->crops,
-    };
-    job->infer = &r->infer;
-    return infer_open(&r->model, &infer, &r->infer, err);
-}
-
-static enum result detect(const struct detect_args *args, const struct string_list *paths,
-                          int *status, struct error *err)
-{
-    if (paths->count == 0) {
-        return error_set(err, ERR_ARG, "no input (try: yolo detect picture.jpg)");
-    }
-    TRY(check_args(args, err));
-    struct resources resources = {0};
-    struct detect_job job = {0};
-    enum result result = prepare_model(args, &resources, &job, err);
-    if (result == OK) {
-        result = prepare_output(args, paths, &resources.guard, &job, err);
-    }
-    if (result == OK) {
-        result = inputs_open(paths->items, paths->count, &resources.inputs, err);
-    }
-    if (result == OK) {
-        job.inputs = resources.inputs;
-        result = run_job(&job, args, status, err);
-    }
-    release(&resources);
-    return result;
 }
 
 static enum result run(int argc, char **argv, int *status, struct error *err)

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fileio.h"
+#include "base/listing.h"
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -15,9 +17,23 @@
 #include "base/interrupt.h"
 #include "data/stream.h"
 #include "data/coco_ids.h"
+#include "data/inputs.h"
+#include "run/class_filter.h"
 #include "results/paths.h"
 
 enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };
+
+/* What the options came to. */
+struct detect_job {
+    const struct detect_run_options *o;
+    struct model model;
+    struct infer infer;
+    bool *wanted; /* [class count], or NULL */
+    struct inputs *inputs;
+    struct coco_ids ids;      /* with o->annotations */
+    struct input_guard guard; /* inputs that lie in the output folder */
+    bool is_out_in_inputs;    /* a folder argument holds the output folder: leave that out */
+};
 
 /* One picture on its way. */
 struct item {
@@ -28,7 +44,7 @@ struct item {
 };
 
 struct run {
-    const struct detect_job *job;
+    struct detect_job *job;
     struct detect_totals *totals;
     struct result_stream stream;
     struct name_set picture_names, stem_names;
@@ -38,19 +54,19 @@ struct run {
     pthread_mutex_t totals_lock; /* savers count too */
 };
 
-static bool saves_labels(const struct detect_job *job)
+static bool saves_labels(const struct detect_run_options *o)
 {
-    return job->format == RESULT_YOLO || job->format == RESULT_VOC;
+    return o->format == RESULT_YOLO || o->format == RESULT_VOC;
 }
 
-static bool saves_stems(const struct detect_job *job)
+static bool saves_stems(const struct detect_run_options *o)
 {
-    return job->saves_crops || saves_labels(job);
+    return o->saves_crops || saves_labels(o);
 }
 
-static bool saves_anything(const struct detect_job *job)
+bool detect_writes_files(const struct detect_run_options *o)
 {
-    return job->saves_pictures || saves_stems(job);
+    return o->saves_pictures || saves_stems(o);
 }
 
 /* ---- next: one item of the inputs ---- */
@@ -58,8 +74,8 @@ static bool saves_anything(const struct detect_job *job)
 static enum result label_file(const struct detect_job *job, const struct item *item,
                               char path[PATH_BYTES], struct error *err)
 {
-    bool is_voc = job->format == RESULT_VOC;
-    int length = snprintf(path, PATH_BYTES, "%s/%s%s%s", job->out, is_voc ? "" : "labels/",
+    bool is_voc = job->o->format == RESULT_VOC;
+    int length = snprintf(path, PATH_BYTES, "%s/%s%s%s", job->o->out, is_voc ? "" : "labels/",
                           item->stem, is_voc ? ".xml" : ".txt");
     if (length < 0 || length >= PATH_BYTES) {
         return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
@@ -84,33 +100,33 @@ static enum result name_outputs(struct run *run, struct item *item, struct error
 {
     const struct detect_job *job = run->job;
     char name[PATH_BYTES], unique[PATH_BYTES];
-    if (job->saves_pictures) {
+    if (job->o->saves_pictures) {
         TRY(picture_name(item->input.relative, name, sizeof name, err));
         TRY(name_set_add(&run->picture_names, name, unique, sizeof unique, err));
-        if (!path_join(item->picture_path, sizeof item->picture_path, job->out, unique)) {
+        if (!path_join(item->picture_path, sizeof item->picture_path, job->o->out, unique)) {
             return error_at(err, ERR_IO, item->input.path, 0, "output path too long");
         }
-        if (input_guard_holds(job->guard, item->picture_path, item->input.path)) {
+        if (input_guard_holds(&job->guard, item->picture_path, item->input.path)) {
             return error_at(
                 err, ERR_IO, item->input.path, 0,
                 "its annotated picture would overwrite the input %s (choose another --out)",
                 item->picture_path);
         }
     }
-    if (saves_stems(job)) {
+    if (saves_stems(job->o)) {
         size_t length = path_stem_length(item->input.relative);
         snprintf(name, sizeof name, "%.*s", (int)length, item->input.relative);
         TRY(name_set_add(&run->stem_names, name, item->stem, sizeof item->stem, err));
     }
-    return saves_labels(job) ? spare_labels(job, item, err) : OK;
+    return saves_labels(job->o) ? spare_labels(job, item, err) : OK;
 }
 
 /* In the order of the inputs, so that the first of two namesakes has the name, and the id. */
 static enum result take_item(struct run *run, struct item *item, struct error *err)
 {
     TRY(name_outputs(run, item, err));
-    return run->job->ids
-               ? coco_ids_take(run->job->ids, item->input.path, &item->infer.record.image_id, err)
+    return run->job->o->annotations
+               ? coco_ids_take(&run->job->ids, item->input.path, &item->infer.record.image_id, err)
                : OK;
 }
 
@@ -124,13 +140,13 @@ static void start_item(struct item *item)
 
 static bool is_own_output(const struct detect_job *job, const struct input_item *input)
 {
-    return job->is_out_in_inputs && !input->origin[0] && is_inside(input->path, job->out);
+    return job->is_out_in_inputs && !input->origin[0] && is_inside(input->path, job->o->out);
 }
 
 static bool is_left_out(const struct detect_job *job, const struct input_item *input)
 {
-    for (size_t i = 0; i < job->excluded_count; i++) {
-        if (is_inside(input->path, job->excluded[i])) {
+    for (size_t i = 0; i < job->o->excluded_count; i++) {
+        if (is_inside(input->path, job->o->excluded[i])) {
             return true;
         }
     }
@@ -157,7 +173,7 @@ static int next_item(void *ctx, void *slot, struct error *err)
             continue;
         }
         item->infer.has_failed = status < 0 || take_item(run, item, &item->infer.err) != OK;
-        if (!item->infer.has_failed && run->job->skips_existing &&
+        if (!item->infer.has_failed && run->job->o->skips_existing &&
             path_exists(item->picture_path)) {
             pthread_mutex_lock(&run->totals_lock);
             run->totals->skipped++;
@@ -180,14 +196,14 @@ static enum result load_item(void *ctx, void *slot, int part, int loader, struct
     if (is_listed && inputs_need(&item->input, &item->infer.err) != OK) {
         item->infer.has_failed = true;
     }
-    infer_load(run->job->infer, &item->infer);
+    infer_load(&run->job->infer, &item->infer);
     return OK;
 }
 
 static void compute_items(void *ctx, void *const *slots, int count)
 {
     const struct run *run = ctx;
-    infer_compute(run->job->infer, slots, count);
+    infer_compute(&run->job->infer, slots, count);
 }
 
 /* ---- deliver: to stdout, in order ---- */
@@ -265,35 +281,35 @@ static enum result save_label(const struct detect_job *job, const struct item *i
     char path[PATH_BYTES];
     TRY(label_file(job, item, path, err));
     TRY(parent_make(path, err));
-    if (job->format == RESULT_VOC) {
-        return results_write_voc(path, &item->infer.record, job->infer->model->names,
-                                 job->voc_first_pixel, err);
+    if (job->o->format == RESULT_VOC) {
+        return results_write_voc(path, &item->infer.record, job->model.names,
+                                 job->o->voc_first_pixel, err);
     }
-    return results_write_yolo(path, &item->infer.record, job->saves_confidence, err);
+    return results_write_yolo(path, &item->infer.record, job->o->saves_confidence, err);
 }
 
 static enum result save_crops(const struct detect_job *job, const struct item *item, size_t *saved,
                               struct error *err)
 {
     char folder[PATH_BYTES];
-    TRY(path_in(folder, sizeof folder, job->out, "crops", err));
-    return annotate_save_crops(&item->infer.picture, &item->infer.record, job->infer->model->names,
-                               folder, item->stem, saved, err);
+    TRY(path_in(folder, sizeof folder, job->o->out, "crops", err));
+    return annotate_save_crops(&item->infer.picture, &item->infer.record, job->model.names, folder,
+                               item->stem, saved, err);
 }
 
 /* The annotated picture comes last: --skip-existing takes it as the sign that an input is done. */
 static enum result save(const struct detect_job *job, struct item *item,
                         struct detect_totals *saved, struct error *err)
 {
-    if (saves_labels(job)) {
+    if (saves_labels(job->o)) {
         TRY(save_label(job, item, err));
         saved->labels++;
     }
-    if (job->saves_crops) {
+    if (job->o->saves_crops) {
         TRY(save_crops(job, item, &saved->crops, err));
     }
-    if (job->saves_pictures) {
-        annotate_draw(&item->infer.picture, &item->infer.record, job->infer->model->names);
+    if (job->o->saves_pictures) {
+        annotate_draw(&item->infer.picture, &item->infer.record, job->model.names);
         TRY(parent_make(item->picture_path, err));
         TRY(image_write(item->picture_path, &item->infer.picture, err));
         saved->pictures++;
@@ -331,15 +347,15 @@ static enum result run_stream(struct run *run, struct error *err)
         .ctx = run,
         .next = next_item,
         .load = load_item,
-        .save = saves_anything(job) ? save_item : NULL,
+        .save = detect_writes_files(job->o) ? save_item : NULL,
         .destroy = infer_destroy,
         .is_stopped = is_stopped,
     };
     const struct stream_options options = {
         .slot_bytes = sizeof(struct item),
-        .batch = job->infer->batch,
-        .loaders = job->infer->helpers,
-        .savers = job->infer->helpers,
+        .batch = job->infer.batch,
+        .loaders = job->infer.helpers,
+        .savers = job->infer.helpers,
     };
     const struct stream_work work = {compute_items, deliver_item};
     errno = 0;
@@ -362,19 +378,18 @@ static enum result run_stream(struct run *run, struct error *err)
     return result;
 }
 
-enum result detect_run(const struct detect_job *job, struct detect_totals *totals,
-                       struct error *err)
+static enum result run_job(struct detect_job *job, struct detect_totals *totals, struct error *err)
 {
     double start = clock_ms();
     struct run run = {
         .job = job,
         .totals = totals,
-        .stream = {.out = stdout, .format = job->format, .names = job->infer->model->names},
+        .stream = {.out = stdout, .format = job->o->format, .names = job->model.names},
         .start_ms = start,
         .progress_ms = start,
     };
-    if (job->ids) {
-        run.stream.categories = job->ids->categories;
+    if (job->o->annotations) {
+        run.stream.categories = job->ids.categories;
     }
     pthread_mutex_init(&run.totals_lock, NULL);
     interrupt_catch();
@@ -389,5 +404,89 @@ enum result detect_run(const struct detect_job *job, struct detect_totals *total
     pthread_mutex_destroy(&run.totals_lock);
     name_set_free(&run.picture_names);
     name_set_free(&run.stem_names);
+    return result;
+}
+
+/* ---- before ---- */
+
+/* Whoever begins with this program has a photograph, of which the bundled model knows nothing. */
+static void say_what_is_known(const struct model *model)
+{
+    if (!model_is_bundled(model)) {
+        return;
+    }
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < model->name_count && used < sizeof names; i++) {
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 model->names[i]);
+    }
+    log_info("note: the bundled model knows %zu rendered shapes only (%s); scripts/get-weights.sh "
+             "yolov4-tiny brings 80 everyday classes",
+             model->name_count, names);
+}
+
+static enum result open_model(struct detect_job *job, struct error *err)
+{
+    const struct detect_run_options *o = job->o;
+    struct model *model = &job->model;
+    struct infer_args infer = o->infer;
+    TRY(model_open(o->model, MODEL_WHOLE, model, err));
+    say_what_is_known(model);
+    if (o->classes) {
+        TRY(class_filter_parse(o->classes, model->names, model->name_count, &job->wanted, err));
+    }
+    if (o->annotations) {
+        TRY(coco_ids_read(o->annotations, model->names, model->name_count, &job->ids, err));
+    }
+    infer.classes = job->wanted;
+    infer.keeps_pictures = o->saves_pictures || o->saves_crops;
+    return infer_open(model, &infer, &job->infer, err);
+}
+
+static enum result open_output(struct detect_job *job, struct error *err)
+{
+    const struct detect_run_options *o = job->o;
+    if (!detect_writes_files(o)) {
+        return OK;
+    }
+    bool may_hold_inputs = listing_need_empty(o->out, "", NULL) != OK;
+    TRY(dir_make(o->out, err));
+    for (size_t i = 0; i < o->input_count; i++) {
+        bool is_above = is_inside(o->out, o->inputs[i]) && !is_inside(o->inputs[i], o->out);
+        job->is_out_in_inputs = job->is_out_in_inputs || is_above;
+    }
+    return may_hold_inputs ? input_guard_fill(&job->guard, o->inputs, o->input_count, o->out,
+                                              job->is_out_in_inputs, err)
+                           : OK;
+}
+
+static enum result open_job(struct detect_job *job, struct error *err)
+{
+    TRY(open_model(job, err));
+    TRY(open_output(job, err));
+    return inputs_open(job->o->inputs, job->o->input_count, &job->inputs, err);
+}
+
+static void close_job(struct detect_job *job)
+{
+    infer_close(&job->infer);
+    inputs_close(job->inputs);
+    coco_ids_free(&job->ids);
+    name_set_free(&job->guard.files);
+    mem_free(job->wanted);
+    model_close(&job->model);
+}
+
+enum result detect_run(const struct detect_run_options *options, struct detect_totals *totals,
+                       struct error *err)
+{
+    struct detect_job job = {.o = options};
+    enum result result = open_job(&job, err);
+    if (result == OK) {
+        totals->has_begun = true;
+        result = run_job(&job, totals, err);
+    }
+    close_job(&job);
     return result;
 }

@@ -1,4 +1,4 @@
-/* The run of `yolo detect`: pictures through a plan, results to stdout and files. */
+/* The run of `yolo detect`: pictures through a network, results to stdout and files. */
 #ifndef REPORT_DETECT_RUN_H
 #define REPORT_DETECT_RUN_H
 
@@ -6,26 +6,29 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "run/infer.h"
 #include "results/results.h"
-#include "data/inputs.h"
+#include "run/infer.h"
 
-/* What the options came to. Borrows everything; must outlive the run. */
-struct detect_job {
-    const struct infer *infer;
-    struct inputs *inputs;
+/* Borrows everything; must outlive the run. */
+struct detect_run_options {
+    const struct model_args *model;
+    struct infer_args infer;   /* but for its classes, and whether pictures are kept */
+    const char *classes;       /* those wanted (class_filter_parse); NULL: all */
+    const char *const *inputs; /* [input_count], as for inputs_open */
+    size_t input_count;
 
     enum result_format format;
-    struct coco_ids *ids;            /* RESULT_COCO, else NULL */
-    const char *out;                 /* output folder */
-    const struct input_guard *guard; /* inputs that lie in it */
+    const char *annotations; /* RESULT_COCO: where ids come from; else NULL */
+    const char *out;         /* output folder, made if something is saved */
     bool saves_pictures, saves_crops, saves_confidence;
     int voc_first_pixel;         /* of results_write_voc */
     bool skips_existing;         /* inputs whose annotated picture exists */
-    bool is_out_in_inputs;       /* a folder argument holds the output folder: leave that out */
     const char *const *excluded; /* [excluded_count] folders to leave out, whoever names them */
     size_t excluded_count;
 };
+
+/* Whether anything goes into the output folder. */
+bool detect_writes_files(const struct detect_run_options *options);
 
 struct detect_totals {
     size_t images;   /* read and delivered */
@@ -34,13 +37,14 @@ struct detect_totals {
     size_t skipped;  /* --skip-existing */
     size_t pictures, crops, labels;             /* files written */
     double load_ms, infer_ms, post_ms, wall_ms; /* sums over images; wall: of the whole run */
+    bool has_begun;                             /* model and inputs are open */
     bool is_reader_gone;                        /* stdout was closed: the run stopped early */
 };
 
-/* Run to the end. OK also if some inputs failed: totals say. ERR_INTERRUPTED: everything delivered
- * has been written. ERR_IO: stdout takes no more. In every case what stands on stdout is valid in
- * its format. */
-NODISCARD enum result detect_run(const struct detect_job *job, struct detect_totals *totals,
-                                 struct error *err);
+/* Open model and inputs, and run to the end. OK also if some inputs failed: totals say. ERR_INTERRUPTED: everything
+ * delivered has been written. ERR_IO: stdout takes no more. Once pictures are read, what stands on stdout is valid
+ * in its format in every case. *totals must be zeroed. */
+NODISCARD enum result detect_run(const struct detect_run_options *options,
+                                 struct detect_totals *totals, struct error *err);
 
 #endif

@@ -11,7 +11,7 @@ struct input_guard {
 };
 
 /* Walk the arguments of inputs_open for pictures in the folder `out`; paths on stdin come too late for
- * that. With leaves_out those that a folder argument yields there are the run's own (detect_job). */
+ * that. With leaves_out those that a folder argument yields there are the run's own (report/detect_run.c). */
 NODISCARD enum result input_guard_fill(struct input_guard *guard, const char *const *args,
                                        size_t count, const char *out, bool leaves_out,
                                        struct error *err);
