@@ -513,6 +513,21 @@ enum result options_parse(const struct usage *usage, int argc, char **argv,
     return OK;
 }
 
+enum result options_parse_few(const struct usage *usage, int argc, char **argv, const char **words,
+                              size_t most, bool *done, struct error *err)
+{
+    struct string_list rest = {0};
+    enum result result = options_parse(usage, argc, argv, &rest, done, err);
+    if (result == OK && rest.count > most) {
+        result = error_set(err, ERR_ARG, "%s: unexpected %s", usage->command, rest.items[most]);
+    }
+    for (size_t i = 0; i < most; i++) {
+        words[i] = i < rest.count ? rest.items[i] : NULL;
+    }
+    string_list_free(&rest);
+    return result;
+}
+
 static void format_default(const struct option *option, const void *target, char *text, size_t size)
 {
     char word[NAME_LIMIT];

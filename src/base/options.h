@@ -74,6 +74,12 @@ struct usage {
 NODISCARD enum result options_parse(const struct usage *usage, int argc, char **argv,
                                     struct string_list *rest, bool *done, struct error *err);
 
+/* The same for a command of at most `most` positionals: words[most] points to them, NULL where there are fewer.
+ * ERR_ARG names the first beyond. */
+NODISCARD enum result options_parse_few(const struct usage *usage, int argc, char **argv,
+                                        const char **words, size_t most, bool *done,
+                                        struct error *err);
+
 /* One word "key=value" of a table without OPTION_SET and OPTION_NOTHING, of at most 64 rows.
  * Strings point into the word. *given: a bit a row that had its value already, 0 before the first
  * word. ERR_ARG names what is wrong with the word, given twice too; an unknown key gets the nearest

@@ -232,22 +232,18 @@ static enum result run_anchors(int argc, char **argv, int *status, struct error 
         .example = "yolo anchors --data data/my.data --cfg cfg/yolov4.cfg --write my.cfg",
         .groups = {{"Options", anchors_options, &args}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count == 1 && !args.data) {
-        args.data = rest.items[0];
-        rest.count = 0;
+    const char *data;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, &data, 1, &done, err));
+    if (data && args.data) {
+        return error_set(err, ERR_ARG, "anchors: unexpected %s", data);
     }
-    if (result == OK && !done && rest.count > 0) {
-        result = error_set(err, ERR_ARG, "anchors: unexpected %s", rest.items[0]);
-    }
-    string_list_free(&rest);
-    if (result != OK || done) {
-        return result;
+    args.data = data ? data : args.data;
+    if (done) {
+        return OK;
     }
     struct anchors_job job = {.args = &args};
-    result = run_job(&job, err);
+    enum result result = run_job(&job, err);
     size_list_free(&job.sizes);
     dataset_free(&job.set);
     mem_free(job.advice);

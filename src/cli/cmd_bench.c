@@ -246,17 +246,9 @@ static enum result run_bench(int argc, char **argv, int *status, struct error *e
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count > 0) {
-        result = error_set(err, ERR_ARG, "bench: unexpected %s", rest.items[0]);
-    }
-    if (result == OK && !done) {
-        result = bench(&args, err);
-    }
-    string_list_free(&rest);
-    return result;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, NULL, 0, &done, err));
+    return done ? OK : bench(&args, err);
 }
 
 const struct command cmd_bench = {"bench", "", "latency and GFLOP/s, whole and per layer",

@@ -175,21 +175,20 @@ static enum result run_job(struct check_job *job, int *status, struct error *err
 }
 
 /* DATA, or TRAIN [VALID]. */
-static enum result take_positionals(const struct string_list *rest, struct check_args *args,
-                                    struct error *err)
+static enum result take_words(const char *const words[2], struct doctor_source *source,
+                              struct error *err)
 {
-    struct doctor_source *source = &args->source;
     size_t used = 0;
-    if (rest->count > 0 && !source->data && !source->train) {
-        *(path_ends_in(rest->items[0], ".data") ? &source->data : &source->train) = rest->items[0];
+    if (words[0] && !source->data && !source->train) {
+        *(path_ends_in(words[0], ".data") ? &source->data : &source->train) = words[0];
         used = 1;
-        if (rest->count > 1 && source->train && !source->valid) {
-            source->valid = rest->items[1];
+        if (words[1] && source->train && !source->valid) {
+            source->valid = words[1];
             used = 2;
         }
     }
-    if (used < rest->count) {
-        return error_set(err, ERR_ARG, "check: unexpected %s", rest->items[used]);
+    if (used < 2 && words[used]) {
+        return error_set(err, ERR_ARG, "check: unexpected %s", words[used]);
     }
     if (!source->data && !source->train) {
         return error_set(err, ERR_ARG,
@@ -222,21 +221,16 @@ static enum result run_check(int argc, char **argv, int *status, struct error *e
         .exit_codes = exit_codes,
         .groups = {{"Options", check_options, &args}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done) {
-        result = take_positionals(&rest, &args, err);
+    const char *words[2];
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, words, 2, &done, err));
+    if (done) {
+        return OK;
     }
-    if (result == OK && !done) {
-        result = check_acts(&args, err);
-    }
-    string_list_free(&rest);
-    if (result != OK || done) {
-        return result;
-    }
+    TRY(take_words(words, &args.source, err));
+    TRY(check_acts(&args, err));
     struct check_job job = {.args = &args};
-    result = run_job(&job, status, err);
+    enum result result = run_job(&job, status, err);
     for (int set = 0; set < SETS_MAX; set++) {
         set_stats_free(&job.report.sets[set]);
     }

@@ -254,21 +254,19 @@ static enum result run_diff(int argc, char **argv, int *status, struct error *er
         .exit_codes = exit_codes,
         .groups = {{"Options", diff_options, &args}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count != 2) {
-        result =
-            error_set(err, ERR_ARG, "diff: two .weights files are needed, %zu given", rest.count);
+    const char *files[2];
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, files, 2, &done, err));
+    if (done) {
+        return OK;
     }
-    for (size_t i = 0; result == OK && !done && i < 2; i++) {
-        result = option_need_file(NULL, rest.items[i], err);
+    if (!files[1]) {
+        return error_set(err, ERR_ARG, "diff: two .weights files are needed, %d given",
+                         files[0] != NULL);
     }
-    if (result == OK && !done) {
-        result = diff(&args, rest.items, err);
-    }
-    string_list_free(&rest);
-    return result;
+    TRY(option_need_file(NULL, files[0], err));
+    TRY(option_need_file(NULL, files[1], err));
+    return diff(&args, files, err);
 }
 
 const struct command cmd_diff = {"diff", "", "compare two .weights, layer by layer", run_diff};

@@ -157,23 +157,20 @@ static enum result run_dump(int argc, char **argv, int *status, struct error *er
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count != 1) {
-        result = error_set(err, ERR_ARG, "dump: one picture is needed, %zu given", rest.count);
+    const char *picture;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, &picture, 1, &done, err));
+    if (done) {
+        return OK;
     }
-    if (result == OK && !done && !args.out) {
-        result = error_set(err, ERR_ARG, "dump: --out DIR is missing");
+    if (!picture) {
+        return error_set(err, ERR_ARG, "dump: a picture is needed");
     }
-    if (result == OK && !done) {
-        result = option_need_file(NULL, rest.items[0], err);
+    if (!args.out) {
+        return error_set(err, ERR_ARG, "dump: --out DIR is missing");
     }
-    if (result == OK && !done) {
-        result = dump(&args, rest.items[0], err);
-    }
-    string_list_free(&rest);
-    return result;
+    TRY(option_need_file(NULL, picture, err));
+    return dump(&args, picture, err);
 }
 
 const struct command cmd_dump = {"dump", "", "every layer's output for one picture as .npy",

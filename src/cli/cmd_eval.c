@@ -230,17 +230,10 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count > 1) {
-        result = error_set(err, ERR_ARG, "eval: unexpected %s", rest.items[1]);
-    }
-    if (result == OK && !done) {
-        result = run_eval(&args, rest.count ? rest.items[0] : NULL, status, err);
-    }
-    string_list_free(&rest);
-    return result;
+    const char *data;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, &data, 1, &done, err));
+    return done ? OK : run_eval(&args, data, status, err);
 }
 
 const struct command cmd_eval = {

@@ -348,21 +348,14 @@ static enum result run_info(int argc, char **argv, int *status, struct error *er
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count == 1 && !args.model.cfg) {
-        args.model.cfg = rest.items[0];
-        rest.count = 0;
+    const char *cfg;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, &cfg, 1, &done, err));
+    if (cfg && args.model.cfg) {
+        return error_set(err, ERR_ARG, "info: unexpected %s", cfg);
     }
-    if (result == OK && !done && rest.count > 0) {
-        result = error_set(err, ERR_ARG, "info: unexpected %s", rest.items[0]);
-    }
-    if (result == OK && !done) {
-        result = info(&args, err);
-    }
-    string_list_free(&rest);
-    return result;
+    args.model.cfg = cfg ? cfg : args.model.cfg;
+    return done ? OK : info(&args, err);
 }
 
 const struct command cmd_info = {"info", "summary", "layers, shapes, parameters, FLOPs and memory",

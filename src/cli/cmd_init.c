@@ -563,22 +563,17 @@ static enum result run_init(int argc, char **argv, int *status, struct error *er
                    {"Pictures", init_data_options, &args},
                    {"Training", init_training_options, &args}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done && rest.count > 0) {
-        result = error_set(err, ERR_ARG, "init: unexpected %s", rest.items[0]);
-    }
-    string_list_free(&rest);
-    if (result != OK || done) {
-        return result;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, NULL, 0, &done, err));
+    if (done) {
+        return OK;
     }
     struct init *init = mem_alloc(1, sizeof *init);
     if (!init) {
         return mem_error(err, "init");
     }
     init->args = &args;
-    result = make(init, &args, err);
+    enum result result = make(init, &args, err);
     freeze_set_free(&init->freeze);
     mem_free(init->names);
     init_cfg_free(&init->cfg);

@@ -245,15 +245,11 @@ static enum result make_set(struct synthesis *s, struct error *err)
     return OK;
 }
 
-static enum result check_args(const struct synth_args *args, const struct string_list *rest,
-                              struct error *err)
+static enum result check_args(const struct synth_args *args, const char *folder, struct error *err)
 {
-    if (rest->count == 0) {
+    if (!folder) {
         error_set(err, ERR_ARG, "synth: no folder given");
         return error_hint(err, "yolo synth OUT");
-    }
-    if (rest->count > 1) {
-        return error_set(err, ERR_ARG, "synth: unexpected %s", rest->items[1]);
     }
     if (args->train + args->val == 0) {
         return error_set(err, ERR_ARG, "synth: no pictures wanted (--train 0 --val 0)");
@@ -262,9 +258,9 @@ static enum result check_args(const struct synth_args *args, const struct string
         return error_set(err, ERR_ARG, "synth: --name %.200s: a short word without / is expected",
                          args->name);
     }
-    return args->force ? OK
-                       : listing_need_empty(rest->items[0],
-                                            "choose another one, or --force to write into it", err);
+    return args->force
+               ? OK
+               : listing_need_empty(folder, "choose another one, or --force to write into it", err);
 }
 
 static enum result synth(const struct synth_args *args, const char *out, struct error *err)
@@ -298,17 +294,14 @@ static enum result run_synth(int argc, char **argv, int *status, struct error *e
         .example = "yolo synth shapes --train 2000 --val 200 --size 416x416",
         .groups = {{"Options", synth_options, &args}},
     };
-    struct string_list rest = {0};
-    bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &rest, &done, err);
-    if (result == OK && !done) {
-        result = check_args(&args, &rest, err);
+    const char *folder;
+    bool done;
+    TRY(options_parse_few(&usage, argc, argv, &folder, 1, &done, err));
+    if (done) {
+        return OK;
     }
-    if (result == OK && !done) {
-        result = synth(&args, rest.items[0], err);
-    }
-    string_list_free(&rest);
-    return result;
+    TRY(check_args(&args, folder, err));
+    return synth(&args, folder, err);
 }
 
 const struct command cmd_synth = {

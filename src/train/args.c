@@ -198,14 +198,7 @@ static enum result parse_words(struct train_args *args, int argc, char **argv, b
                                struct error *err)
 {
     struct usage usage = usage_of(args);
-    struct string_list rest = {0};
-    enum result result = options_parse(&usage, argc, argv, &rest, done, err);
-    if (result == OK && !*done && rest.count > 0) {
-        result = error_set(err, ERR_ARG, "train: unexpected %s (options only, as in --data FILE)",
-                           rest.items[0]);
-    }
-    string_list_free(&rest);
-    return result;
+    return options_parse_few(&usage, argc, argv, NULL, 0, done, err);
 }
 
 enum result train_args_parse(struct train_args *args, int argc, char **argv, bool *done,
