@@ -6,6 +6,7 @@
 #include "base/fileio.h"
 #include "base/path.h"
 #include "base/log.h"
+#include "run/infer.h"
 #include "run/model.h"
 #include "results/npy.h"
 #include "base/options.h"
@@ -16,8 +17,6 @@ struct dump_args {
     const char *out;
     int fit;
 };
-
-enum { FIT_CFG, FIT_LETTERBOX, FIT_STRETCH };
 
 static const struct option dump_options[] = {
     {"out", OPTION_STRING, offsetof(struct dump_args, out), 0, 0, "DIR",
@@ -39,8 +38,7 @@ static const char about[] =
 
 static bool is_npy(const char *path)
 {
-    size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".npy") == 0;
+    return path_ends_in(path, ".npy");
 }
 
 static enum result npy_fits(const char *path, const struct npy *array, const struct network *net,
@@ -87,9 +85,7 @@ static enum result fill_input(const struct dump_args *args, const struct network
         return OK;
     }
     struct image_fit fit;
-    bool letterbox =
-        args->fit == FIT_LETTERBOX || (args->fit == FIT_CFG && net->options.letter_box);
-    return image_to_input(image, letterbox, &input, 0, &fit, err);
+    return image_to_input(image, infer_letterboxes(args->fit, net), &input, 0, &fit, err);
 }
 
 static enum result dump_model(const struct dump_args *args, const char *path,
@@ -129,7 +125,7 @@ static enum result dump(const struct dump_args *args, const char *path, struct e
     if (image.is_dim) {
         log_warn("%s: %s", path, image_dim_text);
     }
-    if (result == OK && array.data && args->fit != FIT_CFG) {
+    if (result == OK && array.data && args->fit != FIT_AS_CFG) {
         result = error_set(err, ERR_ARG,
                            "%s is taken as it is: --letterbox and --stretch are for "
                            "pictures",

@@ -9,6 +9,11 @@
 
 enum { MAX_HELPERS = 8 };
 
+bool infer_letterboxes(int fit, const struct network *net)
+{
+    return fit == FIT_AS_CFG ? net->options.letter_box : fit == FIT_LETTERBOX;
+}
+
 enum result infer_open(struct model *model, const struct infer_args *args, struct infer *infer,
                        struct error *err)
 {
@@ -23,8 +28,7 @@ enum result infer_open(struct model *model, const struct infer_args *args, struc
     infer->model = model;
     infer->batch = args->batch;
     infer->keeps_pictures = args->keeps_pictures;
-    infer->letterbox =
-        args->fit == FIT_AS_CFG ? model->net.options.letter_box : args->fit == FIT_LETTERBOX;
+    infer->letterbox = infer_letterboxes(args->fit, &model->net);
     infer->options = (struct detect_options){
         .threshold = args->confidence,
         .iou_threshold = args->iou,

@@ -12,6 +12,9 @@
 
 enum infer_fit { FIT_AS_CFG, FIT_LETTERBOX, FIT_STRETCH };
 
+/* Whether pictures keep their shape, between grey borders. */
+bool infer_letterboxes(int fit, const struct network *net);
+
 enum { INFER_MAX_BATCH = 1024 };
 
 /* What the options came to. */

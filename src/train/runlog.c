@@ -355,24 +355,30 @@ static void write_line(struct runlog *log, const char *line)
     }
 }
 
-void runlog_say(struct runlog *log, const char *fmt, ...)
+static void say(struct runlog *log, bool warns, const char *fmt, va_list args)
 {
     char line[2048];
+    vsnprintf(line, sizeof line, fmt, args);
+    if (warns) {
+        log_warn("%s", line);
+    } else {
+        log_info("%s", line);
+    }
+    write_line(log, line);
+}
+
+void runlog_say(struct runlog *log, const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
+    say(log, false, fmt, args);
     va_end(args);
-    log_info("%s", line);
-    write_line(log, line);
 }
 
 void runlog_warn(struct runlog *log, const char *fmt, ...)
 {
-    char line[2048];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
+    say(log, true, fmt, args);
     va_end(args);
-    log_warn("%s", line);
-    write_line(log, line);
 }
