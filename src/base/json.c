@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -22,34 +21,50 @@ void json_init(void)
     cJSON_InitHooks(&hooks);
 }
 
-bool json_add_text(cJSON *object, const char *key, const char *text)
-{
-    size_t size = 3 * strlen(text) + 1;
-    char *clean = json_allocate(size);
-    bool done = clean && cJSON_AddStringToObject(object, key, text_utf8(text, clean, size));
-    mem_free(clean);
-    return done;
-}
-
 void json_add_rounded(cJSON *object, const char *key, double value, int digits)
 {
     double scale = pow(10, digits);
     cJSON_AddNumberToObject(object, key, round(value * scale) / scale);
 }
 
-void json_put(FILE *out, const char *text)
+static void put(FILE *out, const char *text, bool keeps_bytes)
 {
-    for (; *text; text++) {
+    for (size_t length; *text; text += length) {
         unsigned char byte = (unsigned char)text[0], next = (unsigned char)text[1];
-        if (byte == 0x7f) {
-            fputs("\\u007f", out);
-        } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
-            fprintf(out, "\\u%04x", next);
-            text++;
-        } else {
+        size_t valid = byte < 0x80 ? 1 : text_utf8_length(text);
+        length = valid > 0 ? valid : 1;
+        if (byte < 0x7f) {
             fputc(byte, out);
+        } else if (keeps_bytes && (valid == 0 || json_kept_byte(text))) {
+            for (size_t i = 0; i < length; i++) {
+                fprintf(out, "\\uf0%02x", (unsigned char)text[i]);
+            }
+        } else if (valid == 0) {
+            fputs("\xef\xbf\xbd", out);
+        } else if (byte == 0x7f || (byte == 0xc2 && next < 0xa0)) {
+            fprintf(out, "\\u%04x", byte == 0x7f ? byte : next);
+        } else {
+            fwrite(text, 1, length, out);
         }
     }
+}
+
+void json_put(FILE *out, const char *text)
+{
+    put(out, text, false);
+}
+
+void json_put_bytes(FILE *out, const char *text)
+{
+    put(out, text, true);
+}
+
+unsigned char json_kept_byte(const char *text)
+{
+    const unsigned char *c =
+        (const unsigned char *)text; /* U+F080 ... U+F0FF: ef 82 80 ... ef 83 bf */
+    bool is_kept = c[0] == 0xef && (c[1] == 0x82 || c[1] == 0x83) && (c[2] & 0xc0) == 0x80;
+    return is_kept ? (unsigned char)((c[1] & 1) << 6 | (c[2] & 0x3f) | 0x80) : 0;
 }
 
 enum result json_print(cJSON *root, bool pretty, struct error *err)

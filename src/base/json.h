@@ -14,16 +14,20 @@
  * state. */
 void json_init(void);
 
-/* Text of any bytes: what is no UTF-8 in it becomes U+FFFD, as JSON must be UTF-8. False without
- * memory. */
-bool json_add_text(cJSON *object, const char *key, const char *text);
-
 /* A number rounded to `digits` decimals; null if it is not finite. */
 void json_add_rounded(cJSON *object, const char *key, double value, int digits);
 
-/* Printed JSON on its way to a stream: control characters that cJSON leaves as they are (0x7f,
- * U+0080..9F) are escaped, as a terminal may obey them. */
+/* Printed JSON on its way to a stream. Names of files may be no UTF-8, JSON must be: what is none becomes U+FFFD.
+ * Control characters that cJSON leaves as they are (0x7f, U+0080..9F) are escaped, as a terminal may obey
+ * them. */
 void json_put(FILE *out, const char *text);
+
+/* The same for a file that is to give the very bytes back: a byte B that is no UTF-8 becomes U+F0B, of the private
+ * use area, and so do the bytes of such a character itself. */
+void json_put_bytes(FILE *out, const char *text);
+
+/* The byte that the character at `text` stands for there; 0: it stands for itself. */
+unsigned char json_kept_byte(const char *text);
 
 /* Print root and a newline to stdout, indented if `pretty`, and delete it. ERR_MEMORY if anything
  * failed to be allocated since json_init: nothing is printed then. */

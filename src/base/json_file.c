@@ -1,7 +1,46 @@
 #include "base/json_file.h"
 
 #include "base/fileio.h"
+#include "base/json.h"
 #include "base/memory.h"
+
+enum result json_file_write(const char *path, const cJSON *root, struct error *err)
+{
+    struct atomic_file file;
+    char *text = cJSON_Print(root);
+    if (!text) {
+        return mem_error(err, path);
+    }
+    enum result result = atomic_open(&file, path, err);
+    if (result == OK) {
+        json_put_bytes(file.stream, text);
+        fputc('\n', file.stream);
+        result = atomic_commit(&file, err);
+    }
+    cJSON_free(text);
+    return result;
+}
+
+/* In place: the bytes that json_put_bytes kept. */
+static void restore_text(char *text)
+{
+    char *to = text;
+    for (unsigned char byte; *text; text += byte ? 3 : 1) {
+        byte = json_kept_byte(text);
+        *to++ = byte ? (char)byte : *text;
+    }
+    *to = 0;
+}
+
+static void restore_bytes(cJSON *item)
+{
+    for (; item; item = item->next) {
+        if (cJSON_IsString(item)) {
+            restore_text(item->valuestring);
+        }
+        restore_bytes(item->child);
+    }
+}
 
 enum result json_file_read(const char *path, size_t max_bytes, cJSON **root, struct error *err)
 {
@@ -17,6 +56,7 @@ enum result json_file_read(const char *path, size_t max_bytes, cJSON **root, str
     }
     mem_free(text);
     if (*root) {
+        restore_bytes(*root);
         return OK;
     }
     return mem_failures() > failures ? mem_error(err, path)

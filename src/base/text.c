@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-/* Length of the well-formed character at text (Unicode 15, table 3-7), 0 if there is none. */
-static size_t utf8_length(const unsigned char *text)
+/* Unicode 15, table 3-7. */
+size_t text_utf8_length(const char *bytes)
 {
+    const unsigned char *text = (const unsigned char *)bytes;
     unsigned char lead = text[0];
     if (lead < 0x80) {
         return 1;
@@ -28,18 +29,17 @@ static size_t utf8_length(const unsigned char *text)
 
 char *text_utf8(const char *text, char *out, size_t size)
 {
-    const unsigned char *in = (const unsigned char *)text;
     size_t used = 0;
-    while (*in) {
-        size_t length = utf8_length(in);
-        const char *bytes = length ? (const char *)in : "\xef\xbf\xbd";
+    while (*text) {
+        size_t length = text_utf8_length(text);
+        const char *bytes = length ? text : "\xef\xbf\xbd";
         size_t count = length ? length : 3;
         if (used + count >= size) {
             break;
         }
         memcpy(out + used, bytes, count);
         used += count;
-        in += length ? length : 1;
+        text += length ? length : 1;
     }
     out[used] = 0;
     return out;
@@ -47,10 +47,9 @@ char *text_utf8(const char *text, char *out, size_t size)
 
 bool text_is_utf8(const char *text)
 {
-    const unsigned char *in = (const unsigned char *)text;
     size_t length = 1;
-    for (; *in && length; in += length) {
-        length = utf8_length(in);
+    for (; *text && length; text += length) {
+        length = text_utf8_length(text);
     }
     return length > 0;
 }

@@ -166,10 +166,10 @@ static cJSON *job_json(const struct anchors_job *job)
     cJSON_AddNumberToObject(root, "seed", job->args->seed);
     if (a->old_count > 0) {
         cJSON_AddItemToObject(root, "old", anchors_json(a->old, a->old_count, &a->old_fit));
-        json_add_text(root, "recommendation", a->keep ? "keep" : "change");
+        cJSON_AddStringToObject(root, "recommendation", a->keep ? "keep" : "change");
     }
     cJSON_AddItemToObject(root, "new", anchors_json(a->found, a->count, &a->fit));
-    json_add_text(root, "advice", a->text);
+    cJSON_AddStringToObject(root, "advice", a->text);
     return root;
 }
 

@@ -79,14 +79,14 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
     char stem[256];
     model_stem(b->model, stem, sizeof stem);
     cJSON *root = cJSON_CreateObject();
-    json_add_text(root, "model", stem);
+    cJSON_AddStringToObject(root, "model", stem);
     cJSON_AddNumberToObject(root, "imgsz", net->size.w);
     if (net->size.h != net->size.w) {
         cJSON_AddNumberToObject(root, "imgsz_height", net->size.h);
     }
     cJSON_AddNumberToObject(root, "batch", b->args->batch);
     cJSON_AddNumberToObject(root, "threads", parallel_threads());
-    json_add_text(root, "isa", kernels_isa(b->model->kernels));
+    cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 4);
     cJSON *whole = cJSON_AddObjectToObject(root, times_name);
     json_add_rounded(whole, "median", b->whole.median, 4);
@@ -107,8 +107,8 @@ static cJSON *bench_json(const struct bench *b)
         const struct layer *l = &net->layers[i];
         cJSON *row = cJSON_CreateObject();
         cJSON_AddNumberToObject(row, "index", i);
-        json_add_text(row, "kind", l->ops->name);
-        json_add_text(row, "algorithm", plan_algorithm(b->plan, i));
+        cJSON_AddStringToObject(row, "kind", l->ops->name);
+        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(b->plan, i));
         json_add_rounded(row, "ms", b->layer_ms[i], 5);
         json_add_rounded(row, "gflops", rate(layer_gflop(l), b->args->batch, b->layer_ms[i]), 3);
         cJSON_AddItemToArray(layers, row);

@@ -123,8 +123,8 @@ static struct difference compare_layers(const struct network *a, const struct ne
             if (rows) {
                 cJSON *row = cJSON_CreateObject();
                 cJSON_AddNumberToObject(row, "layer", i);
-                json_add_text(row, "kind", la->ops->name);
-                json_add_text(row, "tensor", la->params[k].role);
+                cJSON_AddStringToObject(row, "kind", la->ops->name);
+                cJSON_AddStringToObject(row, "tensor", la->params[k].role);
                 add_json(row, &d);
                 cJSON_AddItemToArray(rows, row);
             } else if (d.changed) {
@@ -165,7 +165,7 @@ static void put_headers(const char *const paths[2], const struct weights_header 
 {
     for (int i = 0; i < 2; i++) {
         if (root) {
-            json_add_text(root, i ? "b" : "a", paths[i]);
+            cJSON_AddStringToObject(root, i ? "b" : "a", paths[i]);
             cJSON_AddItemToObject(root, i ? "header_b" : "header_a", header_json(&headers[i]));
         } else {
             print_header(paths[i], &headers[i]);

@@ -238,10 +238,10 @@ static cJSON *layers_json(const struct view *view)
         struct layer_figures figures = layer_figures(view, l);
         cJSON *row = cJSON_CreateObject();
         cJSON_AddNumberToObject(row, "index", i);
-        json_add_text(row, "kind", l->ops->name);
-        json_add_text(row, "details", figures.details);
+        cJSON_AddStringToObject(row, "kind", l->ops->name);
+        cJSON_AddStringToObject(row, "details", figures.details);
         if (view->parts) {
-            json_add_text(row, "part", part_names[view->parts[i]]);
+            cJSON_AddStringToObject(row, "part", part_names[view->parts[i]]);
         }
         cJSON_AddItemToObject(row, "inputs", cJSON_CreateIntArray(l->inputs, l->input_count));
         cJSON_AddItemToObject(row, "input_whc", shape_json(input_shape(l)));
@@ -249,7 +249,7 @@ static cJSON *layers_json(const struct view *view)
         cJSON_AddNumberToObject(row, "parameters", (double)figures.floats);
         cJSON_AddNumberToObject(row, "trainable", (double)figures.trainable);
         cJSON_AddBoolToObject(row, "frozen", view->freeze.frozen[i]);
-        json_add_text(row, "algorithm", plan_algorithm(view->plan, i));
+        cJSON_AddStringToObject(row, "algorithm", plan_algorithm(view->plan, i));
         json_add_rounded(row, "gflop", figures.gflop, 6);
         cJSON_AddItemToArray(layers, row);
     }
@@ -265,8 +265,8 @@ static cJSON *info_json(const struct view *view)
     char stem[256];
     model_stem(model, stem, sizeof stem);
     cJSON *root = cJSON_CreateObject();
-    json_add_text(root, "model", stem);
-    json_add_text(root, "cfg", model->cfg_path);
+    cJSON_AddStringToObject(root, "model", stem);
+    cJSON_AddStringToObject(root, "cfg", model->cfg_path);
     cJSON_AddNumberToObject(root, "width", net->size.w);
     cJSON_AddNumberToObject(root, "height", net->size.h);
     cJSON_AddNumberToObject(root, "channels", net->size.c);
@@ -281,7 +281,7 @@ static cJSON *info_json(const struct view *view)
     cJSON_AddNumberToObject(root, "statistics", (double)view->freeze.totals.statistics);
     cJSON_AddNumberToObject(root, "weights_bytes", (double)weights_bytes(floats));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 6);
-    json_add_text(root, "isa", kernels_isa(model->kernels));
+    cJSON_AddStringToObject(root, "isa", kernels_isa(model->kernels));
     cJSON *sizes = cJSON_AddObjectToObject(root, "memory");
     cJSON_AddNumberToObject(sizes, "batch", view->batch);
     cJSON_AddNumberToObject(sizes, "prepared_bytes", (double)memory.prepared_bytes);
@@ -289,7 +289,7 @@ static cJSON *info_json(const struct view *view)
     cJSON_AddNumberToObject(sizes, "unshared_bytes", (double)memory.unshared_bytes);
     cJSON_AddNumberToObject(sizes, "scratch_bytes", (double)memory.scratch_bytes);
     if (model->weights_path[0]) {
-        json_add_text(root, "weights", model->weights_path);
+        cJSON_AddStringToObject(root, "weights", model->weights_path);
         cJSON_AddNumberToObject(root, "loaded_layers", net->loaded_layers);
         cJSON_AddNumberToObject(root, "seen", (double)net->seen);
     }

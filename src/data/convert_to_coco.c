@@ -79,7 +79,7 @@ static enum result write_picture(struct conversion *c, size_t index, struct erro
     TRY(c->job->annotations ? coco_ids_take(&c->ids, sample->image_path, &id, err) : OK);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "id", id);
-    json_add_text(object, "file_name", sample->image_path + strlen(c->root));
+    cJSON_AddStringToObject(object, "file_name", sample->image_path + strlen(c->root));
     cJSON_AddNumberToObject(object, "width", sample->image_w);
     cJSON_AddNumberToObject(object, "height", sample->image_h);
     c->counts->pictures++;
@@ -120,7 +120,8 @@ static enum result write_category(struct conversion *c, size_t class_id, struct 
     snprintf(name, sizeof name, "class_%zu", class_id);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "id", category_id(c, class_id));
-    json_add_text(object, "name", class_id < c->job->name_count ? c->job->names[class_id] : name);
+    cJSON_AddStringToObject(object, "name",
+                            class_id < c->job->name_count ? c->job->names[class_id] : name);
     return write_element(c, object, err);
 }
 

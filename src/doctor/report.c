@@ -162,14 +162,14 @@ static cJSON *findings_json(const struct doctor *doctor)
     for (size_t i = 0; i < doctor->findings.count; i++) {
         const struct finding *f = &doctor->findings.items[i];
         cJSON *object = cJSON_CreateObject();
-        json_add_text(object, "kind", finding_slug(f->kind));
-        json_add_text(object, "severity", severity_name(finding_severity(f->kind)));
-        json_add_text(object, "path", f->path);
+        cJSON_AddStringToObject(object, "kind", finding_slug(f->kind));
+        cJSON_AddStringToObject(object, "severity", severity_name(finding_severity(f->kind)));
+        cJSON_AddStringToObject(object, "path", f->path);
         if (f->line > 0) {
             cJSON_AddNumberToObject(object, "line", f->line);
         }
-        json_add_text(object, "text", f->text);
-        json_add_text(object, "set", f->set == SET_VALID ? "valid" : "train");
+        cJSON_AddStringToObject(object, "text", f->text);
+        cJSON_AddStringToObject(object, "set", f->set == SET_VALID ? "valid" : "train");
         cJSON_AddItemToArray(array, object);
     }
     return array;
@@ -189,7 +189,7 @@ static cJSON *quantiles_json(const double *values, int digits)
 static cJSON *set_json(const struct doctor_set *set, const struct set_stats *stats)
 {
     cJSON *object = cJSON_CreateObject();
-    json_add_text(object, "path", set->path);
+    cJSON_AddStringToObject(object, "path", set->path);
     cJSON_AddNumberToObject(object, "images", (double)stats->pictures);
     cJSON_AddNumberToObject(object, "backgrounds", (double)stats->backgrounds);
     cJSON_AddNumberToObject(object, "left_out", (double)stats->left_out);
@@ -211,7 +211,7 @@ static cJSON *classes_json(const struct check_report *report)
         char name[128];
         cJSON *object = cJSON_CreateObject();
         cJSON_AddNumberToObject(object, "id", (double)i);
-        json_add_text(object, "name", doctor_class_name(doctor, i, name, sizeof name));
+        cJSON_AddStringToObject(object, "name", doctor_class_name(doctor, i, name, sizeof name));
         for (int set = 0; set < doctor->set_count; set++) {
             cJSON *counts = cJSON_AddObjectToObject(object, doctor->sets[set].role);
             cJSON_AddNumberToObject(counts, "boxes", (double)report->sets[set].class_boxes[i]);

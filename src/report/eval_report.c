@@ -209,10 +209,10 @@ static void add_map(const struct evaluation *e, cJSON *root)
 {
     const struct map_counts *c = &e->all.counts;
     cJSON *map = cJSON_AddObjectToObject(root, "mAP");
-    json_add_text(map, "rules", e->options.rules == MAP_DARKNET ? "darknet" : "voc");
+    cJSON_AddStringToObject(map, "rules", e->options.rules == MAP_DARKNET ? "darknet" : "voc");
     cJSON_AddNumberToObject(map, "points", (double)e->options.points);
     json_add_rounded(map, "iou", e->options.map_iou, 6);
-    json_add_text(map, "absent", e->options.absent_is_zero ? "zero" : "skip");
+    cJSON_AddStringToObject(map, "absent", e->options.absent_is_zero ? "zero" : "skip");
     cJSON_AddNumberToObject(map, "threshold", e->map_threshold);
     cJSON_AddNumberToObject(map, "precision", c->precision);
     cJSON_AddNumberToObject(map, "recall", c->recall);
@@ -237,7 +237,7 @@ enum result eval_print_json(const struct evaluation *e, FILE *out, struct error 
     for (size_t k = 0; k < e->set->class_count; k++) {
         cJSON *object = cJSON_CreateObject();
         cJSON_AddNumberToObject(object, "id", (double)k);
-        json_add_text(object, "name", e->set->names[k]);
+        cJSON_AddStringToObject(object, "name", e->set->names[k]);
         if (e->set->is_coco) {
             cJSON_AddNumberToObject(object, "category_id", (double)e->set->coco.categories[k].id);
         }

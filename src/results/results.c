@@ -107,7 +107,7 @@ static bool add_object_json(cJSON *list, const struct result_stream *stream,
         return false;
     }
     if (!add_number(item, "class_id", o->class_id, 0) ||
-        !json_add_text(item, "name", stream->names[o->class_id]) ||
+        !cJSON_AddStringToObject(item, "name", stream->names[o->class_id]) ||
         !add_number(item, "confidence", (double)o->confidence, CONFIDENCE_DIGITS)) {
         return false;
     }
@@ -121,11 +121,11 @@ static bool add_object_json(cJSON *list, const struct result_stream *stream,
 static bool fill_json(cJSON *root, const struct result_stream *stream,
                       const struct result_record *record)
 {
-    if (!json_add_text(root, "image", record->image)) {
+    if (!cJSON_AddStringToObject(root, "image", record->image)) {
         return false;
     }
     if (record->error) {
-        return json_add_text(root, "error", record->error);
+        return cJSON_AddStringToObject(root, "error", record->error);
     }
     cJSON *objects = NULL;
     if (!add_number(root, "width", record->width, 0) ||

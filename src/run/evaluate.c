@@ -5,13 +5,15 @@
 
 #include "base/fileio.h"
 #include "base/interrupt.h"
-#include "base/json_reader.h"
+#include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "data/inputs.h"
 #include "results/results_file.h"
 #include "run/eval_run.h"
+
+enum { ARGS_MAX_BYTES = 1 << 20 };
 
 /* ---- where truths come from ---- */
 
@@ -24,23 +26,14 @@ static bool is_data_file(const char *path)
 static enum result data_of_run(const char *folder, char *out, size_t size, struct error *err)
 {
     char path[PATH_MAX];
-    struct json_reader r;
+    cJSON *args;
     TRY(path_in(path, sizeof path, folder, "args.json", err));
-    if (json_open(&r, path, err) == OK && json_begin_object(&r)) {
-        while (json_next_key(&r)) {
-            if (json_key_is(&r, "data")) {
-                json_string(&r, out, size);
-            } else {
-                json_skip(&r);
-            }
-        }
-    }
-    enum result result = json_result(&r);
-    json_close(&r);
-    if (result == OK && !out[0]) {
-        result =
-            error_at(err, ERR_FORMAT, path, 0, "no \"data\" in it (name the data with --data)");
-    }
+    TRY(json_file_read(path, ARGS_MAX_BYTES, &args, err));
+    const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(args, "data"));
+    enum result result = data && *data ? path_in(out, size, "", data, err)
+                                       : error_at(err, ERR_FORMAT, path, 0,
+                                                  "no \"data\" in it (name the data with --data)");
+    cJSON_Delete(args);
     return result;
 }
 

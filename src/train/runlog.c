@@ -113,19 +113,8 @@ enum result run_copy_file(const char *folder, const char *path, struct error *er
 enum result run_args_save(const char *folder, const cJSON *args, struct error *err)
 {
     char path[MAX_PATH];
-    struct atomic_file file;
     TRY(path_in(path, sizeof path, folder, "args.json", err));
-    char *text = cJSON_Print(args);
-    if (!text) {
-        return mem_error(err, path);
-    }
-    enum result result = atomic_open(&file, path, err);
-    if (result == OK) {
-        fprintf(file.stream, "%s\n", text);
-        result = atomic_commit(&file, err);
-    }
-    cJSON_free(text);
-    return result;
+    return json_file_write(path, args, err);
 }
 
 enum result run_args_load(const char *folder, cJSON **args, struct error *err)

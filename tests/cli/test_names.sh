@@ -87,6 +87,18 @@ try "train" "$YOLO" train --data "$(printf 'classes=5\ntrain=odd/images\nvalid=o
     --iters 2 --warmup 0 --no-augment --out "run$escape"
 status 0
 holds quiet "$work/err" "run$escape/train.log"
+mkdir "$latin"
+printf 'classes=5\ntrain=%s\nvalid=%s\n' "$PWD/set/images/train" "$PWD/set/images/val" >"$latin/$latin.data"
+try "a data file whose name is no UTF-8" "$YOLO" train --data "$latin/$latin.data" --cfg tiny.cfg --iters 4 --batch 2 --warmup 0 \
+    --threads 1 --checkpoint-every 2 --out latinrun -q
+status 0
+json 'v["data"] ~ /\/caf\357\203\251\/caf\357\203\251\.data$/' latinrun/args.json
+# shellcheck disable=SC2016 # expanded by the inner shell
+holds sh -c '! LC_ALL=C grep -qa "$0" latinrun/args.json' $'\xe9'
+try "is found again by --run" "$YOLO" eval --run latinrun --threads 1 --format json
+status 0; json 'v["images"] >= 1'
+try "and by --resume" "$YOLO" train --resume latinrun --threads 1
+status 0; err 'start +latinrun/last.state'
 try "what a cleaned copy lists" "$YOLO" check many/images --classes 2 --fix fixed
 both
 holds [ "$(wc -l <fixed/train.txt)" -eq 6 ]

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "capture.h"
 #include "test.h"
 
@@ -117,12 +118,23 @@ static void test_args(void)
 {
     CHECK(set_up());
     cJSON *args = cJSON_CreateObject();
+    static const char bytes[] = "caf\xe9/\xef\x83\xa9\xff\xc3\xa9\x7f\xef\x81\xbf.data";
     cJSON_AddStringToObject(args, "cfg", "a \"b\".cfg");
+    cJSON_AddStringToObject(args, "data", bytes);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(args, "stage"), cJSON_CreateString(bytes));
     cJSON_AddNumberToObject(args, "lr", 0.001);
     CHECK_OK(run_args_save(folder, args, &err));
     cJSON_Delete(args);
     CHECK_OK(run_args_load(folder, &args, &err));
     CHECK(strcmp(cJSON_GetObjectItem(args, "cfg")->valuestring, "a \"b\".cfg") == 0);
+    CHECK(strcmp(cJSON_GetObjectItem(args, "data")->valuestring, bytes) == 0);
+    CHECK(strcmp(cJSON_GetObjectItem(args, "stage")->child->valuestring, bytes) == 0);
+    char *text;
+    size_t size;
+    CHECK_OK(file_read(in_folder("args.json"), 1 << 20, &text, &size, &err));
+    CHECK_MSG(text_is_utf8(text), "%s", text); /* as JSON must be, whatever the names are */
+    CHECK_MSG(strstr(text, "caf\\uf0e9/\\uf0ef\\uf083\\uf0a9\\uf0ff\xc3\xa9\\u007f"), "%s", text);
+    mem_free(text);
     CHECK(cJSON_GetObjectItem(args, "lr")->valuedouble == 0.001);
     cJSON_Delete(args);
     CHECK(run_args_save(in_folder("nowhere"), NULL, &err) != OK);
