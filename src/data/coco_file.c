@@ -133,6 +133,7 @@ static bool read_category(struct reading *reading, size_t index)
             json_skip(r);
         }
     }
+    c->line = (int)r->line;
     return need_key(r, has_id, "id");
 }
 
@@ -228,12 +229,17 @@ static void read_array(struct reading *reading, bool (*read)(struct reading *, s
 
 /* ---- ids ---- */
 
-/* Pictures and categories both begin with their id. */
+/* Pictures and categories both begin with their id, the line behind it. */
 static int by_id(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;
     int64_t y = *(const int64_t *)b;
     return (x > y) - (x < y);
+}
+
+static int line_of(const char *item)
+{
+    return *(const int *)(const void *)(item + sizeof(int64_t));
 }
 
 /* Sort and refuse what is given twice. */
@@ -248,7 +254,11 @@ static bool sort_ids(struct json_reader *r, void *items, size_t count, size_t si
     for (size_t i = 1; i < count; i++) {
         const char *item = (const char *)items + i * size;
         if (by_id(item - size, item) == 0) {
-            return json_fault(r, "the id %lld is given twice", (long long)*(const int64_t *)item);
+            int line = line_of(item), other = line_of(item - size);
+            r->line = (size_t)(line > other ? line : other);
+            return json_fault(
+                r, "the id %lld is given twice (first in line %d; were two files joined?)",
+                (long long)*(const int64_t *)item, line < other ? line : other);
         }
     }
     return true;

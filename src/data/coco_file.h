@@ -11,15 +11,16 @@
 
 struct coco_picture {
     int64_t id;        /* without a usable one a number of its own, below all ids that can be */
+    int line;          /* in the file, where it ends */
     char *file_name;   /* owned; NULL: not given */
     int w, h;          /* pixels; 0: not given, or no size of a picture */
     size_t index;      /* its place in "images" */
-    int line;          /* in the file, where it ends */
     const char *fault; /* static: "id: is missing"; NULL if it has what is needed */
 };
 
 struct coco_category {
     int64_t id;
+    int line;
     char *name; /* owned; NULL: not given */
 };
 

@@ -291,6 +291,11 @@ static void test_coco_broken(void)
         {"{\"categories\": [{\"id\": 1}, {}]}", "categories[1].id: is missing"},
         {"{\"categories\": [{\"id\": \"1\"}]}", "categories[0].id: is not a whole number"},
         {"{\"categories\": [{\"id\": 1}, {\"id\": 1}]}", "categories: the id 1 is given twice"},
+        {"{\"categories\": [{\"id\": 1},\n{\"id\": 2},\n{\"id\": 1}\n]\n}",
+         ":3: categories: the id 1 is given twice (first in line 1; were two files joined?)"},
+        {"{" CATEGORIES
+         ",\n\"images\": [{\"id\": 7, \"file_name\": \"a\"},\n{\"id\": 7, \"file_name\": \"b\"}]\n\n}",
+         ":3: images: the id 7 is given twice (first in line 2; were two files joined?)"},
         {"{\"categories\": [{\"id\": 1}],\"images\": [], \"annotations\": []}",
          "1 categories, but 2 classes are expected"},
         {"{" CATEGORIES ",\"images\": [7]}", ":1: images[0]: not a JSON object"},
