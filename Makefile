@@ -25,7 +25,7 @@ ifeq ($(VARIANT),asan)
 CFLAGS := -O1 -g
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-ifeq ($(VARIANT),tsan)
+ifeq ($(VARIANT),tsan) # with CC=clang, whose OpenMP tells of its synchronisation; scripts/tsan.sh
 CFLAGS := -O1 -g
 ALL_CFLAGS += -fsanitize=thread
 endif
@@ -47,7 +47,7 @@ DEFS += -DEMULATES_AVX512=$(EMULATES_AVX512)
 ISA_SOURCES := $(wildcard src/kernels/avx2_*.c src/kernels/avx512_*.c)
 SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.c))
 # The kernels of an instruction set take clang minutes with sanitizers, and have tests of their own.
-ifneq ($(and $(filter x86_64%,$(MACHINE)),$(filter-out fuzz,$(VARIANT))),)
+ifneq ($(and $(filter x86_64%,$(MACHINE)),$(filter-out fuzz tsan,$(VARIANT))),)
 SOURCES += $(ISA_SOURCES)
 DEFS += -DHAVE_X86_KERNELS=1
 else

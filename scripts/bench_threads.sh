@@ -83,6 +83,7 @@ end_work() {
 trap 'end_work; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 
+# shellcheck disable=SC2317 # called through measure
 number() { # KEY: the first number behind "KEY": on stdin, or its median one level down
     tr -d '\n' | grep -oE "\"$1\": *(\{ *\"median\": *)?[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
 }
@@ -176,7 +177,7 @@ measure() { # LABEL WORK READER COMMAND...
             ratios+=("$(awk -v a="${times_0[round]}" -v b="${times_1[round]}" 'BEGIN { print a / b }')")
     done
     end_work
-    row=$(printf '%-26s %-14s %10.1f' "$label" "$work" "$(median "${times_0[@]}")")
+    row=$(printf '%-34s %-14s %10.1f' "$label" "$work" "$(median "${times_0[@]}")")
     [ ${#programs[@]} -eq 1 ] ||
         row+=$(printf ' %10.1f %7.2f' "$(median "${times_1[@]}")" "$(median "${ratios[@]}")")
     echo "$row"
@@ -198,7 +199,7 @@ programs_turn() { # INDEX [ENV=x...] WORD...: "%" is the program, "%so" its libr
 }
 
 heading() {
-    printf '\n%-26s %-14s %10s' "$1" beside ms
+    printf '\n%-34s %-14s %10s' "$1" beside ms
     [ ${#programs[@]} -eq 1 ] || printf ' %10s %7s' 'other ms' ratio
     echo
 }
@@ -216,7 +217,7 @@ measure_load() {
     done
 }
 
-policies=('' OMP_WAIT_POLICY=active OMP_WAIT_POLICY=passive)
+policies=('' active passive)
 
 measure_wait() {
     local model what work policy
@@ -227,13 +228,14 @@ measure_wait() {
             command_of "$model" "$what"
             for work in alone 'busy process'; do
                 for policy in "${policies[@]}"; do
-                    measure "${model#yolo}, $what, ${policy#*=}" "$work" "number $key" ${policy:+"$policy"} % "${command[@]}"
+                    measure "$model, $what, ${policy:-unset}" "$work" "number $key" ${policy:+"OMP_WAIT_POLICY=$policy"} % "${command[@]}"
                 done
             done
         done
     done
 }
 
+# shellcheck disable=SC2317 # called through measure
 host_ms() { # of the first thread's passes
     awk '$1 == "main" { print $3 }'
 }
@@ -257,7 +259,7 @@ measure_host() {
     heading "in a foreign process"
     for work in alone 'busy process'; do
         for policy in "${policies[@]}"; do
-            measure "v4-tiny, pass, ${policy#*=}" "$work" host_ms ${policy:+"$policy"} %host %so cfg/yolov4-tiny.cfg 416 \
+            measure "yolov4-tiny, pass, ${policy:-unset}" "$work" host_ms ${policy:+"OMP_WAIT_POLICY=$policy"} %host %so cfg/yolov4-tiny.cfg 416 \
                 "$passes" "$threads"
         done
     done
@@ -272,7 +274,7 @@ compare_bits() { # LABEL FIRST OTHER...: files or folders
         diff -rq "$first" "$other" >/dev/null || verdict=DIFFERENT
     done
     [ "$verdict" = equal ] || different=1
-    rows+=("$(printf '%-41s %s' "$label" "$verdict")")
+    rows+=("$(printf '%-49s %s' "$label" "$verdict")")
     echo "${rows[-1]}"
 }
 
@@ -292,7 +294,7 @@ measure_bits() {
             weights=() layers=()
             for count in 1 2 3 8; do
                 "$program" train --data "$folder/bits.data" --cfg "$cfg" --weights none --imgsz 160 --batch 4 --iters 3 \
-                    --seed 1 --threads "$count" --out "$folder/$i-$model-$count" -q >/dev/null
+                    --warmup 1 --seed 1 --threads "$count" --out "$folder/$i-$model-$count" -q >/dev/null
                 weights+=("$folder/$i-$model-$count/last.weights")
                 "$program" dump "$folder/bits$i/images/val/000000.jpg" --cfg "$cfg" --weights "${weights[0]}" --imgsz 320 \
                     --threads "$count" --out "$folder/$i-$model-layers-$count" -q >/dev/null
