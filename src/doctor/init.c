@@ -1,0 +1,357 @@
+#include "doctor/init.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "data/inputs.h"
+#include "net/backbone.h"
+#include "net/weights.h"
+
+enum { TUNING_PASSES = 100, NAMES_MAX_BYTES = 16 * 1024 * 1024 };
+
+static const float frozen_share = 0.3f; /* of the passes, in the first stage */
+
+/* ---- inputs ---- */
+
+static bool is_cfg_path(const char *text)
+{
+    size_t length = strlen(text);
+    return strchr(text, '/') || (length > 4 && strcmp(text + length - 4, ".cfg") == 0);
+}
+
+static enum result open_base(struct init *init, struct error *err)
+{
+    const char *base = init->o.base;
+    init->is_bundled = !is_cfg_path(base);
+    if (!init->is_bundled) {
+        if (!path_exists(base) || !path_join(init->base_path, MODEL_PATH, "", base)) {
+            return error_set(err, ERR_ARG, "--base %.200s: no such file", base);
+        }
+    } else if (!model_find_bundled("cfg", base, "cfg", init->base_path)) {
+        return error_set(
+            err, ERR_ARG,
+            "--base %.200s: no cfg/%.200s.cfg here nor beside the program (yolov4-tiny, "
+            "yolov4, yolov3 and others are; or name a .cfg)",
+            base, base);
+    }
+    path_stem(init->base_path, init->base_stem, sizeof init->base_stem);
+    TRY(network_read(init->base_path, 0, 0, &init->base, err));
+    return model_check_pictures(&init->base, err);
+}
+
+/* The files are called as the folder is; "." has no name, there they are called as the names file.
+ */
+static enum result settle_folder(struct init *init, struct error *err)
+{
+    const struct init_options *o = &init->o;
+    path_stem(o->names, init->stem, sizeof init->stem);
+    if (!path_join(init->folder, sizeof init->folder, "", o->out ? o->out : init->stem)) {
+        return error_set(err, ERR_ARG, "--out: path too long");
+    }
+    size_t length = strlen(init->folder);
+    while (length > 1 && init->folder[length - 1] == '/') {
+        init->folder[--length] = '\0';
+    }
+    const char *base = path_base(init->folder);
+    if (o->out && *base && strcmp(base, ".") != 0 && strcmp(base, "..") != 0) {
+        snprintf(init->stem, sizeof init->stem, "%s", base);
+    }
+    return OK;
+}
+
+static enum result read_names(struct init *init, struct error *err)
+{
+    struct init_options *o = &init->o;
+    if (o->data) {
+        TRY(data_file_read(o->data, &init->given, err));
+        const struct data_file *given = &init->given;
+        o->names = o->names ? o->names : given->names;
+        o->sets.train = o->sets.train ? o->sets.train : given->train;
+        o->sets.valid = o->sets.valid ? o->sets.valid : given->valid;
+    }
+    if (!o->names) {
+        return error_set(err, ERR_ARG,
+                         "init: --names FILE is missing: your classes, one name a line");
+    }
+    if (!path_exists(o->names)) {
+        return error_set(err, ERR_ARG, "--names %.200s: no such file", o->names);
+    }
+    TRY(names_read(o->names, &init->names, &init->name_count, err));
+    return settle_folder(init, err);
+}
+
+static enum result settle_freeze(struct init *init, struct error *err)
+{
+    if (!init->o.freeze) {
+        return OK;
+    }
+    TRY(freeze_set_make(&init->net, init->o.freeze, BN_AUTO, NULL, &init->freeze, err));
+    if (init->freeze.totals.frozen == 0) {
+        return error_set(err, ERR_ARG, "--freeze %.200s freezes nothing, so there are no stages",
+                         init->o.freeze);
+    }
+    return freeze_set_check(&init->freeze, err);
+}
+
+static enum result find_head(struct init *init, struct error *err)
+{
+    const struct network *net = &init->base;
+    enum net_part *parts = mem_alloc((size_t)net->layer_count, sizeof *parts);
+    if (!parts) {
+        return mem_error(err, "init");
+    }
+    enum result result = parts_find(net, parts, err);
+    while (result == OK && init->first_head < net->layer_count &&
+           parts[init->first_head] != PART_HEAD) {
+        init->first_head++;
+    }
+    mem_free(parts);
+    return result;
+}
+
+/* The weights that the printed command begins with: proved to fit. */
+static enum result settle_weights(struct init *init, struct error *err)
+{
+    int classes;
+    if (weights_are_none(init->o.weights)) {
+        return OK;
+    }
+    if (init->o.weights) {
+        if (!path_exists(init->o.weights)) {
+            return error_set(err, ERR_ARG, "--weights %.200s: no such file", init->o.weights);
+        }
+        snprintf(init->weights, sizeof init->weights, "%s", init->o.weights);
+    } else if (!model_find_bundled("weights", init->base_stem, "weights", init->weights)) {
+        return OK;
+    }
+    bool *is_loaded = mem_alloc((size_t)init->net.layer_count, sizeof *is_loaded);
+    enum result result = is_loaded ? OK : mem_error(err, "init");
+    result = result == OK ? network_allocate(&init->net, err) : result;
+    if (result == OK) {
+        result = weights_load_transfer(init->weights, &init->net, is_loaded, &classes, err);
+    }
+    for (int i = 0; result == OK && init->freeze.frozen && i < init->net.layer_count; i++) {
+        if (init->freeze.frozen[i] && init->net.layers[i].param_count > 0 && !is_loaded[i]) {
+            log_warn(
+                "layer %d is in --freeze %s, but %s ends before it: it would be frozen as random "
+                "numbers",
+                i, init->o.freeze, init->weights);
+            break;
+        }
+    }
+    mem_free(is_loaded);
+    return result;
+}
+
+static enum result make_cfg(struct init *init, struct error *err)
+{
+    const struct init_options *o = &init->o;
+    const struct init_wish wish = {
+        .classes = (int)init->name_count,
+        .width = o->imgsz.w,
+        .height = o->imgsz.h,
+        .batch = o->batch,
+        .subdivisions = o->subdivisions,
+        .max_batches = o->max_batches,
+        .passes = o->epochs,
+        .images = init->data.train_count,
+        .anchors = (enum init_anchors)o->anchors,
+        .set = &init->data.set,
+    };
+    char path[INIT_FILE_PATH];
+    if (o->epochs && o->max_batches) {
+        return error_set(err, ERR_ARG, "--epochs and --max-batches both say how long (give one)");
+    }
+    if ((o->epochs || o->anchors != ANCHORS_KEEP) && !init->data.train[0]) {
+        return error_set(err, ERR_ARG, "%s needs the pictures: --data-dir, --train or --data",
+                         o->epochs ? "--epochs" : "--anchors");
+    }
+    const struct net_options *base = &init->base.options;
+    TRY(update_check(o->batch ? o->batch : base->batch,
+                     o->subdivisions ? o->subdivisions : base->subdivisions, err));
+    snprintf(path, sizeof path, "%s/%s.cfg", init->folder, init->stem);
+    TRY(init_cfg_make(&init->base, &wish, path, &init->cfg, err));
+    return network_parse(path, init->cfg.text.bytes, init->cfg.text.size, 0, 0, &init->net, err);
+}
+
+/* ---- files ---- */
+
+bool init_writes(const struct init *init, enum init_file file)
+{
+    return file == INIT_FILE_STAGES                             ? init->freeze.frozen != NULL
+           : file == INIT_FILE_TRAIN || file == INIT_FILE_VALID ? init->data.is_split
+                                                                : true;
+}
+
+void init_file_path(const struct init *init, enum init_file file, char path[INIT_FILE_PATH])
+{
+    static const char *const names[INIT_FILE_COUNT] = {".cfg",        ".data",     ".names",
+                                                       "stages.json", "train.txt", "valid.txt"};
+    snprintf(path, INIT_FILE_PATH, "%s/%s%s", init->folder,
+             file < INIT_FILE_STAGES ? init->stem : "", names[file]);
+}
+
+static void write_data(const struct init *init, FILE *out)
+{
+    const struct init_data *data = &init->data;
+    bool is_ours = data->is_split || !data->train[0];
+    data_file_write(out, init->name_count, is_ours ? "train.txt" : data->train,
+                    data->valid[0] ? data->valid
+                    : is_ours      ? "valid.txt"
+                                   : NULL,
+                    init->stem);
+}
+
+/* A list is a path a line. */
+static void write_path(FILE *out, const char *path)
+{
+    if (text_fits_list(path)) {
+        fprintf(out, "%s\n", path);
+    } else {
+        log_warn("%s: lists cannot hold control characters (left out: give the file another name)",
+                 path);
+    }
+}
+
+static void write_list(const struct init *init, bool is_valid, FILE *out)
+{
+    for (size_t i = 0; i < init->data.set.sample_count; i++) {
+        if (init->data.is_valid[i] == is_valid) {
+            write_path(out, init->data.set.samples[i].image_path);
+        }
+    }
+}
+
+/* First the set stands still at the cfg's rate, then everything is tuned at a tenth of it with the
+ * stored statistics. Together 100 passes over the pictures, or fewer if the cfg's length is
+ * shorter. */
+static void write_stages(const struct init *init, FILE *out)
+{
+    const struct net_options *o = &init->net.options;
+    size_t images = init->data.train_count;
+    double updates = init->cfg.length.updates;
+    double per_pass =
+        images > 0 ? (double)epoch_updates(images, (uint64_t)init->cfg.length.images) : 1;
+    double passes = updates / per_pass;
+    bool is_told = init->o.max_batches || init->o.epochs;
+    if (images > 0 && passes > TUNING_PASSES && !is_told) {
+        passes = TUNING_PASSES;
+    }
+    int first = (int)(passes * (double)frozen_share + 0.5);
+    first = first < 1 ? 1 : first;
+    int second = (int)(passes + 0.5) - first;
+    second = second < 1 ? 1 : second;
+    int warmup = o->burn_in;
+    if (warmup > first * per_pass / 10) {
+        warmup = (int)(first * per_pass / 10);
+    }
+    const char *unit = images > 0 ? "epochs" : "iters";
+    fprintf(
+        out,
+        "[\n  {\"freeze\": \"%s\", \"%s\": %d, \"lr\": %.6g, \"policy\": \"cosine\", \"warmup\": "
+        "%d},\n",
+        init->o.freeze, unit, first, (double)o->learning_rate, warmup);
+    fprintf(out,
+            "  {\"freeze\": \"none\", \"bn\": \"eval\", \"%s\": %d, \"lr\": %.6g, \"policy\": "
+            "\"cosine\", \"warmup\": %d}\n]\n",
+            unit, second, (double)o->learning_rate / 10, warmup);
+}
+
+static enum result write_file(const struct init *init, enum init_file file, struct error *err)
+{
+    char path[INIT_FILE_PATH];
+    struct atomic_file target;
+    char *bytes = NULL;
+    size_t size = 0;
+    if (file == INIT_FILE_NAMES) {
+        TRY(file_read(init->o.names, NAMES_MAX_BYTES, &bytes, &size, err));
+    }
+    init_file_path(init, file, path);
+    enum result result = atomic_open(&target, path, err);
+    if (result != OK) {
+        mem_free(bytes);
+        return result;
+    }
+    switch (file) {
+    case INIT_FILE_CFG:
+        fwrite(init->cfg.text.bytes, 1, init->cfg.text.size, target.stream);
+        break;
+    case INIT_FILE_DATA:
+        write_data(init, target.stream);
+        break;
+    case INIT_FILE_NAMES:
+        fwrite(bytes, 1, size, target.stream);
+        break;
+    case INIT_FILE_STAGES:
+        write_stages(init, target.stream);
+        break;
+    default:
+        write_list(init, file == INIT_FILE_VALID, target.stream);
+    }
+    mem_free(bytes);
+    return atomic_commit(&target, err);
+}
+
+/* All or none: what was written before a failure is taken back. */
+static enum result write_files(const struct init *init, struct error *err)
+{
+    char path[INIT_FILE_PATH];
+    for (int i = 0; i < INIT_FILE_COUNT; i++) {
+        init_file_path(init, i, path);
+        if (init_writes(init, i) && path_exists(path)) {
+            return error_at(err, ERR_ARG, path, 0,
+                            "exists, and init replaces nothing (choose another folder: --out DIR)");
+        }
+    }
+    TRY(dir_make(init->folder, err));
+    for (int i = 0; i < INIT_FILE_COUNT; i++) {
+        enum result result = init_writes(init, i) ? write_file(init, i, err) : OK;
+        if (result == OK) {
+            continue;
+        }
+        while (i-- > 0) {
+            init_file_path(init, i, path);
+            if (init_writes(init, i)) {
+                unlink(path);
+            }
+        }
+        return result;
+    }
+    return OK;
+}
+
+/* ---- all together ---- */
+
+enum result init_make(const struct init_options *options, struct init *init, struct error *err)
+{
+    init->o = *options;
+    TRY(read_names(init, err));
+    if (!init->o.base) {
+        return error_set(
+            err, ERR_ARG,
+            "init: --base is missing: yolov4-tiny, yolov4, tabletop... or a .cfg file");
+    }
+    TRY(open_base(init, err));
+    TRY(init_data_find(&init->o.sets, init->name_count, &init->data, err));
+    TRY(make_cfg(init, err));
+    TRY(find_head(init, err));
+    TRY(settle_freeze(init, err));
+    TRY(settle_weights(init, err));
+    return write_files(init, err);
+}
+
+void init_free(struct init *init)
+{
+    freeze_set_free(&init->freeze);
+    mem_free(init->names);
+    init_cfg_free(&init->cfg);
+    init_data_free(&init->data);
+    data_file_free(&init->given);
+    network_free(&init->net);
+    network_free(&init->base);
+}
