@@ -1,10 +1,11 @@
 /* Pictures with their truths, and what was found in them: what an evaluation is made from.
  *
- * Truths come from a list of pictures with label files (data/dataset.h: classes by number, boxes
- * cut at the picture's border, faulty lines left out and counted, and with an unusable one its
- * picture), or from a COCO annotation file
- * (boxes exactly as written; an annotation that cannot be used takes its picture out, an image
- * without an id itself). */
+ * Truths come from one of
+ *
+ *   a list of pictures       with label files (data/dataset.h): classes by number, boxes cut at the picture's border.
+ *                            Faulty lines are left out and counted; an unusable one takes its picture out.
+ *   a COCO annotation file   boxes exactly as written. An annotation that cannot be used takes its picture out, and an
+ *                            image without an id is left out. */
 #ifndef EVAL_EVAL_SET_H
 #define EVAL_EVAL_SET_H
 

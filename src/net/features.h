@@ -1,4 +1,4 @@
-/* What a frozen prefix hands to the rest of the network, so that it can be computed once and kept.
+/* What the frozen beginning of a network hands to the rest: it can be computed once and kept.
  *
  * Layers in MODE_INFER depend on the image alone. Of those that something else reads, some are kept
  * (their outputs are the image's features), some follow from the kept ones at no cost (routes,

@@ -6,13 +6,13 @@
 #include "cfg/cfg.h"
 #include "layers/layer.h"
 
-/* Keys that would change what a layer computes, and are not built: ERR_UNSUPPORTED with path:line. Before the layer is
- * parsed; its kind is known. */
+/* Refuse keys that would change what a layer computes and are not built: ERR_UNSUPPORTED with path:line. For a layer whose
+ * kind is known, before it is parsed. */
 NODISCARD enum result keys_refuse(struct layer *l, struct error *err);
 
-/* Once every layer has read its keys: warns, with path:line and what happens instead, of those that would act in a
- * training and do not (of networks that can be trained: those with a head), and of unknown ones. ERR_CFG if the
- * value of one is no number. */
+/* Once every layer has read its keys: warn, with path:line and what happens instead, of keys that would act in a training
+ * and do not, if the network has a head and so can be trained; and of unknown keys. ERR_CFG if the value of one is no
+ * number. */
 NODISCARD enum result keys_name(struct cfg *cfg, const struct layer *layers, int count,
                                 struct error *err);
 

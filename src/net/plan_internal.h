@@ -27,10 +27,10 @@ struct slot {
     bool has_loss;            /* a loss is computed from it */
     bool flows;               /* the gradient with respect to it is wanted */
     struct region data, grad; /* roots */
-    bool *is_written;         /* roots, while gradients are planned: by channel */
+    bool *is_written;         /* roots, while gradients are planned: [channel] */
 };
 
-/* Channels of a gradient that nobody writes before `layer` reads them, or, a head, adds to them. */
+/* Channels of a gradient that nobody has written when `layer` reads them or, if it is a head, adds to them. */
 struct zeroing {
     int layer;
     int root, channel, count;
@@ -82,8 +82,8 @@ struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
 
 /* Which outputs want a gradient: something moves at or before them, and a loss is computed from them. */
 void plan_find_flow(struct plan *p);
-/* The channels of a slot that do: of a concatenation those from its first moving source to its last. Sources'
- * wants are settled. */
+/* The channels of a slot that want a gradient: of a concatenation those from its first moving source to its last. The
+ * plans of the sources are settled. */
 struct channel_range plan_flow_channels(const struct plan *p, int slot);
 /* Decide which slots lie inside which. */
 void plan_place(struct plan *p);

@@ -18,11 +18,10 @@ struct weights_header {
  * (= layer_count for a whole file). Not-a-number values are counted and warned about. */
 NODISCARD enum result weights_load(const char *path, struct network *net, struct error *err);
 
-/* As weights_load, for a file of the same network trained for another number of classes: that number is the one
- * for which the file fits exactly (the layers that feed the heads have `slots` filters per class). Everything but those
- * layers is loaded; is_loaded[layer_count] says which layers with parameters got theirs, *classes what the file was
- * trained for (the network's own number: everything was loaded). A file that ends on a layer's border loads as
- * weights_load does. ERR_FORMAT if no number of classes fits. */
+/* As weights_load, but the file may be of the same network trained for another number of classes: the one for which it
+ * fits exactly (the layers that feed the heads have `slots` filters per class). Then everything but those layers is
+ * loaded. is_loaded[layer_count] says which layers with parameters got theirs, *classes for how many the file was
+ * trained. A file that ends on a layer's border loads as weights_load does. ERR_FORMAT if no number of classes fits. */
 NODISCARD enum result weights_load_transfer(const char *path, struct network *net, bool *is_loaded,
                                             int *classes, struct error *err);
 
@@ -34,8 +33,8 @@ NODISCARD enum result weights_save(const char *path, const struct network *net, 
 NODISCARD enum result weights_peek(const char *path, struct weights_header *header,
                                    struct error *err);
 
-/* The headers of two files of one network, which have as many values: where their versions say otherwise and
- * the other length of one header makes it so, that one is taken, with a warning, as weights_load does by the network. */
+/* Read the headers of two files of one network, which have equally many values. Where by their versions they have not, but
+ * would with the other length of one header, that length is taken, with a warning, as weights_load does by the network. */
 NODISCARD enum result weights_peek_pair(const char *const paths[2],
                                         struct weights_header headers[2], struct error *err);
 

@@ -10,8 +10,8 @@ struct input_guard {
     struct name_set files; /* by device and inode */
 };
 
-/* Walk the arguments of inputs_open for pictures in the folder `out`; paths on stdin come too late for
- * that. With leaves_out those that a folder argument yields there are the run's own (report/detect_run.c). */
+/* Guard the pictures in the folder `out` that the arguments of inputs_open name; paths on stdin come too late for that.
+ * With leaves_out, those that a folder argument yields there are the run's own, and no inputs (report/detect_run.c). */
 NODISCARD enum result input_guard_fill(struct input_guard *guard, const char *const *args,
                                        size_t count, const char *out, bool leaves_out,
                                        struct error *err);

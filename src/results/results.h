@@ -1,4 +1,4 @@
-/* What `yolo detect` found in one picture, and the formats it is told in. */
+/* What `yolo detect` found in one picture, and the formats in which it is told. */
 #ifndef RESULTS_RESULTS_H
 #define RESULTS_RESULTS_H
 
@@ -47,16 +47,15 @@ struct result_stream {
     size_t written;           /* array elements or lines so far; zero before results_begin */
 };
 
-/* The opening of the format: '[' or the csv header. ERR_IO if the stream takes no more, here and
- * below. */
+/* Begin the format: '[' or the csv header. ERR_IO, here and below, if the stream takes no more. */
 NODISCARD enum result results_begin(struct result_stream *stream, struct error *err);
 
-/* One record. text and csv pass over errors (they belong on stderr); so does coco. ERR_MEMORY:
- * nothing of this record was written, the output stays valid. */
+/* Write one record. text, csv and coco pass over errors, which belong on stderr. ERR_MEMORY: nothing of this record was
+ * written, and the output stays valid. */
 NODISCARD enum result results_add(struct result_stream *stream, const struct result_record *record,
                                   struct error *err);
 
-/* The closing. To be called once whatever happened between: only then is an array valid. */
+/* End the format. Call it once, whatever happened before: only then is an array valid. */
 NODISCARD enum result results_end(struct result_stream *stream, struct error *err);
 
 /* One line an object, "class cx cy w h" (centre and size as fractions of the picture),

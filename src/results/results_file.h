@@ -1,9 +1,12 @@
-/* Detections that were saved as JSON, for an evaluation without a network. Known are
- *   COCO's results: [{"image_id", "category_id", "bbox": [x, y, w, h], "score"}...], for COCO
- * truth; `yolo detect --format json` and jsonl: records of "image", "objects" with "class_id",
- * "name", "confidence" and "box" in pixels; Darknet's `detector test -out`: records of "filename",
- * "objects" with "class_id", "name", "confidence" and "relative_coordinates". The file is read as a
- * stream; what is kept is one struct eval_detection a detection. */
+/* Detections that were saved as JSON, for an evaluation without a network:
+ *
+ *   COCO's results                       [{"image_id", "category_id", "bbox": [x, y, w, h], "score"}...], for COCO truth
+ *   `yolo detect --format json`, jsonl   records of "image" and "objects", each with "class_id", "name", "confidence"
+ *                                        and "box" in pixels
+ *   Darknet's `detector test -out`       records of "filename" and "objects", each with "class_id", "name",
+ *                                        "confidence" and "relative_coordinates"
+ *
+ * The file is read as a stream; one struct eval_detection a detection is kept. */
 #ifndef RESULTS_RESULTS_FILE_H
 #define RESULTS_RESULTS_FILE_H
 

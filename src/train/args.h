@@ -39,8 +39,8 @@ struct train_args {
     cJSON *loaded; /* args.json: owns strings above */
 };
 
-/* Parse. ERR_ARG for what contradicts itself. Free with train_args_free, also after an error. With
- * --resume only what may be given anew is accepted. argv is reordered and must outlive args. */
+/* Parse a command line. With --resume it may hold only what can be given anew. ERR_ARG for what contradicts itself. argv
+ * is reordered and must outlive args. Free with train_args_free, also after an error. */
 NODISCARD enum result train_args_parse(struct train_args *args, int argc, char **argv, bool *done,
                                        struct error *err);
 void train_args_free(struct train_args *args);
@@ -48,21 +48,21 @@ void train_args_free(struct train_args *args);
 /* Everything that was set, by the options' names. NULL if out of memory. */
 cJSON *train_args_json(const struct train_args *args);
 
-/* After a --resume: everything from folder/args.json, but what was given anew. */
+/* After a --resume: read from folder/args.json everything that was not given anew. */
 NODISCARD enum result train_args_load(struct train_args *args, const char *folder,
                                       struct error *err);
-/* After that: the stages given anew into folder/args.json. */
+/* After that: write the stages that were given anew into folder/args.json. */
 NODISCARD enum result train_args_keep_stages(const struct train_args *args, const char *folder,
                                              struct error *err);
 
 /* The kernels that the resumed run has used last; NULL: not known. */
 const char *train_args_isa(const struct train_args *args);
-/* That it goes on with others after so many updates, into folder/args.json. */
+/* Note in folder/args.json that the run goes on with others after so many updates. */
 NODISCARD enum result train_args_keep_isa(const struct train_args *args, const char *folder,
                                           uint64_t iteration, const char *isa, struct error *err);
 
-/* Lines "key=value" of all that changes the numbers but the stages, for the fingerprint. Freed with
- * mem_free; NULL if out of memory. */
+/* For the fingerprint: lines "key=value" of all that changes the numbers, but for the stages. Freed with mem_free; NULL
+ * if out of memory. */
 char *train_args_fingerprint(const struct train_args *args);
 
 #endif

@@ -69,7 +69,7 @@ static struct replay_options replay_options_of(const struct train_options *run,
 }
 
 enum result batch_source_open(const struct batch_source_options *options,
-                              struct batch_source **feed, struct error *err)
+                              struct batch_source **source, struct error *err)
 {
     struct batch_source *f = mem_alloc(1, sizeof *f);
     if (!f) {
@@ -89,43 +89,43 @@ enum result batch_source_open(const struct batch_source_options *options,
         batch_source_close(f);
         return result;
     }
-    *feed = f;
+    *source = f;
     return OK;
 }
 
-void batch_source_close(struct batch_source *feed)
+void batch_source_close(struct batch_source *source)
 {
-    if (!feed) {
+    if (!source) {
         return;
     }
-    loader_close(feed->loader);
-    replay_close(feed->replay);
-    mem_free(feed);
+    loader_close(source->loader);
+    replay_close(source->replay);
+    mem_free(source);
 }
 
 /* ---- batches ---- */
 
-enum result batch_source_next(struct batch_source *feed, struct batch *batch, struct error *err)
+enum result batch_source_next(struct batch_source *source, struct batch *batch, struct error *err)
 {
-    int images = feed->o.run->mini_batch;
-    if (feed->replay && replay_fetch(feed->replay, feed->next, images, batch)) {
-        loader_close(feed->loader); /* it would make pictures that are not wanted */
-        feed->loader = NULL;
+    int images = source->o.run->mini_batch;
+    if (source->replay && replay_fetch(source->replay, source->next, images, batch)) {
+        loader_close(source->loader); /* it would make pictures that are not wanted */
+        source->loader = NULL;
     } else {
-        if (!feed->loader) {
-            TRY(open_loader(feed, err));
+        if (!source->loader) {
+            TRY(open_loader(source, err));
         }
-        TRY(loader_next(feed->loader, batch, err));
+        TRY(loader_next(source->loader, batch, err));
     }
-    feed->latest = *batch;
-    feed->at = feed->next;
-    feed->next += (uint64_t)batch->images;
+    source->latest = *batch;
+    source->at = source->next;
+    source->next += (uint64_t)batch->images;
     return OK;
 }
 
-void batch_source_forward(void *feed, struct plan *plan, int images)
+void batch_source_forward(void *source, struct plan *plan, int images)
 {
-    struct batch_source *f = feed;
+    struct batch_source *f = source;
     if (f->replay) {
         replay_forward(f->replay, plan, f->at, &f->latest);
     } else {
@@ -133,10 +133,10 @@ void batch_source_forward(void *feed, struct plan *plan, int images)
     }
 }
 
-bool batch_source_forward_layer(const struct batch_source *feed, struct plan *plan, int layer)
+bool batch_source_forward_layer(const struct batch_source *source, struct plan *plan, int layer)
 {
-    if (feed->replay) {
-        return replay_forward_layer(feed->replay, plan, layer);
+    if (source->replay) {
+        return replay_forward_layer(source->replay, plan, layer);
     }
     plan_forward_layer(plan, layer);
     return true;

@@ -21,21 +21,20 @@ struct batch_source;
 
 /* With features the network has its base size and its values. */
 NODISCARD enum result batch_source_open(const struct batch_source_options *options,
-                                        struct batch_source **feed, struct error *err);
-void batch_source_close(struct batch_source *feed); /* NULL is accepted */
+                                        struct batch_source **source, struct error *err);
+void batch_source_close(struct batch_source *source); /* NULL is accepted */
 
 /* The next mini-batch, valid until the next call. From features it has no input (input.data NULL).
  * Errors as loader_next. */
-NODISCARD enum result batch_source_next(struct batch_source *feed, struct batch *batch,
+NODISCARD enum result batch_source_next(struct batch_source *source, struct batch *batch,
                                         struct error *err);
 
-/* Forward of the latest batch: of what is in the plan's input, or from features. A step's forward, ctx = feed. */
-void batch_source_forward(void *feed, struct plan *plan, int images);
-/* One layer of it again, in order from 0 after plan_begin; false if it was left out. */
-bool batch_source_forward_layer(const struct batch_source *feed, struct plan *plan, int layer);
+/* Run the latest batch forward, from the plan's input or from features. A step's forward; ctx is the source. */
+void batch_source_forward(void *source, struct plan *plan, int images);
+/* Run one layer of the latest batch again, in order from 0 after plan_begin; false if the layer is left out. */
+bool batch_source_forward_layer(const struct batch_source *source, struct plan *plan, int layer);
 
-/* What the features of a stage with cache_features will take; as replay_measure. The network has
- * its base size. */
+/* replay_measure for a stage with cache_features. The network has its base size. */
 NODISCARD enum result batch_source_measure(const struct train_options *run,
                                            const struct train_stage *stage,
                                            struct replay_size *size, struct error *err);

@@ -1,16 +1,16 @@
-/* What a training run leaves in its folder so that it can be continued bit for bit, whenever it was
- * killed:
+/* What a training run leaves in its folder, so that it can be continued bit for bit, whenever it was killed:
  *
- *   last.state    everything a resumed run needs: progress, all parameters and running statistics
- * of the network, the optimiser's state, the moving averages. One file, replaced by one rename:
- * there is nothing it could disagree with. last.weights  what to detect with at that moment: the
- * averages if there are any, else the parameters. best.weights  the same of the best validation so
- * far. rollback.state  the last.state before an interrupt's, until the next one.
+ *   last.state      everything that a resumed run needs: progress, all parameters and running statistics of the
+ *                   network, the optimiser's state, the moving averages. It is one file, replaced by one rename:
+ *                   there is nothing that it could disagree with.
+ *   last.weights    what to detect with at that moment: the averages if there are any, else the parameters
+ *   best.weights    the same at the best validation so far
+ *   rollback.state  the last.state before an interrupt's, until the next one
  *
- * Order of writing: best.weights, last.state, last.weights. A run killed in between has either a
- * best.weights its state does not know yet (the resumed run comes to it again), or a last.weights
- * one checkpoint older than its state (resuming writes it anew from the state). Each single file is
- * always an old or a new whole one. */
+ * They are written in the order best.weights, last.state, last.weights. A run that is killed in between has either a
+ * best.weights that its state does not know yet (the resumed run comes to it again), or a last.weights that is one
+ * checkpoint older than its state (resuming writes it anew from the state). Each file is always a whole one, the old
+ * or the new. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
@@ -54,11 +54,10 @@ struct train_progress {
 struct train_fingerprint {
     uint64_t cfg;     /* state_hash_of the file's bytes */
     uint64_t dataset; /* of the list of pictures, in order */
-    const char
-        *options; /* lines "key=value": everything that changes the numbers but the stages; at
-                            most 64 KiB */
-    const char
-        *stages; /* a line a stage; stages that have not begun may be others; at most 1 MiB */
+    /* Lines "key=value" of everything that changes the numbers, but for the stages; at most 64 KiB. */
+    const char *options;
+    /* A line a stage; stages that have not begun may be others; at most 1 MiB. */
+    const char *stages;
 };
 
 struct checkpoint_content {
@@ -72,18 +71,18 @@ struct checkpoint_content {
  * replaced are the old ones, no temporary file is left, and the network is as before. */
 NODISCARD enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
                                       struct error *err);
-/* The same where an interrupt fell, which is no place to go back to: an uninterrupted run has no checkpoint
- * there. The one before it stays as rollback.state. */
+/* The same where an interrupt fell. An uninterrupted run has no checkpoint there, so it is no place to go back to: the
+ * checkpoint before it stays as rollback.state. */
 NODISCARD enum result checkpoint_save_interrupted(const char *folder,
                                                   const struct checkpoint_content *content,
                                                   struct error *err);
-/* best.weights, before last.state knows of it and while the optimiser still has the averages that were
+/* Write best.weights: before last.state knows of it, and while the optimiser still has the averages that were
  * validated. */
 NODISCARD enum result checkpoint_save_best(const char *folder,
                                            const struct checkpoint_content *content,
                                            struct error *err);
 
-/* The next checkpoint_open of the folder is to read the last checkpoint that no interrupt made. */
+/* Make the next checkpoint_open of the folder read the last checkpoint that no interrupt made. */
 NODISCARD enum result checkpoint_go_back(const char *folder, struct error *err);
 
 /* A checkpoint being read. In order: open; check; restore_network; then plan and optimizer_new for
@@ -110,13 +109,12 @@ void checkpoint_close(struct checkpoint *checkpoint);
 NODISCARD enum result checkpoint_check(const struct checkpoint *checkpoint,
                                        const struct train_fingerprint *now, struct error *err);
 
-/* Parameters and statistics into an allocated network, seen and loaded_layers too. ERR_FORMAT
- * before anything is changed if the network is another one. */
+/* Put parameters and statistics into an allocated network, seen and loaded_layers too. ERR_FORMAT if the network is
+ * another one; then nothing has changed. */
 NODISCARD enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct network *net,
                                                  struct error *err);
-/* The optimiser's state. Then last.weights is compared with it and written anew, with a warning, if
- * they disagree, and temporary files that a killed run left in the folder are removed. `net` is the
- * restored one. */
+/* Restore the optimiser's state; `net` is the restored one. Then compare last.weights with it, write it anew, with a
+ * warning, if they disagree, and remove temporary files that a killed run left in the folder. */
 NODISCARD enum result checkpoint_restore_optimizer(struct checkpoint *checkpoint,
                                                    struct network *net, struct optimizer *optimizer,
                                                    struct error *err);

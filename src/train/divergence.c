@@ -32,14 +32,14 @@ static void name_pictures(const struct dataset *set, const size_t *pictures, siz
 }
 
 void divergence_of_batch(const struct train_options *run, struct plan *plan,
-                         struct batch_source *feed, const struct batch *batch, char *text,
+                         struct batch_source *source, const struct batch *batch, char *text,
                          size_t size)
 {
     const struct network *net = run->net;
     int layer = 0, used;
     plan_begin(plan, batch->images);
     for (; layer < net->layer_count; layer++) {
-        if (batch_source_forward_layer(feed, plan, layer) &&
+        if (batch_source_forward_layer(source, plan, layer) &&
             !tensor_is_finite(plan_output(plan, layer))) {
             break;
         }

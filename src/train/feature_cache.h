@@ -1,14 +1,17 @@
-/* A file of features: one record an image, of a fixed size, written once and read many times.
+/* A file of features: one record an image, of a fixed size, written once and read many times. A record is, as it lies in
+ * memory,
  *
- *   u64 hash | u64 number + 1 | u64 sample index | u64 truths | truths, zeros up to the room for
- * them | features, zeros up to a whole page
+ *   u64 hash            of the key and everything behind
+ *   u64 number + 1
+ *   u64 sample index
+ *   u64 truths          how many
+ *   truths              zeros up to the room for them
+ *   features            zeros up to a whole page
  *
- * all as they lie in memory. The hash is of the key and everything behind it, and is verified
- * whenever a record is read: one that was cut short by a kill or a power cut, damaged, or written
- * under another key simply is not there. So the file has no header and no order of writing that
- * could go wrong, and losing it costs time only. It is read with pread and written with pwrite, not
- * through a mapping: a full disk, or a file that somebody cuts short, is an error to be handled and not a
- * signal. */
+ * Every read verifies the hash: a record that was cut short by a kill or a power cut, damaged, or written under another
+ * key simply is not there. So the file has no header and no order of writing that could go wrong, and losing it costs
+ * time only. It is read with pread and written with pwrite, not through a mapping: so a full disk, or a file that
+ * somebody cuts short, is an error that can be handled, and not a signal. */
 #ifndef TRAIN_FEATURE_CACHE_H
 #define TRAIN_FEATURE_CACHE_H
 

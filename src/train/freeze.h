@@ -20,7 +20,7 @@ struct freeze_totals {
     size_t moving_statistics;  /* that follow the batches */
 };
 
-/* What is frozen in a stage, and what every layer does therefore. Whoever needs a layer's mode reads it here. */
+/* What is frozen in a stage, and the modes that follow from it. Whoever needs a layer's mode reads it here. */
 struct freeze_set {
     bool *frozen; /* [layer_count] */
     enum bn_policy bn;
@@ -34,14 +34,20 @@ struct freeze_time {
     uint64_t burn_in; /* updates of the run's warm-up, in which burnin_update=K counts */
 };
 
-/* The set that the cfg and `text` ask for. The cfg: trainable=0; stopbackward=1: this layer and all below;
- * onlyforward=1: this layer and what reaches the loss through it alone. `text` adds to it; "none" frees every
- * layer, also the cfg's; NULL: only the cfg's. Items are separated by commas: numbers as Darknet counts them and
- * `yolo info` prints them; ranges with both ends; backbone, neck, all-but-heads (net/backbone.h). A number alone is
- * a count: "20" is 0-19, "0" none.
- * With `at` also what the cfg freezes at that moment, unless `text` is "none": stopbackward=N with N > 1 freezes
- * that layer and all below for the first N updates, dont_update=N that layer, burnin_update=K that layer for K
- * times the burn_in.
+/* Make the set that the cfg and `text` ask for.
+ *
+ *   trainable=0       freezes its layer
+ *   stopbackward=1    its layer and all below
+ *   onlyforward=1     its layer and what reaches the loss through it alone
+ *   with `at`, too:
+ *   stopbackward=N    N > 1: its layer and all below for the first N updates
+ *   dont_update=N     its layer for the first N updates
+ *   burnin_update=K   its layer for K times the burn_in
+ *
+ * `text` adds to that; "none" frees every layer, also the cfg's; NULL adds nothing. Items are separated by commas:
+ * numbers as Darknet counts them and `yolo info` prints them; ranges with both ends; backbone, neck, all-but-heads
+ * (net/backbone.h). A number alone is a count: "20" is 0-19, "0" none.
+ *
  * ERR_ARG if the text is no such thing, a layer does not exist, or the network lacks that part; ERR_CFG if parts are
  * named of a network without detection heads; ERR_UNSUPPORTED, with path:line, for keys of the cfg that ask for what
  * is not built: train_only_bn=1, and onlyforward=1 where a gradient would have to be cut. Free the set with
@@ -60,8 +66,8 @@ NODISCARD enum result freeze_set_check(const struct freeze_set *set, struct erro
 /* Whether `text` is "none": nothing of the cfg's own freezing holds then. */
 bool freeze_frees_all(const char *text);
 
-/* The number of updates, above at->updates, at which layers are set free that the cfg freezes for a time; 0: none
- * any more, or `text` is "none". */
+/* After how many updates, more than at->updates, the cfg next sets layers free that it froze for a time. 0: it does not,
+ * or `text` is "none". */
 uint64_t freeze_next_change(const struct network *net, const char *text,
                             const struct freeze_time *at);
 

@@ -1,6 +1,6 @@
-/* The proof that what is frozen keeps still: hashes of every tensor that may not move in a stage, taken when it
- * begins and compared whenever the run is saved. Computed from the values themselves, so it also catches what no
- * rule foresaw. */
+/* The proof that frozen values keep still: hashes of every tensor that may not move in a stage, taken when the stage
+ * begins and compared whenever the run is saved. They are computed from the values themselves, so they also catch what
+ * no rule foresaw. */
 #ifndef TRAIN_FROZEN_BYTES_H
 #define TRAIN_FROZEN_BYTES_H
 
@@ -20,21 +20,21 @@ struct frozen_bytes {
     struct frozen_tensor *tensors; /* [count], owned */
     size_t count;
     size_t values; /* floats in them */
-    int layers;    /* of which nothing moves */
+    int layers;    /* in which nothing moves */
 };
 
-/* Everything of the network that may not move when frozen[layer_count] is frozen under `bn`: whole frozen layers, the
- * stored statistics that trained ones normalise with, what bn=frozen keeps. Read from what was asked for and not from
- * the modes it was turned into: a second, independent reading of the table in docs/freezing.md. Takes a zeroed
- * *still, or an earlier one, which is freed first. */
-NODISCARD enum result frozen_bytes_take(struct frozen_bytes *still, const struct network *net,
+/* Take the hashes of everything that may not move when frozen[layer_count] is frozen under `bn`: whole frozen layers,
+ * the stored statistics that trained layers normalise with, what bn=frozen keeps. This reads what was asked for, and not
+ * the modes that it became: a second, independent reading of the table in docs/freezing.md. *proof is zeroed, or an
+ * earlier one, which is freed first. */
+NODISCARD enum result frozen_bytes_take(struct frozen_bytes *proof, const struct network *net,
                                         const bool *frozen, enum bn_policy bn, struct error *err);
-void frozen_bytes_free(struct frozen_bytes *still); /* a zeroed one is fine */
+void frozen_bytes_free(struct frozen_bytes *proof); /* a zeroed one is fine */
 
-/* One value for all of them. */
-uint64_t frozen_bytes_hash(const struct frozen_bytes *still);
+/* One hash for all tensors. */
+uint64_t frozen_bytes_hash(const struct frozen_bytes *proof);
 
-/* Bytes in tensors that are not what they were (0: nothing moved); *first names the first of them. */
-size_t frozen_bytes_changed(const struct frozen_bytes *still, const struct frozen_tensor **first);
+/* Bytes of the tensors that have changed; 0: nothing moved. *first names the first of them. */
+size_t frozen_bytes_changed(const struct frozen_bytes *proof, const struct frozen_tensor **first);
 
 #endif

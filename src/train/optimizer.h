@@ -1,20 +1,28 @@
-/* Optimisers over a flat list of trainable tensors. Layers know nothing of them; a frozen parameter
- * is simply not in the list, so neither decay nor momentum can reach it.
+/* Optimisers over a flat list of trainable tensors. Layers know nothing of them. A frozen parameter is simply not in
+ * the list, so neither decay nor momentum can reach it.
  *
- * g is the mean gradient, sum / images; d the decay, 0 for parameters that do not decay (biases,
- * gamma, beta); lr the rate times the layer's learning_rate; t counts the updates since this tensor
- * began to move. SGD    v = momentum v + g + d w;  w -= lr v. Darknet's update (darknet-spec 6.2)
- * with its buffer divided by -batch, and torch.optim.SGD's. Adam   g' = g + d w;  m = b1 m + (1 -
- * b1) g';  v = b2 v + (1 - b2) g'^2; w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps):
- * torch.optim.Adam. Darknet's GPU Adam (6.3) takes the gradient's sum in place of the mean, which
- * only shifts the meaning of eps, and decays biases too. AdamW  the same without d in g', and w *=
- * 1 - lr d before it: torch.optim.AdamW.
+ *   SGD    v = momentum v + g + d w
+ *          w -= lr v
+ *   Adam   g' = g + d w;  m = b1 m + (1 - b1) g';  v = b2 v + (1 - b2) g'^2
+ *          w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+ *   AdamW  w *= 1 - lr d, then as Adam with g' = g
  *
- * Moving averages (ema_decay > 0) follow everything that moves: the parameters and, where a layer
- * normalises by batch, its running statistics, which belong to the averaged weights. Darknet
- * averages the weights only and keeps the live statistics (6.6). Each starts as a copy; after
- * update n of the run: a += (1 - min(ema_decay, (1 + n) / (10 + n))) (w - a), so that the first
- * steps of a short run leave the start behind. */
+ *   g   the mean gradient, sum / images
+ *   d   the decay; 0 for parameters that do not decay (biases, gamma, beta)
+ *   lr  the rate times the layer's learning_rate
+ *   t   updates since this tensor began to move
+ *
+ * These are torch.optim's SGD, Adam and AdamW. SGD is also Darknet's update (darknet-spec 6.2), with its buffer divided
+ * by -batch. Darknet's Adam on a GPU (6.3) takes the sum of the gradient in place of the mean, which only shifts the
+ * meaning of eps, and decays biases too.
+ *
+ * Moving averages (ema_decay > 0) follow everything that moves: the parameters and, where a layer normalises by batch,
+ * its running statistics, which belong to the averaged weights. Darknet averages the weights only and keeps the live
+ * statistics (6.6). Each average starts as a copy. After update n of the run
+ *
+ *   a += (1 - min(ema_decay, (1 + n) / (10 + n))) (w - a)
+ *
+ * so that the first steps of a short run leave the start behind. */
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
 
@@ -41,13 +49,11 @@ struct optimizer;
 bool optimizer_kind(const char *name, enum optimizer_kind *kind);
 const char *optimizer_kind_name(enum optimizer_kind kind);
 
-/* Slots for everything that moves in `plan` (its modes are read now, the plan is not kept; the
- * network must outlive the optimiser and keep its parameters). State starts at zero, averages at
- * the parameters' values; except what `previous` (may be NULL; of the same network, not exchanged)
- * already has for tensors that moved in it too: their averages, and their momentum and t if the
- * kind is the same. So a stage that unfreezes gives the new tensors a fresh start and the others
- * their old state. Averages of tensors that no longer move are dropped: the network keeps its own
- * values. */
+/* An optimiser of everything that moves in `plan`. It reads the plan's modes now and does not keep the plan; the network
+ * must outlive it and keep its parameters. State starts at zero, and averages at the values of the parameters. A tensor
+ * that moved in `previous`, too (may be NULL; of the same network, not exchanged), keeps its average, and its momentum
+ * and t if the kind is the same. So a stage that unfreezes gives the new tensors a fresh start and the others their old
+ * state. Averages of tensors that no longer move are dropped: the network keeps its own values. */
 NODISCARD enum result optimizer_new(const struct optimizer_options *options, struct network *net,
                                     const struct plan *plan, const struct optimizer *previous,
                                     struct optimizer **optimizer, struct error *err);
@@ -57,12 +63,11 @@ void optimizer_free(struct optimizer *optimizer);
 size_t optimizer_values(const struct optimizer *optimizer);
 size_t optimizer_bytes(const struct optimizer *optimizer);
 
-/* One update from the plan's accumulated gradients of `images` images (they are sums), with `rate`
- * times each layer's own learning_rate. `plan` must move what the one given to optimizer_new moved
- * (another input size is fine). Returns the norm of the mean gradient before clipping; if that is
- * NaN or infinite nothing at all was updated. Clipping as torch's clip_grad_norm_: times clip_norm
- * / (norm + 1e-6) if that is below 1. The same bits on any number of threads. Not while exchanged.
- * Afterwards the plan must be packed again. */
+/* One update from the plan's gradients, which are sums over `images` images, with `rate` times each layer's own
+ * learning_rate. `plan` must move what the one given to optimizer_new moved; its input may have another size. Returns
+ * the norm of the mean gradient before clipping; if that is NaN or infinite, nothing was updated. Clips as torch's
+ * clip_grad_norm_: the gradient times clip_norm / (norm + 1e-6) if that is below 1. The bits are the same on any number
+ * of threads. Not while exchanged. Pack the plan again afterwards. */
 double optimizer_step(struct optimizer *optimizer, const struct plan *plan, float rate,
                       size_t images);
 

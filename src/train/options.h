@@ -18,15 +18,16 @@ enum { STAGE_ENDLESS = 1000000000 };
 /* One stage: what is frozen, how batch norm behaves, at which rates, how long. */
 struct train_stage {
     char title[256];          /* for people: "freeze=0-19 lr=0.001" */
-    struct freeze_set freeze; /* the only place where the modes of its layers are */
+    struct freeze_set freeze; /* the modes of its layers are here and nowhere else */
     float *rate_scale;        /* [layer_count], factors on the rate; NULL: all 1 */
     struct schedule schedule;
     uint64_t schedule_offset; /* updates of the schedule that lie before the stage */
     uint64_t iterations;      /* updates */
     int patience; /* validations without a better mAP that end the stage early; 0: none */
     bool augments, no_mosaic;
-    int cache_features; /* variants of each picture whose frozen features are kept and replayed
-                              (train/replay.h); such a stage has no multi-scale. 0: none */
+    /* Variants of each picture whose frozen features are kept and replayed (train/replay.h); 0: none. Such a stage has
+     * no multi-scale. */
+    int cache_features;
 };
 
 /* What a validation found; NaN: not measured. */

@@ -1,17 +1,16 @@
 /* Training from kept features (`cache-features K` of a stage).
  *
- * While a prefix is frozen, what it makes of an image never changes. So the first K epochs of the
- * stage are trained as ever and the prefix's outputs, the truths and the picture's number are
- * written down on the way (train/feature_cache.h); every further epoch replays one of these K, in
- * an order of its own, and needs neither pictures nor the prefix. Image number k of the run is
+ * While the beginning of the network is frozen, what it makes of an image never changes. So the first K epochs of the
+ * stage train as ever, and write down its outputs, the truths and the picture's number (train/feature_cache.h). Every
+ * further epoch replays one of these K, in an order of its own, and needs neither pictures nor the frozen layers. Image
+ * number k of the run is
  *
- *   epoch e = (k - first) / pictures < K:  sample k, as without features
- *   else:  sample first + (e mod K) * pictures + permutation of e((k - first) mod pictures)
+ *   in epoch e = (k - first) / pictures < K   sample k, as without features
+ *   later                                     sample first + (e mod K) * pictures + p_e((k - first) mod pictures)
  *
- * with `first` the first image of the stage. This is fixed, whether records are there or not: a
- * mini-batch of which one is missing goes through the loader, which makes the very samples
- * (loader_options.source_of). So a kill, a damaged file or a full disk cost time and change no bit.
- */
+ * where `first` is the first image of the stage and p_e a permutation of the pictures, another one for each e. This is
+ * fixed, whether records are there or not: a mini-batch that misses a record goes through the loader, which makes the
+ * very same samples (loader_options.source_of). So a kill, a damaged file or a full disk cost time and change no bit. */
 #ifndef TRAIN_REPLAY_H
 #define TRAIN_REPLAY_H
 
@@ -71,14 +70,13 @@ uint64_t replay_source(void *ctx, uint64_t k);
  * and images (no input), valid until the next call. */
 bool replay_fetch(struct replay *replay, uint64_t k, int images, struct batch *batch);
 
-/* Forward of the batch that begins at image k: from features if replay_fetch gave it, else from the
- * plan's input, and its records are written. A write that fails is a warning, and the file is
- * removed. */
+/* Run the batch that begins at image k forward: from features if replay_fetch gave it, else from the plan's input, and
+ * then write its records. If that fails, warn and remove the file. */
 void replay_forward(struct replay *replay, struct plan *plan, uint64_t k,
                     const struct batch *batch);
 
-/* The fetched batch again, one layer: in order from 0 after plan_begin. False if the layer was left
- * out. With a batch of the loader's this is plan_forward_layer. */
+/* Run one layer of the fetched batch again: in order from 0 after plan_begin. False if the layer is left out. For a
+ * batch of the loader this is plan_forward_layer. */
 bool replay_forward_layer(const struct replay *replay, struct plan *plan, int layer);
 
 #endif

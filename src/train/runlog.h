@@ -16,8 +16,8 @@ NODISCARD enum result run_folder_new(const char *base, char *path, size_t size, 
 /* The newest of them that holds last.state: what --resume without a folder means. ERR_ARG if there
  * is none. */
 NODISCARD enum result run_folder_last(const char *base, char *path, size_t size, struct error *err);
-/* Take the folder for this process, until *lock is closed (fclose) or the process ends, however it
- * does: before anything in it is changed. ERR_ARG if another process has it. */
+/* Take the folder for this process, before anything in it is changed: until *lock is closed (fclose) or the process ends,
+ * however it does. ERR_ARG if another process has it. */
 NODISCARD enum result run_folder_lock(const char *folder, FILE **lock, struct error *err);
 
 /* A copy of a file in the folder, under its own base name. */
@@ -30,11 +30,10 @@ NODISCARD enum result run_args_load(const char *folder, cJSON **args, struct err
 
 struct runlog;
 
-/* Open results.csv and train.log in an existing folder. The first column must be the iteration.
- * resumed_at 0: a new run, both files start empty, the first with its header. Else rows of later
- * iterations, and a row that a kill cut short, are removed from results.csv (through a rename), and
- * both are appended to; ERR_FORMAT if its header names other columns. columns must outlive
- * the log. */
+/* Open results.csv and train.log in an existing folder. The first column must be the iteration; columns must outlive the
+ * log. For a new run (resumed_at 0) both files start empty, results.csv with its header. For a resumed one, rows of later
+ * iterations and a row that a kill cut short are removed from results.csv (through a rename), and both files are appended
+ * to; ERR_FORMAT if the header names other columns. */
 NODISCARD enum result runlog_open(const char *folder, const char *const *columns, size_t count,
                                   uint64_t resumed_at, struct runlog **log, struct error *err);
 /* NULL is accepted. */

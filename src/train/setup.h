@@ -28,17 +28,16 @@ struct training {
     size_t cfg_size;
 };
 
-/* Read and check everything. args->model.data and .cfg are settled. Resuming: cfg and names are
- * those of the run's folder, args->resume; with a last.state in it (options.resumes) no weights are
- * read, without any trace of training the run begins anew; ERR_ARG if there is only some of it, or
- * if its time is over. *t must be zeroed; free with training_close, also after an error.
- */
+/* Read and check everything; settles args->model.data and .cfg. A resumed run has the cfg and the names of its folder,
+ * args->resume. With a last.state there (options.resumes) it reads no weights; without any trace of training it begins
+ * anew. ERR_ARG if there are traces but no last.state, or if the run's time is over. *t must be zeroed; free with
+ * training_close, also after an error. */
 NODISCARD enum result training_open(struct train_args *args, struct training *t, struct error *err);
 void training_close(struct training *t);
 
 uint64_t training_images_per_update(const struct training *t);
 
-/* What a mini-batch of the stage takes. ERR_* if the network cannot be trained so. */
+/* The memory that a mini-batch of the stage takes. ERR_* if the network cannot be trained so. */
 NODISCARD enum result training_measure(const struct training *t, const struct train_stage *stage,
                                        struct plan_memory *memory, struct error *err);
 
@@ -46,21 +45,21 @@ NODISCARD enum result training_measure(const struct training *t, const struct tr
  * log_info. */
 void training_describe(const struct training *t, bool to_stdout);
 
-/* Hints on what is likely not meant. */
+/* Warn of what is likely not meant. */
 void training_warn(const struct training *t);
 
-/* Stages with cache_features: says what their features will take in `folder` (which need not exist yet), as
- * training_describe does; ERR_ARG if that is more than limit_gb or than the disk has. A resumed run: of the
- * stages that are left. */
+/* Say, as training_describe does, what the features of stages with cache_features will take in `folder`, which need not
+ * exist yet; of a resumed run, only of the stages that are left. ERR_ARG if it is more than limit_gb or than the disk
+ * has. */
 NODISCARD enum result training_check_features(const struct training *t, const char *folder,
                                               float limit_gb, bool to_stdout, struct error *err);
 
-/* What shows that a run in the folder has got somewhere: "last.state" if it can go on, else the name of its
- * weights or of its results. NULL: there was none, or it ended before its first checkpoint. */
+/* The file that shows that a run in the folder has got somewhere: "last.state" if it can go on, else the name of its
+ * weights or results. NULL: there was no run, or it ended before its first checkpoint. */
 const char *training_find_run(const char *folder);
 
-/* Folder of the run: args->out or the next free one in runs/train; it is locked, and args.json, cfg and
- * names are written. */
+/* Make the run's folder: args->out, or the next free one in runs/train. Locks it, and writes args.json, cfg and names
+ * into it. */
 NODISCARD enum result training_make_folder(const struct train_args *args, struct training *t,
                                            char *folder, size_t size, struct error *err);
 

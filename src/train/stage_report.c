@@ -145,11 +145,11 @@ void stage_report_change(struct runlog *log, const struct network *net, const bo
     }
 }
 
-void stage_report_still(struct runlog *log, const struct frozen_bytes *still)
+void stage_report_frozen(struct runlog *log, const struct frozen_bytes *proof)
 {
     char number[NUMBER_BYTES * 2];
-    if (still->values > 0) {
-        runlog_say(log, "frozen: %d layers, %s values, 0 bytes changed", still->layers,
-                   grouped(still->values, number));
+    if (proof->values > 0) {
+        runlog_say(log, "frozen: %d layers, %s values, 0 bytes changed", proof->layers,
+                   grouped(proof->values, number));
     }
 }

@@ -1,5 +1,5 @@
-/* What a training run says of its stages: who moves, what changed, what kept still. Lines of train.log and the
- * terminal (runlog_say). */
+/* What a training run says of its stages, on the terminal and in train.log (runlog_say): which layers move, what changed
+ * from the stage before, what kept still. */
 #ifndef TRAIN_STAGE_REPORT_H
 #define TRAIN_STAGE_REPORT_H
 
@@ -9,17 +9,17 @@
 #include "train/runlog.h"
 #include "train/frozen_bytes.h"
 
-/* The table of the layers with parameters, runs of one mode in a row: layers, mode, values trained and frozen,
- * statistics. */
+/* A table of the layers with parameters: layers, mode, values trained and frozen, statistics. Neighbours of one mode
+ * share a row. */
 void stage_report_table(struct runlog *log, const struct network *net,
                         const enum layer_mode *modes);
 
-/* "unfrozen: layers 10-28, ...": from one stage to the next. Nothing if no set changed. */
+/* "unfrozen: layers 10-28, ...": what changed from one stage to the next. Says nothing if the sets are equal. */
 void stage_report_change(struct runlog *log, const struct network *net, const bool *before,
                          const bool *now);
 
-/* "frozen: 14 layers, 1,234,567 values, 0 bytes changed": after frozen_bytes_changed has found none. Nothing if nothing
- * keeps still. */
-void stage_report_still(struct runlog *log, const struct frozen_bytes *still);
+/* "frozen: 14 layers, 1,234,567 values, 0 bytes changed": once frozen_bytes_changed has found none. Says nothing if
+ * nothing is frozen. */
+void stage_report_frozen(struct runlog *log, const struct frozen_bytes *proof);
 
 #endif

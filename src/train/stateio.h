@@ -1,10 +1,13 @@
-/* Binary state files: little-endian values behind a magic and a version, a trailer with length and
- * checksum at the end. Written atomically; verified from end to end before the first value is read,
- * so a reader may trust what it gets to be what was written (and still finds no more than there
- * is).
+/* Binary state files: little-endian values between a head with magic and version and a trailer with length and checksum.
+ * They are written atomically, and verified from end to end before the first value is read, so a reader may trust what
+ * it gets to be what was written.
  *
- *   "YOLOSTAT", u32 version, values ..., u64 bytes of the whole file, u64 checksum of all before
- * it, "ENDSTATE" */
+ *   "YOLOSTAT"
+ *   u32 version
+ *   values ...
+ *   u64 bytes of the whole file
+ *   u64 checksum of all before it
+ *   "ENDSTATE" */
 #ifndef TRAIN_STATEIO_H
 #define TRAIN_STATEIO_H
 
@@ -15,9 +18,8 @@
 #include "base/error.h"
 #include "base/fileio.h"
 
-/* A running 64-bit hash of bytes, the same however they are cut into pieces. Every change of up to
- * 8 bytes within one aligned word is noticed, any other but for one chance in 2^64. Not for
- * protection against intent. */
+/* A running 64-bit hash of bytes; how they are cut into pieces makes no difference. It notices every change within one
+ * aligned word of 8 bytes, and misses any other with a chance of one in 2^64. It does not protect against intent. */
 struct state_hash {
     uint64_t value, bytes;
     unsigned char tail[8];
@@ -28,7 +30,7 @@ void state_hash_add(struct state_hash *hash, const void *data,
 uint64_t state_hash_value(const struct state_hash *hash);
 uint64_t state_hash_of(const void *data, size_t bytes);
 
-/* Errors stay in the writer: put freely, state_commit reports the first one. */
+/* Puts cannot fail: the writer keeps the first error, and state_commit reports it. */
 struct state_writer {
     struct atomic_file file;
     struct state_hash hash;

@@ -1,7 +1,11 @@
-/* The training step: mini-batches forward, their losses, backward; then one update from the gradients that they added
- * up. Its driver for the trainer, for the dry run and for `yolo bench --train`; validation takes its forward and loss.
+/* The training step. Each mini-batch runs forward, has its loss, and runs backward; then one update follows from the
+ * gradients that they have added up. The trainer, the dry run and `yolo bench --train` all drive it:
  *
- *   step_begin;  { step_loss; step_backward } a mini-batch;  step_update */
+ *   step_begin
+ *   step_loss, step_backward     for each mini-batch
+ *   step_update
+ *
+ * Validation takes step_loss alone. */
 #ifndef TRAIN_STEP_H
 #define TRAIN_STEP_H
 
@@ -35,24 +39,23 @@ struct step_input {
     void *ctx;
 };
 
-/* *step is zeroed, or open for an earlier stage: then what moved there, too, keeps its momentum (optimizer_new). Free
- * with step_close, also after an error. */
+/* *step is zeroed, or open for an earlier stage: then tensors that moved there, too, keep their momentum (optimizer_new).
+ * Free with step_close, also after an error. */
 NODISCARD enum result step_open(const struct step_options *options, struct step *step,
                                 struct error *err);
 void step_close(struct step *step);
 
-/* From here on the network has this size; the plan is another one if that changes it. Before the first mini-batch of
- * an update only. */
+/* Give the network another input size; that makes another plan. Only before the first mini-batch of an update. */
 NODISCARD enum result step_resize(struct step *step, int w, int h, struct error *err);
 
 /* Packed weights, activations, scratch, gradients, the optimiser's state; not the parameters. */
 size_t step_bytes(const struct step *step);
 
 void step_begin(struct step *step);
-/* Forward and losses, by a plan of any kind whose heads have losses; the parts are sums over the images. */
+/* Run the plan forward and return the losses, summed over the images. Any plan whose heads have losses will do. */
 struct loss_parts step_loss(struct plan *plan, const struct step_input *input);
-/* Of the mini-batch that went forward last: `parts` is its loss. Left out where the loss cannot be trusted; the update
- * is then to begin anew. */
+/* Run the latest mini-batch backward; `parts` is its loss. Leave it out where that cannot be trusted, and begin the update
+ * anew. */
 void step_backward(struct step *step, int images, const struct loss_parts *parts);
 /* Returns the norm of the mean gradient; if it is not finite nothing was updated. */
 double step_update(struct step *step, float rate);

@@ -1,4 +1,4 @@
-/* What a training step costs: one by itself, to be timed by the dry run and by `yolo bench --train`. */
+/* What a training step costs: the dry run and `yolo bench --train` time one by itself. */
 #ifndef TRAIN_STEP_COST_H
 #define TRAIN_STEP_COST_H
 

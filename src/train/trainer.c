@@ -44,17 +44,17 @@ struct trainer {
     struct train_progress progress;
     const struct train_stage *stage;
     struct step step;
-    struct batch_source *feed;
+    struct batch_source *source;
     struct runlog *log;
     struct net_size base; /* the cfg's */
     struct pace pace;
     struct validation found;   /* the latest, until it is in a row */
-    struct frozen_bytes still; /* what keeps in the stage */
+    struct frozen_bytes proof; /* what keeps in the stage */
     double changed;            /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
     size_t pictures[DIVERGENCE_PICTURES]; /* the first of this update */
     bool told_collapse;
-    char trouble[512]; /* what made an update bad */
+    char reason[512]; /* what made an update bad */
 };
 
 static uint64_t images_per_update(const struct train_options *o)
@@ -64,16 +64,16 @@ static uint64_t images_per_update(const struct train_options *o)
 
 /* ---- stages ---- */
 
-static enum result open_feed(struct trainer *t, struct error *err)
+static enum result open_source(struct trainer *t, struct error *err)
 {
     struct batch_source_options options = {.run = t->o,
                                            .stage = t->stage,
                                            .base = t->base,
                                            .first_sample = t->progress.stage_first_sample,
                                            .next_sample = t->progress.samples};
-    batch_source_close(t->feed);
-    t->feed = NULL;
-    return batch_source_open(&options, &t->feed, err);
+    batch_source_close(t->source);
+    t->source = NULL;
+    return batch_source_open(&options, &t->source, err);
 }
 
 /* Plan, optimiser and batches of the stage that progress names. */
@@ -94,9 +94,9 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     } else {
         feature_cache_remove(t->o->folder);
     }
-    TRY(frozen_bytes_take(&t->still, t->o->net, t->stage->freeze.frozen, t->stage->freeze.bn, err));
-    t->progress.frozen_hash = frozen_bytes_hash(&t->still);
-    return open_feed(t, err);
+    TRY(frozen_bytes_take(&t->proof, t->o->net, t->stage->freeze.frozen, t->stage->freeze.bn, err));
+    t->progress.frozen_hash = frozen_bytes_hash(&t->proof);
+    return open_source(t, err);
 }
 
 static void announce_stage(const struct trainer *t)
@@ -136,7 +136,7 @@ static enum result take_input(struct trainer *t, const struct batch *batch, stru
 static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error *err)
 {
     struct batch batch;
-    TRY(batch_source_next(t->feed, &batch, err));
+    TRY(batch_source_next(t->source, &batch, err));
     TRY(take_input(t, &batch, err));
     size_t place = t->progress.samples % images_per_update(t->o);
     for (int n = 0; n < batch.images && place + (size_t)n < DIVERGENCE_PICTURES; n++) {
@@ -149,13 +149,13 @@ static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error 
                                      .images = batch.images,
                                      .seed = rng_next(&rng),
                                      .forward = batch_source_forward,
-                                     .ctx = t->feed};
+                                     .ctx = t->source};
     struct loss_parts parts = step_loss(t->step.plan, &input);
     double loss = loss_parts_total(&parts) / batch.images;
     double usual = t->progress.average_loss > 1.0 ? t->progress.average_loss : 1.0;
     if (!(loss <= DIVERGENCE * usual)) {
         *is_bad = true;
-        divergence_of_batch(t->o, t->step.plan, t->feed, &batch, t->trouble, sizeof t->trouble);
+        divergence_of_batch(t->o, t->step.plan, t->source, &batch, t->reason, sizeof t->reason);
         return OK;
     }
     step_backward(&t->step, batch.images, &parts);
@@ -195,8 +195,8 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
     double norm = step_update(&t->step, rate_of(t, t->progress.stage_iteration + 1));
     if (!isfinite(norm)) {
         *is_bad = true;
-        divergence_of_gradients(t->o, t->step.plan, t->pictures, images_per_update(t->o),
-                                t->trouble, sizeof t->trouble);
+        divergence_of_gradients(t->o, t->step.plan, t->pictures, images_per_update(t->o), t->reason,
+                                sizeof t->reason);
         return OK;
     }
     note_update(t, norm);
@@ -211,10 +211,10 @@ static double seconds_so_far(const struct trainer *t)
 }
 
 /* That nothing frozen has moved, by its hashes; ERR_INTERNAL before anything is saved if something has. */
-static enum result prove_still(struct trainer *t, struct error *err)
+static enum result prove_frozen(struct trainer *t, struct error *err)
 {
     const struct frozen_tensor *first;
-    size_t changed = frozen_bytes_changed(&t->still, &first);
+    size_t changed = frozen_bytes_changed(&t->proof, &first);
     t->changed = (double)changed;
     if (changed == 0) {
         return OK;
@@ -306,7 +306,7 @@ static enum result write_row(struct trainer *t, struct error *err)
         y->updates ? y->gradient_norm / (double)y->updates : (double)NAN,
         t->found.loss,
         t->found.map50,
-        (double)t->still.values,
+        (double)t->proof.values,
         t->changed,
         per_second,
         seconds_so_far(t),
@@ -446,8 +446,8 @@ static enum result roll_back(struct trainer *t, struct error *err)
     t->progress.samples = samples;
     t->progress.mini_batches = samples / (uint64_t)t->o->mini_batch;
     runlog_say(t->log, "%llu: %s; back to update %llu, rate halved", (unsigned long long)at,
-               t->trouble, (unsigned long long)t->progress.iteration);
-    TRY(open_feed(t, err));
+               t->reason, (unsigned long long)t->progress.iteration);
+    TRY(open_source(t, err));
     t->pace = (struct pace){.started = clock_seconds()};
     return save(t, checkpoint_save, err);
 }
@@ -489,13 +489,13 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     bool is_checkpoint = is_due(t->o->checkpoint_every, n);
     show_progress(t);
     if (is_checkpoint || is_validated || ends_stage || is_last) {
-        TRY(prove_still(t, err));
+        TRY(prove_frozen(t, err));
     }
     if (is_validated) {
         TRY(validate(t, &is_best, err));
         if (!isfinite(t->found.loss)) {
             *is_bad = true;
-            snprintf(t->trouble, sizeof t->trouble,
+            snprintf(t->reason, sizeof t->reason,
                      "the validation loss at update %llu is not finite", (unsigned long long)n);
             return OK;
         }
@@ -505,7 +505,7 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     }
     bool is_over = stage_is_over(t);
     if (is_checkpoint || is_over || is_last) {
-        stage_report_still(t->log, &t->still);
+        stage_report_frozen(t->log, &t->proof);
     }
     if (is_over && !ends_stage) {
         runlog_say(t->log, "no better mAP@.5 in %d validations: stage %u of %zu ends early",
@@ -534,7 +534,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
         }
         if (is_bad && t->progress.rollbacks + 1 >= MAX_ROLLBACKS) {
             runlog_say(t->log, "%llu: %s", (unsigned long long)t->progress.iteration + 1,
-                       t->trouble);
+                       t->reason);
             outcome->diverged = true;
             return go_back(t, err);
         }
@@ -546,7 +546,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
         outcome->was_interrupted = t->progress.stage < t->o->stage_count && t->o->should_stop &&
                                    t->o->should_stop(t->o->ctx);
         if (outcome->was_interrupted) {
-            TRY(prove_still(t, err));
+            TRY(prove_frozen(t, err));
             return save(t, checkpoint_save_interrupted, err);
         }
         if (is_late) {
@@ -611,7 +611,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
         parallel_team(run_in_team, &run);
         result = run.result;
     }
-    batch_source_close(t.feed);
+    batch_source_close(t.source);
     if (result == OK && (outcome->diverged || t.progress.stage >= options->stage_count)) {
         feature_cache_remove(options->folder);
     }
@@ -619,6 +619,6 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     outcome->best_map = t.progress.best_map;
     runlog_close(t.log);
     step_close(&t.step);
-    frozen_bytes_free(&t.still);
+    frozen_bytes_free(&t.proof);
     return result;
 }
