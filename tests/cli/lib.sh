@@ -74,6 +74,15 @@ try() { # NAME COMMAND...
     fi
 }
 
+# A program with a sanitizer needs terabytes of address space, and keeps what was freed.
+sanitized=$(grep -qa __asan_init "$YOLO" && echo yes)
+limit_memory() { # KB: what "${limited[@]}" in front of a command gives it as address space; no limit with a sanitizer
+    # shellcheck disable=SC2016,SC2034 # expanded by the inner shell; for the tests
+    limited=(bash -c 'ulimit -v "$0" && exec "$@"' "$1")
+    # shellcheck disable=SC2034
+    [ -z "$sanitized" ] || limited=(env)
+}
+
 fault() {
     faults="$faults $1;"
 }

@@ -334,7 +334,8 @@ status 0
 holds grep -q 'good.jfif' "$work/out"
 
 truncate -s 3G sparse.npy
-try "a file that is no .npy is not read whole" bash -c 'ulimit -v 2000000 && exec "$@"' - "$YOLO" dump sparse.npy "${model[@]}" --out "$work/never"
+limit_memory 2000000
+try "a file that is no .npy is not read whole" "${limited[@]}" "$YOLO" dump sparse.npy "${model[@]}" --out "$work/never"
 status 2
 one_error 'sparse.npy: not a .npy file'
 rm sparse.npy
