@@ -3,15 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/interrupt.h"
 #include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "data/inputs.h"
+#include "data/stream.h"
 #include "results/results_file.h"
-#include "run/eval_run.h"
 
 enum { ARGS_MAX_BYTES = 1 << 20 };
 
@@ -184,23 +186,141 @@ static enum result match_classes(struct evaluated *e, struct error *err)
     return e->set.is_coco ? match_categories(e, err) : OK;
 }
 
-/* ---- all together ---- */
+/* ---- the network over the pictures ---- */
 
-static enum result detect(struct evaluated *e, struct error *err)
+struct item {
+    struct infer_slot infer; /* first: compute and destroy see nothing else */
+    size_t picture;
+};
+
+struct run {
+    struct evaluated *e;
+    struct progress progress;
+    size_t next, delivered, failures;
+    double load_ms, infer_ms, post_ms;
+    bool has_failed;
+    struct error err; /* why */
+};
+
+static int next_item(void *ctx, void *slot, struct error *err)
 {
-    struct eval_job run = {.infer = &e->infer, .set = &e->set, .class_of = e->class_of};
-    struct eval_totals t;
-    TRY(eval_detect(&run, &t, err));
-    double images = (double)(e->set.count - t.failures);
+    (void)err;
+    struct run *run = ctx;
+    struct item *item = slot;
+    if (run->next == run->e->set.count || interrupt_pending()) {
+        return 0;
+    }
+    item->picture = run->next++;
+    infer_start(&item->infer, run->e->set.pictures[item->picture].path);
+    return 1;
+}
+
+static enum result load_item(void *ctx, void *slot, int part, int loader, struct error *err)
+{
+    (void)part, (void)loader,
+        (void)err; /* a picture that cannot be read is an item that has failed */
+    const struct run *run = ctx;
+    struct item *item = slot;
+    infer_load(&run->e->infer, &item->infer);
+    return OK;
+}
+
+static void compute_items(void *ctx, void *const *slots, int count)
+{
+    const struct run *run = ctx;
+    infer_compute(&run->e->infer, slots, count);
+}
+
+/* The objects of a picture that could not be read are missed. */
+static enum result take_failure(struct run *run, struct item *item, struct error *err)
+{
+    struct eval_picture *p = &run->e->set.pictures[item->picture];
+    log_error("%s", item->infer.err.text);
+    item->infer.record.error = item->infer.err.text;
+    p->has_failed = true;
+    run->failures++;
+    return eval_set_size(&run->e->set, item->picture, p->w ? p->w : 1, p->h ? p->h : 1, err);
+}
+
+static enum result take_objects(struct run *run, const struct item *item, struct error *err)
+{
+    const struct result_record *record = &item->infer.record;
+    struct eval_set *set = &run->e->set;
+    TRY(eval_set_size(set, item->picture, record->width, record->height, err));
+    for (size_t i = 0; i < record->count; i++) {
+        const struct result_object *o = &record->objects[i];
+        int class_id = run->e->class_of[o->class_id];
+        if (class_id >= 0) {
+            struct eval_detection d = eval_detection_of(&o->box, class_id, o->confidence);
+            TRY(eval_set_add(set, item->picture, &d, err));
+        }
+    }
+    run->load_ms += record->load_ms;
+    run->infer_ms += record->infer_ms;
+    run->post_ms += record->post_ms;
+    return OK;
+}
+
+static void deliver_item(void *ctx, void *slot)
+{
+    struct run *run = ctx;
+    struct item *item = slot;
+    if (run->has_failed) {
+        return;
+    }
+    enum result result = item->infer.has_failed ? take_failure(run, item, &run->err)
+                                                : take_objects(run, item, &run->err);
+    run->has_failed = result != OK;
+    progress_step(&run->progress, ++run->delivered);
+}
+
+static bool is_stopped(void *ctx)
+{
+    const struct run *run = ctx;
+    return run->has_failed || interrupt_pending();
+}
+
+static enum result run_network(struct evaluated *e, struct error *err)
+{
+    struct run run = {.e = e};
+    const struct stream_hooks hooks = {
+        .ctx = &run,
+        .next = next_item,
+        .load = load_item,
+        .destroy = infer_destroy,
+        .is_stopped = is_stopped,
+    };
+    const struct stream_options options = {
+        .slot_bytes = sizeof(struct item),
+        .batch = e->infer.batch,
+        .loaders = e->infer.helpers,
+    };
+    const struct stream_work work = {compute_items, deliver_item};
+    double start = clock_ms();
+    progress_begin(&run.progress, "evaluation", e->set.count);
+    enum result result = stream_run(&hooks, &options, &work, err);
+    progress_end();
+    if (run.has_failed) {
+        *err = run.err;
+        return run.err.code;
+    }
+    if (result == ERR_INTERRUPTED) {
+        return error_set(err, ERR_INTERRUPTED, "interrupted after %zu of %zu pictures",
+                         run.delivered, e->set.count);
+    }
+    TRY(result);
+    double images = (double)(e->set.count - run.failures);
     if (images < 1) {
         return error_at(err, ERR_IO, e->list, 0, "none of the %zu pictures could be read",
                         e->set.count);
     }
-    log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s", t.load_ms / images,
-             t.infer_ms / images, t.post_ms / images, images * 1e3 / t.wall_ms);
-    e->failures += t.failures;
+    log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s", run.load_ms / images,
+             run.infer_ms / images, run.post_ms / images, images * 1e3 / (clock_ms() - start));
+    e->failures += run.failures;
     return OK;
 }
+
+/* ---- all together ---- */
 
 static enum result read_results(struct evaluated *e, struct error *err)
 {
@@ -225,7 +345,7 @@ static enum result fill_set(struct evaluated *e, struct error *err)
     TRY(open_model(e, err));
     TRY(open_set(e, err));
     TRY(match_classes(e, err));
-    return detect(e, err);
+    return run_network(e, err);
 }
 
 enum result evaluate(const struct evaluate_options *options, struct evaluated *e, struct error *err)
