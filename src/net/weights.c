@@ -248,9 +248,9 @@ static bool hint_at(const struct network *net, size_t payload, struct error *err
     return true;
 }
 
-/* PyTorch ports write the long header under the version of the short one, others the short one
- * under that of the long: taken where the size of the file says so exactly, and the first value is
- * not the upper half of the images seen (or, for the long one, is). */
+/* PyTorch ports write the long header under the version of the short one; others write the short one under the version of
+ * the long. The other length is taken where the size of the file fits it exactly, and the first value is not the upper
+ * half of the images seen (for the long header: is). */
 static bool may_be(const struct reader *r, bool is_long)
 {
     return has_long_seen(r) == is_long && r->bytes >= LONG_HEADER;

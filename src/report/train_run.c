@@ -12,9 +12,10 @@
 #include "base/path.h"
 #include "report/batch_draw.h"
 #include "report/train_chart.h"
+#include "train/describe.h"
 #include "train/dry_run.h"
+#include "train/folder.h"
 #include "train/runlog.h"
-#include "train/setup.h"
 #include "train/validate.h"
 
 enum { SHOWN_BATCHES = 3, VALIDATION_BATCH = 4 };

@@ -193,7 +193,7 @@ enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct net
 
 /* ---- saving ---- */
 
-/* What the network is to detect with. */
+/* Write what to detect with: the averages if there are any, else the parameters. */
 static enum result save_weights(const char *folder, const char *name, struct network *net,
                                 struct optimizer *optimizer, uint64_t seen, struct error *err)
 {
@@ -256,8 +256,8 @@ enum result checkpoint_save_best(const char *folder, const struct checkpoint_con
                         content->progress->images_seen, err);
 }
 
-/* Killed before the new last.state stands, the run comes to it again from the interrupt's, without
- * going back in between: rollback.state is not missed. */
+/* A run that is killed before the new last.state stands comes to it again from the interrupt's state, without going back
+ * in between: it does not need rollback.state. */
 enum result checkpoint_save(const char *folder, const struct checkpoint_content *content,
                             struct error *err)
 {
@@ -269,7 +269,7 @@ enum result checkpoint_save(const char *folder, const struct checkpoint_content 
     return save_last(folder, content, err);
 }
 
-/* A file system without hard links cannot keep it: the interrupt's state is then gone back to. */
+/* A file system without hard links cannot keep the state before: the run then goes back to the interrupt's. */
 enum result checkpoint_save_interrupted(const char *folder,
                                         const struct checkpoint_content *content, struct error *err)
 {

@@ -1,5 +1,5 @@
-/* What a run says of itself before it begins: training_describe and training_warn of train_setup.h.
- */
+#include "train/describe.h"
+
 #include <float.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "train/setup.h"
 #include "cfg/cfg.h"
 #include "train/batch_source.h"
 

@@ -1,5 +1,5 @@
-/* The run's folder and what is in it before the training begins: training_find_run and
- * training_make_folder of train_setup.h. */
+#include "train/folder.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include "base/path.h"
 #include "base/listing.h"
 #include "base/memory.h"
-#include "train/setup.h"
 #include "train/runlog.h"
 
 static enum result write_file(const char *folder, const char *name, const char *text, size_t size,
@@ -32,43 +31,12 @@ static enum result write_names(const char *folder, const char *name, const struc
     return atomic_commit(&file, err);
 }
 
-/* results.csv with more than its header. */
-static bool has_rows(const char *path)
-{
-    FILE *file;
-    int c = file_open(path, &file, NULL, NULL) == OK ? 0 : EOF;
-    while (c != EOF && c != '\n') {
-        c = fgetc(file);
-    }
-    bool has = c != EOF && fgetc(file) != EOF;
-    if (file) {
-        fclose(file);
-    }
-    return has;
-}
-
-const char *training_find_run(const char *folder)
-{
-    static const char *const names[] = {"last.state", "last.weights", "best.weights",
-                                        "results.csv"};
-    enum { COUNT = sizeof names / sizeof names[0] };
-    for (size_t i = 0; i < COUNT; i++) {
-        char path[MODEL_PATH];
-        bool is_csv = i + 1 == COUNT;
-        if (path_join(path, sizeof path, folder, names[i]) &&
-            (is_csv ? has_rows(path) : path_exists(path))) {
-            return names[i];
-        }
-    }
-    return NULL;
-}
-
 /* A folder the user named may exist; it may hold no other run, and nothing `--run` would mistake
  * for ours. */
 static enum result check_folder(const char *folder, const char *cfg, const char *names,
                                 struct error *err)
 {
-    const char *run = training_find_run(folder);
+    const char *run = run_folder_trace(folder);
     if (run && strcmp(run, "last.state") == 0) {
         return error_at(err, ERR_ARG, folder, 0,
                         "holds a run already (--resume %s, or another --out)", folder);

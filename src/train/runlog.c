@@ -96,6 +96,37 @@ enum result run_folder_last(const char *base, char *path, size_t size, struct er
     return OK;
 }
 
+/* results.csv with more than its header. */
+static bool has_rows(const char *path)
+{
+    FILE *file;
+    int c = file_open(path, &file, NULL, NULL) == OK ? 0 : EOF;
+    while (c != EOF && c != '\n') {
+        c = fgetc(file);
+    }
+    bool has = c != EOF && fgetc(file) != EOF;
+    if (file) {
+        fclose(file);
+    }
+    return has;
+}
+
+const char *run_folder_trace(const char *folder)
+{
+    static const char *const names[] = {"last.state", "last.weights", "best.weights",
+                                        "results.csv"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    for (size_t i = 0; i < COUNT; i++) {
+        char path[MAX_PATH];
+        bool is_csv = i + 1 == COUNT;
+        if (path_join(path, sizeof path, folder, names[i]) &&
+            (is_csv ? has_rows(path) : path_exists(path))) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 enum result run_copy_file(const char *folder, const char *path, struct error *err)
 {
     char target[MAX_PATH];

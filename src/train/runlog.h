@@ -20,6 +20,10 @@ NODISCARD enum result run_folder_last(const char *base, char *path, size_t size,
  * however it does. ERR_ARG if another process has it. */
 NODISCARD enum result run_folder_lock(const char *folder, FILE **lock, struct error *err);
 
+/* The file that shows that a run in the folder has got somewhere: "last.state" if it can go on, else the name of its
+ * weights or results. NULL: there was no run, or it ended before its first checkpoint. */
+const char *run_folder_trace(const char *folder);
+
 /* A copy of a file in the folder, under its own base name. */
 NODISCARD enum result run_copy_file(const char *folder, const char *path, struct error *err);
 

@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "cfg/cfg.h"
 #include "net/weights.h"
+#include "train/runlog.h"
 #include "train/stateio.h"
 
 enum { MAX_CFG_BYTES = 1 << 26, RESIZE_STEP = 32 };
@@ -307,7 +308,7 @@ static enum result settle(const struct train_args *args, struct training *t, str
 static enum result find_resumed(const struct train_args *args, struct training *t,
                                 struct error *err)
 {
-    const char *found = args->resumes ? training_find_run(args->resume) : NULL;
+    const char *found = args->resumes ? run_folder_trace(args->resume) : NULL;
     t->options.resumes = found && strcmp(found, "last.state") == 0;
     if (!found || t->options.resumes) {
         return OK;

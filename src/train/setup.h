@@ -41,26 +41,4 @@ uint64_t training_images_per_update(const struct training *t);
 NODISCARD enum result training_measure(const struct training *t, const struct train_stage *stage,
                                        struct plan_memory *memory, struct error *err);
 
-/* For people: data, start, what moves and what does not, length, rate. On stdout if to_stdout, else
- * log_info. */
-void training_describe(const struct training *t, bool to_stdout);
-
-/* Warn of what is likely not meant. */
-void training_warn(const struct training *t);
-
-/* Say, as training_describe does, what the features of stages with cache_features will take in `folder`, which need not
- * exist yet; of a resumed run, only of the stages that are left. ERR_ARG if it is more than limit_gb or than the disk
- * has. */
-NODISCARD enum result training_check_features(const struct training *t, const char *folder,
-                                              float limit_gb, bool to_stdout, struct error *err);
-
-/* The file that shows that a run in the folder has got somewhere: "last.state" if it can go on, else the name of its
- * weights or results. NULL: there was no run, or it ended before its first checkpoint. */
-const char *training_find_run(const char *folder);
-
-/* Make the run's folder: args->out, or the next free one in runs/train. Locks it, and writes args.json, cfg and names
- * into it. */
-NODISCARD enum result training_make_folder(const struct train_args *args, struct training *t,
-                                           char *folder, size_t size, struct error *err);
-
 #endif

@@ -15,7 +15,7 @@ enum { MAX_STAGE_LINE = 4096, WARMUP_SHARE = 10 };
 
 static const char *const bn_names[] = {"auto", "eval", "frozen", "train"};
 
-/* What the three ways of asking come to. */
+/* One stage, however it was asked for. */
 struct request {
     struct freeze_set freeze;      /* taken over */
     const struct stage_spec *said; /* of this stage alone */
@@ -183,7 +183,7 @@ static struct request request_of(const struct stage_basis *b, const struct stage
     return (struct request){.said = said, .spec = stage_words_fill(b->words, said)};
 }
 
-/* Takes r->freeze over. */
+/* Takes over r->freeze. */
 static enum result add_stage(const struct stage_basis *b, struct stage_plan *plan,
                              struct request *r, struct error *err)
 {
@@ -413,9 +413,8 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
 
 enum { LEVEL_HEAD, LEVEL_NECK, LEVEL_BACKBONE /* its coarsest grid; finer ones follow */ };
 
-/* levels[layer_count]: how late a layer joins: heads, neck, then the backbone's grids from the coarsest to the
- * finest; layers without parameters -1. Returns the number of levels through *count; levels without layers do not
- * exist. */
+/* levels[layer_count] says how late a layer joins: first the heads, then the neck, then the backbone's grids from the
+ * coarsest to the finest; -1 for layers without parameters. *count gets the number of levels; none of them is empty. */
 static enum result find_levels(const struct network *net, int *levels, int *count,
                                struct error *err)
 {

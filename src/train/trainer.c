@@ -33,7 +33,7 @@ const char *const train_columns[] = {"iteration",     "epoch",
                                      "frozen_values", "frozen_bytes_changed",
                                      "images_per_s",  "seconds"};
 
-/* How fast it goes: in this session, since the last row. */
+/* For the speed: updates of this session, since the last row. */
 struct pace {
     uint64_t updates;
     double started;
@@ -76,7 +76,7 @@ static enum result open_source(struct trainer *t, struct error *err)
     return batch_source_open(&options, &t->source, err);
 }
 
-/* Plan, optimiser and batches of the stage that progress names. */
+/* Make plan, optimiser and batches of the stage that progress names. */
 static enum result enter_stage(struct trainer *t, struct error *err)
 {
     size_t stage = t->progress.stage; /* one beyond the last: the run is finished */
@@ -121,7 +121,7 @@ static void announce_stage(const struct trainer *t)
 
 /* ---- one update ---- */
 
-/* Into the plan, at the batch's size; nothing if it comes from features. */
+/* Copy the batch's input into the plan, at its size; a batch of features has none. */
 static enum result take_input(struct trainer *t, const struct batch *batch, struct error *err)
 {
     if (!batch->input.data) {
@@ -132,7 +132,7 @@ static enum result take_input(struct trainer *t, const struct batch *batch, stru
     return OK;
 }
 
-/* *is_bad: its loss is unusable. */
+/* One mini-batch. *is_bad: its loss is unusable. */
 static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error *err)
 {
     struct batch batch;
@@ -176,7 +176,7 @@ static void note_update(struct trainer *t, double norm)
     t->pace.updates++;
 }
 
-/* Of the update with that number in the stage, from 1. */
+/* The rate of the stage's update with that number, from 1. */
 static float rate_of(const struct trainer *t, uint64_t update)
 {
     uint64_t n = t->stage->schedule_offset + update;
@@ -210,7 +210,7 @@ static double seconds_so_far(const struct trainer *t)
     return t->seconds_before + clock_seconds() - t->session_start;
 }
 
-/* That nothing frozen has moved, by its hashes; ERR_INTERNAL before anything is saved if something has. */
+/* Prove by hashes that nothing frozen has moved, before anything is saved; ERR_INTERNAL if something has. */
 static enum result prove_frozen(struct trainer *t, struct error *err)
 {
     const struct frozen_tensor *first;
@@ -228,7 +228,7 @@ static enum result prove_frozen(struct trainer *t, struct error *err)
         l->ops->name);
 }
 
-/* For one of checkpoint.h's functions. */
+/* Save by one of checkpoint.h's functions. */
 static enum result save(struct trainer *t,
                         enum result (*write)(const char *folder,
                                              const struct checkpoint_content *content,
@@ -243,7 +243,7 @@ static enum result save(struct trainer *t,
     return write(t->o->folder, &content, err);
 }
 
-/* At the cfg's size, with the averages in place of the live values if there are any. */
+/* Validate at the cfg's size, with the averages in place of the live values if there are any. */
 static enum result validate(struct trainer *t, bool *is_best, struct error *err)
 {
     struct network *net = t->o->net;
@@ -272,14 +272,14 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
     return OK;
 }
 
-/* NaN if there are none. */
+/* Images since the last row of results.csv; NaN if there are none. */
 static double images_since_row(const struct trainer *t)
 {
     uint64_t updates = t->progress.sums.updates;
     return updates ? (double)(updates * images_per_update(t->o)) : (double)NAN;
 }
 
-/* What was measured since the last row. */
+/* Forget what was measured since the last row. */
 static void forget_findings(struct trainer *t)
 {
     t->found = (struct validation){(double)NAN, (double)NAN};
@@ -345,7 +345,7 @@ static uint64_t updates_left(const struct trainer *t)
     return left;
 }
 
-/* Of the updates left, or of the time, whichever is shorter. */
+/* What is left of the updates or of the time, whichever ends first. */
 static double seconds_left(const struct trainer *t, double updates_a_second)
 {
     double left = updates_a_second > 0.0 ? (double)updates_left(t) / updates_a_second : 0.0;
@@ -380,8 +380,8 @@ static bool is_due(uint64_t every, uint64_t iteration)
 
 /* ---- going back ---- */
 
-/* The stage whose state the checkpoint holds is entered with it; a run that had finished and got further stages
- * goes on with the first of those. */
+/* Enter the stage whose state the checkpoint holds. A run that had finished and has got further stages goes on with the
+ * first of those. */
 static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct error *err)
 {
     size_t stages_then = checkpoint_stages(c);
@@ -402,7 +402,7 @@ static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct
     return is_beyond && t->progress.stage < t->o->stage_count ? enter_stage(t, err) : OK;
 }
 
-/* Parameters, optimiser and progress of folder/last.state; the stage is entered. */
+/* Read parameters, optimiser and progress from folder/last.state, and enter the stage. */
 static enum result restore(struct trainer *t, struct error *err)
 {
     struct checkpoint c;
@@ -424,7 +424,7 @@ static enum result restore(struct trainer *t, struct error *err)
     return result;
 }
 
-/* To the last checkpoint that an undisturbed run has, too; what came since is undone. */
+/* Go back to the last checkpoint that an undisturbed run has, too; undoes what came since. */
 static enum result go_back(struct trainer *t, struct error *err)
 {
     TRY(checkpoint_go_back(t->o->folder, err));
@@ -433,7 +433,7 @@ static enum result go_back(struct trainer *t, struct error *err)
     return runlog_cut(t->log, t->progress.iteration, err);
 }
 
-/* Back to the last checkpoint at half the rate, past the pictures at which it happened. */
+/* Go back to the last checkpoint, and on from there at half the rate, past the pictures at which it happened. */
 static enum result roll_back(struct trainer *t, struct error *err)
 {
     uint64_t update = images_per_update(t->o);
@@ -477,8 +477,8 @@ static enum result next_stage(struct trainer *t, struct error *err)
     return OK;
 }
 
-/* What comes behind an update: validation, rows, checkpoints, the end of the stage. *is_bad: what the update made is
- * unusable; nothing of it was saved. */
+/* After an update: validation, rows, checkpoints, the end of the stage. *is_bad: the update made something unusable, of
+ * which nothing was saved. */
 static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, struct error *err)
 {
     uint64_t n = t->progress.iteration;
