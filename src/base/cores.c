@@ -66,8 +66,7 @@ int cores_start_thread(pthread_t *thread, void *(*body)(void *ctx), void *ctx)
 
 /* ---- physical cores ---- */
 
-/* The lowest processor of the core that `cpu` belongs to; `cpu` itself if the system does not say.
- */
+/* The lowest processor of the core that `cpu` belongs to; `cpu` itself if the system does not say. */
 static int first_sibling(const char *root, int cpu)
 {
     char path[PATH];

@@ -9,10 +9,10 @@
 
 #include "base/error.h"
 
-/* The door to every file that is read: *stream (fclose) stands at its start, *size (or NULL) gets
- * its bytes. Missing files: ERR_IO; folders, and pipes and devices, which could keep the reader
- * waiting for ever: ERR_FORMAT. Only lists of pictures may be pipes and do not come through here.
- */
+/* Every file that is read comes through here: *stream (fclose) stands at its start, *size (or NULL)
+ * gets its bytes. ERR_IO for a missing file; ERR_FORMAT for a folder, and for pipes and devices,
+ * which could keep the reader waiting for ever. Only lists of pictures may be pipes, and are opened
+ * elsewhere. */
 NODISCARD enum result file_open(const char *path, FILE **stream, uintmax_t *size,
                                 struct error *err);
 
@@ -20,8 +20,7 @@ NODISCARD enum result file_open(const char *path, FILE **stream, uintmax_t *size
 NODISCARD enum result file_append(const char *path, FILE **stream, struct error *err);
 
 /* Read a regular file of at most max_bytes. *data (mem_free) gets one extra zero byte behind the
- * *size bytes. Missing files: ERR_IO;
- * folders, devices and oversized files: ERR_FORMAT; with the path. */
+ * *size bytes. ERR_IO for a missing file, ERR_FORMAT for folders, devices and larger files. */
 NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,
                                 struct error *err);
 
@@ -46,7 +45,7 @@ NODISCARD enum result atomic_open_in(struct atomic_file *file, const char *folde
 NODISCARD enum result atomic_commit(struct atomic_file *file, struct error *err);
 /* Drop the temporary file; harmless after commit. */
 void atomic_abandon(struct atomic_file *file);
-/* All at once. */
+/* A whole file at once. */
 NODISCARD enum result atomic_write(const char *path, const void *bytes, size_t size,
                                    struct error *err);
 

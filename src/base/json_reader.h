@@ -1,6 +1,5 @@
 /* JSON in, as a stream: the caller asks for what comes next, nothing is kept. Memory does not
- * depend on the size of the file, and every fault has its place: "x.json:12: annotations[3].bbox:
- * ...".
+ * depend on the size of the file. Every fault has its place: "x.json:12: annotations[3].bbox: ...".
  *
  *   json_open(&r, path, err)
  *   if (json_begin_object(&r))
@@ -78,8 +77,7 @@ bool json_key_is(const struct json_reader *r, const char *key);
 
 /* A finite number. */
 bool json_number(struct json_reader *r, double *value);
-/* Any value: itself if it is a finite number, else NaN. False only if the JSON itself is at fault.
- */
+/* Any value: itself if it is a finite number, else NaN. False only if the JSON itself is at fault. */
 bool json_number_or_nan(struct json_reader *r, double *value);
 /* A whole number of at most 2^53. */
 bool json_whole(struct json_reader *r, int64_t *value);

@@ -23,9 +23,8 @@ void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Plain line; only with -v. */
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* A line that replaces the previous progress line on a terminal; nothing elsewhere, nor with -q.
- * It is cut at the terminal's
- * width. Any other message first ends the progress line. An empty text removes it. */
+/* A line that replaces the previous progress line on a terminal, cut at its width; nothing elsewhere
+ * and with -q. Any other message first ends the progress line. An empty text removes it. */
 void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* True if stderr is a terminal (and progress lines are therefore shown). */

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /* Number of threads used by parallel_for from now on; 0 = OMP_NUM_THREADS if it is set, else the
- * cores this process may use (base/cores.h). Never more than OMP_THREAD_LIMIT. Call outside a team and before any plan is built:
- * scratch memory is sized by parallel_threads(). */
+ * cores this process may use (base/cores.h). Never more than OMP_THREAD_LIMIT. Call it outside a
+ * team and before any plan is built: scratch memory is sized by parallel_threads(). */
 void parallel_set_threads(int threads);
 
 int parallel_threads(void);

@@ -22,8 +22,7 @@ size_t text_mark(const void *text, size_t size);
 /* In place: without blanks at both ends. Returns where it begins now. */
 char *text_trim(char *text);
 
-/* Can a list of pictures, one path a line, hold this path: has it no control characters but tabs?
- */
+/* Can a list of pictures, one path a line, hold this path: has it no control characters but tabs? */
 bool text_fits_list(const char *path);
 
 /* In place: bytes that would end the line or steer a terminal (control characters, those of two

@@ -92,8 +92,7 @@ static bool counts_behind_hash(const char *key)
     return strcmp(key, "layers") == 0 || strcmp(key, "from") == 0;
 }
 
-/* A '#' behind a value begins a comment. Numbers never noticed it in Darknet; words did, silently.
- */
+/* A '#' behind a value begins a comment. Numbers never noticed it in Darknet; words did, silently. */
 static void cut_comment(const struct lexer *x, const char *key, char *value)
 {
     char *hash = strchr(value, '#');

@@ -16,7 +16,7 @@
 struct cfg_option {
     char *key, *value;
     int line;
-    bool is_used; /* set by every getter; cfg_check_unused reports the rest */
+    bool is_used; /* set by every getter; cfg_warn_unused reports the rest */
 };
 
 struct cfg_section {

@@ -1,4 +1,4 @@
-/* Darknet's .data file: key = value lines that say where a data set lies. */
+/* Darknet's .data file: lines "key = value" that say where a data set lies. */
 #ifndef CFG_DATA_FILE_H
 #define CFG_DATA_FILE_H
 
@@ -9,11 +9,11 @@
 
 enum data_key { DATA_TRAIN, DATA_VALID, DATA_NAMES, DATA_BACKUP, DATA_KEY_COUNT };
 
-/* Darknet's .data file. Paths are looked for as lookup.h says, the file's folder first; one that is found
- * nowhere stays as written: data_file_need says so when it is asked for. Keys of other tools are known:
- * val and validation for valid, labels for names. Strings belong to the struct; free with data_file_free, also
- * after an error. Unlike Darknet's, values may contain blanks;
- * a '#' behind a blank begins a comment, with a warning where Darknet takes it into a path. */
+/* Paths are looked for as base/lookup.h says, the file's folder first. A path that is found nowhere stays as
+ * written; data_file_need is the one to complain. Keys of other tools are known: val and validation for
+ * valid, labels for names. Unlike in Darknet values may contain blanks, and a '#' behind a blank begins a
+ * comment (with a warning where Darknet takes it into a path). Strings belong to the struct; free with
+ * data_file_free, also after an error. */
 struct data_file {
     char *train, *valid, *names, *backup; /* NULL: not given */
     int classes;                          /* 0: not given */

@@ -26,24 +26,28 @@ struct convert_from_coco {
     bool copy;          /* copy the pictures instead of linking them */
 };
 
-/* Writes a label a picture under out/labels/SET and links under out/images/SET, a list out/SET.txt
- * for each file, and .names and .data called as the folder. SET is the file's name without ending
- * and "instances_", or the folder's where the name says nothing (_annotations.coco.json).
- * Classes are the categories in the order of their ids; a picture without
- * boxes gets an empty label. A picture whose file does not exist is lost; ERR_IO, and nothing is
- * written, if a file has no other. A SET, or a folder of a file_name, that is called images gets
- * another name (label_path_nest). Nothing is written outside `out`, whatever file_name says. */
+/* Writes
+ *
+ *   out/labels/SET/   a label file for each picture, empty if it has no boxes
+ *   out/images/SET/   links to the pictures
+ *   out/SET.txt       their list, for each annotation file
+ *   out/OUT.names, out/OUT.data
+ *
+ * SET is the file's name without ending and "instances_", or the folder's name where that says nothing
+ * (_annotations.coco.json). Classes are the categories in the order of their ids. A picture whose file does
+ * not exist is lost; a file that has no other is ERR_IO, and nothing is written. A SET, or a folder of a
+ * file_name, that is called images gets another name (label_path_nest). Nothing is written outside `out`,
+ * whatever file_name says. */
 NODISCARD enum result convert_from_coco(const struct convert_from_coco *job,
                                         struct convert_counts *counts, struct error *err);
 
 /* To COCO. */
 struct convert_to_coco {
-    const char *path;   /* a list or a folder of pictures */
-    char *const *names; /* [name_count]; categories without a name are class_0... */
-    size_t name_count;  /* 0: as many classes as the labels have */
-    const char
-        *annotations; /* COCO file that image and category ids are taken from; NULL: see below */
-    const char *out;  /* the .json to write */
+    const char *path;        /* a list or a folder of pictures */
+    char *const *names;      /* [name_count]; categories without a name are class_0... */
+    size_t name_count;       /* 0: as many classes as the labels have */
+    const char *annotations; /* COCO file to take image and category ids from; NULL: see below */
+    const char *out;         /* the .json to write */
 };
 
 /* Writes one annotation file: pictures in the order of the list, file_name below their common

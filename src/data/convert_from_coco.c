@@ -56,8 +56,7 @@ static void name_set(const char *path, char *out)
     snprintf(out, SET_NAME, "%.*s", (int)(length < 200 ? length : 200), base);
 }
 
-/* The file's name below a folder of ours: as it is, or only its last part where it would lead out.
- */
+/* The file's name below a folder of ours: as it is, or only its last part where it would lead out. */
 static const char *inner_name(const char *file_name)
 {
     bool leads_out = file_name[0] == '/';

@@ -27,8 +27,7 @@ struct conversion {
 
 /* ---- where the pictures are ---- */
 
-/* The longest folder that all paths begin with, as their file_name needs it; "" if they share none.
- */
+/* The longest folder that all paths begin with, as their file_name needs it; "" if they share none. */
 static enum result find_root(const struct dataset *data, char *root, struct error *err)
 {
     size_t length = 0;

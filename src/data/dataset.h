@@ -21,27 +21,25 @@ struct sample {
     int list_line;        /* where the list names the picture; 0 for a folder or COCO */
     int64_t coco_id;      /* image id of a COCO file; -1 otherwise */
     int image_w, image_h; /* as a COCO file says, else of its picture; 0 for label files */
-    double
-        *areas; /* [truth_count], COCO's "area" in pixels (of the box if missing); NULL otherwise */
-    bool
-        is_unusable; /* a line of its labels, or an annotation, shows something, and nobody can tell what or where */
-    bool is_mended; /* a line had a confidence, or was a polygon: truths are not as written */
+    double *areas;        /* [truth_count], COCO's "area" in pixels (else the box's); or NULL */
+    bool is_unusable;     /* a line, or an annotation, shows something that nobody can place */
+    bool is_mended;       /* a line had a confidence, or was a polygon: truths are not as written */
 };
 
 enum label_fault {
     FAULT_NOT_NUMBERS, /* a line that is not "class x y w h", or a file that is no text: unusable */
-    FAULT_CLASS_RANGE, /* unusable; COCO: a category_id of no category */
-    FAULT_OUTSIDE, /* a box wholly outside the picture: skipped; far outside, as pixels are: unusable */
-    FAULT_CLIPPED,      /* a box partly outside: kept, clipped */
-    FAULT_ZERO_SIZE,    /* a box without area: skipped; of a negative side: unusable */
-    FAULT_DUPLICATE,    /* the very same line again: skipped */
-    FAULT_NO_LABEL,     /* no label file: a background picture */
-    FAULT_EMPTY_LABEL,  /* a label file without a line: a background picture */
-    FAULT_NO_IMAGE,     /* a picture that does not exist: left out of the set */
+    FAULT_CLASS_RANGE, /* a class that there is not; COCO: a category_id of no category: unusable */
+    FAULT_OUTSIDE,     /* a box outside the picture: skipped; far outside, as of pixels: unusable */
+    FAULT_CLIPPED,     /* a box partly outside: kept, clipped */
+    FAULT_ZERO_SIZE,   /* a box without area: skipped; of a negative side: unusable */
+    FAULT_DUPLICATE,   /* the very same line again: skipped */
+    FAULT_NO_LABEL,    /* no label file: a background picture */
+    FAULT_EMPTY_LABEL, /* a label file without a line: a background picture */
+    FAULT_NO_IMAGE,    /* a picture that does not exist: left out of the set */
     FAULT_ORPHAN_LABEL, /* a label file without a picture, in a folder of labels: not used */
     FAULT_ANNOTATION,   /* COCO: an annotation without a whole box or ids: unusable */
-    FAULT_CONFIDENCE, /* a sixth number between 0 and 1, as detectors save it: dropped; reported once for a set */
-    FAULT_POLYGON, /* class and points x y: its box is taken; reported once for a set */
+    FAULT_CONFIDENCE,   /* a sixth number in [0, 1], as detectors save: dropped; said once a set */
+    FAULT_POLYGON,      /* class and points x y: its box is taken; said once a set */
     FAULT_COUNT
 };
 
@@ -54,9 +52,8 @@ struct dataset {
     atomic_bool *is_told;  /* [sample_count], of which picture a loader has warned already */
     size_t left_out_count; /* samples behind sample_count: pictures that leaves_out took away */
     size_t class_count;
-    int64_t *category_ids; /* COCO: [class_count], ids by class; NULL otherwise */
-    size_t faults
-        [FAULT_COUNT]; /* how many of each; the first few of each were logged with path:line */
+    int64_t *category_ids;      /* COCO: [class_count], ids by class; NULL otherwise */
+    size_t faults[FAULT_COUNT]; /* how many; the first few of each were logged with path:line */
 };
 
 /* What to call for every fault; line 0 = the whole file. NULL: dataset_open logs the first five of each kind. */
@@ -67,23 +64,23 @@ struct dataset_source {
     const char *path;   /* a list of images, a folder, or a COCO .json */
     const char *images; /* COCO: the folder of the pictures; NULL: beside the json */
     size_t class_count; /* 0: not known; then the largest class + 1 (COCO: all categories) */
-    char *const
-        *names; /* COCO: [name_count], must not be the categories' in another order; or NULL */
+    char *const *names; /* COCO: [name_count], not the categories' in another order; or NULL */
     size_t name_count;
-    bool
-        leaves_out; /* pictures with an unusable line or annotation do not belong to the set: they would be taken as
-                              showing less than they do. Counted and said once; all of them may be such */
+    /* Pictures with an unusable line or annotation do not belong to the set: they would seem to show less than
+     * they do. They are counted, and said once; all pictures may be such. */
+    bool leaves_out;
     fault_sink sink;
     void *sink_ctx;
 };
 
-/* Label path rules: label_path.h. Lines may end in CR LF; blank lines are skipped. A bad line is
- * counted in faults and skipped, and unless it marks no part of the picture the sample is_unusable;
- * boxes are clipped to the picture. Relative paths of a list are looked for as lookup.h says, the
- * working directory first.
- * COCO: classes are the categories sorted by id, and there must be class_count of them; what is wrong
- * in an image costs only that one, in an annotation its picture (is_unusable), a size that an image lacks is its picture's; other wrong types and
- * missing keys are ERR_FORMAT with their place ("x.json: images[12].id: ...").
+/* Lists: relative paths are looked for as base/lookup.h says, the working directory first; labels as
+ * label_path.h says. Lines may end in CR LF; blank lines are skipped. A bad line is counted in faults and
+ * skipped; unless it marks no part of the picture, the sample is_unusable. Boxes are clipped to the picture.
+ *
+ * COCO: classes are the categories sorted by id, and there must be class_count of them. A fault of an image
+ * costs only that image, a fault of an annotation its picture (is_unusable). An image without a size gets that
+ * of its picture. Other wrong types and missing keys are ERR_FORMAT with their place ("x.json: images[12].id: ...").
+ *
  * Otherwise ERR_* only if the set as a whole is unusable (no list, no pictures). Free with dataset_free, also
  * after an error; *set need not be initialised. */
 NODISCARD enum result dataset_open(const struct dataset_source *source, struct dataset *set,

@@ -1,13 +1,12 @@
-/* Resampling as Darknet's resize_image and letterbox_image (docs: image.h), a row at a time.
+/* Resampling as Darknet's resize_image and letterbox_image (see image.h), a row at a time.
  *
- *   source row (bytes) -> floats -> across (lerp in x) -> kept in a pair of rows -> down (lerp in
- * y) -> output
+ *   source row (bytes)  ->  floats  ->  across (lerp in x)  ->  a pair of rows  ->  down (lerp in y)  ->  output
  *
  * Darknet fills a whole intermediate picture; here each source row goes across once, on demand, and
- * only two are alive. The arithmetic per value is the same: (1 - d) * a + d * b in float, x before
- * y. One difference: where (h_out - 1) * ((h_in - 1) / (h_out - 1)) rounds below h_in - 1 (4 % of
- * all pairs of heights), Darknet's last row comes out almost black; here the last row always is the
- * last source row. */
+ * only two are alive. The arithmetic of a value is the same: (1 - d) * a + d * b in float, x before y.
+ *
+ * One difference: where (h_out - 1) * ((h_in - 1) / (h_out - 1)) rounds below h_in - 1 (4 % of all pairs
+ * of heights), Darknet's last row comes out almost black. Here the last row always is the last source row. */
 #include "data/image.h"
 
 #include <assert.h>

@@ -99,8 +99,7 @@ static bool is_nearly_black(const struct image *image)
 
 /* ---- PNM (netpbm's pgm and ppm, binary) ----
  *
- * Not left to stb: 2.27 reads behind the end of 16-bit grey ones and takes the wrong byte of all.
- */
+ * Not left to stb: 2.27 reads behind the end of 16-bit grey ones and takes the wrong byte of all. */
 
 struct pnm {
     const unsigned char *bytes;

@@ -19,10 +19,9 @@ NODISCARD enum result inputs_open(const char *const *args, size_t count, struct 
 NODISCARD enum result inputs_open_list(const char *path, struct inputs **inputs, struct error *err);
 
 struct input_item {
-    char path[4096]; /* to open */
-    char relative
-        [4096]; /* under the folder argument it came from; else the base name: for mirrored output */
-    char origin[4200]; /* "list.txt:12" for messages, empty if named on the command line */
+    char path[4096];     /* to open */
+    char relative[4096]; /* below the folder that was named, else the base name: for output */
+    char origin[4200];   /* "list.txt:12" for messages, empty if named on the command line */
 };
 
 /* 1 = an item, 0 = the end, -1 = a list or folder could not be read or a line is unusable (err says which; the
@@ -35,8 +34,9 @@ NODISCARD enum result inputs_need(const struct input_item *item, struct error *e
 
 void inputs_close(struct inputs *inputs);
 
-/* Lines of a names file: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. ERR_FORMAT if
- * empty or binary, or for an empty line among the names or one too long for a name. *names is an array of *count strings in one block (mem_free once). */
+/* Lines of a names file: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. *names is an
+ * array of *count strings in one block (mem_free once). ERR_FORMAT if the file is empty or binary, for an empty
+ * line among the names, and for one that is too long for a name. */
 NODISCARD enum result names_read(const char *path, char ***names, size_t *count, struct error *err);
 
 #endif

@@ -17,8 +17,7 @@ enum label_form {
     LABEL_UNUSABLE,   /* no numbers, or a number of them that means nothing */
     LABEL_BOX,        /* class x y w h */
     LABEL_CONFIDENCE, /* class x y w h confidence, as detectors save what they found */
-    LABEL_POLYGON, /* class and three or more points x y, oriented boxes with their four among them
-                    */
+    LABEL_POLYGON,    /* class and three or more points x y; an oriented box is one of four */
 };
 
 struct label_line {

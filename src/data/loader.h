@@ -34,10 +34,9 @@ struct loader_options {
 struct batch {
     struct tensor input;            /* [images, h, w, channels], values in [0, 1], dense */
     const struct truth_set *truths; /* [images], fractions of the network input; no crowds */
-    const size_t *sample_index; /* [images], which sample of the set (the first, for a mosaic) */
-    const struct image_fit
-        *fits;  /* [images], only with augment.is_off: the way back to the picture */
-    int images; /* < batch only at the end of an in_order pass; 0 = the end */
+    const size_t *sample_index;   /* [images], which sample of the set (the first, for a mosaic) */
+    const struct image_fit *fits; /* [images], with augment.is_off: the way back to the picture */
+    int images;                   /* < batch only at the end of an in_order pass; 0 = the end */
     uint64_t mini_batch;
 };
 

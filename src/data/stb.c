@@ -1,6 +1,5 @@
 /* The one place where the stb libraries are compiled: decoders and encoders without stdio, all
- * memory from base/memory.h. image.c and draw.c include the same headers for the declarations only.
- */
+ * memory from base/memory.h. image.c and draw.c include the same headers for the declarations only. */
 #include "data/stb.h"
 
 #include <assert.h>
@@ -57,8 +56,7 @@ static void block_is_gone(const void *block)
     }
 }
 
-/* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb.
- */
+/* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb. */
 static void *block_new(size_t bytes)
 {
     return block_is_live(bytes <= INT_MAX ? mem_alloc_raw(bytes, 1) : NULL);

@@ -1,6 +1,5 @@
 /* Anchors: how well a set of box sizes is covered, and the search for better ones. Sizes are pixels
- * of the network's input. The IoU of a box and an anchor is that of two rectangles with one centre.
- */
+ * of the network's input. The IoU of a box and an anchor is that of two rectangles with one centre. */
 #ifndef DOCTOR_ANCHORS_H
 #define DOCTOR_ANCHORS_H
 

@@ -1,5 +1,4 @@
-/* The dataset doctor: reads the sets of a .data file and collects what is wrong. Changes nothing.
- */
+/* The dataset doctor: reads the sets of a .data file and collects what is wrong. Changes nothing. */
 #ifndef DOCTOR_DOCTOR_H
 #define DOCTOR_DOCTOR_H
 

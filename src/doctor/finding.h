@@ -14,27 +14,27 @@ enum severity {
     SEVERITY_ERROR    /* something is skipped, or makes figures wrong */
 };
 
-enum finding_kind { /* the first FAULT_COUNT are those of data/dataset.h */
-                    FINDING_UNREADABLE = FAULT_COUNT, /* a picture that cannot be decoded */
-                    FINDING_SIZE,    /* a picture that is not as large as its COCO file says */
-                    FINDING_DIM,     /* a picture of 16 bits a channel that is nearly black */
-                    FINDING_TURNED,  /* a labelled picture that is to be shown turned */
-                    FINDING_OVERLAP, /* the same content in train and valid */
-                    FINDING_SIMILAR_OVERLAP,   /* nearly the same look in train and valid */
-                    FINDING_COPY,              /* the same content twice in one set */
-                    FINDING_SIMILAR,           /* nearly the same look in one set */
-                    FINDING_NEARLY_IDENTICAL,  /* two boxes of one class nearly on each other */
-                    FINDING_TWO_CLASSES,       /* the same of two classes */
-                    FINDING_TINY,              /* a box of under two pixels */
-                    FINDING_WHOLE_PICTURE,     /* a box that is the whole picture */
-                    FINDING_CLASS_COUNT,       /* names, classes and cfg disagree */
-                    FINDING_NAME_TWICE,        /* two classes of one name */
-                    FINDING_NO_BOXES,          /* a set without a box that can be used */
-                    FINDING_UNTRAINED,         /* a class of valid that train lacks */
-                    FINDING_UNUSED,            /* classes without a box */
-                    FINDING_SMALL_FOR_NETWORK, /* many boxes of a few pixels on the network's input
-                                                */
-                    FINDING_KINDS
+/* The first FAULT_COUNT kinds are those of data/dataset.h. */
+enum finding_kind {
+    FINDING_UNREADABLE = FAULT_COUNT, /* a picture that cannot be decoded */
+    FINDING_SIZE,                     /* a picture that is not as large as its COCO file says */
+    FINDING_DIM,                      /* a picture of 16 bits a channel that is nearly black */
+    FINDING_TURNED,                   /* a labelled picture that is to be shown turned */
+    FINDING_OVERLAP,                  /* the same content in train and valid */
+    FINDING_SIMILAR_OVERLAP,          /* nearly the same look in train and valid */
+    FINDING_COPY,                     /* the same content twice in one set */
+    FINDING_SIMILAR,                  /* nearly the same look in one set */
+    FINDING_NEARLY_IDENTICAL,         /* two boxes of one class nearly on each other */
+    FINDING_TWO_CLASSES,              /* two boxes of two classes nearly on each other */
+    FINDING_TINY,                     /* a box of under two pixels */
+    FINDING_WHOLE_PICTURE,            /* a box that is the whole picture */
+    FINDING_CLASS_COUNT,              /* names, classes and cfg disagree */
+    FINDING_NAME_TWICE,               /* two classes of one name */
+    FINDING_NO_BOXES,                 /* a set without a box that can be used */
+    FINDING_UNTRAINED,                /* a class of valid that train lacks */
+    FINDING_UNUSED,                   /* classes without a box */
+    FINDING_SMALL_FOR_NETWORK,        /* many boxes of a few pixels on the network's input */
+    FINDING_KINDS
 };
 
 const char *finding_slug(enum finding_kind kind); /* "zero-size" */

@@ -44,8 +44,7 @@ static enum result open_base(struct init *init, struct error *err)
     return model_check_pictures(&init->base, err);
 }
 
-/* The files are called as the folder is; "." has no name, there they are called as the names file.
- */
+/* The files are called as the folder is; "." has no name, there they are called as the names file. */
 static enum result settle_folder(struct init *init, struct error *err)
 {
     const struct init_options *o = &init->o;

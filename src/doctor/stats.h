@@ -10,21 +10,18 @@ extern const double quantile_shares[QUANTILES];
 struct set_stats {
     size_t pictures, backgrounds, boxes, most_boxes; /* most_boxes: of one picture */
     size_t left_out; /* of the pictures: with a label line that cannot be used */
-    size_t *class_boxes, *class_pictures; /* [class_count] */
-    double width[QUANTILES],
-        height[QUANTILES]; /* of the boxes, percent of the picture; NaN: none */
-    size_t small, medium,
-        large;           /* boxes under 32^2, 96^2 pixels and above; where sizes are known */
-    int widest, highest; /* picture sizes; 0 = not known */
+    size_t *class_boxes, *class_pictures;       /* [class_count] */
+    double width[QUANTILES], height[QUANTILES]; /* of boxes, percent of the picture; NaN: none */
+    size_t small, medium, large; /* boxes under 32^2, 96^2 pixels, above; where sizes are known */
+    int widest, highest;         /* picture sizes; 0 = not known */
     int narrowest, lowest;
 };
 
 struct network_stats {
-    struct size_list sizes; /* of train's boxes, pixels of the network's input */
-    double side[QUANTILES]; /* of sqrt(width * height) */
-    size_t under4,
-        under_stride; /* boxes whose shorter side is under 4 pixels, under the smallest stride */
-    size_t *by_head;  /* [heads->count], how many boxes each head learns */
+    struct size_list sizes;      /* of train's boxes, pixels of the network's input */
+    double side[QUANTILES];      /* of sqrt(width * height) */
+    size_t under4, under_stride; /* boxes with a side under 4 pixels, under the smallest stride */
+    size_t *by_head;             /* [heads->count], how many boxes each head learns */
     size_t by_none;
     struct anchor_fit fit;
 };
