@@ -24,7 +24,7 @@ static enum result open_stream(const char *path, int flags, const char *mode, FI
 {
     struct stat info;
     *stream = NULL;
-    /* O_NONBLOCK: a pipe's other end is not waited for. It changes nothing for files. */
+    /* O_NONBLOCK: opening a pipe must not wait for its other end. It changes nothing for files. */
     int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0 && errno == ENXIO) {
         return error_at(err, ERR_FORMAT, path, 0, "not a regular file but a pipe or a socket");
@@ -91,7 +91,8 @@ enum result file_read(const char *path, size_t max_bytes, char **data, size_t *s
     return OK;
 }
 
-/* A name that leaves no room for more gives up its end for a number of its own. */
+/* The temporary name is longer than the target's. Where there is no room, a number takes the
+ * place of the name's end. */
 static void name_temporary(struct atomic_file *file)
 {
     static atomic_uint number;
@@ -114,8 +115,8 @@ static bool is_same_file(const char *path, int fd)
            named.st_dev == opened.st_dev;
 }
 
-/* Until the lock stands, somebody who sweeps may take the file for a leftover: then once more. -1
- * with errno. */
+/* Before the lock stands, a sweep by another process may remove the file as a leftover: then try
+ * again. -1 with errno. */
 static int open_locked(const char *path)
 {
     for (int tries = 0;; tries++) {

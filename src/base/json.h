@@ -17,13 +17,13 @@ void json_init(void);
 /* A number rounded to `digits` decimals; null if it is not finite. */
 void json_add_rounded(cJSON *object, const char *key, double value, int digits);
 
-/* Printed JSON on its way to a stream. Names of files may be no UTF-8, JSON must be: what is none becomes U+FFFD.
- * Control characters that cJSON leaves as they are (0x7f, U+0080..9F) are escaped, as a terminal may obey
- * them. */
+/* Printed JSON on its way to a stream. Names of files need not be UTF-8, but JSON must be: other bytes become
+ * U+FFFD. Control characters that cJSON leaves as they are (0x7f, U+0080..9F) are escaped, as a terminal may
+ * obey them. */
 void json_put(FILE *out, const char *text);
 
-/* The same for a file that is to give the very bytes back: a byte B that is no UTF-8 becomes U+F0B, of the private
- * use area, and so do the bytes of such a character itself. */
+/* The same for a file that is to give the very bytes back: a byte 0xNN that is no UTF-8 becomes U+F0NN, of the
+ * private use area. So do the bytes of such a character itself. */
 void json_put_bytes(FILE *out, const char *text);
 
 /* The byte that the character at `text` stands for there; 0: it stands for itself. */

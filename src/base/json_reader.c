@@ -215,8 +215,8 @@ bool json_begin_array(struct json_reader *r)
     return begin(r, JSON_ARRAY, "an array");
 }
 
-/* The separator before the next element; false at the closing bracket, which is taken, and after a
- * fault. */
+/* Take the separator before the next element. False at the closing bracket, which is taken too,
+ * and after a fault. */
 static bool next_element(struct json_reader *r, int closing)
 {
     if (r->result != OK) {
@@ -296,8 +296,8 @@ static bool hex4(struct json_reader *r, unsigned *code)
 
 static bool escape(struct json_reader *r, char *text, size_t size, size_t *used);
 
-/* Behind the \uXXXX that begins a surrogate pair: its second half, if that follows. Half a pair
- * alone becomes U+FFFD, and what stands behind it counts for itself. */
+/* Read the second half of a surrogate pair behind the \uXXXX that begins it. Half a pair alone
+ * becomes U+FFFD; what stands behind it counts for itself. */
 static bool second_half(struct json_reader *r, unsigned high, char *text, size_t size, size_t *used)
 {
     while (look(r) == '\\') {

@@ -91,7 +91,7 @@ bool json_string(struct json_reader *r, char *text, size_t size);
 /* Any value, whatever is in it. */
 bool json_skip(struct json_reader *r);
 
-/* A fault of the caller's finding at the value at hand: "path:line: place: text". Returns false. */
+/* The caller has found a fault in the value at hand: "path:line: place: text". Returns false. */
 bool json_fault(struct json_reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* The same for a key of the object just left: "path:line: place.key: text". */

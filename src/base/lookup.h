@@ -1,4 +1,4 @@
-/* Where a path that stands in a file - a .data file, a list - is looked for. */
+/* Where to look for a path that stands in a file (a .data file, a list). */
 #ifndef BASE_LOOKUP_H
 #define BASE_LOOKUP_H
 

@@ -21,7 +21,7 @@ enum { DATA_MAX_BYTES = 1024 * 1024, PATH_SIZE = 4096 };
 
 static const char *const path_keys[DATA_KEY_COUNT] = {"train", "valid", "names", "backup"};
 
-/* Known to Darknet, too; they do nothing here, but are no mistakes. */
+/* Darknet knows these keys, too. Some do nothing here, but are no mistakes. */
 static const char *const all_keys[] = {
     "train", "valid", "names",     "backup", "classes", "labels",      "top",      "results",
     "eval",  "map",   "difficult", "leaves", "test",    "saveweights", "savelast", "val",
@@ -105,8 +105,8 @@ static void warn_unknown(const struct data_file *file, const char *key, int line
              near ? near : "", near ? "?)" : "");
 }
 
-/* Neither is read. Darknet's `eval` is a kind of results, and `test` no key of its detectors; but
- * who writes a list there means it to be used. */
+/* These keys are not read. Darknet's `eval` names a kind of results, and its detectors have no
+ * `test`; but whoever writes a list there wants it to be used. */
 static void look_at(struct data_file *file, const char *key, const char *value, int line)
 {
     if (strcmp(key, "test") == 0) {

@@ -17,7 +17,7 @@ struct reading {
     bool has_pictures, has_categories, has_annotations;
 };
 
-/* A text for keeps; NULL and a fault if it is none. */
+/* A copy of the text; NULL and a fault if the value is no text. */
 static bool get_text(struct json_reader *r, char **text)
 {
     char bytes[TEXT_BYTES];
@@ -56,7 +56,7 @@ static bool grow(struct json_reader *r, void **array, size_t count, size_t *capa
 
 /* ---- elements ---- */
 
-/* Each NULL, or why the value at hand is not what it should be. */
+/* These return NULL, or why the value at hand is not what it should be. */
 
 static const char *get_id(struct json_reader *r, int64_t *id, const char *fault)
 {
@@ -372,8 +372,8 @@ static enum result check_parts(const struct reading *reading, const char *path, 
     return OK;
 }
 
-/* Images of which none can be used are those of something else. The first of the file is not the
- * first by id. */
+/* If no image can be used, the file is of another kind, and the fault of its first image says
+ * why. (The first of the file need not be the first by id.) */
 static enum result check_pictures(const struct coco_file *file, const char *path, struct error *err)
 {
     const struct coco_picture *first = file->pictures;
@@ -390,7 +390,7 @@ static enum result check_pictures(const struct coco_file *file, const char *path
                           file->picture_count > 1 ? ", and none of the others can be used" : "");
 }
 
-/* So are annotations. */
+/* The same for annotations. */
 static enum result check_annotations(const struct coco_file *file, const char *path,
                                      struct error *err)
 {

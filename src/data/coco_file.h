@@ -59,11 +59,11 @@ NODISCARD enum result coco_file_read(const char *path, enum coco_need need, stru
                                      struct error *err);
 void coco_file_free(struct coco_file *file);
 
-/* Take pictures away: those of is_left_out [picture_count], which no place is found for any more.
+/* Take away the pictures of is_left_out [picture_count]: coco_find_picture finds them no more.
  * ERR_MEMORY. */
 NODISCARD enum result coco_leave_out(struct coco_file *file, const bool *is_left_out,
                                      struct error *err);
-/* Was it taken away so? */
+/* Did coco_leave_out take away the picture of this id? */
 bool coco_leaves_out(const struct coco_file *file, int64_t id);
 
 /* Place in pictures or categories, SIZE_MAX if there is no such id. */

@@ -14,7 +14,7 @@ static int compare_images(const void *a, const void *b)
                   ((const struct coco_image *)b)->file_name);
 }
 
-/* Takes the names over from the file. */
+/* The names move from the file to the ids. */
 static enum result take_images(const char *path, struct coco_file *file, struct coco_ids *ids,
                                struct error *err)
 {

@@ -31,7 +31,8 @@ void coco_ids_free(struct coco_ids *ids);
  * longest such name wins. NULL if there is none. */
 struct coco_image *coco_ids_find(const struct coco_ids *ids, const char *path);
 
-/* Its id, which it then has given. ERR_FORMAT if there is none, or if an earlier picture took it. */
+/* The id of that image, which is then taken. ERR_FORMAT if there is none, or if an earlier
+ * picture took it. */
 NODISCARD enum result coco_ids_take(struct coco_ids *ids, const char *path, double *id,
                                     struct error *err);
 

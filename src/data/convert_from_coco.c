@@ -86,8 +86,8 @@ static enum result place(const struct conversion *c, const char *set, const char
 
 /* ---- a picture ---- */
 
-/* As usual with six decimals; with seven where six are more than a thousandth of a pixel, and as
- * many as it takes for what six would make nothing. */
+/* Six decimals, as usual; seven where six are more than a thousandth of a pixel; as many as
+ * needed where six would print 0. */
 static void print_number(FILE *out, float value, bool is_large)
 {
     if (value < 1e-5f) {

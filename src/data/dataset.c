@@ -16,7 +16,7 @@
 
 enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000 };
 
-/* What rounding to four digits may move an edge over the border of the picture. */
+/* How far rounding to four digits may move an edge over the border of the picture. */
 static const double edge_slack = 1e-4;
 
 /* ---- faults ---- */
@@ -229,7 +229,7 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
 
 /* ---- pictures that are not what their labels say ---- */
 
-/* Behind the others, all in their order. */
+/* Move the pictures that are left out behind the others; both keep their order. */
 static enum result leave_out(struct dataset *set, struct error *err)
 {
     size_t count = 0, kept = 0;

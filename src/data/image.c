@@ -269,8 +269,8 @@ static enum result stb_size(const char *path, const struct image_kind *kind,
     return OK;
 }
 
-/* Why stb gave no picture. Its own words are missing at times, and those of its last attempt to see
- * another kind in the file are then still there. */
+/* Why stb gave no picture. stb sometimes sets no reason; then that of its attempt at another
+ * kind is still there. */
 static enum result stb_failure(const char *path, const struct image_kind *kind,
                                const unsigned char *bytes, size_t size, bool ended_early,
                                struct error *err)

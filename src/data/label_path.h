@@ -19,12 +19,12 @@ bool label_path_candidate(const char *image, int which, char *out, size_t size);
 /* The first candidate that exists. */
 bool label_path_find(const char *image, char *out, size_t size);
 
-/* A picture's name as it can stand below a folder images of ours, which must stay the last one of
- * that name as labels are found by it: its parts "images", "images_"... get one more "_" each, so
- * that no two names become one. False if it does not fit. */
+/* A picture's name for use below a folder images of our own. Labels are found by the last folder
+ * of that name, so the parts "images", "images_"... of the name get one more "_" each; no two names
+ * become one. False if it does not fit. */
 bool label_path_nest(const char *name, char *out, size_t size);
 
-/* The name that label_path_nest made `nested` of. */
+/* The way back: the name that label_path_nest made `nested` of. */
 bool label_path_unnest(const char *nested, char *out, size_t size);
 
 #endif

@@ -75,7 +75,8 @@ static void fail(struct stream *s, const struct error *why)
 
 /* ---- loaders ---- */
 
-/* Fill the next slot from the source, which may block: the lock, held before and after, is not held meanwhile. */
+/* Fill the next slot from the source. The source may block, so the lock, held before and after,
+ * is free meanwhile. */
 static void ask_source(struct stream *s)
 {
     struct error why;

@@ -14,9 +14,8 @@ struct truth_hash {
     size_t size;   /* a power of two, or 0 */
 };
 
-/* truths[count] is new behind truths[0..count), which are all in the set: it joins them, unless one
- * of them is of its class with the very same box (*is_there). Takes no longer for more boxes.
- * ERR_MEMORY. */
+/* Add truths[count] to the set, which holds truths[0..count), unless one of these has its class
+ * and the very same box (*is_there). The time does not grow with the number of boxes. ERR_MEMORY. */
 NODISCARD enum result truth_hash_add(struct truth_hash *set, const struct truth *truths,
                                      size_t count, bool *is_there, struct error *err);
 void truth_hash_free(struct truth_hash *set);

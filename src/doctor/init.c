@@ -44,7 +44,7 @@ static enum result open_base(struct init *init, struct error *err)
     return model_check_pictures(&init->base, err);
 }
 
-/* The files are called as the folder is; "." has no name, there they are called as the names file. */
+/* The files get the folder's name; "." has none, there they get that of the names file. */
 static enum result settle_folder(struct init *init, struct error *err)
 {
     const struct init_options *o = &init->o;
@@ -226,9 +226,9 @@ static void write_list(const struct init *init, bool is_valid, FILE *out)
     }
 }
 
-/* First the set stands still at the cfg's rate, then everything is tuned at a tenth of it with the
- * stored statistics. Together 100 passes over the pictures, or fewer if the cfg's length is
- * shorter. */
+/* First the set is frozen and the rest trained at the cfg's rate, then everything is tuned at a
+ * tenth of it with the stored statistics. Together 100 passes over the pictures, or fewer if the
+ * cfg's length is shorter. */
 static void write_stages(const struct init *init, FILE *out)
 {
     const struct net_options *o = &init->net.options;
