@@ -6,8 +6,8 @@
 #define TILE_PIXELS 6
 
 #include "kernels/activation_template.h"
+#include "kernels/conv_template.h"
 #include "kernels/ops_template.h"
-#include "kernels/tile_template.h"
 #include "kernels/train_template.h"
 
 void slots_install_avx2(struct kernels *kern)

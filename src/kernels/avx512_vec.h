@@ -9,20 +9,11 @@
 typedef __m512 vec;
 typedef __m512d wide;
 #define VEC_WIDTH 16
+#define VEC_OP(op) _mm512_##op
 
 static inline __mmask16 part_mask(size_t count)
 {
     return (__mmask16)((1u << count) - 1u);
-}
-
-static inline vec vec_set(float x)
-{
-    return _mm512_set1_ps(x);
-}
-
-static inline vec vec_load(const float *p)
-{
-    return _mm512_loadu_ps(p);
 }
 
 static inline vec vec_load_part(const float *p, size_t count)
@@ -30,65 +21,14 @@ static inline vec vec_load_part(const float *p, size_t count)
     return _mm512_maskz_loadu_ps(part_mask(count), p);
 }
 
-static inline void vec_store(float *p, vec v)
-{
-    _mm512_storeu_ps(p, v);
-}
-
 static inline void vec_store_part(float *p, vec v, size_t count)
 {
     _mm512_mask_storeu_ps(p, part_mask(count), v);
 }
 
-static inline vec vec_add(vec a, vec b)
-{
-    return _mm512_add_ps(a, b);
-}
-
-static inline vec vec_sub(vec a, vec b)
-{
-    return _mm512_sub_ps(a, b);
-}
-
-static inline vec vec_mul(vec a, vec b)
-{
-    return _mm512_mul_ps(a, b);
-}
-
-static inline vec vec_div(vec a, vec b)
-{
-    return _mm512_div_ps(a, b);
-}
-
-static inline vec vec_min(vec a, vec b)
-{
-    return _mm512_min_ps(a, b);
-}
-
-static inline vec vec_max(vec a, vec b)
-{
-    return _mm512_max_ps(a, b);
-}
-
-static inline vec vec_sqrt(vec v)
-{
-    return _mm512_sqrt_ps(v);
-}
-
 static inline vec vec_abs(vec v)
 {
     return _mm512_abs_ps(v);
-}
-
-/* -|v|, a NaN stays one. */
-static inline vec vec_minus_abs(vec v)
-{
-    return _mm512_or_ps(v, _mm512_set1_ps(-0.0f));
-}
-
-static inline vec vec_fma(vec a, vec b, vec c)
-{
-    return _mm512_fmadd_ps(a, b, c);
 }
 
 static inline vec vec_if_greater(vec a, vec b, vec yes, vec no)
@@ -116,31 +56,6 @@ static inline wide wide_high(vec v)
     return _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
 }
 
-static inline wide wide_load(const double *p)
-{
-    return _mm512_loadu_pd(p);
-}
-
-static inline void wide_store(double *p, wide w)
-{
-    _mm512_storeu_pd(p, w);
-}
-
-static inline wide wide_add(wide a, wide b)
-{
-    return _mm512_add_pd(a, b);
-}
-
-static inline wide wide_sub(wide a, wide b)
-{
-    return _mm512_sub_pd(a, b);
-}
-
-static inline wide wide_fma(wide a, wide b, wide c)
-{
-    return _mm512_fmadd_pd(a, b, c);
-}
-
 /* The first count lanes of v, the others of `other`. */
 static inline vec vec_keep(vec v, size_t count, vec other)
 {
@@ -157,21 +72,18 @@ static inline float vec_total(vec v)
     return _mm512_reduce_add_ps(v);
 }
 
-/* e^x for -105 <= x <= 89. */
-static inline __m512 vec_exp_bounded(vec x)
+/* The nearest whole numbers. */
+static inline vec vec_nearest(vec v)
 {
-    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269502f)),
-                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693147182f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-1.90465432e-09f), r);
-    __m512 p = _mm512_set1_ps(0.00138145406f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.00836874545f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.041668389f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.166665211f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.49999994f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, n);
+    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+
+/* v 2^n for whole n. */
+static inline vec vec_times_power(vec v, vec n)
+{
+    return _mm512_scalef_ps(v, n);
+}
+
+#include "kernels/x86_template.h"
 
 #endif

@@ -33,14 +33,6 @@ static inline float *conv_run_out(const struct conv_run *run, size_t n, size_t y
     return run->out->data + n * run->out_image + y * run->out_row + x * run->out_pixel;
 }
 
-/* Any part of the weights in a file's order. */
-struct conv_weights conv_weights_plain(const struct conv_geometry *g, const float *weights);
-
-/* As their public namesakes. */
-void conv_pack_view(const struct kernels *kern, const struct conv_geometry *g,
-                    enum conv_algorithm algorithm, const struct conv_weights *w, float *packed);
-void conv_run_algorithm(const struct conv_run *run, enum conv_algorithm algorithm);
-
 size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
 void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                 const struct conv_weights *w, float *packed);
@@ -60,11 +52,41 @@ bool depthwise_possible(const struct conv_geometry *g);
 size_t depthwise_packed_floats(const struct conv_geometry *g);
 void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed);
 void depthwise_forward(const struct conv_run *run);
+/* One call of conv_backward_weights. */
+struct conv_weights_run {
+    const struct conv_slots *slots;
+    const struct conv_geometry *g;
+    const struct tensor *x, *dz;
+    float *dw;
+    void *scratch;
+};
+
+size_t igemm_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
+                                   int batch);
+void igemm_backward_weights(const struct conv_weights_run *run);
+size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
+                                      int batch);
+void winograd_backward_weights(const struct conv_weights_run *run);
 size_t depthwise_weights_scratch_bytes(const struct conv_geometry *g, int batch);
-/* conv_backward_weights. */
-void depthwise_backward_weights(const struct conv_slots *slots, const struct conv_geometry *g,
-                                const struct tensor *x, const struct tensor *dz, float *dw,
-                                void *scratch);
+void depthwise_backward_weights(const struct conv_weights_run *run);
+
+/* Finished sums of one panel, [tap][channel][nr], and where they belong in dw. */
+struct conv_weights_panel {
+    const float *sums;
+    size_t nr;
+    size_t first_filter, filters;
+    size_t first_channel, channels;
+};
+
+/* Channels that conv_weights_scatter takes at once. */
+enum { CONV_SCATTER_CHANNELS = 16 };
+
+/* dw += the panel. */
+void conv_weights_scatter(const struct conv_geometry *g, const struct conv_weights_panel *panel,
+                          float *dw);
+
+/* copies[0][i] += copies[1][i] + ... in this order; the copies are `distance` floats apart. */
+void conv_weights_reduce(float *copies, size_t count, size_t distance, size_t floats);
 
 static inline size_t conv_ceil_div(size_t a, size_t b)
 {
@@ -91,6 +113,13 @@ static inline void conv_prefetch_read(const float *p, size_t count)
     for (size_t i = 0; i < count; i += MEM_ALIGN / sizeof(float)) {
         __builtin_prefetch(p + i, 0, 2);
     }
+}
+
+/* Size of the index-th range of `step` in [0, total). */
+static inline size_t conv_range_size(size_t total, size_t step, size_t index)
+{
+    size_t left = total - index * step;
+    return left < step ? left : step;
 }
 
 /* The i-th of `parts` nearly equal ranges of [0, count) starts here. */

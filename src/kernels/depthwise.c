@@ -66,43 +66,59 @@ static int same_columns(const struct conv_geometry *g, int first, struct taps *c
     return end;
 }
 
-/* One row of output pixels. */
-static void run_row(void *ctx, size_t item, int thread)
+/* Neighbouring pixels (n, y, x ..) and what they read; `weight` is the first of its weights. */
+typedef void visit_span(void *ctx, const struct depthwise_span *span, int n, int y, int x,
+                        size_t weight);
+
+/* One row of output pixels, cut where the taps that lie inside the image change. */
+static void for_every_span(const struct conv_geometry *g, const struct tensor *in, size_t row,
+                           visit_span *visit, void *ctx)
 {
-    (void)thread;
-    const struct conv_run *run = ctx;
-    const struct conv_geometry *g = run->g;
-    const struct conv_epilogue *e = run->epilogue;
-    int y = (int)(item % (size_t)g->out_h), n = (int)(item / (size_t)g->out_h);
+    int y = (int)(row % (size_t)g->out_h), n = (int)(row / (size_t)g->out_h);
     int in_y = y * g->stride_y - g->pad_y;
-    struct taps rows = taps_inside(in_y, g->dilation, g->kernel_h, g->in_h);
-    size_t pixel = run->in->stride, filters = (size_t)g->filters;
-    struct conv_depthwise d = {.in_row = (size_t)g->in_w * (size_t)g->dilation * pixel,
-                               .in_tap = (size_t)g->dilation * pixel,
-                               .in_step = (size_t)g->stride_x * pixel,
-                               .weight_row = (size_t)g->kernel_w * filters,
-                               .rows = rows.end - rows.first,
-                               .filters = g->filters,
-                               .multiplier = g->filters / g->in_c,
+    struct taps rows = taps_inside(in_y, g->dilation, g->kernel_h, g->in_h), columns;
+    size_t pixel = in->stride, filters = (size_t)g->filters;
+    struct depthwise_span span = {.in_row = (size_t)g->in_w * (size_t)g->dilation * pixel,
+                                  .in_tap = (size_t)g->dilation * pixel,
+                                  .in_step = (size_t)g->stride_x * pixel,
+                                  .weight_row = (size_t)g->kernel_w * filters,
+                                  .rows = rows.end - rows.first,
+                                  .filters = g->filters,
+                                  .multiplier = g->filters / g->in_c};
+    for (int x = 0, end; x < g->out_w; x = end) {
+        end = same_columns(g, x, &columns);
+        span.columns = columns.end - columns.first;
+        span.pixels = end - x;
+        span.in = tensor_at(in, n, 0, 0);
+        if (span.rows > 0 && span.columns > 0) {
+            int in_x = x * g->stride_x - g->pad_x + columns.first * g->dilation;
+            span.in = tensor_at(in, n, in_y + rows.first * g->dilation, in_x);
+        }
+        visit(ctx, &span, n, y, x, (size_t)(rows.first * g->kernel_w + columns.first) * filters);
+    }
+}
+
+static void run_span(void *ctx, const struct depthwise_span *span, int n, int y, int x,
+                     size_t weight)
+{
+    const struct conv_run *run = ctx;
+    const struct conv_epilogue *e = run->epilogue;
+    struct conv_depthwise d = {.at = *span,
+                               .weights = run->packed + weight,
+                               .out = conv_run_out(run, (size_t)n, (size_t)y, (size_t)x),
                                .out_stride = run->out_pixel,
                                .scale = e->scale,
                                .shift = e->shift,
                                .act = e->act,
                                .adds = run->adds};
-    struct taps columns;
-    for (int x = 0, end; x < g->out_w; x = end) {
-        end = same_columns(g, x, &columns);
-        d.columns = columns.end - columns.first;
-        d.pixels = end - x;
-        d.out = conv_run_out(run, (size_t)n, (size_t)y, (size_t)x);
-        d.weights = run->packed + (size_t)(rows.first * g->kernel_w + columns.first) * filters;
-        d.in = tensor_at(run->in, n, 0, 0);
-        if (d.rows > 0 && d.columns > 0) {
-            int in_x = x * g->stride_x - g->pad_x + columns.first * g->dilation;
-            d.in = tensor_at(run->in, n, in_y + rows.first * g->dilation, in_x);
-        }
-        run->slots->depthwise(&d);
-    }
+    run->slots->depthwise(&d);
+}
+
+static void run_row(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct conv_run *run = ctx;
+    for_every_span(run->g, run->in, item, run_span, ctx);
 }
 
 void depthwise_forward(const struct conv_run *run)
@@ -121,40 +137,28 @@ static size_t weights_chunks(const struct conv_geometry *g, int batch)
 }
 
 struct weights_job {
-    const struct conv_slots *slots;
-    const struct conv_geometry *g;
-    const struct tensor *x, *dz;
+    const struct conv_weights_run *run;
     float *sums; /* [chunks][kernel_h][kernel_w][filters] */
     size_t chunks;
 };
 
-static void weights_row(const struct weights_job *job, size_t row, float *sums)
+/* A chunk on its way. */
+struct chunk {
+    const struct conv_weights_run *run;
+    float *sums;
+};
+
+static void weights_span(void *ctx, const struct depthwise_span *span, int n, int y, int x,
+                         size_t weight)
 {
-    const struct conv_geometry *g = job->g;
-    int y = (int)(row % (size_t)g->out_h), n = (int)(row / (size_t)g->out_h);
-    int in_y = y * g->stride_y - g->pad_y;
-    struct taps rows = taps_inside(in_y, g->dilation, g->kernel_h, g->in_h);
-    size_t pixel = job->x->stride, filters = (size_t)g->filters;
-    struct conv_depthwise_weights d = {.in_row = (size_t)g->in_w * (size_t)g->dilation * pixel,
-                                       .in_tap = (size_t)g->dilation * pixel,
-                                       .in_step = (size_t)g->stride_x * pixel,
-                                       .dz_stride = job->dz->stride,
-                                       .weight_row = (size_t)g->kernel_w * filters,
-                                       .rows = rows.end - rows.first,
-                                       .filters = g->filters,
-                                       .multiplier = g->filters / g->in_c};
-    struct taps columns;
-    for (int x = 0, end; x < g->out_w; x = end) {
-        end = same_columns(g, x, &columns);
-        d.columns = columns.end - columns.first;
-        d.pixels = end - x;
-        if (d.rows > 0 && d.columns > 0) {
-            int in_x = x * g->stride_x - g->pad_x + columns.first * g->dilation;
-            d.in = tensor_at(job->x, n, in_y + rows.first * g->dilation, in_x);
-            d.dz = tensor_at(job->dz, n, y, x);
-            d.dw = sums + (size_t)(rows.first * g->kernel_w + columns.first) * filters;
-            job->slots->depthwise_weights(&d);
-        }
+    const struct chunk *chunk = ctx;
+    const struct tensor *dz = chunk->run->dz;
+    struct conv_depthwise_weights d = {.at = *span,
+                                       .dz = tensor_at(dz, n, y, x),
+                                       .dz_stride = dz->stride,
+                                       .dw = chunk->sums + weight};
+    if (span->rows > 0 && span->columns > 0) {
+        chunk->run->slots->depthwise_weights(&d);
     }
 }
 
@@ -162,13 +166,13 @@ static void weights_chunk(void *ctx, size_t chunk, int thread)
 {
     (void)thread;
     const struct weights_job *job = ctx;
-    size_t rows = (size_t)job->dz->n * (size_t)job->g->out_h;
-    size_t count = depthwise_packed_floats(job->g);
-    float *sums = job->sums + chunk * count;
-    memset(sums, 0, count * sizeof *sums);
+    size_t rows = (size_t)job->run->dz->n * (size_t)job->run->g->out_h;
+    size_t count = depthwise_packed_floats(job->run->g);
+    struct chunk at = {.run = job->run, .sums = job->sums + chunk * count};
+    memset(at.sums, 0, count * sizeof *at.sums);
     for (size_t row = conv_cut(rows, job->chunks, chunk);
          row < conv_cut(rows, job->chunks, chunk + 1); row++) {
-        weights_row(job, row, sums);
+        for_every_span(job->run->g, job->run->x, row, weights_span, &at);
     }
 }
 
@@ -177,26 +181,17 @@ size_t depthwise_weights_scratch_bytes(const struct conv_geometry *g, int batch)
     return weights_chunks(g, batch) * depthwise_packed_floats(g) * sizeof(float);
 }
 
-void depthwise_backward_weights(const struct conv_slots *slots, const struct conv_geometry *g,
-                                const struct tensor *x, const struct tensor *dz, float *dw,
-                                void *scratch)
+void depthwise_backward_weights(const struct conv_weights_run *run)
 {
-    struct weights_job job = {.slots = slots,
-                              .g = g,
-                              .x = x,
-                              .dz = dz,
-                              .sums = scratch,
-                              .chunks = weights_chunks(g, dz->n)};
+    const struct conv_geometry *g = run->g;
+    struct weights_job job = {
+        .run = run, .sums = run->scratch, .chunks = weights_chunks(g, run->dz->n)};
     parallel_for(job.chunks, weights_chunk, &job);
     size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w, filters = (size_t)g->filters;
-    for (size_t chunk = 1; chunk < job.chunks; chunk++) {
-        for (size_t i = 0; i < taps * filters; i++) {
-            job.sums[i] += job.sums[chunk * taps * filters + i];
-        }
-    }
+    conv_weights_reduce(job.sums, job.chunks, taps * filters, taps * filters);
     for (size_t k = 0; k < filters; k++) {
         for (size_t t = 0; t < taps; t++) {
-            dw[k * taps + t] += job.sums[t * filters + k];
+            run->dw[k * taps + t] += job.sums[t * filters + k];
         }
     }
 }

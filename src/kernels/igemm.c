@@ -1,16 +1,25 @@
-/* Direct convolution as an indirect matrix product.
+/* Direct convolution as an indirect matrix product, and the gradient of its weights. No row of the input is ever
+ * copied: a block of output pixels has a table of pointers, one per tap and pixel, to input pixels (to a row of
+ * zeros outside the image).
  *
- * Rows are output pixels, columns filters, and the inner dimension runs over (tap, channel). No row
- * is ever copied: a block of mr pixels has a table of pointers, one per tap and pixel, to input
- * pixels (to a row of zeros outside the image), and the register tile walks the channels behind
- * each pointer.
+ * Forward. Rows are output pixels, columns filters, and the inner dimension runs over (tap, channel): for a block
+ * of mr pixels the register tile walks the channels behind each pointer.
  *
  * Packed weights: per group and panel of nr filters, inner blocks one after the other, each
  * [tap][channel][nr]. An inner block is a range of taps by a range of channels, small enough that a
  * panel's slice stays in L2 while all pixel blocks of an item pass over it. The blocks depend on
  * the geometry alone, so every output element is summed in one order.
  *
- * Work items are (group, chunk of pixel blocks, range of panels). */
+ * Work items are (group, chunk of pixel blocks, range of panels).
+ *
+ * The weights' gradient is for every tap a matrix product x^T dz over the output pixels. Rows are (tap, input
+ * channel), columns filters, and the inner dimension runs over the pixels. A block of pixels of dz is packed into
+ * a panel of nr filters, which stays in L1 while the register tile passes over all taps and channels of x behind
+ * the table. Sums lie as [tap][channel][nr] until they are added to the caller's [filter][channel][tap].
+ *
+ * Work is cut by the shape alone into (chunk of pixels) x (group, range of panels, range of
+ * channels). If there is but one chunk of pixels, a thread keeps its item's sums to itself;
+ * otherwise each item has its own and they are added in the chunks' order. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -19,10 +28,91 @@
 #include "base/parallel.h"
 
 enum {
-    INNER_TARGET = 1536,   /* taps x channels of an inner block */
-    INNER_MAX_TAPS = 81,   /* bounds the pointer table */
-    CHUNK_BLOCKS = 16,     /* pixel blocks an item passes over a panel slice */
     MERGE_MAX_FLOATS = 64, /* row of taps x channels up to which taps of a row are merged */
+};
+
+/* A row of taps of a narrow input (the first layer's 3 channels) is one run of floats in memory. */
+static bool rows_merge(const struct conv_geometry *g)
+{
+    return g->groups == 1 && g->dilation == 1 && g->kernel_w > 1 &&
+           g->kernel_w * g->in_c <= MERGE_MAX_FLOATS;
+}
+
+/* Where an output pixel's window starts in the input. */
+struct window {
+    const float *image; /* from the group's first channel on */
+    ptrdiff_t y, x;
+};
+
+static struct window window_first(const struct conv_geometry *g, const struct tensor *in,
+                                  size_t pixel, size_t channel)
+{
+    size_t out_w = (size_t)g->out_w, out_h = (size_t)g->out_h;
+    return (struct window){.image = tensor_at(in, (int)(pixel / out_w / out_h), 0, 0) + channel,
+                           .y = (ptrdiff_t)(pixel / out_w % out_h) * g->stride_y - g->pad_y,
+                           .x = (ptrdiff_t)(pixel % out_w) * g->stride_x - g->pad_x};
+}
+
+static void window_next(const struct conv_geometry *g, const struct tensor *in, struct window *w)
+{
+    w->x += g->stride_x;
+    if (w->x < (ptrdiff_t)g->out_w * g->stride_x - g->pad_x) {
+        return;
+    }
+    w->x = -(ptrdiff_t)g->pad_x;
+    w->y += g->stride_y;
+    if (w->y == (ptrdiff_t)g->out_h * g->stride_y - g->pad_y) {
+        w->y = -(ptrdiff_t)g->pad_y;
+        w->image += (size_t)in->h * (size_t)in->w * in->stride;
+    }
+}
+
+static bool inside(ptrdiff_t start, ptrdiff_t length, ptrdiff_t limit)
+{
+    return start >= 0 && start + length <= limit;
+}
+
+/* What a tap of the window reads. */
+static inline const float *tap_at(const struct tensor *in, const struct window *w, ptrdiff_t r,
+                                  ptrdiff_t s, const float *zeros)
+{
+    ptrdiff_t y = w->y + r, x = w->x + s;
+    return inside(y, 1, in->h) && inside(x, 1, in->w)
+               ? w->image + (y * in->w + x) * (ptrdiff_t)in->stride
+               : zeros;
+}
+
+/* Pointers to the rows of taps of a window where each is one run of floats, `step` pointers apart. Runs that cross
+ * the image's edge are copied with their zeros to patch, which has room for all of the window's. */
+static void merge_rows(const struct conv_geometry *g, const struct tensor *in,
+                       const struct window *w, const float *zeros, float *patch, const float **rows,
+                       size_t step)
+{
+    size_t run = (size_t)(g->kernel_w * g->in_c);
+    ptrdiff_t channels = g->in_c, from = w->x < 0 ? -w->x : 0;
+    ptrdiff_t to = w->x + g->kernel_w > in->w ? in->w - w->x : g->kernel_w;
+    bool whole = from == 0 && to == g->kernel_w;
+    for (ptrdiff_t r = 0; r < g->kernel_h; r++, patch += run, rows += step) {
+        const float *row = w->image + ((w->y + r) * in->w + w->x) * channels;
+        if (!inside(w->y + r, 1, in->h) || to <= from) {
+            *rows = zeros;
+        } else if (whole) {
+            *rows = row;
+        } else {
+            memset(patch, 0, run * sizeof *patch);
+            memcpy(patch + from * channels, row + from * channels,
+                   (size_t)((to - from) * channels) * sizeof *patch);
+            *rows = patch;
+        }
+    }
+}
+
+/* ---- forward ---- */
+
+enum {
+    INNER_TARGET = 1536, /* taps x channels of an inner block */
+    INNER_MAX_TAPS = 81, /* bounds the pointer table */
+    CHUNK_BLOCKS = 16,   /* pixel blocks an item passes over a panel slice */
     ITEMS_WANTED = 32,
     LARGE_INPUT_FLOATS = 1 << 21,
 };
@@ -59,12 +149,6 @@ static struct inner inner_of(const struct conv_slots *slots, const struct conv_g
     return in;
 }
 
-static size_t range_size(size_t total, size_t step, size_t index)
-{
-    size_t left = total - index * step;
-    return left < step ? left : step;
-}
-
 size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g)
 {
     struct inner in = inner_of(slots, g);
@@ -86,15 +170,15 @@ static void pack_panel(void *ctx, size_t item, int thread)
     const struct inner *in = &job->inner;
     size_t group = item / in->panels;
     size_t first = item % in->panels * job->nr;
-    size_t filters = range_size(in->filters, job->nr, item % in->panels);
+    size_t filters = conv_range_size(in->filters, job->nr, item % in->panels);
     float *to = job->packed + item * in->taps * in->channels * job->nr;
     const struct conv_weights *w = job->weights;
     const float *panel = w->at + group * w->group + first * w->filter;
     for (size_t tr = 0; tr < in->tap_ranges; tr++) {
-        size_t tap_end = tr * in->block_taps + range_size(in->taps, in->block_taps, tr);
+        size_t tap_end = tr * in->block_taps + conv_range_size(in->taps, in->block_taps, tr);
         for (size_t cr = 0; cr < in->channel_ranges; cr++) {
             size_t c_end =
-                cr * in->block_channels + range_size(in->channels, in->block_channels, cr);
+                cr * in->block_channels + conv_range_size(in->channels, in->block_channels, cr);
             for (size_t t = tr * in->block_taps; t < tap_end; t++) {
                 const float *tap = panel + (ptrdiff_t)(t / job->kernel_w) * w->row +
                                    (ptrdiff_t)(t % job->kernel_w) * w->column;
@@ -121,12 +205,17 @@ void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g,
     parallel_for((size_t)g->groups * job.inner.panels, pack_panel, &job);
 }
 
-/* A row of taps of a narrow input (the first layer's 3 channels) is one run of floats in memory. */
-static bool rows_merge(const struct conv_geometry *g)
+/* Where rows merge there is one inner block. */
+static bool inner_merges(const struct conv_geometry *g)
 {
-    int row = g->kernel_w * g->in_c;
-    return g->groups == 1 && g->dilation == 1 && g->kernel_w > 1 && row <= MERGE_MAX_FLOATS &&
-           g->kernel_h * row <= INNER_TARGET && g->kernel_h * g->kernel_w <= INNER_MAX_TAPS;
+    return rows_merge(g) && g->kernel_h * g->kernel_w * g->in_c <= INNER_TARGET &&
+           g->kernel_h * g->kernel_w <= INNER_MAX_TAPS;
+}
+
+/* Bytes of count elements up to the next cache line. */
+static size_t lines(size_t count, size_t size)
+{
+    return conv_round_up(count * size, MEM_ALIGN);
 }
 
 /* Per thread: pointer table, accumulators, and where rows merge the padded copies of border rows.
@@ -140,16 +229,14 @@ static struct workspace_size workspace_size(const struct conv_slots *slots,
 {
     struct inner in = inner_of(slots, g);
     size_t rows = CHUNK_BLOCKS * (size_t)slots->mr;
-    struct workspace_size size = {
-        .zeros = in.channels < MERGE_MAX_FLOATS ? MERGE_MAX_FLOATS : in.channels,
-        .table = rows * in.block_taps,
-        .acc = rows * (size_t)slots->nr,
-        .patch = rows_merge(g) ? rows * (size_t)g->kernel_h * (size_t)(g->kernel_w * g->in_c) : 0};
-    size.zeros = conv_round_up(size.zeros * sizeof(float), MEM_ALIGN);
-    size.table = conv_round_up(size.table * sizeof(float *), MEM_ALIGN);
-    size.acc = conv_round_up(size.acc * sizeof(float), MEM_ALIGN);
-    size.patch = conv_round_up(size.patch * sizeof(float), MEM_ALIGN);
-    return size;
+    return (struct workspace_size){
+        .zeros =
+            lines(in.channels < MERGE_MAX_FLOATS ? MERGE_MAX_FLOATS : in.channels, sizeof(float)),
+        .table = lines(rows * in.block_taps, sizeof(float *)),
+        .acc = lines(rows * (size_t)slots->nr, sizeof(float)),
+        .patch = lines(
+            inner_merges(g) ? rows * (size_t)g->kernel_h * (size_t)(g->kernel_w * g->in_c) : 0,
+            sizeof(float))};
 }
 
 size_t igemm_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g)
@@ -183,37 +270,6 @@ struct piece {
 static size_t block_start(const struct job *job, size_t block)
 {
     return conv_cut(job->pixels, job->blocks, block);
-}
-
-/* Where an output pixel's window starts in the input. */
-struct window {
-    const float *image;
-    ptrdiff_t y, x;
-};
-
-static void block_windows(const struct piece *p, size_t first, size_t count, struct window *windows)
-{
-    const struct conv_geometry *g = p->job->run->g;
-    const struct tensor *in = p->job->run->in;
-    size_t out_w = (size_t)g->out_w, out_h = (size_t)g->out_h;
-    size_t x = first % out_w, y = first / out_w % out_h, n = first / out_w / out_h;
-    for (size_t i = 0; i < count; i++) {
-        windows[i].image = tensor_at(in, (int)n, 0, 0) + p->group * p->job->inner.channels;
-        windows[i].y = (ptrdiff_t)y * g->stride_y - g->pad_y;
-        windows[i].x = (ptrdiff_t)x * g->stride_x - g->pad_x;
-        if (++x == out_w) {
-            x = 0;
-            if (++y == out_h) {
-                y = 0;
-                n++;
-            }
-        }
-    }
-}
-
-static bool inside(ptrdiff_t start, ptrdiff_t length, ptrdiff_t limit)
-{
-    return start >= 0 && start + length <= limit;
 }
 
 /* The whole block's windows lie inside the image: pointers are base + one offset per tap. */
@@ -255,7 +311,11 @@ static void table_block(const struct piece *p, size_t block, size_t first_tap, s
     size_t mr = (size_t)p->job->run->slots->mr;
     size_t first = block_start(p->job, block), count = block_start(p->job, block + 1) - first;
     struct window windows[CONV_MAX_MR];
-    block_windows(p, first, count, windows);
+    windows[0] = window_first(g, in, first, p->group * p->job->inner.channels);
+    for (size_t i = 1; i < count; i++) {
+        windows[i] = windows[i - 1];
+        window_next(g, in, &windows[i]);
+    }
     if (table_inside(p, windows, count, first_tap, taps, table)) {
         return;
     }
@@ -263,48 +323,22 @@ static void table_block(const struct piece *p, size_t block, size_t first_tap, s
         ptrdiff_t r = (ptrdiff_t)(first_tap + t) / g->kernel_w * g->dilation;
         ptrdiff_t s = (ptrdiff_t)(first_tap + t) % g->kernel_w * g->dilation;
         for (size_t i = 0; i < count; i++) {
-            ptrdiff_t y = windows[i].y + r, x = windows[i].x + s;
-            bool in_image = inside(y, 1, in->h) && inside(x, 1, in->w);
-            table[t * mr + i] = in_image
-                                    ? windows[i].image + (y * in->w + x) * (ptrdiff_t)in->stride
-                                    : p->job->zeros;
+            table[t * mr + i] = tap_at(in, &windows[i], r, s, p->job->zeros);
         }
     }
 }
 
-/* As table_block where a row of taps is one run of floats; runs that cross the image's edge are
- * copied with their zeros. */
+/* As table_block where a row of taps is one run of floats. */
 static void table_merged(const struct piece *p, size_t block, const float **table)
 {
     const struct conv_geometry *g = p->job->run->g;
     const struct tensor *in = p->job->run->in;
-    size_t mr = (size_t)p->job->run->slots->mr;
-    size_t first = block_start(p->job, block), count = block_start(p->job, block + 1) - first;
-    size_t run = (size_t)(g->kernel_w * g->in_c), kernel_h = (size_t)g->kernel_h;
-    ptrdiff_t channels = g->in_c;
-    struct window windows[CONV_MAX_MR];
-    block_windows(p, first, count, windows);
-    for (size_t i = 0; i < count; i++) {
-        ptrdiff_t x = windows[i].x;
-        bool whole = inside(x, g->kernel_w, in->w);
-        ptrdiff_t from = x < 0 ? -x : 0;
-        ptrdiff_t to = x + g->kernel_w > in->w ? in->w - x : g->kernel_w;
-        float *patch =
-            p->patch + (first - block_start(p->job, p->first_block) + i) * kernel_h * run;
-        for (size_t r = 0; r < kernel_h; r++, patch += run) {
-            ptrdiff_t y = windows[i].y + (ptrdiff_t)r;
-            const float *row = windows[i].image + (y * in->w + x) * channels;
-            if (!inside(y, 1, in->h) || to <= from) {
-                table[r * mr + i] = p->job->zeros;
-            } else if (whole) {
-                table[r * mr + i] = row;
-            } else {
-                memset(patch, 0, run * sizeof *patch);
-                memcpy(patch + from * channels, row + from * channels,
-                       (size_t)((to - from) * channels) * sizeof *patch);
-                table[r * mr + i] = patch;
-            }
-        }
+    size_t first = block_start(p->job, block), end = block_start(p->job, block + 1);
+    size_t window_floats = (size_t)g->kernel_h * (size_t)(g->kernel_w * g->in_c);
+    float *patch = p->patch + (first - block_start(p->job, p->first_block)) * window_floats;
+    struct window w = window_first(g, in, first, 0);
+    for (; first < end; first++, patch += window_floats, window_next(g, in, &w)) {
+        merge_rows(g, in, &w, p->job->zeros, patch, table++, (size_t)p->job->run->slots->mr);
     }
 }
 
@@ -312,7 +346,7 @@ static void build_tables(const struct piece *p, size_t tap_range)
 {
     const struct inner *in = &p->job->inner;
     size_t mr = (size_t)p->job->run->slots->mr;
-    size_t taps = range_size(in->taps, in->block_taps, tap_range);
+    size_t taps = conv_range_size(in->taps, in->block_taps, tap_range);
     for (size_t b = 0; b < p->block_count; b++) {
         const float **table = p->table + b * in->block_taps * mr;
         if (p->job->merged) {
@@ -347,7 +381,7 @@ static void finish_block(const struct piece *p, size_t block, size_t panel, cons
     struct conv_finish f = {.acc = acc,
                             .acc_stride = nr,
                             .out_stride = run->out_pixel,
-                            .filters = (int)range_size(in->filters, nr, panel),
+                            .filters = (int)conv_range_size(in->filters, nr, panel),
                             .scale = e->scale ? e->scale + k : NULL,
                             .shift = e->shift ? e->shift + k : NULL,
                             .act = e->act,
@@ -369,16 +403,16 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
     const struct inner *in = &p->job->inner;
     size_t mr = (size_t)slots->mr, nr = (size_t)slots->nr;
     size_t first_tap = tap_range * in->block_taps, first_c = channel_range * in->block_channels;
-    size_t taps = range_size(in->taps, in->block_taps, tap_range);
+    size_t taps = conv_range_size(in->taps, in->block_taps, tap_range);
     size_t panel_at = (p->group * in->panels + panel) * in->taps * in->channels;
-    struct conv_tile t = {.taps = taps,
-                          .channels = range_size(in->channels, in->block_channels, channel_range),
-                          .offset = first_c,
-                          .panel = p->job->run->packed +
-                                   (panel_at + first_tap * in->channels + taps * first_c) * nr,
-                          .acc_stride = nr,
-                          .filters = (int)range_size(in->filters, nr, panel),
-                          .accumulate = first_tap + first_c > 0};
+    struct conv_tile t = {
+        .taps = taps,
+        .channels = conv_range_size(in->channels, in->block_channels, channel_range),
+        .offset = first_c,
+        .panel = p->job->run->packed + (panel_at + first_tap * in->channels + taps * first_c) * nr,
+        .acc_stride = nr,
+        .filters = (int)conv_range_size(in->filters, nr, panel),
+        .accumulate = first_tap + first_c > 0};
     if (p->job->merged) {
         t.channels *= (size_t)p->job->run->g->kernel_w;
         t.taps = (size_t)p->job->run->g->kernel_h;
@@ -466,7 +500,7 @@ void igemm_forward(const struct conv_run *run)
 {
     struct job job = {.run = run,
                       .inner = inner_of(run->slots, run->g),
-                      .merged = rows_merge(run->g) && run->in->stride == (size_t)run->in->c,
+                      .merged = inner_merges(run->g) && run->in->stride == (size_t)run->in->c,
                       .large = tensor_pixels(run->in) * run->in->stride >= LARGE_INPUT_FLOATS,
                       .pixels = tensor_pixels(run->out),
                       .size = workspace_size(run->slots, run->g)};
@@ -477,4 +511,344 @@ void igemm_forward(const struct conv_run *run)
     job.threads = (char *)run->scratch + job.size.zeros;
     cut_work(&job);
     parallel_for((size_t)run->g->groups * job.chunks * job.panel_ranges, run_item, &job);
+}
+
+/* ---- the weights' gradient ---- */
+
+enum {
+    BLOCK_PIXELS = 256,
+    TABLE_POINTERS = BLOCK_PIXELS * 25,
+    SUMS_MAX_FLOATS = 1 << 16, /* of one item: stays in L2 beside a block of x */
+    PARTIAL_MAX_FLOATS = 1 << 20,
+    CHUNK_PIXELS = 1024, /* at least */
+    GRADIENT_ITEMS_WANTED = 24,
+};
+
+/* Cut by geometry and batch alone. */
+struct gradient_cut {
+    size_t taps, channels, filters, groups; /* channels and filters of one group */
+    size_t panels, nr, mr;
+    size_t pixels;
+    size_t block_channels, channel_ranges;
+    size_t range_panels, panel_ranges;
+    size_t chunks;
+    size_t block_pixels;
+    size_t item_floats;
+};
+
+static struct gradient_cut gradient_cut_of(const struct conv_slots *slots,
+                                           const struct conv_geometry *g, int batch)
+{
+    struct gradient_cut c = {.taps = (size_t)g->kernel_h * (size_t)g->kernel_w,
+                             .channels = (size_t)(g->in_c / g->groups),
+                             .filters = (size_t)(g->filters / g->groups),
+                             .groups = (size_t)g->groups,
+                             .nr = (size_t)slots->nr,
+                             .mr = (size_t)slots->mr,
+                             .pixels = (size_t)batch * (size_t)g->out_h * (size_t)g->out_w};
+    c.panels = conv_ceil_div(c.filters, c.nr);
+    size_t fit = SUMS_MAX_FLOATS / (c.taps * c.nr) / CONV_SCATTER_CHANNELS * CONV_SCATTER_CHANNELS;
+    fit = fit < CONV_SCATTER_CHANNELS ? CONV_SCATTER_CHANNELS : fit;
+    c.channel_ranges = conv_ceil_div(c.channels, fit);
+    c.block_channels =
+        conv_round_up(conv_ceil_div(c.channels, c.channel_ranges), CONV_SCATTER_CHANNELS);
+    c.block_channels = c.block_channels < c.channels ? c.block_channels : c.channels;
+    c.channel_ranges = conv_ceil_div(c.channels, c.block_channels);
+    size_t panel_floats = c.taps * c.block_channels * c.nr;
+    c.range_panels = panel_floats < SUMS_MAX_FLOATS ? SUMS_MAX_FLOATS / panel_floats : 1;
+    c.range_panels = c.range_panels < c.panels ? c.range_panels : c.panels;
+    c.panel_ranges = conv_ceil_div(c.panels, c.range_panels);
+    c.range_panels = conv_ceil_div(c.panels, c.panel_ranges);
+    c.item_floats = c.range_panels * panel_floats;
+    size_t outputs = c.groups * c.panel_ranges * c.channel_ranges;
+    c.chunks = conv_ceil_div(GRADIENT_ITEMS_WANTED, outputs);
+    size_t most = PARTIAL_MAX_FLOATS / (outputs * c.item_floats);
+    c.chunks = c.chunks < most ? c.chunks : most;
+    c.chunks = c.chunks < c.pixels / CHUNK_PIXELS ? c.chunks : c.pixels / CHUNK_PIXELS;
+    c.chunks = c.chunks < 1 ? 1 : c.chunks;
+    c.block_pixels = TABLE_POINTERS / c.taps;
+    c.block_pixels = c.block_pixels < BLOCK_PIXELS ? c.block_pixels : BLOCK_PIXELS;
+    c.block_pixels = c.block_pixels < 16 ? 16 : c.block_pixels;
+    return c;
+}
+
+/* Zeros for pixels outside the image; per thread: pointers, a panel of dz, sums, copies of border
+ * rows where rows merge. Then the items' sums. */
+struct gradient_layout {
+    size_t zeros, table, panel, sums, patch, partial;
+};
+
+static struct gradient_layout gradient_layout_of(const struct gradient_cut *c,
+                                                 const struct conv_geometry *g)
+{
+    size_t row = rows_merge(g) ? (size_t)(g->kernel_w * g->in_c) : 0;
+    size_t items = c->chunks * c->groups * c->panel_ranges * c->channel_ranges;
+    return (struct gradient_layout){
+        .zeros = lines(row > c->channels ? row : c->channels, sizeof(float)),
+        .table = lines(c->taps * c->block_pixels, sizeof(float *)),
+        .panel = lines(c->block_pixels * c->nr, sizeof(float)),
+        .sums = lines(c->item_floats, sizeof(float)),
+        .patch = lines(c->block_pixels * (size_t)g->kernel_h * row, sizeof(float)),
+        .partial = c->chunks > 1 ? lines(items * c->item_floats, sizeof(float)) : 0};
+}
+
+static size_t thread_bytes(const struct gradient_layout *l)
+{
+    return l->table + l->panel + l->sums + l->patch;
+}
+
+size_t igemm_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
+                                   int batch)
+{
+    struct gradient_cut cut = gradient_cut_of(slots, g, batch);
+    struct gradient_layout l = gradient_layout_of(&cut, g);
+    return l.zeros + (size_t)parallel_threads() * thread_bytes(&l) + l.partial;
+}
+
+struct gradient_job {
+    const struct conv_weights_run *run;
+    struct gradient_cut cut;
+    struct gradient_layout layout;
+    bool merged;
+    size_t outputs; /* groups x panel ranges x channel ranges */
+    const float *zeros;
+    char *threads;
+    float *partial;
+};
+
+/* What the next block will read first, brought closer in `parts` steps. */
+struct ahead {
+    const float *x, *dz;
+    size_t x_floats, dz_floats;
+    size_t part, parts;
+};
+
+/* One item: what it computes, and where. */
+struct gradient_piece {
+    const struct gradient_job *job;
+    size_t group, first_panel, panel_count, first_channel, channel_count;
+    size_t first_pixel, pixels; /* the block on its way */
+    const float **table;        /* [tap][block_pixels] */
+    float *panel, *patch;
+    float *sums; /* [panel][tap][channel][nr] */
+    struct ahead ahead;
+};
+
+static void output_of(const struct gradient_job *job, size_t output, struct gradient_piece *p)
+{
+    const struct gradient_cut *c = &job->cut;
+    size_t channel_range = output % c->channel_ranges;
+    size_t panel_range = output / c->channel_ranges % c->panel_ranges;
+    p->job = job;
+    p->group = output / c->channel_ranges / c->panel_ranges;
+    p->first_panel = panel_range * c->range_panels;
+    p->panel_count = conv_range_size(c->panels, c->range_panels, panel_range);
+    p->first_channel = channel_range * c->block_channels;
+    p->channel_count = conv_range_size(c->channels, c->block_channels, channel_range);
+}
+
+/* All pointers of the block. */
+static void build_table(const struct gradient_piece *p)
+{
+    const struct conv_geometry *g = p->job->run->g;
+    const struct tensor *x = p->job->run->x;
+    size_t step = p->job->cut.block_pixels, run = (size_t)(g->kernel_w * g->in_c);
+    struct window w = window_first(g, x, p->first_pixel, p->group * p->job->cut.channels);
+    for (size_t i = 0; i < p->pixels; i++, window_next(g, x, &w)) {
+        const float **to = p->table + i;
+        if (p->job->merged) {
+            merge_rows(g, x, &w, p->job->zeros, p->patch + i * (size_t)g->kernel_h * run, to, step);
+            continue;
+        }
+        for (ptrdiff_t r = 0; r < g->kernel_h; r++) {
+            for (ptrdiff_t s = 0; s < g->kernel_w; s++, to += step) {
+                *to = tap_at(x, &w, r * g->dilation, s * g->dilation, p->job->zeros);
+            }
+        }
+    }
+}
+
+static void gradient_pack_panel(const struct gradient_piece *p, size_t panel)
+{
+    const struct gradient_cut *c = &p->job->cut;
+    const struct tensor *dz = p->job->run->dz;
+    size_t filters = conv_range_size(c->filters, c->nr, panel);
+    const float *from =
+        dz->data + p->first_pixel * dz->stride + p->group * c->filters + panel * c->nr;
+    float *to = p->panel;
+    for (size_t i = 0; i < p->pixels; i++, from += dz->stride, to += c->nr) {
+        size_t k = 0;
+        for (; k + 16 <= filters; k += 16) {
+            memcpy(to + k, from + k, 16 * sizeof *to);
+        }
+        for (; k < filters; k++) {
+            to[k] = from[k];
+        }
+        for (; k < c->nr; k++) {
+            to[k] = 0.0f;
+        }
+    }
+}
+
+/* How many pixels of x lie before the last ones that the outputs before `pixel` read, roughly. */
+static size_t x_frontier(const struct gradient_job *job, size_t pixel)
+{
+    const struct conv_geometry *g = job->run->g;
+    const struct tensor *x = job->run->x;
+    size_t out_w = (size_t)g->out_w, out_h = (size_t)g->out_h, all = tensor_pixels(x);
+    ptrdiff_t below = (ptrdiff_t)(g->kernel_h - 1) * g->dilation - g->pad_y;
+    size_t row = pixel / out_w % out_h * (size_t)g->stride_y + (size_t)(below > 0 ? below : 0);
+    size_t in_image = row * (size_t)x->w + pixel % out_w * (size_t)g->stride_x;
+    size_t at = pixel / out_w / out_h * (size_t)x->h * (size_t)x->w + in_image;
+    return at < all ? at : all;
+}
+
+/* The block after the piece's, of an item that ends at pixel `end`. Items that see a part of the
+ * channels or filters only compute long on what they read. */
+static void ahead_begin(struct gradient_piece *p, size_t end)
+{
+    const struct gradient_job *job = p->job;
+    const struct gradient_cut *c = &job->cut;
+    size_t first = p->first_pixel + p->pixels;
+    size_t next = first + p->pixels < end ? first + p->pixels : end;
+    p->ahead = (struct ahead){.x = job->run->x->data, .dz = job->run->dz->data};
+    if (job->outputs > 1 || next <= first) {
+        return;
+    }
+    size_t from = x_frontier(job, first), to = x_frontier(job, next);
+    size_t row_floats = c->channels * (job->merged ? (size_t)job->run->g->kernel_w : 1);
+    size_t steps = job->merged ? (size_t)job->run->g->kernel_h : c->taps;
+    p->ahead.parts = c->panels * steps * conv_ceil_div(row_floats, c->mr);
+    p->ahead.x += from * job->run->x->stride;
+    p->ahead.x_floats = (to > from ? to - from : 0) * job->run->x->stride;
+    p->ahead.dz += first * job->run->dz->stride;
+    p->ahead.dz_floats = (next - first) * job->run->dz->stride;
+}
+
+static void prefetch_step(struct ahead *a)
+{
+    if (a->part == a->parts) {
+        return;
+    }
+    size_t x = conv_cut(a->x_floats, a->parts, a->part);
+    size_t dz = conv_cut(a->dz_floats, a->parts, a->part);
+    a->part++;
+    conv_prefetch_read(a->x + x, conv_cut(a->x_floats, a->parts, a->part) - x);
+    conv_prefetch_read(a->dz + dz, conv_cut(a->dz_floats, a->parts, a->part) - dz);
+}
+
+/* The block's pixels, one panel: all taps and channels of the piece. */
+static void run_panel(struct gradient_piece *p, size_t panel, bool accumulate)
+{
+    const struct gradient_job *job = p->job;
+    const struct gradient_cut *c = &job->cut;
+    size_t rows = p->channel_count, steps = c->taps;
+    if (job->merged) {
+        rows *= (size_t)job->run->g->kernel_w;
+        steps = (size_t)job->run->g->kernel_h;
+    }
+    size_t tiles = conv_ceil_div(rows, c->mr);
+    struct conv_outer o = {.panel = p->panel,
+                           .pixels = p->pixels,
+                           .filters =
+                               (int)conv_range_size(c->filters, c->nr, p->first_panel + panel),
+                           .accumulate = accumulate};
+    float *sums = p->sums + panel * c->taps * p->channel_count * c->nr;
+    for (size_t t = 0; t < steps; t++) {
+        o.in = p->table + t * c->block_pixels;
+        for (size_t i = 0; i < tiles; i++) {
+            size_t first = conv_cut(rows, tiles, i);
+            o.rows = (int)(conv_cut(rows, tiles, i + 1) - first);
+            o.offset = p->first_channel + first;
+            o.sum = sums + (t * rows + first) * c->nr;
+            prefetch_step(&p->ahead);
+            job->run->slots->outer(&o);
+        }
+    }
+}
+
+static void scatter_panel(const struct gradient_piece *p, size_t panel)
+{
+    const struct gradient_cut *c = &p->job->cut;
+    struct conv_weights_panel w = {
+        .sums = p->sums + panel * c->taps * p->channel_count * c->nr,
+        .nr = c->nr,
+        .first_filter = p->group * c->filters + (p->first_panel + panel) * c->nr,
+        .filters = conv_range_size(c->filters, c->nr, p->first_panel + panel),
+        .first_channel = p->first_channel,
+        .channels = p->channel_count};
+    conv_weights_scatter(p->job->run->g, &w, p->job->run->dw);
+}
+
+static void gradient_run_item(void *ctx, size_t item, int thread)
+{
+    const struct gradient_job *job = ctx;
+    const struct gradient_cut *c = &job->cut;
+    const struct gradient_layout *l = &job->layout;
+    char *mine = job->threads + (size_t)thread * thread_bytes(l);
+    struct gradient_piece p = {.table = (const float **)(void *)mine,
+                               .panel = (float *)(void *)(mine + l->table),
+                               .patch = (float *)(void *)(mine + l->table + l->panel),
+                               .sums = (float *)(void *)(mine + l->table + l->panel + l->patch)};
+    output_of(job, item % job->outputs, &p);
+    if (c->chunks > 1) {
+        p.sums = job->partial + item * c->item_floats;
+    }
+    size_t pixels = tensor_pixels(job->run->dz), chunk = item / job->outputs;
+    size_t begin = conv_cut(pixels, c->chunks, chunk);
+    size_t count = conv_cut(pixels, c->chunks, chunk + 1) - begin;
+    size_t blocks = conv_ceil_div(count, c->block_pixels);
+    for (size_t b = 0; b < blocks; b++) {
+        p.first_pixel = begin + conv_cut(count, blocks, b);
+        p.pixels = begin + conv_cut(count, blocks, b + 1) - p.first_pixel;
+        build_table(&p);
+        ahead_begin(&p, begin + count);
+        for (size_t panel = 0; panel < p.panel_count; panel++) {
+            gradient_pack_panel(&p, p.first_panel + panel);
+            run_panel(&p, panel, b > 0);
+        }
+    }
+    for (size_t panel = 0; c->chunks == 1 && panel < p.panel_count; panel++) {
+        scatter_panel(&p, panel);
+    }
+}
+
+/* One panel of one output: the chunks' sums into the first's, then to the caller. */
+static void reduce_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct gradient_job *job = ctx;
+    const struct gradient_cut *c = &job->cut;
+    struct gradient_piece p;
+    size_t output = item / c->range_panels, panel = item % c->range_panels;
+    output_of(job, output, &p);
+    if (panel >= p.panel_count) {
+        return;
+    }
+    size_t floats = c->taps * p.channel_count * c->nr;
+    p.sums = job->partial + output * c->item_floats;
+    conv_weights_reduce(p.sums + panel * floats, c->chunks, job->outputs * c->item_floats, floats);
+    scatter_panel(&p, panel);
+}
+
+void igemm_backward_weights(const struct conv_weights_run *run)
+{
+    struct gradient_job job = {.run = run,
+                               .cut = gradient_cut_of(run->slots, run->g, run->dz->n),
+                               .merged = rows_merge(run->g) && run->x->stride == (size_t)run->x->c,
+                               .zeros = run->scratch};
+    if (job.cut.pixels == 0) {
+        return;
+    }
+    job.merged = job.merged && job.cut.channel_ranges == 1;
+    job.layout = gradient_layout_of(&job.cut, run->g);
+    job.outputs = job.cut.groups * job.cut.panel_ranges * job.cut.channel_ranges;
+    job.threads = (char *)run->scratch + job.layout.zeros;
+    job.partial =
+        (float *)(void *)(job.threads + (size_t)parallel_threads() * thread_bytes(&job.layout));
+    memset(run->scratch, 0, job.layout.zeros);
+    parallel_for(job.cut.chunks * job.outputs, gradient_run_item, &job);
+    if (job.cut.chunks > 1) {
+        parallel_for(job.outputs * job.cut.range_panels, reduce_item, &job);
+    }
 }

@@ -4,8 +4,8 @@
 #include "kernels/scalar_vec.h"
 #define TILE_PIXELS 4
 
+#include "kernels/conv_template.h"
 #include "kernels/ops_template.h"
-#include "kernels/tile_template.h"
 #include "kernels/train_template.h"
 
 void slots_install_scalar(struct kernels *kern)

@@ -91,16 +91,21 @@ struct winograd_filter_gradient {
 };
 
 /* `pixels` neighbouring output pixels of one row, all of whose taps count (the caller cuts off what
- * lies outside the image): out[i][k] = act(scale[k] * sum over r < rows, s < columns of
+ * lies outside the image). */
+struct depthwise_span {
+    const float *in;
+    size_t in_row, in_tap, in_step; /* floats */
+    size_t weight_row;              /* of weights or sums [kernel_h][kernel_w][filters] */
+    int rows, columns;
+    int pixels, filters, multiplier;
+};
+
+/* out[i][k] = act(scale[k] * sum over r < rows, s < columns of
  * in[r * in_row + s * in_tap + i * in_step + k / multiplier] * weights[r * weight_row + s * filters
  * + k] + shift[k]). */
 struct conv_depthwise {
-    const float *in;
-    size_t in_row, in_tap, in_step; /* floats */
-    const float *weights;           /* [kernel_h][kernel_w][filters] */
-    size_t weight_row;
-    int rows, columns;
-    int pixels, filters, multiplier;
+    struct depthwise_span at;
+    const float *weights;
     float *out;
     size_t out_stride;
     const float *scale, *shift;
@@ -125,14 +130,10 @@ struct conv_outer {
  * += sum over i < pixels of in[r * in_row + s * in_tap + i * in_step + k / multiplier]
  * * dz[i * dz_stride + k]. Up to 16 pixels are summed from zero, in order, before dw is added. */
 struct conv_depthwise_weights {
-    const float *in;
-    size_t in_row, in_tap, in_step; /* floats */
+    struct depthwise_span at;
     const float *dz;
     size_t dz_stride;
-    float *dw; /* [kernel_h][kernel_w][filters] */
-    size_t weight_row;
-    int rows, columns;
-    int pixels, filters, multiplier;
+    float *dw;
 };
 
 struct conv_slots {

@@ -1,12 +1,12 @@
-/* The register tile of slots_conv.h over the vectors of vec_template.h: TILE_PIXELS pixels (4, 6 or
- * 12, a macro of the includer) by TILE_FILTERS filters, two vectors; and the table of all slots of
- * slots_conv.h.
- */
+/* The register tiles of slots_conv.h over the vectors of vec_template.h: TILE_PIXELS pixels (4, 6 or 12, a macro of
+ * the includer) by TILE_FILTERS filters, two vectors. */
 #ifndef KERNELS_TILE_TEMPLATE_H
 #define KERNELS_TILE_TEMPLATE_H
 
-#include "kernels/conv_template.h"
-#include "kernels/wgrad_template.h"
+#include "kernels/slots_conv.h"
+#include "kernels/vec_template.h"
+
+enum { TILE_FILTERS = 2 * VEC_WIDTH };
 
 /* pixels and vectors are constants where this is inlined, so that acc lives in registers. */
 INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors)
@@ -96,20 +96,91 @@ static void tile_slot(const struct conv_tile *t)
     tiles[t->pixels - 1][t->filters > VEC_WIDTH](t);
 }
 
-static void conv_install(struct conv_slots *slots)
+/* rows and vectors are constants where this is inlined, so that sum lives in registers. */
+INLINED void outer(const struct conv_outer *o, const int rows, const int vectors)
 {
-    *slots = (struct conv_slots){.mr = TILE_PIXELS,
-                                 .nr = TILE_FILTERS,
-                                 .tile = tile_slot,
-                                 .finish = finish_slot,
-                                 .winograd_input = winograd_input_slot,
-                                 .winograd_filter = winograd_filter_slot,
-                                 .winograd_output = winograd_output_slot,
-                                 .depthwise = depthwise_slot,
-                                 .outer = outer_slot,
-                                 .winograd_output_gradient = winograd_output_gradient_slot,
-                                 .winograd_filter_gradient = winograd_filter_gradient_slot,
-                                 .depthwise_weights = depthwise_weights_slot};
+    vec sum[TILE_PIXELS][2];
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < vectors; j++) {
+            sum[i][j] = vec_set(0.0f);
+        }
+    }
+    const float *panel = o->panel;
+    for (size_t p = 0; p < o->pixels; p++) {
+        const float *in = o->in[p] + o->offset;
+        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+        UNROLLED
+        for (int i = 0; i < rows; i++) {
+            vec x = vec_set(in[i]);
+            sum[i][0] = vec_fma(x, first, sum[i][0]);
+            if (vectors > 1) {
+                sum[i][1] = vec_fma(x, second, sum[i][1]);
+            }
+        }
+        panel += TILE_FILTERS;
+    }
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < vectors; j++) {
+            float *to = o->sum + i * TILE_FILTERS + j * VEC_WIDTH;
+            vec_store(to, o->accumulate ? vec_add(vec_load(to), sum[i][j]) : sum[i][j]);
+        }
+    }
+}
+
+#define OUTER_CASE(rows)                                                                           \
+    case rows:                                                                                     \
+        if (o->filters > VEC_WIDTH) {                                                              \
+            outer(o, rows, 2);                                                                     \
+        } else {                                                                                   \
+            outer(o, rows, 1);                                                                     \
+        }                                                                                          \
+        break;
+
+static void outer_slot(const struct conv_outer *o)
+{
+    switch (o->rows) {
+        OUTER_CASE(1)
+        OUTER_CASE(2)
+        OUTER_CASE(3)
+        OUTER_CASE(4)
+#if TILE_PIXELS >= 6
+        OUTER_CASE(5)
+        OUTER_CASE(6)
+#endif
+#if TILE_PIXELS >= 12
+        OUTER_CASE(7)
+        OUTER_CASE(8)
+        OUTER_CASE(9)
+        OUTER_CASE(10)
+        OUTER_CASE(11)
+        OUTER_CASE(12)
+#endif
+    default:
+        break;
+    }
+}
+
+static void finish_slot(const struct conv_finish *f)
+{
+    size_t filters = (size_t)f->filters;
+    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
+        size_t part = part_of(filters, k);
+        vec scale = load_or(f->scale, k, part, 1.0f), shift = load_or(f->shift, k, part, 0.0f);
+        const float *acc = f->acc + k;
+        float *out = f->out + k;
+        for (int i = 0; i < f->pixels; i++) {
+            vec y = vec_fma(vec_load(acc), scale, shift);
+            y = vec_activate(y, f->act);
+            if (f->adds) {
+                y = vec_add(y, vec_load_part(out, part));
+            }
+            put(out, y, part);
+            acc += f->acc_stride;
+            out += f->out_stride;
+        }
+    }
 }
 
 #endif

@@ -5,9 +5,10 @@
 
 struct upsample_job {
     const struct kernels *kern;
-    struct tensor in, out;
+    struct tensor small, large;
     int stride;
     float factor;
+    bool adds; /* the gradient */
 };
 
 /* One item is one row of input pixels. */
@@ -15,15 +16,15 @@ static void upsample_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct upsample_job *job = ctx;
-    int image = (int)(item / (size_t)job->in.h);
-    int y = (int)(item % (size_t)job->in.h);
+    int image = (int)(item / (size_t)job->small.h);
+    int y = (int)(item % (size_t)job->small.h);
     struct op_block block = {
-        .a = tensor_at(&job->in, image, y, 0),
-        .a_stride = job->in.stride,
-        .out = tensor_at(&job->out, image, y * job->stride, 0),
-        .out_stride = job->out.stride,
-        .pixels = (size_t)job->in.w,
-        .channels = (size_t)job->in.c,
+        .a = tensor_at(&job->small, image, y, 0),
+        .a_stride = job->small.stride,
+        .out = tensor_at(&job->large, image, y * job->stride, 0),
+        .out_stride = job->large.stride,
+        .pixels = (size_t)job->small.w,
+        .channels = (size_t)job->small.c,
     };
     job->kern->ops.upsample(&block, job->stride, job->factor);
 }
@@ -31,7 +32,7 @@ static void upsample_item(void *ctx, size_t item, int thread)
 void op_upsample(const struct kernels *kern, int stride, float factor, const struct tensor *in,
                  const struct tensor *out)
 {
-    struct upsample_job job = {kern, *in, *out, stride, factor};
+    struct upsample_job job = {kern, *in, *out, stride, factor, false};
     size_t items = (size_t)in->n * (size_t)in->h;
     if (tensor_pixels(out) * (size_t)out->c > BLOCK_GRAIN) {
         parallel_for(items, upsample_item, &job);
@@ -44,32 +45,24 @@ void op_upsample(const struct kernels *kern, int stride, float factor, const str
 
 /* ---- the gradient ---- */
 
-struct upsample_backward_job {
-    const struct kernels *kern;
-    struct tensor dout, din;
-    int stride;
-    float factor;
-    bool adds;
-};
-
 /* One row of input pixels: the first of the stride x stride makes it, the others are added. */
 static void upsample_backward_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
-    const struct upsample_backward_job *job = ctx;
-    int image = (int)(item / (size_t)job->din.h);
-    int y = (int)(item % (size_t)job->din.h);
+    const struct upsample_job *job = ctx;
+    int image = (int)(item / (size_t)job->small.h);
+    int y = (int)(item % (size_t)job->small.h);
     struct op_block block = {
-        .a_stride = (size_t)job->stride * job->dout.stride,
-        .out = tensor_at(&job->din, image, y, 0),
-        .out_stride = job->din.stride,
-        .pixels = (size_t)job->din.w,
-        .channels = (size_t)job->din.c,
+        .a_stride = (size_t)job->stride * job->large.stride,
+        .out = tensor_at(&job->small, image, y, 0),
+        .out_stride = job->small.stride,
+        .pixels = (size_t)job->small.w,
+        .channels = (size_t)job->small.c,
     };
     bool adds = job->adds;
     for (int row = 0; row < job->stride; row++) {
         for (int col = 0; col < job->stride; col++) {
-            block.a = tensor_at(&job->dout, image, y * job->stride + row, col);
+            block.a = tensor_at(&job->large, image, y * job->stride + row, col);
             job->kern->train.accumulate(&block, job->factor, adds);
             adds = true;
         }
@@ -79,6 +72,6 @@ static void upsample_backward_item(void *ctx, size_t item, int thread)
 void op_upsample_backward(const struct kernels *kern, int stride, float factor,
                           const struct tensor *dout, const struct tensor *din, bool adds)
 {
-    struct upsample_backward_job job = {kern, *dout, *din, stride, factor, adds};
+    struct upsample_job job = {kern, *din, *dout, stride, factor, adds};
     parallel_for((size_t)din->n * (size_t)din->h, upsample_backward_item, &job);
 }

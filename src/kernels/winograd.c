@@ -1,19 +1,25 @@
-/* Winograd convolution F(4x4, 3x3): Lavin & Gray 2015, arXiv:1509.09308.
+/* Winograd convolution F(4x4, 3x3): Lavin & Gray 2015, arXiv:1509.09308; and the gradient of its weights.
  *
- * An output tile of 4x4 pixels costs 36 multiplications a channel instead of 144. Every 6x6 input
+ * Forward. An output tile of 4x4 pixels costs 36 multiplications a channel instead of 144. Every 6x6 input
  * tile becomes 36 rows V[xi][tile][c] (B^T d B), the weights 36 matrices U[xi][c][k] (G g G^T),
  * M[xi] = V[xi] U[xi] are 36 matrix products on the register tile, and A^T M A is the output tile.
- * The matrices stand in conv_template.h.
+ * The matrices stand in winograd_template.h. Two ways through memory:
  *
- * Two ways through memory:
+ *   fused      for large images with few channels. U is made when packing and small enough to stay in
+ *              cache. A thread takes a chunk of tiles through all steps; its V and one panel of M stay in L2.
+ *   streamed   for small images with many channels. U would be four times the weights, and reading it
+ *              would take longer than making it: so the packed weights stay 3x3, a thread takes one panel of
+ *              filters and makes U for a range of channels at a time, in its L2, for a whole block of tiles.
+ *              All threads share V.
  *
- * Fused, for large images with few channels. U is made when packing and small enough to stay in
- * cache. A thread takes a chunk of tiles through all steps; its V and one panel of M stay in L2.
+ * The weights' gradient is the transpose of that: with V as above and W = A dY A^T of the 4x4 tile of dz,
+ * dU[xi] = sum over the tiles of V[xi]^T W[xi] are 36 matrix products on the outer-product tile, and the
+ * gradient is G^T dU G. Again
  *
- * Streamed, for small images with many channels. U would be four times the weights, and reading it
- * would take longer than making it: so the packed weights stay 3x3, a thread takes one panel of
- * filters and makes U for a range of channels at a time, in its L2, for a whole block of tiles. V
- * is shared. */
+ *   fused      where dU fits a thread's L2: a thread takes a chunk of tiles through both transforms and
+ *              adds to its dU; chunks are summed after G^T dU G, in their order.
+ *   streamed   otherwise: all threads make V and W of a block of tiles; then a thread takes a range of
+ *              channels by a range of filters, whose dU is complete in its L2. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -25,12 +31,9 @@ enum {
     POINTS = 36,
     TAPS = 9,
     TILE = 4,    /* output pixels of a tile's side */
+    INPUT = 6,   /* input pixels of a tile's side */
     XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
-    FUSED_MAX_U_BYTES = 5 << 20,
-    FUSED_V_FLOATS = POINTS * 24 * 128,
-    FUSED_MAX_TILES = 48,
-    STREAMED_CHANNELS = 64,
-    STREAMED_MAX_TILES = 64,
+    FUSED_MAX_TILES = 48, /* that a thread has in its L2 */
 };
 
 bool winograd_possible(const struct conv_geometry *g)
@@ -49,6 +52,47 @@ bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g
     return !slots->is_direct && winograd_possible(g) && g->in_c >= 16 && g->filters >= 16 &&
            tiles_of_image(g) >= 9;
 }
+
+/* A tile of the batch. */
+struct place {
+    int n, y, x;       /* image and first output pixel */
+    int rows, columns; /* output pixels inside the image */
+};
+
+static struct place place_of(const struct conv_geometry *g, size_t tile)
+{
+    size_t in_row = conv_ceil_div((size_t)g->out_w, TILE), image_tiles = tiles_of_image(g);
+    size_t in_image = tile % image_tiles;
+    struct place place = {.n = (int)(tile / image_tiles),
+                          .y = (int)(in_image / in_row) * TILE,
+                          .x = (int)(in_image % in_row) * TILE};
+    int rows = g->out_h - place.y, columns = g->out_w - place.x;
+    place.rows = rows < TILE ? rows : TILE;
+    place.columns = columns < TILE ? columns : TILE;
+    return place;
+}
+
+/* Pointers to a side x side square of pixels from (y, x) on; zeros outside the image. */
+static void square(const struct tensor *t, int n, int y, int x, int side, const float *zeros,
+                   const float **pixels)
+{
+    for (int r = 0; r < side; r++) {
+        bool row_inside = y + r >= 0 && y + r < t->h;
+        for (int s = 0; s < side; s++) {
+            pixels[r * side + s] =
+                row_inside && x + s >= 0 && x + s < t->w ? tensor_at(t, n, y + r, x + s) : zeros;
+        }
+    }
+}
+
+/* ---- forward ---- */
+
+enum {
+    FUSED_MAX_U_BYTES = 5 << 20,
+    FUSED_V_FLOATS = POINTS * 24 * 128,
+    STREAMED_CHANNELS = 64,
+    STREAMED_MAX_TILES = 64,
+};
 
 /* Sizes by geometry alone. Distances in floats: between the 36 matrices (_xi), between tiles
  * (_row); V lies in slices of `slice` channels. */
@@ -113,8 +157,8 @@ static void pack_panel(void *ctx, size_t panel, int thread)
     (void)thread;
     const struct pack_job *job = ctx;
     const struct layout *l = &job->layout;
-    size_t nr = (size_t)job->slots->nr, first = panel * nr, all = (size_t)job->g->filters;
-    size_t filters = all - first < nr ? all - first : nr;
+    size_t nr = (size_t)job->slots->nr, first = panel * nr;
+    size_t filters = conv_range_size((size_t)job->g->filters, nr, panel);
     float *packed = job->packed + panel * (l->fused ? POINTS : TAPS) * l->channels * nr;
     float gathered[TAPS * CONV_MAX_NR] = {0};
     for (size_t c = 0; c < l->channels; c++) {
@@ -156,44 +200,18 @@ struct job {
     char *threads;
 };
 
-struct place {
-    int n, y, x;       /* image and first output pixel */
-    int rows, columns; /* output pixels inside the image */
-};
-
-static struct place tile_place(const struct job *job, size_t tile)
-{
-    size_t in_row = conv_ceil_div((size_t)job->run->g->out_w, TILE);
-    size_t in_image = tile % job->layout.image_tiles;
-    struct place place = {.n = (int)(tile / job->layout.image_tiles),
-                          .y = (int)(in_image / in_row) * TILE,
-                          .x = (int)(in_image % in_row) * TILE};
-    int rows = job->run->g->out_h - place.y, columns = job->run->g->out_w - place.x;
-    place.rows = rows < TILE ? rows : TILE;
-    place.columns = columns < TILE ? columns : TILE;
-    return place;
-}
-
 /* v points at the tile's row of the first matrix of the first slice. */
 static void transform_input(const struct job *job, size_t tile, float *v)
 {
     const struct conv_geometry *g = job->run->g;
     const struct layout *l = &job->layout;
-    struct place place = tile_place(job, tile);
+    struct place place = place_of(g, tile);
     const float *pixels[POINTS];
-    for (int r = 0; r < 6; r++) {
-        int y = place.y - g->pad_y + r;
-        bool row_inside = y >= 0 && y < g->in_h;
-        for (int s = 0; s < 6; s++) {
-            int x = place.x - g->pad_x + s;
-            pixels[r * 6 + s] = row_inside && x >= 0 && x < g->in_w
-                                    ? tensor_at(job->run->in, place.n, y, x)
-                                    : job->zeros;
-        }
-    }
+    square(job->run->in, place.n, place.y - g->pad_y, place.x - g->pad_x, INPUT, job->zeros,
+           pixels);
     for (size_t c = 0; c < l->channels; c += l->slice) {
         struct winograd_input w = {.in = pixels, .offset = c, .v = v, .xi_stride = l->v_xi};
-        w.channels = l->channels - c < l->slice ? l->channels - c : l->slice;
+        w.channels = conv_range_size(l->channels, l->slice, c / l->slice);
         job->run->slots->winograd_input(&w);
         v += l->v_slice;
     }
@@ -242,7 +260,7 @@ static void multiply(const struct job *job, const struct product *p)
 static void prefetch_output(const struct job *job, size_t tile, size_t k, size_t filters)
 {
     const struct tensor *out = job->run->out;
-    struct place place = tile_place(job, tile);
+    struct place place = place_of(job->run->g, tile);
     for (int r = 0; r < place.rows; r++) {
         conv_prefetch_rows(tensor_at(out, place.n, place.y + r, place.x) + k, out->stride,
                            (size_t)place.columns, filters);
@@ -255,9 +273,9 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
 {
     const struct conv_run *run = job->run;
     const struct conv_epilogue *e = run->epilogue;
-    size_t nr = (size_t)run->slots->nr, k = panel * nr, filters = (size_t)run->g->filters - k;
+    size_t nr = (size_t)run->slots->nr, k = panel * nr;
     struct winograd_output w = {.xi_stride = job->layout.m_xi,
-                                .filters = (int)(filters < nr ? filters : nr),
+                                .filters = (int)conv_range_size((size_t)run->g->filters, nr, panel),
                                 .row_stride = (size_t)run->out->w * run->out->stride,
                                 .pixel_stride = run->out->stride,
                                 .scale = e->scale ? e->scale + k : NULL,
@@ -266,7 +284,7 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
                                 .adds = run->adds};
     prefetch_output(job, first_tile, k, (size_t)w.filters);
     for (size_t i = 0; i < count; i++) {
-        struct place place = tile_place(job, first_tile + i);
+        struct place place = place_of(job->run->g, first_tile + i);
         if (i + 4 < count) {
             prefetch_output(job, first_tile + i + 4, k, (size_t)w.filters);
         }
@@ -278,16 +296,11 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
     }
 }
 
-static int panel_filters(const struct job *job, size_t panel)
-{
-    int nr = job->run->slots->nr, left = job->run->g->filters - (int)panel * nr;
-    return left < nr ? left : nr;
-}
-
 static void fused_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
+    size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
     size_t first = conv_cut(job->tiles, job->chunks, item);
     size_t count = conv_cut(job->tiles, job->chunks, item + 1) - first;
     float *v = (float *)(void *)((char *)job->v + (size_t)thread * l->v_bytes);
@@ -298,7 +311,7 @@ static void fused_item(void *ctx, size_t item, int thread)
     struct product p = {.v = v, .m = m, .count = count, .channels = l->channels};
     for (size_t panel = 0; panel < l->panels; panel++) {
         p.u = job->run->packed + panel * POINTS * l->u_xi;
-        p.filters = panel_filters(job, panel);
+        p.filters = (int)conv_range_size(filters, nr, panel);
         multiply(job, &p);
         transform_output(job, first, count, panel, m);
     }
@@ -315,13 +328,14 @@ static void streamed_panel(void *ctx, size_t panel, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
-    size_t nr = (size_t)job->run->slots->nr;
+    size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
     char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
     float *m = (float *)(void *)mine, *u = (float *)(void *)(mine + l->m_bytes);
-    struct product p = {.u = u, .m = m, .count = job->count, .filters = panel_filters(job, panel)};
+    struct product p = {
+        .u = u, .m = m, .count = job->count, .filters = (int)conv_range_size(filters, nr, panel)};
     for (size_t slice = 0; slice < l->slices; slice++) {
         size_t first = slice * l->slice;
-        p.channels = l->channels - first < l->slice ? l->channels - first : l->slice;
+        p.channels = conv_range_size(l->channels, l->slice, slice);
         struct winograd_filter w = {.weights = job->run->packed +
                                                (panel * l->channels + first) * TAPS * nr,
                                     .channels = p.channels,
@@ -357,5 +371,377 @@ void winograd_forward(const struct conv_run *run)
         job.count = conv_cut(job.tiles, job.chunks, chunk + 1) - job.first_tile;
         parallel_for(job.count, streamed_input, &job);
         parallel_for(l->panels, streamed_panel, &job);
+    }
+}
+
+/* ---- the weights' gradient ---- */
+
+enum {
+    GRADIENT_MAX_U_FLOATS = 150 * 1024, /* fused up to here */
+    GRADIENT_FUSED_FLOATS = 100 * 1024, /* of V and W */
+    GRADIENT_MIN_TILES = 8,             /* fused: of a chunk */
+    GRADIENT_STREAMED_FLOATS = 4 << 20, /* of V and W */
+    STREAMED_MIN_TILES = 64,
+    STREAMED_ITEM = 4,  /* tiles transformed by a thread in a row */
+    STREAMED_SIDE = 64, /* channels and filters of an item */
+    RUN_TILES = 256,    /* summed at once: a panel of W stays in L1, and rounding small */
+    ITEMS_WANTED = 16,
+};
+
+/* Sizes by geometry and batch alone; distances in floats. */
+struct gradient_layout {
+    bool fused;
+    size_t tiles;
+    size_t nr, mr, panels, channels, filters;
+    size_t slice, slices; /* channels of an item */
+    size_t range_panels, panel_ranges;
+    size_t block_tiles, chunks;
+    size_t v_row, v_xi, v_slice, w_xi, w_panel, u_xi, u_panel;
+    size_t zeros, v, w, u, sums; /* floats */
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static void cut_fused(struct gradient_layout *l)
+{
+    l->slice = l->channels;
+    l->range_panels = l->panels;
+    size_t row = POINTS * (conv_round_up(l->channels, 16) + l->panels * l->nr);
+    l->block_tiles = most(least(GRADIENT_FUSED_FLOATS / row, FUSED_MAX_TILES), GRADIENT_MIN_TILES);
+    l->chunks = most(least(ITEMS_WANTED, l->tiles / GRADIENT_MIN_TILES), 1);
+}
+
+static void cut_streamed(struct gradient_layout *l)
+{
+    l->slice = STREAMED_SIDE;
+    l->range_panels = most(STREAMED_SIDE / l->nr, 1);
+    while (conv_ceil_div(l->channels, l->slice) * conv_ceil_div(l->panels, l->range_panels) <
+               ITEMS_WANTED &&
+           l->range_panels > 1) {
+        l->range_panels /= 2;
+    }
+    size_t row = POINTS * (conv_round_up(l->channels, 16) + l->panels * l->nr);
+    size_t fit = most(GRADIENT_STREAMED_FLOATS / row, STREAMED_MIN_TILES);
+    l->chunks = conv_ceil_div(l->tiles, fit);
+    l->block_tiles = least(l->tiles, fit);
+}
+
+static struct gradient_layout gradient_layout_of(const struct conv_slots *slots,
+                                                 const struct conv_geometry *g, int batch)
+{
+    struct gradient_layout l = {.nr = (size_t)slots->nr,
+                                .mr = (size_t)slots->mr,
+                                .channels = (size_t)g->in_c,
+                                .filters = (size_t)g->filters};
+    l.panels = conv_ceil_div(l.filters, l.nr);
+    l.tiles = most(tiles_of_image(g) * (size_t)batch, 1);
+    l.fused = POINTS * l.channels * l.panels * l.nr <= GRADIENT_MAX_U_FLOATS;
+    if (l.fused) {
+        cut_fused(&l);
+    } else {
+        cut_streamed(&l);
+    }
+    l.slices = conv_ceil_div(l.channels, l.slice);
+    l.panel_ranges = conv_ceil_div(l.panels, l.range_panels);
+    l.v_row = conv_round_up(l.slice, 16);
+    l.v_xi = l.block_tiles * l.v_row + XI_PAD;
+    l.v_slice = POINTS * l.v_xi;
+    l.w_xi = l.block_tiles * l.nr + XI_PAD;
+    l.w_panel = POINTS * l.w_xi;
+    l.u_xi = l.slice * l.nr + XI_PAD;
+    l.u_panel = POINTS * l.u_xi;
+    l.zeros = conv_round_up(most(l.channels, l.filters), 16);
+    l.v = l.slices * l.v_slice;
+    l.w = conv_round_up(l.panels * l.w_panel, 16);
+    l.u = conv_round_up(l.range_panels * l.u_panel, 16);
+    l.sums = conv_round_up(l.range_panels * TAPS * l.slice * l.nr, 16);
+    return l;
+}
+
+/* Zeros; V and W, one copy or one a thread; dU a thread; sums a chunk (fused) or a thread. */
+size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
+                                      int batch)
+{
+    struct gradient_layout l = gradient_layout_of(slots, g, batch);
+    size_t threads = (size_t)parallel_threads();
+    size_t floats = l.zeros + (l.fused ? threads : 1) * (l.v + l.w) + threads * l.u +
+                    (l.fused ? l.chunks : threads) * l.sums;
+    return floats * sizeof(float);
+}
+
+struct gradient_job {
+    const struct conv_weights_run *run;
+    struct gradient_layout layout;
+    size_t first_tile; /* streamed: of the block on its way */
+    size_t count;
+    const float *zeros;
+    float *v, *w, *u, *sums; /* the first thread's */
+};
+
+static void prefetch_row(const struct tensor *t, int n, int y, int x)
+{
+    int end = x + TILE < t->w ? x + TILE : t->w;
+    if (y < 0 || y >= t->h) {
+        return;
+    }
+    for (x = x < 0 ? 0 : x; x < end; x++) {
+        conv_prefetch_read(tensor_at(t, n, y, x), (size_t)t->c);
+    }
+}
+
+/* Row r < INPUT of what a tile reads, without the two columns that its left neighbour reads. */
+static void prefetch_tile_row(const struct gradient_job *job, size_t tile, int r)
+{
+    const struct conv_geometry *g = job->run->g;
+    struct place at = place_of(g, tile);
+    prefetch_row(job->run->x, at.n, at.y - g->pad_y + r, at.x - g->pad_x + 2);
+    if (r < TILE) {
+        prefetch_row(job->run->dz, at.n, at.y + r, at.x);
+    }
+}
+
+/* Tile `tile` of the batch to row `row` of all matrices of V and W. */
+static void gradient_transform(const struct gradient_job *job, size_t tile, size_t row, float *v,
+                               float *w)
+{
+    const struct conv_geometry *g = job->run->g;
+    const struct conv_slots *slots = job->run->slots;
+    const struct gradient_layout *l = &job->layout;
+    const float *pixels[POINTS];
+    struct place at = place_of(g, tile);
+    square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, pixels);
+    for (size_t panel = 0; panel < l->panels; panel++) {
+        struct winograd_output_gradient o = {.dz = pixels,
+                                             .offset = panel * l->nr,
+                                             .filters = conv_range_size(l->filters, l->nr, panel),
+                                             .w = w + panel * l->w_panel + row * l->nr,
+                                             .xi_stride = l->w_xi};
+        slots->winograd_output_gradient(&o);
+    }
+    square(job->run->x, at.n, at.y - g->pad_y, at.x - g->pad_x, INPUT, job->zeros, pixels);
+    for (size_t slice = 0; slice < l->slices; slice++) {
+        struct winograd_input i = {.in = pixels,
+                                   .offset = slice * l->slice,
+                                   .channels = conv_range_size(l->channels, l->slice, slice),
+                                   .v = v + slice * l->v_slice + row * l->v_row,
+                                   .xi_stride = l->v_xi};
+        slots->winograd_input(&i);
+    }
+}
+
+/* dU (+)= V^T W of `tiles` rows for one panel. */
+struct gradient_product {
+    const float *v, *w; /* of the slice and the panel */
+    float *u;
+    size_t tiles, channels, filters;
+    bool accumulate;
+    bool v_is_far; /* the first product with this V */
+    /* Brought closer meanwhile: rows of tiles to be transformed next; the place of the result. */
+    size_t next_row, next_rows;
+    const float *dw;
+    size_t dw_row, dw_distance;
+};
+
+static void prefetch_part(const float *p, size_t floats, size_t parts, size_t part)
+{
+    size_t first = conv_cut(floats, parts, part);
+    conv_prefetch_read(p + first, conv_cut(floats, parts, part + 1) - first);
+}
+
+/* One of the 36 products over rows [first, first + tiles). */
+static void multiply_run(const struct gradient_job *job, const struct gradient_product *p,
+                         size_t xi, size_t first, size_t tiles)
+{
+    const struct gradient_layout *l = &job->layout;
+    const float *rows[RUN_TILES];
+    for (size_t i = 0; i < tiles; i++) {
+        rows[i] = p->v + xi * l->v_xi + (first + i) * l->v_row;
+    }
+    struct conv_outer o = {.in = rows,
+                           .panel = p->w + xi * l->w_xi + first * l->nr,
+                           .pixels = tiles,
+                           .filters = (int)p->filters,
+                           .accumulate = p->accumulate || first > 0};
+    size_t parts = conv_ceil_div(p->channels, l->mr);
+    bool ahead = !job->layout.fused && xi + 1 < POINTS;
+    for (size_t i = 0; i < parts; i++) {
+        size_t c = conv_cut(p->channels, parts, i);
+        o.offset = c;
+        o.rows = (int)(conv_cut(p->channels, parts, i + 1) - c);
+        o.sum = p->u + xi * l->u_xi + c * l->nr;
+        if (ahead) {
+            prefetch_part(rows[0] + l->v_xi, p->v_is_far ? tiles * l->v_row : 0, parts, i);
+            prefetch_part(o.panel + l->w_xi, tiles * l->nr, parts, i);
+        }
+        job->run->slots->outer(&o);
+    }
+}
+
+static void prefetch_step(const struct gradient_job *job, const struct gradient_product *p,
+                          size_t xi)
+{
+    for (size_t i = conv_cut(p->next_rows, POINTS, xi); i < conv_cut(p->next_rows, POINTS, xi + 1);
+         i++) {
+        prefetch_tile_row(job, (p->next_row + i) / INPUT, (int)((p->next_row + i) % INPUT));
+    }
+    if (p->dw && xi < p->filters) {
+        conv_prefetch_read(p->dw + xi * p->dw_distance, p->dw_row);
+    }
+}
+
+static void gradient_multiply(const struct gradient_job *job, const struct gradient_product *p)
+{
+    size_t runs = conv_ceil_div(p->tiles, RUN_TILES);
+    for (size_t xi = 0; xi < POINTS; xi++) {
+        prefetch_step(job, p, xi);
+        for (size_t run = 0; run < runs; run++) {
+            size_t first = conv_cut(p->tiles, runs, run);
+            multiply_run(job, p, xi, first, conv_cut(p->tiles, runs, run + 1) - first);
+        }
+    }
+}
+
+static void to_filters(const struct gradient_job *job, size_t channels, const float *u, float *sums)
+{
+    const struct gradient_layout *l = &job->layout;
+    struct winograd_filter_gradient f = {.u = u,
+                                         .xi_stride = l->u_xi,
+                                         .channels = channels,
+                                         .nr = l->nr,
+                                         .sums = sums,
+                                         .tap_stride = channels * l->nr};
+    job->run->slots->winograd_filter_gradient(&f);
+}
+
+static void gradient_fused_item(void *ctx, size_t chunk, int thread)
+{
+    const struct gradient_job *job = ctx;
+    const struct gradient_layout *l = &job->layout;
+    float *v = job->v + (size_t)thread * l->v, *w = job->w + (size_t)thread * l->w;
+    float *u = job->u + (size_t)thread * l->u;
+    size_t begin = conv_cut(l->tiles, l->chunks, chunk);
+    size_t count = conv_cut(l->tiles, l->chunks, chunk + 1) - begin;
+    size_t blocks = conv_ceil_div(count, l->block_tiles);
+    for (size_t b = 0; b < blocks; b++) {
+        size_t first = conv_cut(count, blocks, b);
+        size_t tiles = conv_cut(count, blocks, b + 1) - first;
+        size_t next = b + 1 < blocks ? INPUT * (conv_cut(count, blocks, b + 2) - first - tiles) : 0;
+        for (size_t i = 0; i < tiles; i++) {
+            gradient_transform(job, begin + first + i, i, v, w);
+        }
+        for (size_t panel = 0; panel < l->panels; panel++) {
+            struct gradient_product p = {.v = v,
+                                         .w = w + panel * l->w_panel,
+                                         .u = u + panel * l->u_panel,
+                                         .tiles = tiles,
+                                         .channels = l->channels,
+                                         .filters = conv_range_size(l->filters, l->nr, panel),
+                                         .accumulate = b > 0};
+            size_t part = conv_cut(next, l->panels, panel);
+            p.next_row = INPUT * (begin + first + tiles) + part;
+            p.next_rows = conv_cut(next, l->panels, panel + 1) - part;
+            gradient_multiply(job, &p);
+        }
+    }
+    for (size_t panel = 0; panel < l->panels; panel++) {
+        to_filters(job, l->channels, u + panel * l->u_panel,
+                   job->sums + chunk * l->sums + panel * TAPS * l->channels * l->nr);
+    }
+}
+
+static void gradient_fused_reduce(void *ctx, size_t panel, int thread)
+{
+    (void)thread;
+    const struct gradient_job *job = ctx;
+    const struct gradient_layout *l = &job->layout;
+    size_t floats = TAPS * l->channels * l->nr;
+    float *sums = job->sums + panel * floats;
+    struct conv_weights_panel p = {.sums = sums,
+                                   .nr = l->nr,
+                                   .first_filter = panel * l->nr,
+                                   .filters = conv_range_size(l->filters, l->nr, panel),
+                                   .channels = l->channels};
+    conv_weights_reduce(sums, l->chunks, l->sums, floats);
+    conv_weights_scatter(job->run->g, &p, job->run->dw);
+}
+
+static void gradient_streamed_tiles(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct gradient_job *job = ctx;
+    size_t end = least(job->count, (item + 1) * STREAMED_ITEM);
+    for (size_t tile = item * STREAMED_ITEM; tile < end; tile++) {
+        for (int r = 0; r < INPUT && tile + 1 < end; r++) {
+            prefetch_tile_row(job, job->first_tile + tile + 1, r);
+        }
+        gradient_transform(job, job->first_tile + tile, tile, job->v, job->w);
+    }
+}
+
+static void gradient_streamed_item(void *ctx, size_t item, int thread)
+{
+    const struct gradient_job *job = ctx;
+    const struct gradient_layout *l = &job->layout;
+    size_t slice = item % l->slices, first_panel = item / l->slices * l->range_panels;
+    size_t channels = conv_range_size(l->channels, l->slice, slice);
+    size_t panels = conv_range_size(l->panels, l->range_panels, item / l->slices);
+    float *u = job->u + (size_t)thread * l->u, *sums = job->sums + (size_t)thread * l->sums;
+    for (size_t i = 0; i < panels; i++) {
+        size_t panel = first_panel + i;
+        struct gradient_product p = {.v = job->v + slice * l->v_slice,
+                                     .w = job->w + panel * l->w_panel,
+                                     .u = u,
+                                     .tiles = job->count,
+                                     .channels = channels,
+                                     .filters = conv_range_size(l->filters, l->nr, panel),
+                                     .v_is_far = i == 0,
+                                     .dw_row = channels * TAPS,
+                                     .dw_distance = l->channels * TAPS};
+        p.dw = job->run->dw + panel * l->nr * p.dw_distance + slice * l->slice * TAPS;
+        gradient_multiply(job, &p);
+        to_filters(job, channels, u, sums);
+        struct conv_weights_panel done = {.sums = sums,
+                                          .nr = l->nr,
+                                          .first_filter = panel * l->nr,
+                                          .filters = p.filters,
+                                          .first_channel = slice * l->slice,
+                                          .channels = channels};
+        conv_weights_scatter(job->run->g, &done, job->run->dw);
+    }
+}
+
+void winograd_backward_weights(const struct conv_weights_run *run)
+{
+    struct gradient_job job = {.run = run,
+                               .layout = gradient_layout_of(run->slots, run->g, run->dz->n),
+                               .zeros = run->scratch};
+    const struct gradient_layout *l = &job.layout;
+    size_t threads = (size_t)parallel_threads(), copies = l->fused ? threads : 1;
+    if (run->dz->n == 0) {
+        return;
+    }
+    memset(run->scratch, 0, l->zeros * sizeof(float));
+    job.v = (float *)run->scratch + l->zeros;
+    job.w = job.v + copies * l->v;
+    job.u = job.w + copies * l->w;
+    job.sums = job.u + threads * l->u;
+    if (l->fused) {
+        parallel_for(l->chunks, gradient_fused_item, &job);
+        parallel_for(l->panels, gradient_fused_reduce, &job);
+        return;
+    }
+    for (size_t chunk = 0; chunk < l->chunks; chunk++) {
+        job.first_tile = conv_cut(l->tiles, l->chunks, chunk);
+        job.count = conv_cut(l->tiles, l->chunks, chunk + 1) - job.first_tile;
+        parallel_for(conv_ceil_div(job.count, STREAMED_ITEM), gradient_streamed_tiles, &job);
+        parallel_for(l->slices * l->panel_ranges, gradient_streamed_item, &job);
     }
 }

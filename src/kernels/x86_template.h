@@ -1,0 +1,109 @@
+/* What the vectors of avx2_vec.h and avx512_vec.h have in common but for the width: VEC_OP(op) is the intrinsic that
+ * applies op to a vec. The includer has defined it, vec, wide and the operations that the widths do in their own
+ * ways. */
+#ifndef KERNELS_X86_TEMPLATE_H
+#define KERNELS_X86_TEMPLATE_H
+
+static inline vec vec_set(float x)
+{
+    return VEC_OP(set1_ps)(x);
+}
+
+static inline vec vec_load(const float *p)
+{
+    return VEC_OP(loadu_ps)(p);
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    VEC_OP(storeu_ps)(p, v);
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return VEC_OP(add_ps)(a, b);
+}
+
+static inline vec vec_sub(vec a, vec b)
+{
+    return VEC_OP(sub_ps)(a, b);
+}
+
+static inline vec vec_mul(vec a, vec b)
+{
+    return VEC_OP(mul_ps)(a, b);
+}
+
+static inline vec vec_div(vec a, vec b)
+{
+    return VEC_OP(div_ps)(a, b);
+}
+
+static inline vec vec_min(vec a, vec b)
+{
+    return VEC_OP(min_ps)(a, b);
+}
+
+static inline vec vec_max(vec a, vec b)
+{
+    return VEC_OP(max_ps)(a, b);
+}
+
+static inline vec vec_sqrt(vec v)
+{
+    return VEC_OP(sqrt_ps)(v);
+}
+
+/* -|v|, a NaN stays one. */
+static inline vec vec_minus_abs(vec v)
+{
+    return VEC_OP(or_ps)(v, VEC_OP(set1_ps)(-0.0f));
+}
+
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return VEC_OP(fmadd_ps)(a, b, c);
+}
+
+static inline wide wide_load(const double *p)
+{
+    return VEC_OP(loadu_pd)(p);
+}
+
+static inline void wide_store(double *p, wide w)
+{
+    VEC_OP(storeu_pd)(p, w);
+}
+
+static inline wide wide_add(wide a, wide b)
+{
+    return VEC_OP(add_pd)(a, b);
+}
+
+static inline wide wide_sub(wide a, wide b)
+{
+    return VEC_OP(sub_pd)(a, b);
+}
+
+static inline wide wide_fma(wide a, wide b, wide c)
+{
+    return VEC_OP(fmadd_pd)(a, b, c);
+}
+
+/* e^x for -105 <= x <= 89. */
+static inline vec vec_exp_bounded(vec x)
+{
+    vec n = vec_nearest(vec_mul(x, vec_set(1.44269502f)));
+    vec r = VEC_OP(fnmadd_ps)(n, vec_set(0.693147182f), x);
+    r = VEC_OP(fnmadd_ps)(n, vec_set(-1.90465432e-09f), r);
+    vec p = vec_set(0.00138145406f);
+    p = vec_fma(p, r, vec_set(0.00836874545f));
+    p = vec_fma(p, r, vec_set(0.041668389f));
+    p = vec_fma(p, r, vec_set(0.166665211f));
+    p = vec_fma(p, r, vec_set(0.49999994f));
+    p = vec_fma(p, r, vec_set(1.0f));
+    p = vec_fma(p, r, vec_set(1.0f));
+    return vec_times_power(p, n);
+}
+
+#endif
