@@ -3,6 +3,8 @@
 # one total line. RUNNER (e.g. qemu-aarch64) is put in front of each program.
 # $TEST_EXCLUDE: names of programs to skip. A program without its source in tests/unit is left over from an older build and does not run.
 set -u
+# A test opens a team for each of its small loops; threads that spin between them starve each other on a busy machine.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 dir=${1:?usage: run_unit_tests.sh DIR [RUNNER...]}
 shift
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -145,8 +145,10 @@ for _ in $(seq 500); do
     sleep .02
 done
 ends=0
-for _ in $(seq 200); do
-    sleep "0.0$((RANDOM % 4 + 2))"
+for turn in $(seq 200); do
+    # Longer and longer: on a busy machine, or with a sanitizer, a run takes its time to begin.
+    hundredths=$(((RANDOM % 4 + 2) * (10 + turn) / 10))
+    sleep "$((hundredths / 100)).$(printf %02d $((hundredths % 100)))"
     kill -TERM $! 2>/dev/null
     wait $!
     ends=$?
