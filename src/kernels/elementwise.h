@@ -25,7 +25,7 @@ void op_add(const struct kernels *kern, enum activation act, const struct tensor
 void op_multiply(const struct kernels *kern, const struct tensor *a, const struct tensor *b,
                  const struct tensor *out);
 
-/* into = factor * from, or += . Shapes agree. */
+/* into = factor * from, or += factor * from. Shapes agree; in-place. */
 void op_accumulate(const struct kernels *kern, float factor, const struct tensor *from,
                    const struct tensor *into, bool adds);
 

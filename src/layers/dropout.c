@@ -92,7 +92,7 @@ static void backward(const struct layer *l, const struct exec *e)
     struct drop drop = drop_of(l, e);
     drop.from = &e->out_grad;
     drop.to = &e->input_grads[0];
-    drop.adds = e->grad_adds[0] && e->input_grads[0].data != e->out_grad.data;
+    drop.adds = e->grad_adds[0];
     parallel_for(tensor_pixels(&e->out_grad), drop_pixel, &drop);
 }
 

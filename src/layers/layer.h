@@ -1,5 +1,5 @@
-/* The layer contract: one const struct layer_ops per [section] kind, one file per kind, one row in
- * layer.c's registry. A layer is described completely before anything runs:
+/* The layer contract: one const struct layer_ops per [section] kind, one file per kind, one line in
+ * kinds.h. A layer is described completely before anything runs:
  *
  *   parse   keys of the section into private state; names its inputs
  *   shape   input shapes to output shape; the last step that can reject a network; called again when
@@ -144,12 +144,11 @@ struct exec {
     float *saved;
     struct tensor out_grad;           /* dL/dout; backward may overwrite it */
     const struct tensor *input_grads; /* [input_count]; data NULL: not wanted */
-    struct channel_range
-        grad_channels;     /* of input_grads[0]; what lies outside leads to nothing that moves and
-                                          may be left unwritten */
-    const bool *grad_adds; /* [input_count]; true: add to what is there; false: write.
-                                          input_grads[k] may be the very memory of out_grad (in place,
-                                          views, placed concatenations): then it is already there */
+    /* Of input_grads[0]; what lies outside leads to nothing that moves and may be left unwritten. */
+    struct channel_range grad_channels;
+    /* [input_count]; true: add to what is there; false: write. In place, input_grads[0] is the memory of
+     * out_grad, and written over (false). So is that of an input placed in its concatenation: there already. */
+    const bool *grad_adds;
     float *param_grads[LAYER_MAX_PARAMS]; /* by params[] index; NULL: not wanted; backward adds */
     float *stats[LAYER_MAX_PARAMS];       /* running statistics that forward may write; NULL unless
                                           rules say uses_batch */

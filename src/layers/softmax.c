@@ -124,7 +124,7 @@ static void backward(const struct layer *l, const struct exec *e)
     if (!in_grad->data) {
         return;
     }
-    bool adds = e->grad_adds[0] && in_grad->data != e->out_grad.data;
+    bool adds = e->grad_adds[0];
     if (s->is_per_pixel || (l->out.h == 1 && l->out.w == 1)) {
         op_softmax_backward(channels, s->temperature, &e->out, &e->out_grad, in_grad, adds);
         return;

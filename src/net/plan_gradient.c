@@ -175,8 +175,9 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
         int count = p->slots[input].shape.c;
         bool is_shared = lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input);
         if (is_shared && !l->ops->loss) {
-            adds[k] =
-                true; /* the same input listed twice: one of them lies elsewhere in the root */
+            /* In place, backward writes over what it was given. Else that is there already; of an
+             * input listed twice one lies elsewhere in the root, and is added to. */
+            adds[k] = p->wants[i].place != PLACE_IN_PLACE;
             continue;
         }
         int written = count_written(&p->slots[input_root], input_channel, count);
