@@ -2,31 +2,9 @@
 
 #include <string.h>
 
-const struct layer_ops *const layer_kinds[] = {
-    &convolutional_ops,
-    &deconvolutional_ops,
-    &connected_ops,
-    &batchnorm_ops,
-    &activation_ops,
-    &maxpool_ops,
-    &local_avgpool_ops,
-    &avgpool_ops,
-    &route_ops,
-    &shortcut_ops,
-    &scale_channels_ops,
-    &sam_ops,
-    &upsample_ops,
-    &reorg_ops,
-    &reorg3d_ops,
-    &crop_ops,
-    &dropout_ops,
-    &softmax_ops,
-    &cost_ops,
-    &region_ops,
-    &yolo_ops,
-    &gaussian_yolo_ops,
-    NULL,
-};
+#define ADDRESS(name) &name##_ops,
+
+const struct layer_ops *const layer_kinds[] = {LAYER_KINDS(ADDRESS) NULL};
 
 const struct layer_ops *layer_find(const char *section_name)
 {

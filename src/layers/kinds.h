@@ -1,33 +1,38 @@
-/* Every kind of layer, one object a file: a new kind is one line here and one in kinds.c. */
+/* Every kind of layer: a new one is a line of LAYER_KINDS and a file with its object. */
 #ifndef LAYERS_KINDS_H
 #define LAYERS_KINDS_H
 
 #include "layers/layer.h"
 
-extern const struct layer_ops convolutional_ops;   /* conv.c */
-extern const struct layer_ops deconvolutional_ops; /* deconv.c */
-extern const struct layer_ops connected_ops;       /* connected.c */
-extern const struct layer_ops batchnorm_ops;       /* batchnorm.c */
-extern const struct layer_ops activation_ops;      /* activate.c */
-extern const struct layer_ops maxpool_ops;         /* pool.c */
-extern const struct layer_ops local_avgpool_ops;   /* pool.c */
-extern const struct layer_ops avgpool_ops;         /* avgpool.c */
-extern const struct layer_ops route_ops;           /* route.c */
-extern const struct layer_ops shortcut_ops;        /* shortcut.c */
-extern const struct layer_ops scale_channels_ops;  /* scale_channels.c */
-extern const struct layer_ops sam_ops;             /* scale_channels.c */
-extern const struct layer_ops upsample_ops;        /* upsample.c */
-extern const struct layer_ops reorg_ops;           /* reorg.c */
-extern const struct layer_ops reorg3d_ops;         /* reorg.c */
-extern const struct layer_ops crop_ops;            /* crop.c */
-extern const struct layer_ops dropout_ops;         /* dropout.c */
-extern const struct layer_ops softmax_ops;         /* softmax.c */
-extern const struct layer_ops cost_ops;            /* cost.c */
-extern const struct layer_ops region_ops;          /* region.c */
-extern const struct layer_ops yolo_ops;            /* yolo.c */
-extern const struct layer_ops gaussian_yolo_ops;   /* gaussian_yolo.c */
+/* All of them: NAME is the object NAME_ops. */
+#define LAYER_KINDS(KIND)                                                                          \
+    KIND(convolutional)   /* conv.c */                                                             \
+    KIND(deconvolutional) /* deconv.c */                                                           \
+    KIND(connected)       /* connected.c */                                                        \
+    KIND(batchnorm)       /* batchnorm.c */                                                        \
+    KIND(activation)      /* activate.c */                                                         \
+    KIND(maxpool)         /* pool.c */                                                             \
+    KIND(local_avgpool)   /* pool.c */                                                             \
+    KIND(avgpool)         /* avgpool.c */                                                          \
+    KIND(route)           /* route.c */                                                            \
+    KIND(shortcut)        /* shortcut.c */                                                         \
+    KIND(scale_channels)  /* scale_channels.c */                                                   \
+    KIND(sam)             /* scale_channels.c */                                                   \
+    KIND(upsample)        /* upsample.c */                                                         \
+    KIND(reorg)           /* reorg.c */                                                            \
+    KIND(reorg3d)         /* reorg.c */                                                            \
+    KIND(crop)            /* crop.c */                                                             \
+    KIND(dropout)         /* dropout.c */                                                          \
+    KIND(softmax)         /* softmax.c */                                                          \
+    KIND(cost)            /* cost.c */                                                             \
+    KIND(region)          /* region.c */                                                           \
+    KIND(yolo)            /* yolo.c */                                                             \
+    KIND(gaussian_yolo)   /* gaussian_yolo.c */
 
-/* All kinds, NULL-terminated. */
+#define LAYER_KIND_DECLARE(name) extern const struct layer_ops name##_ops;
+LAYER_KINDS(LAYER_KIND_DECLARE)
+
+/* In the order of LAYER_KINDS, NULL-terminated. */
 extern const struct layer_ops *const layer_kinds[];
 
 /* By section name or alias; NULL if unknown. */
