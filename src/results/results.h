@@ -9,17 +9,24 @@
 #include "base/error.h"
 #include "layers/box.h"
 
-/* In this order; an OPTION_CHOICE of RESULT_FORMAT_NAMES gives the number. */
-enum result_format {
-    RESULT_TEXT,
-    RESULT_JSON,
-    RESULT_JSONL,
-    RESULT_CSV,
-    RESULT_YOLO, /* files, nothing on the stream */
-    RESULT_VOC,  /* files, nothing on the stream */
-    RESULT_COCO,
-};
-#define RESULT_FORMAT_NAMES "text|json|jsonl|csv|yolo|voc|coco"
+/* All formats: the ends of their constants and their words. Nothing of YOLO and VOC goes to the stream: a
+ * file a picture (results/files.c). */
+#define RESULT_FORMATS(FIRST, NEXT)                                                                \
+    FIRST(TEXT, "text")                                                                            \
+    NEXT(JSON, "json")                                                                             \
+    NEXT(JSONL, "jsonl")                                                                           \
+    NEXT(CSV, "csv")                                                                               \
+    NEXT(YOLO, "yolo")                                                                             \
+    NEXT(VOC, "voc")                                                                               \
+    NEXT(COCO, "coco")
+
+#define RESULT_CONSTANT(end, word) RESULT_##end,
+#define RESULT_FIRST_WORD(end, word) word
+#define RESULT_NEXT_WORD(end, word) "|" word
+
+enum result_format { RESULT_FORMATS(RESULT_CONSTANT, RESULT_CONSTANT) };
+/* For an OPTION_CHOICE: the number of a word is its constant. */
+#define RESULT_FORMAT_NAMES RESULT_FORMATS(RESULT_FIRST_WORD, RESULT_NEXT_WORD)
 
 struct result_object {
     int class_id;
