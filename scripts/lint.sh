@@ -10,6 +10,8 @@
 #                 base/json.c, which makes it UTF-8, but by results/results.c in pieces, and in memory by train/args.c
 #   own header    foo.c includes foo.h before anything else
 #   headers       each one compiles alone (but for *_template.h, which want macros first)
+#   keys          every key of a cfg that is read by its name stands in cfg/keys.c, for "did you mean"
+#   readme        every section of a cfg and every format of yolo detect stands in README.md
 #   left-overs    no markers of unfinished work, no disabled code, no paths of one machine
 #   everyday      the tests of every day (tests/cli, tests/unit) run no Python: a bare machine has none
 #   format        what `make fmt` would change (clang-format 14: others differ in details; elsewhere not checked)
@@ -132,6 +134,19 @@ for file in "${sources[@]}"; do
     sed -nE 's|^[ \t]*#[ \t]*include[ \t]+"([a-z0-9_]+/[a-z0-9_]+)\.h".*|'"${file#src/}"' \1|p' "$file"
 done | sed -E 's/\.[ch] / /; s/_(private|internal)( |$)/\2/g' | awk '$1 != $2' | tsort 2>&1 >/dev/null |
     sed -n 's/^tsort: \(.*\/.*\)/\1   <- in a circle of includes/p' >>"$faults"
+
+grep -nE 'cfg_[a-z]+\([^"]*, *"[A-Za-z0-9_]+"' "${sources[@]}" |
+    sed -nE 's/^([^:]+:[0-9]+):.*cfg_[a-z]+\([^"]*, *"([A-Za-z0-9_]+)".*/\1 \2/p' | while read -r place key; do
+    grep -q "^    \"$key\"," src/cfg/keys.c || echo "$place: the key $key is missing in src/cfg/keys.c"
+done >>"$faults"
+
+sed -nE 's/^ *\.name = "([A-Za-z0-9_]+)",$/`[\1]`/p' src/layers/*.c | while read -r section; do
+    grep -qF "$section" README.md || echo "README.md: the table of layers does not name $section"
+done >>"$faults"
+sed -nE 's/^ *(FIRST|NEXT)\([A-Z0-9]+, "([a-z0-9]+)"\).*/`\2`/p' src/results/results.h | while read -r format; do
+    sed 's/`--format /`/' README.md | grep '^| results |' | grep -qF "$format" ||
+        echo "README.md: the row of results does not name the format $format"
+done >>"$faults"
 
 # The patterns are split so that this file does not find itself.
 markers='\b(TO''DO|FIX''ME|XX''X|HA''CK)\b'

@@ -52,6 +52,11 @@ try "out of range" "$YOLO" bench --runs 0
 status 2; one_error '--runs 0: must lie between 1 and'
 try "missing value" "$YOLO" info --cfg
 status 2; one_error '--cfg needs a value'
+try "every format of detect is explained" "$YOLO" detect --help
+status 0
+formats=$(sed -nE 's/^ +--format ([a-z|]+).*/\1/p' "$work/out")
+holds test "$(printf '%s' "$formats" | tr '|' '\n' | grep -c .)" -ge 7
+for format in ${formats//|/ }; do out "(^  |; )$format(:|  )"; done
 try "bad choice" "$YOLO" info --cfg $tiny_cfg --format xml
 status 2; one_error 'must be one of text\|json'
 try "bad kernels" "$YOLO" info --cfg $tiny_cfg --cpu neon
