@@ -52,17 +52,6 @@ struct optimizer {
 
 static const char *const kind_names[OPTIMIZER_KIND_COUNT] = {"sgd", "adam", "adamw"};
 
-bool optimizer_kind(const char *name, enum optimizer_kind *kind)
-{
-    for (int i = 0; i < OPTIMIZER_KIND_COUNT; i++) {
-        if (strcmp(name, kind_names[i]) == 0) {
-            *kind = (enum optimizer_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *optimizer_kind_name(enum optimizer_kind kind)
 {
     return kind_names[kind];

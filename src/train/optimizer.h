@@ -45,8 +45,6 @@ struct optimizer_options {
 
 struct optimizer;
 
-/* False if the name is none of sgd, adam, adamw. */
-bool optimizer_kind(const char *name, enum optimizer_kind *kind);
 const char *optimizer_kind_name(enum optimizer_kind kind);
 
 /* An optimiser of everything that moves in `plan`. It reads the plan's modes now and does not keep the plan; the network

@@ -19,7 +19,7 @@
 #include "base/listing.h"
 #include "base/memory.h"
 
-enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_COPY = 1 << 26, MAX_CSV = 1 << 30 };
+enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_ARGS = 1 << 26, MAX_CSV = 1 << 30 };
 
 struct runlog {
     FILE *csv, *text;
@@ -127,18 +127,6 @@ const char *run_folder_trace(const char *folder)
     return NULL;
 }
 
-enum result run_copy_file(const char *folder, const char *path, struct error *err)
-{
-    char target[MAX_PATH];
-    char *data;
-    size_t size;
-    TRY(path_in(target, sizeof target, folder, path_base(path), err));
-    TRY(file_read(path, MAX_COPY, &data, &size, err));
-    enum result result = atomic_write(target, data, size, err);
-    mem_free(data);
-    return result;
-}
-
 /* ---- args.json ---- */
 
 enum result run_args_save(const char *folder, const cJSON *args, struct error *err)
@@ -152,7 +140,7 @@ enum result run_args_load(const char *folder, cJSON **args, struct error *err)
 {
     char path[MAX_PATH];
     TRY(path_in(path, sizeof path, folder, "args.json", err));
-    TRY(json_file_read(path, MAX_COPY, args, err));
+    TRY(json_file_read(path, MAX_ARGS, args, err));
     if (cJSON_IsObject(*args)) {
         return OK;
     }

@@ -24,9 +24,6 @@ NODISCARD enum result run_folder_lock(const char *folder, FILE **lock, struct er
  * weights or results. NULL: there was no run, or it ended before its first checkpoint. */
 const char *run_folder_trace(const char *folder);
 
-/* A copy of a file in the folder, under its own base name. */
-NODISCARD enum result run_copy_file(const char *folder, const char *path, struct error *err);
-
 /* folder/args.json: what the run was started with. Loading names the line of a syntax error; *args
  * is an object, freed with cJSON_Delete. */
 NODISCARD enum result run_args_save(const char *folder, const cJSON *args, struct error *err);

@@ -138,11 +138,6 @@ enum result state_commit(struct state_writer *writer, struct error *err)
     return atomic_commit(&writer->file, err);
 }
 
-void state_abandon(struct state_writer *writer)
-{
-    atomic_abandon(&writer->file);
-}
-
 /* ---- reading ---- */
 
 static enum result read_error(const struct state_reader *r, struct error *err)

@@ -46,7 +46,6 @@ void state_put_text(struct state_writer *writer, const char *text);
 void state_put_floats(struct state_writer *writer, const float *values, size_t count);
 /* Trailer, sync, rename. After an error the old file stands, and no temporary one is left. */
 NODISCARD enum result state_commit(struct state_writer *writer, struct error *err);
-void state_abandon(struct state_writer *writer);
 
 struct state_reader {
     FILE *stream;

@@ -104,16 +104,6 @@ static void test_folders(void)
     CHECK(run_folder_new(in_folder("file"), path, sizeof path, &err) == ERR_IO);
 }
 
-static void test_copy(void)
-{
-    CHECK(set_up());
-    CHECK(mkdir(in_folder("run"), 0700) == 0 && spill("net.cfg", "[net]\nwidth=8\n"));
-    CHECK_OK(run_copy_file(in_folder("run"), in_folder("net.cfg"), &err));
-    CHECK(holds("run/net.cfg", "[net]\nwidth=8\n"));
-    CHECK(run_copy_file(in_folder("run"), in_folder("none.cfg"), &err) == ERR_IO);
-    CHECK(run_copy_file(in_folder("nowhere"), in_folder("net.cfg"), &err) == ERR_IO);
-}
-
 static void test_args(void)
 {
     CHECK(set_up());
@@ -348,7 +338,6 @@ static void test_memory(void)
 
 static const struct test_case cases[] = {
     {"folders", test_folders},
-    {"copy", test_copy},
     {"args", test_args},
     {"args.json without memory", test_args_out_of_memory},
     {"rows", test_rows},
