@@ -131,17 +131,13 @@ check_whole() { # CMD NOW
     done < <(find "$want" ! -type d)
 }
 
-check_resumed() { # the training goes on from what was left, to the same end
-    local now=$work/now
-    if ! [ -e "$now/out/last.state" ]; then
-        if (cd "$now" && "$YOLO" train --resume out -q) >/dev/null 2>"$work/again" ||
-            [ "$(grep -c '^yolo: error: ' "$work/again")" -ne 1 ]; then
-            note "without last.state: $(head -n 1 "$work/again")"
-        fi
-        return
-    fi
+check_resumed() { # the training goes on from what was left, or begins anew where that is nothing, to the same end
+    local now=$work/now had_state=''
+    [ -e "$now/out/last.state" ] && had_state=1
     if ! (cd "$now" && "$YOLO" train --resume out -q --threads 1) >/dev/null 2>"$work/again"; then
-        note "not resumed: $(head -n 1 "$work/again")"
+        if [ -n "$had_state" ] || [ "$(grep -c '^yolo: error: ' "$work/again")" -ne 1 ]; then
+            note "not resumed: $(tail -n 1 "$work/again")"
+        fi
         return
     fi
     for file in last.weights best.weights results.csv; do
