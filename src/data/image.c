@@ -203,6 +203,7 @@ struct source {
     size_t size, at;
     const void *refill; /* stb's own buffer: filling it less than full is normal */
     bool ended_early;
+    int w, h; /* of the picture that was read */
 };
 
 static int source_read(void *user, char *data, int size)
@@ -243,6 +244,21 @@ static int source_at_end(void *user)
     return s->at >= s->size;
 }
 
+struct header {
+    const unsigned char *bytes;
+    size_t size;
+    int w, h;
+    bool is_known;
+};
+
+static void *read_header(void *ctx)
+{
+    struct header *h = ctx;
+    int channels;
+    h->is_known = stbi_info_from_memory(h->bytes, (int)h->size, &h->w, &h->h, &channels) != 0;
+    return NULL;
+}
+
 /* Width and height as the header states them. The one place where stb's sizes come in: a top-down
  * BMP has a negative height, a PSD may have anything. False if stb makes nothing of the header,
  * which may be cut off; OK with *known. */
@@ -250,14 +266,14 @@ static enum result stb_size(const char *path, const struct image_kind *kind,
                             const unsigned char *bytes, size_t size, int *w, int *h, bool *known,
                             struct error *err)
 {
-    int channels;
-    stb_decoder_begin();
-    *known = stbi_info_from_memory(bytes, (int)size, w, h, &channels) != 0;
-    bool is_refused = stb_decoder_end(NULL);
+    struct header header = {.bytes = bytes, .size = size};
+    bool is_refused;
+    stb_decode(read_header, &header, &is_refused);
+    *known = header.is_known;
     if (!*known) {
         return is_refused ? mem_error(err, path) : OK;
     }
-    int64_t wide = *w, high = *h;
+    int64_t wide = header.w, high = header.h;
     if (high < 0 && strcmp(kind->name, "BMP") == 0) {
         high = -high;
     }
@@ -265,6 +281,7 @@ static enum result stb_size(const char *path, const struct image_kind *kind,
         return broken(path, kind, "no width and height in the header", err);
     }
     TRY(check_pixels(path, wide, high, err));
+    *w = (int)wide;
     *h = (int)high;
     return OK;
 }
@@ -330,13 +347,20 @@ enum result image_turn(int orientation, struct image *image, struct error *err)
     return OK;
 }
 
+static void *read_pixels(void *ctx)
+{
+    struct source *source = ctx;
+    const stbi_io_callbacks callbacks = {source_read, source_skip, source_at_end};
+    int channels;
+    return stbi_load_from_callbacks(&callbacks, source, &source->w, &source->h, &channels, 3);
+}
+
 static enum result decode_stb(const char *path, const unsigned char *bytes, size_t size,
                               struct image *image, struct error *err)
 {
     const struct image_kind *kind = image_kind_find(bytes, size);
     int w = 0;
     int h = 0;
-    int channels = 0;
     bool known;
     TRY(stb_size(path, kind, bytes, size, &w, &h, &known, err));
     if (known && !image_kind_can_hold(kind, size, (int64_t)w * h)) {
@@ -346,10 +370,10 @@ static enum result decode_stb(const char *path, const unsigned char *bytes, size
         return error_at(err, ERR_FORMAT, path, 0, "not a picture (" READABLE ")");
     } /* what is not known fails to load in the same place, but says why */
     struct source source = {.bytes = bytes, .size = size};
-    const stbi_io_callbacks callbacks = {source_read, source_skip, source_at_end};
-    stb_decoder_begin();
-    unsigned char *rgb = stbi_load_from_callbacks(&callbacks, &source, &w, &h, &channels, 3);
-    bool is_refused = stb_decoder_end(rgb);
+    bool is_refused;
+    unsigned char *rgb = stb_decode(read_pixels, &source, &is_refused);
+    w = source.w;
+    h = source.h;
     if (!rgb || !known || source.ended_early || w < 1 || h < 1) {
         mem_free(rgb);
         if (is_refused) {

@@ -12,29 +12,39 @@
 
 /* ---- decoders ---- */
 
-enum { LIVE_MOST = 128 }; /* far more blocks than any decoder holds; beyond it, one could leak */
+enum {
+    LIVE_MOST = 128, /* far more blocks than any decoder holds; beyond it, one could leak */
+    TABLES_MOST = 1 << 16
+};
 
 static _Thread_local struct {
+    jmp_buf escape;
     bool refused;
     int count;
     void *live[LIVE_MOST];
 } decoder;
 
-void stb_decoder_begin(void)
+void *stb_decode(void *(*work)(void *ctx), void *ctx, bool *is_refused)
 {
+    void *volatile kept = NULL;
     decoder.refused = false;
     decoder.count = 0;
-}
-
-bool stb_decoder_end(const void *kept)
-{
+    if (setjmp(decoder.escape) == 0) {
+        kept = work(ctx);
+    }
     for (int i = 0; i < decoder.count; i++) {
         if (decoder.live[i] != kept) {
             mem_free(decoder.live[i]);
         }
     }
     decoder.count = 0;
-    return decoder.refused;
+    *is_refused = decoder.refused;
+    return kept;
+}
+
+static _Noreturn void give_up_decoding(void)
+{
+    longjmp(decoder.escape, 1);
 }
 
 static void *block_is_live(void *block)
@@ -56,10 +66,15 @@ static void block_is_gone(const void *block)
     }
 }
 
-/* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb. */
+/* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb. Small blocks hold
+ * the decoders' tables, which a damaged file may use without having defined them (stb_image 2.28): they are zeros, so
+ * that the same file always ends in the same way. */
 static void *block_new(size_t bytes)
 {
-    return block_is_live(bytes <= INT_MAX ? mem_alloc_raw(bytes, 1) : NULL);
+    void *block = bytes > INT_MAX       ? NULL
+                  : bytes > TABLES_MOST ? mem_alloc_raw(bytes, 1)
+                                        : mem_alloc(bytes, 1);
+    return block_is_live(block);
 }
 
 static void *block_resize(void *block, size_t bytes)
@@ -159,6 +174,7 @@ bool stb_guard(void (*work)(void *ctx), void *ctx)
 #define STBI_MALLOC(size) block_new(size)
 #define STBI_REALLOC(block, size) block_resize(block, size)
 #define STBI_FREE(block) block_free(block)
+#define STBI_ASSERT(holds) ((holds) ? (void)0 : give_up_decoding())
 #ifdef __aarch64__
 #define STBI_NEON
 #endif

@@ -6,12 +6,11 @@
 
 enum { STB_MAX_SIDE = 1 << 24 }; /* pixels; what is larger stb calls "too large" */
 
-/* stb's decoders leak where memory runs out. Put these two around each call on this thread:
- * begin, then end with the block that stays (NULL: none), which frees all other blocks of the call.
- * End returns true if memory was refused; stb's own reason is then sometimes missing, or that of an
- * older failure. */
-void stb_decoder_begin(void);
-bool stb_decoder_end(const void *kept);
+/* Run work(ctx), which calls one of stb's decoders and returns the block that stays (NULL: none); they work nowhere
+ * else. They leak where memory runs out and end the process where a damaged file breaks their assumptions: here all
+ * other blocks of the call are freed, and the result is NULL. *is_refused: memory was; stb's own reason is then
+ * sometimes missing, or that of an older failure. Not nested; `work` itself must hold nothing that has to be freed. */
+void *stb_decode(void *(*work)(void *ctx), void *ctx, bool *is_refused);
 
 /* Run work(ctx), which may call stb's encoders and its drawing of glyphs; they work nowhere
  * else. They would end the process where memory runs out. Here `work` ends midway instead, what stb

@@ -403,15 +403,16 @@ static enum result index_names(struct eval_set *set, struct error *err)
 
 bool eval_set_leaves_out(const struct eval_set *set, const char *path)
 {
-    const struct sample *left = set->data.samples + set->data.sample_count;
-    const struct coco_picture *images = set->coco.pictures + set->coco.picture_count;
-    for (size_t i = 0; i < set->data.left_out_count; i++) {
-        if (common_end(left[i].image_path, path) > 0) {
+    size_t first = set->data.sample_count;
+    for (size_t i = first; i < first + set->data.left_out_count; i++) {
+        if (common_end(set->data.samples[i].image_path, path) > 0) {
             return true;
         }
     }
-    for (size_t i = 0; i < set->coco.left_out_count; i++) {
-        if (images[i].file_name && common_end(images[i].file_name, path) > 0) {
+    first = set->coco.picture_count;
+    for (size_t i = first; i < first + set->coco.left_out_count; i++) {
+        const char *name = set->coco.pictures[i].file_name;
+        if (name && common_end(name, path) > 0) {
             return true;
         }
     }
