@@ -86,7 +86,7 @@ prepare() { # SET
     esac
     base=$(base_of "$set")
     [ -e "$base.cfg" ] || base=cfg/$base
-    "$yolo" init --names "$(echo "$folder"/*.names)" --base "$base.cfg" --train "$folder/train.txt" --valid "$folder/val.txt" \
+    "$yolo" init --recipe darknet --names "$(echo "$folder"/*.names)" --base "$base.cfg" --train "$folder/train.txt" --valid "$folder/val.txt" \
         --imgsz "$size" --batch 16 --subdivisions 1 --out "$folder/net" -q >/dev/null
 }
 
@@ -117,7 +117,7 @@ train() { # SET WAY SEED
         exit 2
         ;;
     esac
-    how=("$yolo" train --data "$out/$set/net/net.data" --cfg "$out/$set/net/net.cfg" "${how[@]}" --lr-policy cosine --warmup 50
+    how=("$yolo" train --data "$out/$set/net/net.data" --cfg "$out/$set/net/net.cfg" "${how[@]}" --recipe darknet --lr-policy cosine --warmup 50
         --ema 0.99 --clip-norm 100 --seed "$seed" --val-every 65 --threads 1 --cache-mb 1200 --out "$folder")
     echo "${how[@]@Q}" >&2
     "${how[@]}"

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/mman.h>
 
 /* Under AddressSanitizer mapped blocks come from the heap, where it sees overruns. */
@@ -169,4 +170,10 @@ enum result mem_grow(void **array, size_t count, size_t *capacity, size_t elemen
     *array = grown;
     *capacity = wanted;
     return OK;
+}
+
+double memory_of_machine(void)
+{
+    double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return bytes > 0.0 ? bytes : 0.0;
 }

@@ -35,6 +35,9 @@ char *mem_strdup(const char *text);
 /* Fill *err with the standard out-of-memory message: "out of memory: <what>". */
 enum result mem_error(struct error *err, const char *what);
 
+/* Bytes of the machine; 0: not known. */
+double memory_of_machine(void);
+
 /* a * b into *product; false on overflow. */
 bool size_mul(size_t a, size_t b, size_t *product);
 

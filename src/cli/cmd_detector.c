@@ -29,7 +29,7 @@ static const struct job jobs[] = {
     {"map", "eval", 3, {"--points", "0"}, true, false},
     {"valid", "eval", 3, {NULL}, true, false},
     {"recall", "eval", 3, {NULL}, true, false},
-    {"train", "train", 3, {NULL}, false, false},
+    {"train", "train", 3, {"--recipe", "darknet"}, false, false},
     {"calc_anchors", "anchors", 1, {NULL}, false, false},
 };
 
@@ -41,7 +41,7 @@ static const char about[] =
     "  yolo detector test  DATA CFG WEIGHTS < LIST     is  yolo detect -\n"
     "  yolo detector map   DATA CFG WEIGHTS            is  yolo eval --points 0\n"
     "  yolo detector valid, recall ...                 is  yolo eval\n"
-    "  yolo detector train DATA CFG [WEIGHTS]          is  yolo train\n"
+    "  yolo detector train DATA CFG [WEIGHTS]          is  yolo train --recipe darknet\n"
     "  yolo detector calc_anchors DATA -num_of_clusters 9 -width 416 -height 416\n"
     "                                                  is  yolo anchors --num 9 --imgsz 416x416\n"
     "with --data DATA --cfg CFG --weights WEIGHTS. All that follows is passed on; see their own\n"

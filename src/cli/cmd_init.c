@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "doctor/init.h"
 #include "net/weights.h"
+#include "train/args.h"
 
 #define FIELD(name) offsetof(struct init_options, name)
 
@@ -46,15 +49,19 @@ static const struct option init_training_options[] = {
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 32, 8192, "N|WxH",
      "network input size; default: the base's", 0},
     {"anchors", OPTION_CHOICE, FIELD(anchors), 0, 0, "keep|auto|new",
-     "of the training boxes (yolo anchors): never, if they are worth it, always", 0},
-    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N", "pictures per update; default: the base's",
+     "of the training boxes (yolo anchors): never, if they are worth it, always; default: auto, keep "
+     "with --recipe darknet",
      0},
+    {"recipe", OPTION_CHOICE, FIELD(recipe), 0, 0, "auto|darknet",
+     "auto: batch, length, burn_in and assignment as yolo train chooses them by the pictures; darknet: "
+     "the base's, and for the length Darknet's rule, 2000 updates a class, at least 6000 and at least "
+     "the number of pictures, or where that is over 300 passes over the pictures, 300 passes, but at "
+     "least 500 updates",
+     0},
+    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N", "pictures per update", 0},
     {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
-     "mini-batches per update; default: the base's", 0},
-    {"max-batches|iters", OPTION_INT, FIELD(max_batches), 1, 1e9, "N",
-     "length in updates; default: Darknet's rule, 2000 a class, at least 6000 and at least the number "
-     "of pictures; where that is over 300 passes over the pictures, 300 passes, but at least 500 updates",
-     0},
+     "mini-batches per update; default: as few as fit into half of the memory", 0},
+    {"max-batches|iters", OPTION_INT, FIELD(max_batches), 1, 1e9, "N", "length in updates", 0},
     {"epochs", OPTION_INT, FIELD(epochs), 1, 1e6, "N", "length in passes over the pictures", 0},
     {0},
 };
@@ -62,10 +69,11 @@ static const struct option init_training_options[] = {
 static const char about[] =
     "What a training of your own classes needs, from a base network: a cfg, a .data file and the\n"
     "names, in a folder of their own; with --freeze also a plan of two stages. In the cfg change\n"
-    "classes, filters of the convolutions in front of the heads, max_batches, steps, burn_in where it\n"
-    "is more than a tenth of the run, anchors and masks where new anchors are worth it or the base's\n"
-    "masks skip one, and what options ask for; all else, comments too, stays as it is.\n"
-    "Prints the cfg's changes as a diff and the commands that follow. Never replaces a file.\n";
+    "classes, filters of the convolutions in front of the heads, batch, max_batches, steps, burn_in,\n"
+    "iou_thresh, anchors and masks where new anchors are worth it or the base's masks skip one, and\n"
+    "what options ask for; all else, comments too, stays as it is. What a training takes is said before\n"
+    "anything is written. Prints the cfg's changes as a diff and the commands that follow. Never\n"
+    "replaces a file.\n";
 
 /* ---- what is printed ---- */
 
@@ -113,8 +121,12 @@ static void print_summary(const struct init *init)
             printf("wrote      %s\n", text_mask(path));
         }
     }
-    printf("length     %d updates of %d pictures: %s\n", init->cfg.length.updates,
-           init->cfg.length.images, init->cfg.length.why);
+    if (init->cfg.length.is_left) {
+        printf("length     %s\n", init->cfg.length.why);
+    } else {
+        printf("length     %d updates of %d pictures: %s\n", init->cfg.length.updates,
+               init->cfg.length.images, init->cfg.length.why);
+    }
     if (init->cfg.anchors[0]) {
         printf("anchors    %s\n", init->cfg.anchors);
     }
@@ -132,6 +144,31 @@ static void print_summary(const struct init *init)
         printf("; none to validate on, so there will be no best.weights");
     }
     printf("\n");
+}
+
+/* Before anything is written: whoever sees that it takes too much, asks for less. */
+static enum result print_cost(const struct init *init, struct error *err)
+{
+    const struct init_length *length = &init->cfg.length;
+    double seconds, machine = memory_of_machine();
+    if (init->o.recipe == RECIPE_DARKNET) {
+        return OK;
+    }
+    TRY(init_measure(init, &seconds, err));
+    printf("takes      %.2g GB a mini-batch, of %.3g GB; about %.2g s an update", init->bytes / 1e9,
+           machine / 1e9, seconds);
+    if (!length->is_left) {
+        double hours = seconds * length->updates / 3600.0;
+        printf(", %.2g %s in all, validation apart", hours < 1.0 ? hours * 60.0 : hours,
+               hours < 1.0 ? "minutes" : "hours");
+    }
+    printf(" (threads: %d)\n", parallel_threads());
+    fflush(stdout);
+    if (init->bytes > machine && machine > 0.0) {
+        log_warn("not even a mini-batch of one picture fits into the memory (a smaller --base or "
+                 "--imgsz)");
+    }
+    return OK;
 }
 
 static void print_next(const struct init *init)
@@ -156,6 +193,9 @@ static void print_next(const struct init *init)
     printf("  yolo train");
     print_file_option(init, "--data", INIT_FILE_DATA);
     print_file_option(init, "--cfg", INIT_FILE_CFG);
+    if (init->o.recipe == RECIPE_DARKNET || !init->is_known) {
+        printf(" --recipe %s", init->o.recipe == RECIPE_DARKNET ? "darknet" : "auto");
+    }
     if (has_weights || is_stem) {
         printf(" --weights");
         print_word(has_weights ? init->weights : weights);
@@ -186,7 +226,7 @@ static void print_next(const struct init *init)
 static enum result run_init(int argc, char **argv, int *status, struct error *err)
 {
     (void)status;
-    struct init_options args = {.sets.split = 0.1f};
+    struct init_options args = {.sets.split = 0.1f, .anchors = -1};
     const struct usage usage = {
         .command = "init",
         .arguments = "",
@@ -206,7 +246,9 @@ static enum result run_init(int argc, char **argv, int *status, struct error *er
     if (!init) {
         return mem_error(err, "init");
     }
-    enum result result = init_make(&args, init, err);
+    enum result result = init_decide(&args, init, err);
+    result = result == OK ? print_cost(init, err) : result;
+    result = result == OK ? init_write(init, err) : result;
     if (result == OK) {
         char path[INIT_FILE_PATH];
         init_file_path(init, INIT_FILE_CFG, path);

@@ -170,7 +170,10 @@ static enum result make_augmented(struct worker *w, const struct place *p, struc
     struct loader *l = w->loader;
     const struct loader_options *o = &l->options;
     struct slot *slot = p->slot;
-    struct augment_job job = {.options = &o->augment,
+    struct augment_options augment = o->augment;
+    uint64_t number = p->epoch * o->set->sample_count + p->position;
+    augment.mosaic = augment.mosaic && (o->mosaic_end == 0 || number < o->mosaic_end);
+    struct augment_job job = {.options = &augment,
                               .output = &slot->input,
                               .image = p->image,
                               .rng = rng_make(o->seed ^ sample_stream, p->epoch, p->position),

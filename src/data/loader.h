@@ -22,9 +22,10 @@ struct loader_options {
      * in_order. */
     uint64_t (*source_of)(void *ctx, uint64_t k);
     void *source_ctx;
-    bool in_order;      /* no shuffling, one pass, then end */
-    int threads;        /* workers; 0 = 1 */
-    size_t cache_bytes; /* decoded pictures kept in memory, at most */
+    uint64_t mosaic_end; /* images from number k = this one on are no mosaics; 0: no such end */
+    bool in_order;       /* no shuffling, one pass, then end */
+    int threads;         /* workers; 0 = 1 */
+    size_t cache_bytes;  /* decoded pictures kept in memory, at most */
     /* Network size of mini-batch number m (counted from sample 0: m = k / batch of its first image): a
      * pure function. Called from the workers, one at a time. */
     void (*size_of)(void *ctx, uint64_t mini_batch, int *w, int *h);

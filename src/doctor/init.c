@@ -9,10 +9,13 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "data/inputs.h"
+#include "doctor/init_cost.h"
 #include "net/backbone.h"
 #include "net/weights.h"
+#include "train/base_cfg.h"
+#include "train/recipe.h"
 
-enum { TUNING_PASSES = 100, NAMES_MAX_BYTES = 16 * 1024 * 1024 };
+enum { TUNING_PASSES = 100, UNKNOWN_PASSES = 30, NAMES_MAX_BYTES = 16 * 1024 * 1024 };
 
 static const float frozen_share = 0.3f; /* of the passes, in the first stage */
 
@@ -147,10 +150,43 @@ static enum result settle_weights(struct init *init, struct error *err)
     return result;
 }
 
+/* Whether the command that is printed names weights. */
+static bool begins_loaded(const struct init *init)
+{
+    char path[MODEL_PATH];
+    return !weights_are_none(init->o.weights) &&
+           (init->o.weights || init->is_bundled ||
+            model_find_bundled("weights", init->base_stem, "weights", path));
+}
+
+/* Batch and parts as `yolo train` chooses them, at the new size. */
+static enum result settle_recipe(struct init *init, struct init_wish *wish, struct error *err)
+{
+    struct base_cfg known;
+    struct network sized = {0};
+    enum result result = base_cfg_find(&init->base.cfg, &known, err);
+    init->is_known = known.stem != NULL;
+    base_cfg_free(&known);
+    TRY(result);
+    TRY(kernels_select(NULL, &init->kernels, err));
+    wish->batch = wish->batch ? wish->batch : RECIPE_BATCH;
+    result = network_read(init->base_path, wish->width, wish->height, &sized, err);
+    if (result == OK) {
+        int parts = recipe_subdivisions(&sized, init->kernels, NULL, wish->batch, &init->bytes);
+        wish->subdivisions = wish->subdivisions ? wish->subdivisions : parts;
+    }
+    network_free(&sized);
+    return result;
+}
+
 static enum result make_cfg(struct init *init, struct error *err)
 {
     const struct init_options *o = &init->o;
-    const struct init_wish wish = {
+    bool is_recipe = o->recipe == RECIPE_AUTO;
+    int anchors = o->anchors >= 0                       ? o->anchors
+                  : is_recipe && init->data.objects > 0 ? ANCHORS_AUTO
+                                                        : ANCHORS_KEEP;
+    struct init_wish wish = {
         .classes = (int)init->name_count,
         .width = o->imgsz.w,
         .height = o->imgsz.h,
@@ -159,20 +195,26 @@ static enum result make_cfg(struct init *init, struct error *err)
         .max_batches = o->max_batches,
         .passes = o->epochs,
         .images = init->data.train_count,
-        .anchors = (enum init_anchors)o->anchors,
+        .follows_recipe = is_recipe,
+        .begins_loaded = begins_loaded(init),
+        .anchors = (enum init_anchors)anchors,
+        .anchors_may_fail = o->anchors < 0,
         .set = &init->data.set,
     };
     char path[INIT_FILE_PATH];
     if (o->epochs && o->max_batches) {
         return error_set(err, ERR_ARG, "--epochs and --max-batches both say how long (give one)");
     }
-    if ((o->epochs || o->anchors != ANCHORS_KEEP) && !init->data.train[0]) {
+    if ((o->epochs || anchors != ANCHORS_KEEP) && !init->data.train[0]) {
         return error_set(err, ERR_ARG, "%s needs the pictures: --data-dir, --train or --data",
                          o->epochs ? "--epochs" : "--anchors");
     }
+    if (wish.follows_recipe) {
+        TRY(settle_recipe(init, &wish, err));
+    }
     const struct net_options *base = &init->base.options;
-    TRY(update_check(o->batch ? o->batch : base->batch,
-                     o->subdivisions ? o->subdivisions : base->subdivisions, err));
+    TRY(update_check(wish.batch ? wish.batch : base->batch,
+                     wish.subdivisions ? wish.subdivisions : base->subdivisions, err));
     snprintf(path, sizeof path, "%s/%s.cfg", init->folder, init->stem);
     TRY(init_cfg_make(&init->base, &wish, path, &init->cfg, err));
     return network_parse(path, init->cfg.text.bytes, init->cfg.text.size, 0, 0, &init->net, err);
@@ -226,21 +268,30 @@ static void write_list(const struct init *init, bool is_valid, FILE *out)
     }
 }
 
-/* First the set is frozen and the rest trained at the cfg's rate, then everything is tuned at a
- * tenth of it with the stored statistics. Together 100 passes over the pictures, or fewer if the
- * cfg's length is shorter. */
+/* The passes of both stages: the cfg's, but by Darknet's rule at most 100. */
+static double plan_passes(const struct init *init, double per_pass)
+{
+    double passes = init->cfg.length.updates / per_pass;
+    bool is_told = init->o.max_batches || init->o.epochs;
+    if (init->cfg.length.is_left) {
+        return UNKNOWN_PASSES;
+    }
+    if (init->o.recipe == RECIPE_DARKNET && init->data.train_count > 0 && !is_told &&
+        passes > TUNING_PASSES) {
+        return TUNING_PASSES;
+    }
+    return passes;
+}
+
+/* First the set is frozen and the rest trained, then everything is tuned: both as the recipe trains,
+ * or at the cfg's rate and then at a tenth of it with the stored statistics. */
 static void write_stages(const struct init *init, FILE *out)
 {
     const struct net_options *o = &init->net.options;
     size_t images = init->data.train_count;
-    double updates = init->cfg.length.updates;
     double per_pass =
         images > 0 ? (double)epoch_updates(images, (uint64_t)init->cfg.length.images) : 1;
-    double passes = updates / per_pass;
-    bool is_told = init->o.max_batches || init->o.epochs;
-    if (images > 0 && passes > TUNING_PASSES && !is_told) {
-        passes = TUNING_PASSES;
-    }
+    double passes = plan_passes(init, per_pass);
     int first = (int)(passes * (double)frozen_share + 0.5);
     first = first < 1 ? 1 : first;
     int second = (int)(passes + 0.5) - first;
@@ -249,7 +300,13 @@ static void write_stages(const struct init *init, FILE *out)
     if (warmup > first * per_pass / 10) {
         warmup = (int)(first * per_pass / 10);
     }
-    const char *unit = images > 0 ? "epochs" : "iters";
+    const char *unit = images > 0 || init->cfg.length.is_left ? "epochs" : "iters";
+    if (init->o.recipe == RECIPE_AUTO) {
+        fprintf(out,
+                "[\n  {\"freeze\": \"%s\", \"%s\": %d},\n  {\"freeze\": \"none\", \"%s\": %d}\n]\n",
+                init->o.freeze, unit, first, unit, second);
+        return;
+    }
     fprintf(
         out,
         "[\n  {\"freeze\": \"%s\", \"%s\": %d, \"lr\": %.6g, \"policy\": \"cosine\", \"warmup\": "
@@ -297,7 +354,7 @@ static enum result write_file(const struct init *init, enum init_file file, stru
 }
 
 /* All or none: what was written before a failure is taken back. */
-static enum result write_files(const struct init *init, struct error *err)
+enum result init_write(const struct init *init, struct error *err)
 {
     char path[INIT_FILE_PATH];
     for (int i = 0; i < INIT_FILE_COUNT; i++) {
@@ -326,7 +383,7 @@ static enum result write_files(const struct init *init, struct error *err)
 
 /* ---- all together ---- */
 
-enum result init_make(const struct init_options *options, struct init *init, struct error *err)
+enum result init_decide(const struct init_options *options, struct init *init, struct error *err)
 {
     init->o = *options;
     TRY(read_names(init, err));
@@ -340,8 +397,15 @@ enum result init_make(const struct init_options *options, struct init *init, str
     TRY(make_cfg(init, err));
     TRY(find_head(init, err));
     TRY(settle_freeze(init, err));
-    TRY(settle_weights(init, err));
-    return write_files(init, err);
+    return settle_weights(init, err);
+}
+
+enum result init_measure(const struct init *init, double *seconds, struct error *err)
+{
+    char path[INIT_FILE_PATH];
+    init_file_path(init, INIT_FILE_CFG, path);
+    return init_cost_measure(path, &init->cfg.text, init->kernels, init->cfg.length.images, seconds,
+                             err);
 }
 
 void init_free(struct init *init)

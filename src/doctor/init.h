@@ -21,7 +21,8 @@ struct init_options {
     struct init_data_args sets;
     struct option_size imgsz;
     int batch, subdivisions, max_batches, epochs;
-    int anchors; /* enum init_anchors */
+    int anchors; /* enum init_anchors; -1: by the recipe */
+    int recipe;  /* enum recipe_kind */
 };
 
 enum init_file {
@@ -49,13 +50,19 @@ struct init {
     struct network base, net;
     struct init_cfg cfg;
     struct freeze_set freeze; /* zeroed without `freeze` */
+    bool is_known;            /* the base is a cfg of this program (train/base_cfg.h) */
+    const struct kernels *kernels;
+    double bytes;   /* of a mini-batch as the recipe makes it; 0 without */
     int first_head; /* layer of the base from which on weights for other classes do not fit */
 };
 
-/* Decide and write the files: all or none, and none is replaced (ERR_ARG). *init must be zeroed; what `options`
- * points to outlives it. init_free also after an error. */
-NODISCARD enum result init_make(const struct init_options *options, struct init *init,
-                                struct error *err);
+/* Decide. *init must be zeroed; what `options` points to outlives it. init_free also after an error. */
+NODISCARD enum result init_decide(const struct init_options *options, struct init *init,
+                                  struct error *err);
+/* With the recipe: seconds of an update on this machine (doctor/init_cost.h). */
+NODISCARD enum result init_measure(const struct init *init, double *seconds, struct error *err);
+/* The files: all or none, and none is replaced (ERR_ARG). */
+NODISCARD enum result init_write(const struct init *init, struct error *err);
 void init_free(struct init *init);
 
 /* Is this file written, and where. */

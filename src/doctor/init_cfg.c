@@ -7,6 +7,7 @@
 
 #include "base/path.h"
 #include "base/memory.h"
+#include "train/recipe.h"
 
 enum {
     UPDATES_PER_CLASS = 2000,
@@ -41,6 +42,15 @@ struct init_length init_length(const struct net_options *base, const struct init
         updates = (double)wish->passes * (double)epoch_updates(wish->images, per_update);
         snprintf(length.why, sizeof length.why, "%d passes over %.0f pictures", wish->passes,
                  images);
+    } else if (wish->follows_recipe && images > 0) {
+        int told = recipe_epochs(wish->images, per_update, wish->begins_loaded);
+        updates = (double)told * (double)epoch_updates(wish->images, per_update);
+        snprintf(length.why, sizeof length.why, "%d passes over %.0f pictures, begun with %s", told,
+                 images, wish->begins_loaded ? "weights" : "random numbers");
+    } else if (wish->follows_recipe) {
+        length.is_left = true;
+        updates = base->max_batches;
+        snprintf(length.why, sizeof length.why, "yolo train decides when it sees the pictures");
     } else if (passes > MOST_PASSES) {
         updates = fmin(fmax(ceil(MOST_PASSES * images / batch), LEAST_SHORT_UPDATES), rule);
         snprintf(length.why, sizeof length.why,
@@ -56,6 +66,9 @@ struct init_length init_length(const struct net_options *base, const struct init
     length.burn_in = base->burn_in;
     if (length.burn_in > length.updates / 10) {
         length.burn_in = length.updates / 10;
+    }
+    if (wish->follows_recipe && !length.is_left) {
+        length.burn_in = recipe_warmup((uint64_t)length.updates);
     }
     return length;
 }
@@ -113,6 +126,9 @@ static enum result edit_net(struct network *base, const struct init_wish *wish,
     }
     if (wish->subdivisions) {
         TRY(set_number(&net, "subdivisions", o->subdivisions, wish->subdivisions, err));
+    }
+    if (cfg->length.is_left) {
+        return OK;
     }
     TRY(set_number(&net, "burn_in", o->burn_in, cfg->length.burn_in, err));
     TRY(set_number(&net, "max_batches", o->max_batches, cfg->length.updates, err));
@@ -174,9 +190,14 @@ static enum result edit_heads(const struct anchor_heads *heads, const struct ini
     int count = 0;
     bool is_new_head = wish->classes != heads->heads[0].classes;
     if (wish->anchors != ANCHORS_KEEP) {
-        TRY(search_anchors(heads, wish, advice, err));
-        snprintf(cfg->anchors, sizeof cfg->anchors, "%s", advice->text);
-        if (wish->anchors == ANCHORS_NEW || !advice->keep) {
+        enum result result = search_anchors(heads, wish, advice, err);
+        bool is_kept = result != OK && result != ERR_MEMORY && wish->anchors_may_fail;
+        if (result != OK && !is_kept) {
+            return result;
+        }
+        snprintf(cfg->anchors, sizeof cfg->anchors, "%s%.256s", is_kept ? "the base's stay: " : "",
+                 is_kept ? err->text : advice->text);
+        if (!is_kept && (wish->anchors == ANCHORS_NEW || !advice->keep)) {
             anchors = advice->found;
             count = advice->count;
         }
@@ -185,6 +206,20 @@ static enum result edit_heads(const struct anchor_heads *heads, const struct ini
         anchors = advice->old;
     }
     return heads_edit(heads, anchors, count, wish->classes, &cfg->edits, err);
+}
+
+/* Heads that say nothing train one anchor a box. */
+static enum result edit_assignment(struct network *base, struct init_cfg *cfg, struct error *err)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%g", (double)RECIPE_ASSIGN_IOU);
+    const struct layer *head;
+    for (int n = 0; (head = network_head_layer(base, n)) != NULL; n++) {
+        if (strcmp(head->section->name, "region") != 0 && !cfg_find(head->section, "iou_thresh")) {
+            TRY(cfg_edits_set(&cfg->edits, head->section, "iou_thresh", text, err));
+        }
+    }
+    return OK;
 }
 
 enum result init_cfg_make(struct network *base, const struct init_wish *wish, const char *path,
@@ -202,6 +237,9 @@ enum result init_cfg_make(struct network *base, const struct init_wish *wish, co
     }
     result = result == OK ? edit_net(base, wish, cfg, err) : result;
     result = result == OK ? edit_heads(&heads, wish, advice, cfg, err) : result;
+    if (result == OK && wish->follows_recipe) {
+        result = edit_assignment(base, cfg, err);
+    }
     if (result == OK) {
         result = cfg_edits_make(&cfg->edits, base->cfg.path, path, &cfg->old, &cfg->text, err);
     }

@@ -16,7 +16,10 @@ struct init_wish {
     int max_batches;         /* 0: by the rule */
     int passes;              /* --epochs; 0: by the rule */
     size_t images;           /* to train on; 0: not known */
+    bool follows_recipe; /* what `yolo train` would choose (train/recipe.h), not Darknet's rule */
+    bool begins_loaded;  /* with weights */
     enum init_anchors anchors;
+    bool anchors_may_fail;     /* nobody asked: too few boxes for a search leave the base's */
     const struct dataset *set; /* its boxes, for new anchors */
 };
 
@@ -25,9 +28,10 @@ struct init_length {
     int updates, burn_in;
     int images; /* of an update */
     char why[256];
+    bool is_left; /* as it stands in the base: who trains decides */
 };
 
-/* Darknet's rule is 2000 updates a class, at least 6000, and at least one for every picture: made
+/* By the recipe, as long as `yolo train` trains; without pictures it is left to that. Else Darknet's rule is 2000 updates a class, at least 6000, and at least one for every picture: made
  * for sets of thousands of pictures at 64 an update. Where it would show every picture more than
  * 300 times (what Scaled-YOLOv4 and Ultralytics train COCO with, from nothing), 300 times are
  * taken, at least 500 updates. --epochs is counted as `yolo train` does. The burn-in is at most a

@@ -191,3 +191,12 @@ float yolo_head_decode(const struct layer *l, const struct tensor *out, int cell
     }
     return 1.0f - sigma / 4.0f;
 }
+
+bool yolo_head_assign(struct layer *l, float overlap)
+{
+    if (l->ops->decode != yolo_head_decode) {
+        return false;
+    }
+    ((struct yolo_head *)l->state)->iou_thresh = overlap;
+    return true;
+}

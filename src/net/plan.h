@@ -60,6 +60,8 @@ const char *plan_algorithm(const struct plan *plan, int layer);
 void plan_repack(struct plan *plan);
 /* The step's seed, from which dropout draws. */
 void plan_set_seed(struct plan *plan, uint64_t seed);
+/* In place of the options' from here on. */
+void plan_set_bn_momentum(struct plan *plan, float momentum);
 /* The heads' losses against truths[images] and their gradients. Each head's is added to heads[] in layer order
  * (network_head_count; may be NULL), their sum to *sum. After plan_forward(plan, batch). */
 void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,

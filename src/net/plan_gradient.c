@@ -262,6 +262,13 @@ void plan_set_seed(struct plan *plan, uint64_t seed)
     }
 }
 
+void plan_set_bn_momentum(struct plan *plan, float momentum)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        plan->execs[i].bn_momentum = momentum;
+    }
+}
+
 static void zero_before(const struct plan *plan, int layer)
 {
     for (size_t k = 0; k < plan->zeroing_count; k++) {

@@ -82,21 +82,29 @@ static bool is_file(const char *path)
     return path_exists(path) && !path_is_dir(path);
 }
 
+/* folder/stem.extension here or beside the program. */
+static bool find_in(bool is_here, const char *folder, const char *stem, const char *extension,
+                    char *out)
+{
+    char relative[512], dir[MODEL_PATH] = "";
+    int n = snprintf(relative, sizeof relative, "%s/%s.%s", folder, stem, extension);
+    bool is_found = n > 0 && (size_t)n < sizeof relative &&
+                    (is_here || program_dir(dir, sizeof dir)) &&
+                    path_join(out, MODEL_PATH, dir, relative) && is_file(out);
+    out[0] = is_found ? out[0] : '\0';
+    return is_found;
+}
+
 bool model_find_bundled(const char *folder, const char *stem, const char *extension, char *out)
 {
-    char relative[512], dir[MODEL_PATH];
-    int n = snprintf(relative, sizeof relative, "%s/%s.%s", folder, stem, extension);
-    if (n < 0 || (size_t)n >= sizeof relative) {
-        return false;
-    }
-    if (path_join(out, MODEL_PATH, "", relative) && is_file(out)) {
-        return true;
-    }
-    if (program_dir(dir, sizeof dir) && path_join(out, MODEL_PATH, dir, relative) && is_file(out)) {
-        return true;
-    }
-    out[0] = '\0';
-    return false;
+    return find_in(true, folder, stem, extension, out) ||
+           find_in(false, folder, stem, extension, out);
+}
+
+bool model_find_own(const char *folder, const char *stem, const char *extension, char *out)
+{
+    return find_in(false, folder, stem, extension, out) ||
+           find_in(true, folder, stem, extension, out);
 }
 
 /* stem.extension in the folder of `sibling`. */

@@ -59,6 +59,9 @@ void model_close(struct model *model);
  * out[MODEL_PATH]; false and "" if there is no such file. */
 bool model_find_bundled(const char *folder, const char *stem, const char *extension, char *out);
 
+/* The other way round: what came with the program, where a file of the same name here may have been changed. */
+bool model_find_own(const char *folder, const char *stem, const char *extension, char *out);
+
 /* Are these the weights that come with the program? */
 bool model_is_bundled(const struct model *model);
 

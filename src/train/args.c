@@ -12,11 +12,11 @@
 #define FIELD(name) offsetof(struct train_args, name)
 
 static const struct option training_options[] = {
-    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N",
-     "pictures per update; default: the cfg's, in mini-batches of about its size", 0},
+    {"batch", OPTION_INT, FIELD(batch), 1, 65536, "N", "pictures per update", 0},
     {"subdivisions", OPTION_INT, FIELD(subdivisions), 1, 65536, "N",
      "mini-batches per update: more of them take less memory", 0},
-    {"optimizer", OPTION_CHOICE, FIELD(optimizer), 0, 0, "sgd|adam|adamw", "default: the cfg's", 0},
+    {"optimizer", OPTION_CHOICE, FIELD(optimizer), 0, 0, "sgd|adam|adamw",
+     "belongs together with --lr and --momentum", 0},
     {"momentum", OPTION_FLOAT, FIELD(momentum), 0, 1, "X",
      "of sgd; beta1 of adam and adamw; default: the cfg's momentum, or B1", 0},
     {"decay|weight-decay", OPTION_FLOAT, FIELD(decay), 0, 1, "X", "default: the cfg's", 0},
@@ -28,10 +28,26 @@ static const struct option training_options[] = {
      "default: the cfg's ema_alpha",
      0},
     {"bn-momentum", OPTION_FLOAT, FIELD(bn_momentum), 0, 1, "X",
-     "share of a batch in the running statistics", 0},
+     "share of a mini-batch in the running statistics", 0},
     {"val-every", OPTION_INT, FIELD(validate_every), 1, 1e9, "N",
      "updates between validations; default: one epoch", 0},
     {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of everything random; default 0", 0},
+    {0},
+};
+
+static const struct option recipe_options[] = {
+    {"recipe", OPTION_CHOICE, FIELD(recipe), 0, 0, "auto|darknet",
+     "what is not given and not changed in the cfg: chosen by the data and the start, or the cfg's; "
+     "default: auto where the cfg's layers are those of one that comes with the program",
+     0},
+    {"assign-iou", OPTION_FLOAT, FIELD(assign_iou), 0, 1, "X",
+     "a box also trains every anchor whose shape overlaps it more than X; 1 = the nearest only; "
+     "default: the cfg's iou_thresh",
+     0},
+    {"bn-start", OPTION_CHOICE, FIELD(bn_start), 0, 0, "stored|mean",
+     "running statistics begin with those stored, or with the true mean of the first batches", 0},
+    {"close-mosaic", OPTION_INT, FIELD(close_mosaic), 0, 1e9, "N",
+     "no mosaics in the last N epochs", 0},
     {0},
 };
 
@@ -94,7 +110,10 @@ static const char about[] =
     "chart.png, train.log, args.json, the cfg and the names; `yolo detect --run DIR` uses it. A "
     "run that\n"
     "was interrupted or killed goes on with --resume, bit for bit as if nothing had happened.\n"
-    "Settings that are not given are the cfg's. stdout gets the folder's path.\n"
+    "Settings that are given hold; then those that the cfg has otherwise than the cfg of this program\n"
+    "with the same layers; the rest is chosen by the data and the start, and a table says what and why\n"
+    "(--dry-run shows it). With --recipe darknet everything that is not given is the cfg's; a cfg with\n"
+    "layers of its own is trained so unless --recipe auto is given. stdout gets the folder's path.\n"
     "\n"
     "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --cache-features-gb,\n"
     "--loader-threads, --threads, --cpu, and --stage for stages that have not begun may be given;\n"
@@ -111,7 +130,12 @@ static const struct train_args unsaid = {.optimizer = -1,
                                          .momentum = -1.0f,
                                          .decay = -1.0f,
                                          .ema = -1.0f,
-                                         .bn_momentum = 0.01f,
+                                         .clip_norm = -1.0f,
+                                         .bn_momentum = -1.0f,
+                                         .recipe = RECIPE_UNSAID,
+                                         .assign_iou = -1.0f,
+                                         .bn_start = -1,
+                                         .close_mosaic = -1,
                                          .checkpoint_every = 100,
                                          .log_every = 10,
                                          .cache_mb = 256,
@@ -178,6 +202,7 @@ static struct usage usage_of(struct train_args *args)
         .exit_codes = exit_codes,
         .groups = {{"What trains, and how long", stage_words_options, &args->stages},
                    {"Training", training_options, args},
+                   {"Recipe", recipe_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
                    {"Model", model_options, &args->model},
@@ -324,6 +349,7 @@ cJSON *train_args_json(const struct train_args *args)
         group_to_json(object, stage_words_options, &args->stages);
         cJSON_DeleteItemFromObjectCaseSensitive(object, "stages"); /* what it held is in "stage" */
         group_to_json(object, training_options, args);
+        group_to_json(object, recipe_options, args);
         group_to_json(object, run_options, args);
         group_to_json(object, machine_options, &args->model);
     }
@@ -421,6 +447,7 @@ static enum result load_groups(const struct train_args *args, const char *folder
     TRY(group_from_json(args->loaded, folder, model_options, &loaded->model, err));
     TRY(group_from_json(args->loaded, folder, stage_words_options, &loaded->stages, err));
     TRY(group_from_json(args->loaded, folder, training_options, loaded, err));
+    TRY(group_from_json(args->loaded, folder, recipe_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, run_options, loaded, err));
     return group_from_json(args->loaded, folder, machine_options, &loaded->model, err);
 }
@@ -508,6 +535,20 @@ enum result train_args_keep_isa(const struct train_args *args, const char *folde
     return run_args_save(folder, args->loaded, err);
 }
 
+/* Only what acts: runs from before these options have no such lines. */
+static void add_recipe(cJSON *object, const struct train_args *args)
+{
+    if (args->assign_iou >= 0.0f) {
+        cJSON_AddNumberToObject(object, "assign-iou", short_double(args->assign_iou));
+    }
+    if (args->bn_start > 0) {
+        cJSON_AddStringToObject(object, "bn-start", "mean");
+    }
+    if (args->close_mosaic > 0) {
+        cJSON_AddNumberToObject(object, "close-mosaic", args->close_mosaic);
+    }
+}
+
 char *train_args_fingerprint(const struct train_args *args)
 {
     enum { TEXT_BYTES = 8192 };
@@ -517,6 +558,7 @@ char *train_args_fingerprint(const struct train_args *args)
     bool is_whole = text && object;
     if (is_whole) {
         group_to_json(object, training_options, args);
+        add_recipe(object, args);
         cJSON_AddNumberToObject(object, "width", args->model.imgsz.w);
         cJSON_AddNumberToObject(object, "height", args->model.imgsz.h);
         cJSON_AddBoolToObject(object, "no-winograd", args->model.no_winograd);

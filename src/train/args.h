@@ -8,6 +8,8 @@
 
 #include <cjson/cJSON.h>
 
+enum recipe_kind { RECIPE_UNSAID = -1, RECIPE_AUTO, RECIPE_DARKNET };
+
 /* -1, or 0 where 0 can mean nothing else: not given, the cfg's value holds. */
 struct train_args {
     struct model_args model; /* its data: the .data file */
@@ -21,6 +23,12 @@ struct train_args {
     float momentum, decay, clip_norm, ema, bn_momentum;
     int validate_every;
     int seed;
+
+    /* The same; what is not given is settled by recipe_settle (train/recipe.h). */
+    int recipe; /* enum recipe_kind */
+    float assign_iou;
+    int bn_start;     /* 0 stored, 1 mean */
+    int close_mosaic; /* epochs */
 
     /* What does not. */
     float hours;

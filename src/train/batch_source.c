@@ -35,6 +35,21 @@ static struct augment_options stage_augment(const struct train_options *run,
     return augment;
 }
 
+/* True: images from *end on, which are those of the run's last updates, are no mosaics. Features are kept as they are. */
+static bool mosaics_end(const struct batch_source *f, uint64_t *end)
+{
+    const struct train_options *run = f->o.run;
+    const struct train_stage *stage = f->o.stage;
+    bool is_last = stage == &run->stages[run->stage_count - 1];
+    if (run->close_mosaic == 0 || !is_last || f->replay || stage->iterations == STAGE_ENDLESS) {
+        return false;
+    }
+    uint64_t with =
+        stage->iterations > run->close_mosaic ? stage->iterations - run->close_mosaic : 0;
+    *end = f->o.first_sample + with * (uint64_t)run->mini_batch * (uint64_t)run->subdivisions;
+    return true;
+}
+
 static enum result open_loader(struct batch_source *f, struct error *err)
 {
     const struct train_options *run = f->o.run;
@@ -50,6 +65,9 @@ static enum result open_loader(struct batch_source *f, struct error *err)
                                      .cache_bytes = run->cache_bytes,
                                      .size_of = size_of,
                                      .size_ctx = f};
+    if (mosaics_end(f, &options.mosaic_end) && options.mosaic_end == 0) {
+        options.augment.mosaic = false;
+    }
     return loader_open(&options, &f->loader, err);
 }
 

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -98,6 +97,16 @@ static void describe_loaded(const struct training *t, bool to_stdout)
     mem_free(set);
 }
 
+static void describe_recipe(const struct recipe *recipe, bool to_stdout)
+{
+    say(to_stdout, "recipe    %s", recipe->title);
+    for (size_t i = 0; i < recipe->count; i++) {
+        const struct recipe_choice *choice = &recipe->choices[i];
+        say(to_stdout, "  %-20s %-7s %s", choice->flag, recipe_by_names[choice->by],
+            choice->reason);
+    }
+}
+
 void training_describe(const struct training *t, bool to_stdout)
 {
     char valid[96] = "no valid= set, so no validation and no best.weights";
@@ -117,6 +126,7 @@ void training_describe(const struct training *t, bool to_stdout)
     }
     say(to_stdout, "start     %s", t->start);
     describe_loaded(t, to_stdout);
+    describe_recipe(&t->recipe, to_stdout);
     for (size_t i = 0; i < t->plan.count; i++) {
         describe_stage(t, i, to_stdout);
     }
@@ -154,7 +164,7 @@ static void warn_memory(const struct training *t, const struct train_stage *stag
 {
     struct plan_memory memory;
     struct error err;
-    double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double machine = memory_of_machine();
     if (training_measure(t, stage, &memory, &err) == OK) {
         double bytes = (double)memory.prepared_bytes + (double)memory.activation_bytes +
                        (double)memory.scratch_bytes + 2.0 * (double)memory.gradient_bytes;

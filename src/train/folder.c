@@ -78,6 +78,13 @@ static enum result write_args(const char *folder, const struct train_args *args,
     }
     cJSON_DeleteItemFromObjectCaseSensitive(json, "run");
     cJSON_DeleteItemFromObjectCaseSensitive(json, "model");
+    cJSON *choices = t->recipe.count > 0 ? recipe_json(&t->recipe) : NULL;
+    bool is_kept = choices && cJSON_AddItemToObject(json, "choices", choices);
+    if (t->recipe.count > 0 && !is_kept) {
+        cJSON_Delete(choices);
+        cJSON_Delete(json);
+        return mem_error(err, "args.json");
+    }
     cJSON_AddStringToObject(json, "isa", kernels_isa(t->model.kernels));
     enum result result = run_args_save(folder, json, err);
     cJSON_Delete(json);

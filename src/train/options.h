@@ -48,6 +48,9 @@ struct train_options {
     size_t stage_count;
     int mini_batch, subdivisions; /* an update takes mini_batch * subdivisions images */
     float bn_momentum;
+    bool
+        bn_mean_first; /* the first mini-batches count alike in the statistics: max(bn_momentum, 1 / (n + 1)) */
+    uint64_t close_mosaic; /* updates at the end of the last stage whose pictures are no mosaics */
     uint64_t seed;
     int loader_threads;
     size_t cache_bytes;

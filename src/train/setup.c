@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cfg/cfg.h"
+#include "layers/yolo_head.h"
 #include "net/weights.h"
 #include "train/runlog.h"
 #include "train/stateio.h"
@@ -160,6 +161,33 @@ static enum result load_start(const struct train_args *args, struct training *t,
 
 /* ---- numbers ---- */
 
+static enum result settle_recipe(struct train_args *args, struct training *t, struct error *err)
+{
+    const struct recipe_basis basis = {.net = &t->model.net,
+                                       .kernels = t->model.kernels,
+                                       .images = t->train.sample_count,
+                                       .begins_loaded = t->model.weights_path[0] != '\0',
+                                       .valid = t->valid.sample_count};
+    return recipe_settle(args, &basis, &t->recipe, err);
+}
+
+/* --assign-iou in place of the cfg's iou_thresh. */
+static enum result settle_heads(const struct train_args *args, struct training *t,
+                                struct error *err)
+{
+    const struct network *net = &t->model.net;
+    bool acts = args->assign_iou < 0.0f;
+    for (int n = 0; args->assign_iou >= 0.0f && n < network_head_count(net); n++) {
+        struct layer *head = &t->model.net.layers[network_head_layer(net, n)->index];
+        acts = yolo_head_assign(head, args->assign_iou) || acts;
+    }
+    return acts
+               ? OK
+               : error_set(err, ERR_ARG,
+                           "--assign-iou: %s has no [yolo] head, and others train one anchor a box",
+                           t->model.cfg_path);
+}
+
 /* Images per update and mini-batch: where only --batch is given, mini-batches stay about as large
  * as the cfg's, because batch norm and memory depend on them. */
 static enum result settle_batch(const struct train_args *args, struct training *t,
@@ -272,11 +300,22 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
     return OK;
 }
 
+/* Of a run without stages; the cfg's where nothing was asked. */
+static uint64_t asked_updates(const struct train_args *args, const struct training *t)
+{
+    const struct stage_words *words = &args->stages;
+    return words->epochs       ? (uint64_t)words->epochs * updates_per_epoch(t)
+           : words->iterations ? (uint64_t)words->iterations
+                               : (uint64_t)t->model.net.options.max_batches;
+}
+
 static enum result settle(const struct train_args *args, struct training *t, struct error *err)
 {
     TRY(settle_batch(args, t, err));
     TRY(settle_optimizer(args, t, err));
     TRY(settle_augment(t, err));
+    TRY(settle_heads(args, t, err));
+    recipe_move_steps(args, &t->model.net.options, asked_updates(args, t));
     struct stage_basis basis = {.words = &args->stages,
                                 .net = &t->model.net,
                                 .seed = (uint64_t)args->seed,
@@ -293,6 +332,9 @@ static enum result settle(const struct train_args *args, struct training *t, str
     o->stages = t->plan.stages;
     o->stage_count = t->plan.count;
     o->bn_momentum = args->bn_momentum;
+    o->bn_mean_first = args->bn_start > 0;
+    o->close_mosaic =
+        args->close_mosaic > 0 ? (uint64_t)args->close_mosaic * updates_per_epoch(t) : 0;
     o->seed = (uint64_t)args->seed;
     o->loader_threads = args->loader_threads ? args->loader_threads : helpers < 1 ? 1 : helpers;
     o->cache_bytes = (size_t)args->cache_mb * 1000000;
@@ -370,6 +412,7 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     TRY(open_data_file(args, t, err));
     TRY(open_network(args, t, err));
     TRY(open_sets(t, err));
+    TRY(settle_recipe(args, t, err));
     TRY(settle(args, t, err));
     TRY(check_trains(t, err));
     TRY(read_progress(args, t, err));

@@ -6,6 +6,7 @@
 #include "train/freeze.h"
 #include "run/model.h"
 #include "train/args.h"
+#include "train/recipe.h"
 #include "train/stages.h"
 #include "data/dataset.h"
 #include "train/trainer.h"
@@ -16,6 +17,7 @@ struct training {
     struct dataset train, valid;
     bool has_valid;
     bool *is_loaded; /* [layer_count], from the weights file */
+    struct recipe recipe;
     struct stage_plan plan;
     struct train_options options;   /* but for folder and callbacks */
     struct train_progress progress; /* of the run that is resumed; else zero */

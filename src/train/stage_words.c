@@ -23,13 +23,13 @@ enum { MAX_PLAN_BYTES = 1 << 20, MAX_STAGES = 1000, MOST = 1000000000 };
      "legacy, statistics of frozen layers move", 0}
 #define HOW_ROWS(AT)                                                                               \
     {"lr|learning-rate", OPTION_FLOAT, AT(rate), 0, 1000, "X",                                     \
-     "learning rate; default: the cfg's", 0},                                                      \
+     "learning rate", 0},                                                                          \
     {"lr-policy|policy", OPTION_CHOICE, AT(policy), 0, 0,                                          \
-     "constant|step|steps|exp|poly|sigmoid|random|sgdr|cosine", "default: the cfg's", 0},          \
+     "constant|step|steps|exp|poly|sigmoid|random|sgdr|cosine", "how it falls", 0},                \
     {"lr-scale", OPTION_STRING, AT(lr_scale), 0, 0, "SET=X,...",                                   \
      "rates of their own for layers, as factors: 0-9=0.1,10-19=0.5", 0},                           \
     {"warmup|burn-in", OPTION_INT, AT(warmup), 0, 1e9, "N",                                        \
-     "updates during which the rate rises; default: the cfg's burn_in", 0},                        \
+     "updates during which the rate rises (the cfg's burn_in)", 0},                                \
     {"patience", OPTION_INT, AT(patience), 0, 1e9, "N",                                            \
      "end (the stage) after N validations without a better mAP; 0 = never", 0},                    \
     {"cache-features", OPTION_INT, AT(cache_features), 0, 1e6, "K",                                \
@@ -55,7 +55,7 @@ const struct option stage_words_options[] = {
     WHO_ROWS(IN_RUN),
     {"epochs", OPTION_INT, IN_WORDS(epochs), 1, 1e9, "N", "length in passes over the pictures", 0},
     {"iters|iterations|max-batches", OPTION_INT, IN_WORDS(iterations), 1, 1e9, "N",
-     "length in updates; without either: the cfg's max_batches", 0},
+     "length in updates (the cfg's max_batches)", 0},
     HOW_ROWS(IN_RUN),
     {"no-augment", OPTION_FLAG, IN_WORDS(no_augment), 0, 0, NULL,
      "pictures as they are, at one size", 0},
@@ -89,7 +89,8 @@ const struct stage_spec stage_spec_unsaid = {.bn = -1,
                                              .cache_features = -1};
 
 const struct stage_words stage_words_unsaid = {
-    .run = {.rate = -1.0f, .policy = -1, .warmup = -1, .augment = -1}, .unfreeze_from = -1};
+    .run = {.rate = -1.0f, .policy = -1, .warmup = -1, .patience = -1, .augment = -1},
+    .unfreeze_from = -1};
 
 /* ---- the whole run ---- */
 
@@ -152,7 +153,9 @@ struct stage_spec stage_words_fill(const struct stage_words *words, const struct
         .rate = spec->rate >= 0.0f ? spec->rate : run->rate,
         .policy = spec->policy >= 0 ? spec->policy : run->policy,
         .warmup = spec->warmup >= 0 ? spec->warmup : run->warmup,
-        .patience = spec->patience >= 0 ? spec->patience : run->patience,
+        .patience = spec->patience >= 0  ? spec->patience
+                    : run->patience >= 0 ? run->patience
+                                         : 0,
         .augment = spec->augment >= 0 ? spec->augment : augment,
         .cache_features = spec->cache_features >= 0 ? spec->cache_features : run->cache_features,
         .lr_scale = spec->lr_scale ? spec->lr_scale : run->lr_scale,

@@ -132,6 +132,13 @@ static enum result take_input(struct trainer *t, const struct batch *batch, stru
     return OK;
 }
 
+/* The share of a mini-batch, after `before` others, in the running statistics. */
+static float bn_momentum_of(const struct train_options *o, uint64_t before)
+{
+    float share = 1.0f / (float)(before + 1);
+    return o->bn_mean_first && share > o->bn_momentum ? share : o->bn_momentum;
+}
+
 /* One mini-batch. *is_bad: its loss is unusable. */
 static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error *err)
 {
@@ -144,6 +151,7 @@ static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error 
     }
     t->progress.samples += (uint64_t)batch.images;
     t->progress.images_seen += (uint64_t)batch.images;
+    plan_set_bn_momentum(t->step.plan, bn_momentum_of(t->o, t->progress.mini_batches));
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
     const struct step_input input = {.truths = batch.truths,
                                      .images = batch.images,

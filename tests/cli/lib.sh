@@ -206,3 +206,10 @@ finish() {
     [ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
     exit
 }
+
+await() { # FILE: until it is there, for a minute at most
+    for _ in $(seq 1200); do
+        [ -e "$1" ] && return
+        sleep 0.05
+    done
+}

@@ -44,7 +44,7 @@ command_line() { # CMD: into "${line[@]}"
 
 # Numbers of seconds differ from run to run; charts and drawings cost only themselves (a warning).
 faults_timeless() { # FILE
-    sed -E 's/[0-9.]+ s$//; s/"ms":\{[^}]*\}//' "$1"
+    sed -E '/^takes /d; s/[0-9.]+ s$//; s/"ms":\{[^}]*\}//' "$1"
 }
 
 faults_same() { # A B: one file of two runs

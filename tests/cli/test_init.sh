@@ -30,7 +30,7 @@ diff_applies() { # BASE NEW: the printed diff turns one into the other
 
 # ---- names and a base, no pictures yet ----
 tiny=$root/cfg/yolov4-tiny.cfg
-try "names and a base" "$YOLO" init --names my.names --base yolov4-tiny
+try "names and a base" "$YOLO" init --recipe darknet --names my.names --base yolov4-tiny
 status 0
 out '^\+max_batches = 6000'; out '^@@ -[0-9]+ \+[0-9]+ @@ \[yolo\]'; out '^-filters = 255'; out '^\+filters = 24'
 out 'yolo train --data my/my.data --cfg my/my.cfg'; out 'yolo partial .*--layers 29 --out yolov4-tiny.conv.29'
@@ -51,18 +51,18 @@ END
 try "what it made is a network for the classes" "$YOLO" info my/my.cfg
 status 0; out '^classes +3$'
 find my -type f -exec cksum {} + >sums
-try "nothing is replaced" "$YOLO" init --names my.names --base yolov4
+try "nothing is replaced" "$YOLO" init --recipe darknet --names my.names --base yolov4
 status 2; one_error 'my/my.cfg: exists'; out_empty
 holds diff sums <(find my -type f -exec cksum {} +)
 # shellcheck disable=SC2016 # expanded by the inner shell
 try "one file in the way is enough" env -C "$work" sh -c 'mkdir taken && touch taken/taken.names &&
-    exec "$0" init --names my.names --base yolov4-tiny --out taken' "$YOLO"
+    exec "$0" init --recipe darknet --names my.names --base yolov4-tiny --out taken' "$YOLO"
 status 2; one_error 'taken/taken.names: exists'; holds test ! -e taken/taken.cfg
-try "a folder with a dot, and a slash at the end" "$YOLO" init --names my.names --base yolov4-tiny --out a.b/
+try "a folder with a dot, and a slash at the end" "$YOLO" init --recipe darknet --names my.names --base yolov4-tiny --out a.b/
 status 0; holds test -s a.b/a.b.cfg
 
 # ---- pictures and stages ----
-try "pictures, stages, weights" "$YOLO" init --names five.names --base tabletop --data-dir set --freeze backbone \
+try "pictures, stages, weights" "$YOLO" init --recipe darknet --names five.names --base tabletop --data-dir set --freeze backbone \
     --out run1 --batch 4
 status 0
 out '^pictures +12 to train on, with [0-9]+ boxes$'
@@ -86,12 +86,12 @@ if "$YOLO" help train | grep -q -- '--stages'; then
         --weights "$root/weights/tabletop.weights" --stages run1/stages.json --imgsz 64 --dry-run
     status 0
 fi
-try "a .data file" "$YOLO" init --data set/synth.data --base yolov3-tiny --out run2 --epochs 7 --batch 8
+try "a .data file" "$YOLO" init --recipe darknet --data set/synth.data --base yolov3-tiny --out run2 --epochs 7 --batch 8
 status 0; holds grep -qx 'max_batches = 14' run2/run2.cfg; holds grep -qx 'names = run2.names' run2/run2.data
 try "as long as train makes it" "$YOLO" train --data run2/run2.data --cfg run2/run2.cfg --imgsz 64 --epochs 7 --dry-run
 status 0; out '^length +14 updates of 8 pictures'
 for batch in 5 7 12; do
-    try "--epochs: the updates of train, batch $batch" "$YOLO" init --data set/synth.data --base tabletop \
+    try "--epochs: the updates of train, batch $batch" "$YOLO" init --recipe darknet --data set/synth.data --base tabletop \
         --epochs 3 --batch $batch --subdivisions 2 --out "parts$batch"
     status 0
     length=$(grep -oE '[0-9]+ updates of [0-9]+ pictures' out)
@@ -99,7 +99,7 @@ for batch in 5 7 12; do
         --dry-run >trained 2>/dev/null
     holds test "$length" = "$(grep -oE '[0-9]+ updates of [0-9]+ pictures' trained)"
 done
-try "a folder of pictures is divided" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set/images/train \
+try "a folder of pictures is divided" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set/images/train \
     --out run3 --split .25 --freeze 0-10,12
 status 0; out '^pictures +9 to train on.*; 3 set aside'
 holds test "$(cat run3/train.txt run3/valid.txt | sort -u | wc -l)" -eq 12
@@ -107,20 +107,20 @@ holds test "$(wc -l <run3/valid.txt)" -eq 3
 holds grep -q '"freeze": "0-10,12"' run3/stages.json
 cp run3/valid.txt before.txt
 cp set/images/train/000000.jpg set/images/train/zzz.jpg
-try "others that join move nobody to train" "$YOLO" init --names five.names --base yolov4-tiny \
+try "others that join move nobody to train" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny \
     --data-dir set/images/train --out run4 --split .25
 status 0; holds test "$(comm -23 <(sort before.txt) <(sort run4/valid.txt) | wc -l)" -le 1
 rm set/images/train/zzz.jpg
-try "no division" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set/images/train --out run5 --split 0
+try "no division" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set/images/train --out run5 --split 0
 status 0; out 'none to validate on'; holds test ! -e run5/valid.txt
 mkdir -p robo/train robo/valid
 ln -s ../../set/images/train robo/train/images
 ln -s ../../set/images/val robo/valid/images
-try "the folders of a Roboflow export" "$YOLO" init --names five.names --base yolov4-tiny --data-dir robo --out run6
+try "the folders of a Roboflow export" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir robo --out run6
 status 0; holds grep -q '^valid = .*set/images/val$' run6/run6.data
 # ---- parts by other names ----
 set_aside() { # NAME TRAIN VALID: what init finds in parts/NAME
-    try "parts: $1" "$YOLO" init --names five.names --base yolov4-tiny --data-dir "parts/$1" --out "parts-$1"
+    try "parts: $1" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir "parts/$1" --out "parts-$1"
     status 0
     holds grep -q "^train = .*/parts/$1/$2\$" "parts-$1/parts-$1.data"
     holds grep -q "^valid = .*/parts/$1/$3\$" "parts-$1/parts-$1.data"
@@ -163,34 +163,34 @@ put_in parts/nested/a/val 000001
 put_in parts/nested/b/train 000002
 put_in parts/bare/train 000000 000001
 mkdir parts/bare/valid
-try "a part without pictures" "$YOLO" init --names five.names --base yolov4-tiny --data-dir parts/bare --out bare
+try "a part without pictures" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir parts/bare --out bare
 status 0; err 'parts/bare: valid: no pictures in it'
 put_in parts/folds/fold1 000000 000001
 put_in parts/folds/fold2 000002 000003
-try "parts that nobody knows" "$YOLO" init --names five.names --base yolov4-tiny --data-dir parts/folds --out folds
+try "parts that nobody knows" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir parts/folds --out folds
 status 0; err 'parts/folds/fold1 looks like a part'
-try "classes that the names do not cover" "$YOLO" init --names my.names --base yolov4-tiny --data-dir set --out run7
+try "classes that the names do not cover" "$YOLO" init --recipe darknet --names my.names --base yolov4-tiny --data-dir set --out run7
 status 0; err 'boxes of classes that the 3 names do not cover'
-try "new anchors" "$YOLO" init --names five.names --base yolov4-tiny --data-dir set --out run8 --anchors new
+try "new anchors" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set --out run8 --anchors new
 status 0; out '^anchors +(keep the old|take the new)'; out '^\+anchors = '
-try "a cfg by path, and its weights" "$YOLO" init --names my.names --base "$root/tests/golden/tiny.cfg" \
+try "a cfg by path, and its weights" "$YOLO" init --recipe darknet --names my.names --base "$root/tests/golden/tiny.cfg" \
     --weights "$root/tests/golden/tiny.weights" --out run9
 status 0; out '--weights [^ ]*tests/golden/tiny.weights'
 printf 'my names\n' >'my own.names'
-try "blanks in names are quoted" "$YOLO" init --names 'my own.names' --base yolov4-tiny
+try "blanks in names are quoted" "$YOLO" init --recipe darknet --names 'my own.names' --base yolov4-tiny
 status 0; out "--data 'my own/my own.data'"
 head -c 3000000 "$root/weights/tabletop.weights" >short.weights
 try "frozen layers that weights lack" "$YOLO" partial --cfg "$root/cfg/tabletop.cfg" \
     --weights "$root/weights/tabletop.weights" --layers 20 --out tabletop.conv.20
 status 0
-try "are warned about" "$YOLO" init --names my.names --base tabletop --weights tabletop.conv.20 --freeze backbone \
+try "are warned about" "$YOLO" init --recipe darknet --names my.names --base tabletop --weights tabletop.conv.20 --freeze backbone \
     --out run10
 status 0; err 'layer [0-9]+ is in --freeze backbone, but tabletop.conv.20 ends before it'
 
 # ---- every bundled network ----
 for base in "$root"/cfg/*.cfg; do
     stem=$(basename "$base" .cfg)
-    try "base $stem" "$YOLO" init --names my.names --base "$base" --out "all/$stem" --freeze backbone
+    try "base $stem" "$YOLO" init --recipe darknet --names my.names --base "$base" --out "all/$stem" --freeze backbone
     status 0
     if command -v patch >/dev/null; then holds diff_applies "$base" "all/$stem/$stem.cfg"; fi
     try "base $stem: the result" "$YOLO" info "all/$stem/$stem.cfg" --freeze backbone
@@ -200,7 +200,7 @@ done
 # ---- wrong usage; nothing is left behind ----
 ls >before
 refuse() { # NAME REGEX FLAGS...
-    try "$1" "$YOLO" init "${@:3}"
+    try "$1" "$YOLO" init --recipe darknet "${@:3}"
     status 2; one_error "$2"; out_empty; holds diff before <(ls)
 }
 try "nothing given" "$YOLO" init
@@ -227,6 +227,6 @@ refuse "weights of another network" 'weights' --names five.names --base yolov4-t
 refuse "a size that does not fit" 'run' --names five.names --base yolov4 --imgsz 50 --out run11
 touch file
 ls >before
-try "a folder that cannot be" "$YOLO" init --names five.names --base yolov4-tiny --out file/sub
+try "a folder that cannot be" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --out file/sub
 status 1; one_error 'file'
 finish

@@ -78,13 +78,6 @@ below() { # A B: A < B, numbers; false if either is not a number
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a ~ /^[0-9.e+-]+$/ && b ~ /^[0-9.e+-]+$/ && a + 0 < b + 0) }'
 }
 
-await() { # FILE: until it is there, for a minute at most
-    for _ in $(seq 1200); do
-        [ -e "$1" ] && return
-        sleep 0.05
-    done
-}
-
 # ---- a run ----
 
 try "dry run" "$YOLO" train "${base[@]}" --dry-run --freeze 0-1

@@ -240,6 +240,29 @@ static void test_source_of(void)
 }
 
 /* The same picture at the same place of its epoch comes out different in every epoch. */
+/* From mosaic_end on every image is what it is without mosaics, and none is another before. */
+static void test_mosaic_end(void)
+{
+    enum { IMAGES = 12, END = 5 };
+    struct dataset set = open_set();
+    struct loader_options options = options_for(&set);
+    uint64_t with[IMAGES], without[IMAGES], until[IMAGES];
+    bool differs = false;
+    options.size_of = one_size;
+    options.augment.mixup = false;
+    CHECK(image_hashes(&options, IMAGES, with));
+    options.mosaic_end = END;
+    CHECK(image_hashes(&options, IMAGES, until));
+    options.augment.mosaic = false;
+    CHECK(image_hashes(&options, IMAGES, without));
+    for (int i = 0; i < IMAGES; i++) {
+        CHECK_MSG(until[i] == (i < END ? with[i] : without[i]), "image %d", i);
+        differs = differs || (i >= END && with[i] != without[i]);
+    }
+    CHECK(differs);
+    dataset_free(&set);
+}
+
 static void test_epochs_differ(void)
 {
     struct dataset set = open_set();
@@ -482,6 +505,7 @@ static void test_draw(void)
 }
 
 static const struct test_case cases[] = {
+    {"mosaic_end", test_mosaic_end},
     {"permutation", test_permutation},
     {"epochs", test_epochs},
     {"bytes_do_not_depend_on_workers", test_bytes_do_not_depend_on_workers},

@@ -34,6 +34,9 @@ static void remove_folder(void)
 /* A validation every fourth update; the one with number `bad` finds a loss that is not finite. */
 struct validations {
     int made, bad;
+    bool mean_first;  /* --bn-start mean */
+    float first_mean; /* what the running means begin with */
+    float means[4];   /* of the first layer at the end */
 };
 
 static enum result validate(void *ctx, struct network *net, struct validation *found,
@@ -103,6 +106,7 @@ static int run(struct validations *validations, struct row *rows)
                                     .mini_batch = 2,
                                     .subdivisions = 1,
                                     .bn_momentum = 0.1f,
+                                    .bn_mean_first = validations->mean_first,
                                     .seed = 5,
                                     .loader_threads = 1,
                                     .cache_bytes = 1000000,
@@ -126,7 +130,12 @@ static int run(struct validations *validations, struct row *rows)
               freeze_set_make(&net, NULL, BN_AUTO, NULL, &stage.freeze, &err) == OK;
     if (ok) {
         network_initialise(&net, 3);
+        float *means = layer_param(&net.layers[0], "rolling_mean")->data;
+        for (int i = 0; i < 4; i++) {
+            means[i] += validations->first_mean;
+        }
         ok = trainer_run(&options, &outcome, &err) == OK && !outcome.diverged;
+        memcpy(validations->means, means, sizeof validations->means);
     }
     capture_end();
     freeze_set_free(&stage.freeze);
@@ -166,8 +175,23 @@ static void test_undone_validation(void)
     }
 }
 
+/* With a true mean first nothing is left of what the statistics began with; else .9^8 of it. */
+static void test_mean_first(void)
+{
+    for (int mean_first = 0; mean_first < 2; mean_first++) {
+        struct validations a = {.mean_first = mean_first}, b = a;
+        struct row rows[ROWS];
+        b.first_mean = 1.0f;
+        CHECK(run(&a, rows) == UPDATES && run(&b, rows) == UPDATES);
+        for (int i = 0; i < 4; i++) {
+            CHECK_NEAR(b.means[i] - a.means[i], mean_first ? 0.0 : pow(0.9, UPDATES), 1e-4);
+        }
+    }
+}
+
 static const struct test_case cases[] = {
     {"rates", test_rates},
+    {"mean_first", test_mean_first},
     {"undone_validation", test_undone_validation},
 };
 

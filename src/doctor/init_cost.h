@@ -1,0 +1,14 @@
+/* What a training of a new cfg will take, for people, before anything is written. */
+#ifndef DOCTOR_INIT_COST_H
+#define DOCTOR_INIT_COST_H
+
+#include "kernels/kernels.h"
+#include "net/cfg_edit.h"
+
+/* Seconds of an update of so many pictures on this machine, all layers trained: one picture is measured, at a smaller size
+ * where the network is large. `path` is for messages. */
+NODISCARD enum result init_cost_measure(const char *path, const struct cfg_text *text,
+                                        const struct kernels *kernels, int images, double *seconds,
+                                        struct error *err);
+
+#endif
