@@ -21,6 +21,11 @@ void json_init(void)
     cJSON_InitHooks(&hooks);
 }
 
+bool json_lacks_memory(void)
+{
+    return allocation_failed;
+}
+
 void json_add_rounded(cJSON *object, const char *key, double value, int digits)
 {
     double scale = pow(10, digits);

@@ -14,6 +14,9 @@
  * state. */
 void json_init(void);
 
+/* Did an allocation fail since json_init? Then what was built since may lack members, and is not to be written. */
+bool json_lacks_memory(void);
+
 /* A number rounded to `digits` decimals; null if it is not finite. */
 void json_add_rounded(cJSON *object, const char *key, double value, int digits);
 

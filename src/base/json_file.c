@@ -8,7 +8,8 @@ enum result json_file_write(const char *path, const cJSON *root, struct error *e
 {
     struct atomic_file file;
     char *text = cJSON_Print(root);
-    if (!text) {
+    if (!text || json_lacks_memory()) {
+        cJSON_free(text);
         return mem_error(err, path);
     }
     enum result result = atomic_open(&file, path, err);

@@ -51,7 +51,7 @@ static void draw_chart(struct session *session, const char *folder)
     double start = clock_seconds();
     if (train_chart_draw(folder, &err) != OK && !session->has_chart_failed) {
         session->has_chart_failed = true;
-        log_warn("no chart: %s", err.text);
+        log_warn("no chart.png: %s", err.text);
     }
     session->drawn = clock_seconds();
     session->cost = session->drawn - start;

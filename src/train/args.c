@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "train/runlog.h"
 
@@ -575,7 +576,7 @@ char *train_args_fingerprint(const struct train_args *args)
         used += (size_t)n;
     }
     cJSON_Delete(object);
-    if (!is_whole) {
+    if (!is_whole || json_lacks_memory()) {
         mem_free(text);
         return NULL;
     }

@@ -6,6 +6,7 @@
 #include <utime.h>
 
 #include "base/fileio.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -336,6 +337,22 @@ static void test_memory(void)
     runlog_close(log);
 }
 
+/* A member that could not be added is not left out in silence: a resumed run would train otherwise. The last test, as
+ * json.h forgets no failure. */
+static void test_args_incomplete(void)
+{
+    CHECK(set_up());
+    json_init();
+    cJSON *args = cJSON_CreateObject();
+    CHECK(cJSON_AddNumberToObject(args, "lr", 0.001));
+    mem_fail_after(0);
+    CHECK(!cJSON_AddNumberToObject(args, "batch", 2));
+    mem_fail_after(-1);
+    CHECK(run_args_save(folder, args, &err) == ERR_MEMORY);
+    CHECK(!path_exists(in_folder("args.json")));
+    cJSON_Delete(args);
+}
+
 static const struct test_case cases[] = {
     {"folders", test_folders},
     {"args", test_args},
@@ -348,5 +365,6 @@ static const struct test_case cases[] = {
     {"lock", test_lock},
     {"full_disk", test_full_disk},
     {"memory", test_memory},
+    {"args.json, one member short", test_args_incomplete},
 };
 TEST_MAIN(cases)
