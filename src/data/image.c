@@ -267,8 +267,7 @@ static enum result stb_size(const char *path, const struct image_kind *kind,
                             struct error *err)
 {
     struct header header = {.bytes = bytes, .size = size};
-    bool is_refused;
-    stb_decode(read_header, &header, &is_refused);
+    bool is_refused = stb_call(read_header, &header).is_refused;
     *known = header.is_known;
     if (!*known) {
         return is_refused ? mem_error(err, path) : OK;
@@ -370,13 +369,13 @@ static enum result decode_stb(const char *path, const unsigned char *bytes, size
         return error_at(err, ERR_FORMAT, path, 0, "not a picture (" READABLE ")");
     } /* what is not known fails to load in the same place, but says why */
     struct source source = {.bytes = bytes, .size = size};
-    bool is_refused;
-    unsigned char *rgb = stb_decode(read_pixels, &source, &is_refused);
+    struct stb_outcome outcome = stb_call(read_pixels, &source);
+    unsigned char *rgb = outcome.kept;
     w = source.w;
     h = source.h;
     if (!rgb || !known || source.ended_early || w < 1 || h < 1) {
         mem_free(rgb);
-        if (is_refused) {
+        if (outcome.is_refused) {
             return mem_error(err, path);
         }
         return stb_failure(path, kind, bytes, size, source.ended_early, err);
@@ -528,7 +527,7 @@ struct encoding {
     bool is_done;
 };
 
-static void encode(void *ctx)
+static void *encode(void *ctx)
 {
     struct encoding *e = ctx;
     struct sink *sink = &e->sink;
@@ -551,6 +550,7 @@ static void encode(void *ctx)
         break;
     }
     e->is_done = done != 0;
+    return NULL;
 }
 
 enum result image_write(const char *path, const struct image *image, struct error *err)
@@ -572,7 +572,7 @@ enum result image_write(const char *path, const struct image *image, struct erro
     TRY(atomic_open(&file, path, err));
     file.skips_sync = true;
     struct encoding encoding = {.writer = writer, .image = image, .sink = {.stream = file.stream}};
-    if (!stb_guard(encode, &encoding) || !encoding.is_done) {
+    if (!stb_call(encode, &encoding).is_done || !encoding.is_done) {
         atomic_abandon(&file);
         return mem_error(err, path);
     }

@@ -2,7 +2,6 @@
  * memory from base/memory.h. image.c and draw.c include the same headers for the declarations only. */
 #include "data/stb.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -10,10 +9,14 @@
 
 #include "base/memory.h"
 
-/* ---- decoders ---- */
+/* ---- a call ----
+ *
+ * Decoders leak where memory runs out. Encoders and glyphs do not check all of what they allocate: growing its output, the
+ * PNG encoder asserts and then writes; stb_truetype asserts. Decoders assert what a damaged file can break. So a call's
+ * blocks are listed, what cannot go on leaves by longjmp, and what is left is freed behind it. */
 
 enum {
-    LIVE_MOST = 128, /* far more blocks than any decoder holds; beyond it, one could leak */
+    LIVE_MOST = 128, /* far more blocks than any call holds; beyond it, one could leak */
     TABLES_MOST = 1 << 16
 };
 
@@ -22,45 +25,46 @@ static _Thread_local struct {
     bool refused;
     int count;
     void *live[LIVE_MOST];
-} decoder;
+} call;
 
-void *stb_decode(void *(*work)(void *ctx), void *ctx, bool *is_refused)
+struct stb_outcome stb_call(void *(*work)(void *ctx), void *ctx)
 {
-    void *volatile kept = NULL;
-    decoder.refused = false;
-    decoder.count = 0;
-    if (setjmp(decoder.escape) == 0) {
-        kept = work(ctx);
+    volatile struct stb_outcome outcome = {0};
+    call.refused = false;
+    call.count = 0;
+    if (setjmp(call.escape) == 0) {
+        outcome.kept = work(ctx);
+        outcome.is_done = true;
     }
-    for (int i = 0; i < decoder.count; i++) {
-        if (decoder.live[i] != kept) {
-            mem_free(decoder.live[i]);
+    for (int i = 0; i < call.count; i++) {
+        if (call.live[i] != outcome.kept) {
+            mem_free(call.live[i]);
         }
     }
-    decoder.count = 0;
-    *is_refused = decoder.refused;
-    return kept;
+    call.count = 0;
+    outcome.is_refused = call.refused;
+    return outcome;
 }
 
-static _Noreturn void give_up_decoding(void)
+static _Noreturn void give_up(void)
 {
-    longjmp(decoder.escape, 1);
+    longjmp(call.escape, 1);
 }
 
 static void *block_is_live(void *block)
 {
-    decoder.refused = decoder.refused || !block;
-    if (block && decoder.count < LIVE_MOST) {
-        decoder.live[decoder.count++] = block;
+    call.refused = call.refused || !block;
+    if (block && call.count < LIVE_MOST) {
+        call.live[call.count++] = block;
     }
     return block;
 }
 
 static void block_is_gone(const void *block)
 {
-    for (int i = decoder.count - 1; i >= 0; i--) {
-        if (decoder.live[i] == block) {
-            decoder.live[i] = decoder.live[--decoder.count];
+    for (int i = call.count - 1; i >= 0; i--) {
+        if (call.live[i] == block) {
+            call.live[i] = call.live[--call.count];
             return;
         }
     }
@@ -92,76 +96,12 @@ static void block_free(void *block)
     mem_free(block);
 }
 
-/* ---- encoders and glyphs ----
- *
- * They do not check all of what they allocate: growing its output, the PNG encoder asserts and then
- * writes; stb_truetype asserts. So a refusal leaves them by longjmp, and their blocks are chained
- * to be freed behind it. */
-
-struct guarded {
-    struct guarded *next, *previous;
-    size_t bytes;
-};
-
-enum { GUARDED_HEAD = 32 };
-static_assert(sizeof(struct guarded) <= GUARDED_HEAD, "the block behind it stays aligned");
-
-static _Thread_local struct {
-    jmp_buf escape;
-    struct guarded first; /* of a ring */
-} guard;
-
-static _Noreturn void give_up(void)
+static void *or_give_up(void *block)
 {
-    longjmp(guard.escape, 1);
-}
-
-static void *guarded_new(size_t bytes)
-{
-    struct guarded *block = bytes <= INT_MAX ? mem_alloc_raw(GUARDED_HEAD + bytes, 1) : NULL;
     if (!block) {
         give_up();
     }
-    *block = (struct guarded){.next = guard.first.next, .previous = &guard.first, .bytes = bytes};
-    block->next->previous = block;
-    guard.first.next = block;
-    return (char *)block + GUARDED_HEAD;
-}
-
-static void guarded_free(void *memory)
-{
-    if (memory) {
-        struct guarded *block = (struct guarded *)(void *)((char *)memory - GUARDED_HEAD);
-        block->next->previous = block->previous;
-        block->previous->next = block->next;
-        mem_free(block);
-    }
-}
-
-static void *guarded_resize(void *memory, size_t bytes)
-{
-    void *bigger = guarded_new(bytes);
-    if (memory) {
-        size_t old = ((struct guarded *)(void *)((char *)memory - GUARDED_HEAD))->bytes;
-        memcpy(bigger, memory, old < bytes ? old : bytes);
-        guarded_free(memory);
-    }
-    return bigger;
-}
-
-bool stb_guard(void (*work)(void *ctx), void *ctx)
-{
-    volatile bool is_done = false;
-    guard.first.next = &guard.first;
-    guard.first.previous = &guard.first;
-    if (setjmp(guard.escape) == 0) {
-        work(ctx);
-        is_done = true;
-    }
-    while (guard.first.next != &guard.first) {
-        guarded_free((char *)guard.first.next + GUARDED_HEAD);
-    }
-    return is_done;
+    return block;
 }
 
 #define STB_IMAGE_IMPLEMENTATION
@@ -174,21 +114,21 @@ bool stb_guard(void (*work)(void *ctx), void *ctx)
 #define STBI_MALLOC(size) block_new(size)
 #define STBI_REALLOC(block, size) block_resize(block, size)
 #define STBI_FREE(block) block_free(block)
-#define STBI_ASSERT(holds) ((holds) ? (void)0 : give_up_decoding())
+#define STBI_ASSERT(holds) ((holds) ? (void)0 : give_up())
 #ifdef __aarch64__
 #define STBI_NEON
 #endif
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
-#define STBIW_MALLOC(size) guarded_new(size)
-#define STBIW_REALLOC(block, size) guarded_resize(block, size)
-#define STBIW_FREE(block) guarded_free(block)
+#define STBIW_MALLOC(size) or_give_up(block_new(size))
+#define STBIW_REALLOC(block, size) or_give_up(block_resize(block, size))
+#define STBIW_FREE(block) block_free(block)
 #define STBIW_ASSERT(holds) ((holds) ? (void)0 : give_up())
 
 #define STB_TRUETYPE_IMPLEMENTATION
-#define STBTT_malloc(size, user) ((void)(user), guarded_new(size))
-#define STBTT_free(block, user) ((void)(user), guarded_free(block))
+#define STBTT_malloc(size, user) ((void)(user), or_give_up(block_new(size)))
+#define STBTT_free(block, user) ((void)(user), block_free(block))
 #define STBTT_assert(holds) ((holds) ? (void)0 : give_up())
 
 /* Foreign code: its warnings are not ours (distributions do not always install it as a system

@@ -6,16 +6,17 @@
 
 enum { STB_MAX_SIDE = 1 << 24 }; /* pixels; what is larger stb calls "too large" */
 
-/* Run work(ctx), which calls one of stb's decoders and returns the block that stays (NULL: none); they work nowhere
- * else. They leak where memory runs out and end the process where a damaged file breaks their assumptions: here all
- * other blocks of the call are freed, and the result is NULL. *is_refused: memory was; stb's own reason is then
- * sometimes missing, or that of an older failure. Not nested; `work` itself must hold nothing that has to be freed. */
-void *stb_decode(void *(*work)(void *ctx), void *ctx, bool *is_refused);
+struct stb_outcome {
+    void *kept;   /* what `work` returned; NULL if it ended midway */
+    bool is_done; /* it went on to its end */
+    bool
+        is_refused; /* memory was; stb's own reason is then sometimes missing, or that of an older failure */
+};
 
-/* Run work(ctx), which may call stb's encoders and its drawing of glyphs; they work nowhere
- * else. They would end the process where memory runs out. Here `work` ends midway instead, what stb
- * allocated is freed, and the result is false. Not nested; `work` itself must hold nothing that has
- * to be freed. */
-bool stb_guard(void (*work)(void *ctx), void *ctx);
+/* Run work(ctx), which may call stb, and returns the block of stb's that stays (NULL: none); stb works nowhere else. It
+ * leaks or ends the process where memory runs out or a damaged file breaks its assumptions: here `work` ends midway
+ * instead, and all blocks but the one that stays are freed. Not nested; `work` itself must hold nothing that has to be
+ * freed. */
+struct stb_outcome stb_call(void *(*work)(void *ctx), void *ctx);
 
 #endif

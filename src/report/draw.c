@@ -301,12 +301,13 @@ struct glyph {
     int w, h;
 };
 
-static void rasterise(void *ctx)
+static void *rasterise(void *ctx)
 {
     struct glyph *g = ctx;
     const struct font *font = g->font;
     stbtt_MakeGlyphBitmapSubpixel(&font->info, g->cover, g->w, g->h, g->w, font->scale, font->scale,
                                   g->shift, 0, g->index);
+    return NULL;
 }
 
 /* One glyph with its pen at (x, baseline). Where memory runs out the image lacks_text. */
@@ -327,7 +328,7 @@ static void draw_glyph(struct image *image, const struct font *font, int glyph, 
     }
     unsigned char *cover = mem_alloc((size_t)w * (size_t)h, 1);
     struct glyph g = {font, glyph, shift, cover, w, h};
-    bool is_drawn = cover && stb_guard(rasterise, &g);
+    bool is_drawn = cover && stb_call(rasterise, &g).is_done;
     image->lacks_text = image->lacks_text || !is_drawn;
     for (int y = max_int(0, -top); is_drawn && y < h && top + y < image->h; y++) {
         for (int i = max_int(0, -left); i < w && left + i < image->w; i++) {
