@@ -175,11 +175,10 @@ static void print_next(const struct init *init)
 {
     bool is_random = weights_are_none(init->o.weights);
     bool has_weights = init->weights[0];
-    bool is_stem = !is_random && init->is_bundled;
     char weights[MODEL_PATH];
     snprintf(weights, sizeof weights, "weights/%.255s.weights", init->base_stem);
     printf("\nnext:\n");
-    if (!has_weights && is_stem) {
+    if (init->begins_loaded && !has_weights) {
         printf(
             "  scripts/get-weights.sh %s    # they are not here yet; --list tells what there is\n",
             init->base_stem);
@@ -196,7 +195,7 @@ static void print_next(const struct init *init)
     if (init->o.recipe == RECIPE_DARKNET || !init->is_known) {
         printf(" --recipe %s", init->o.recipe == RECIPE_DARKNET ? "darknet" : "auto");
     }
-    if (has_weights || is_stem) {
+    if (init->begins_loaded) {
         printf(" --weights");
         print_word(has_weights ? init->weights : weights);
     }
@@ -208,7 +207,7 @@ static void print_next(const struct init *init)
         printf("This begins with random numbers, as told.\n");
         return;
     }
-    if (!has_weights && !is_stem) {
+    if (!init->begins_loaded) {
         printf("This begins with random numbers; --weights FILE names those of %s to begin with.\n",
                init->base_path);
     }

@@ -150,7 +150,6 @@ static enum result settle_weights(struct init *init, struct error *err)
     return result;
 }
 
-/* Whether the command that is printed names weights. */
 static bool begins_loaded(const struct init *init)
 {
     char path[MODEL_PATH];
@@ -196,7 +195,7 @@ static enum result make_cfg(struct init *init, struct error *err)
         .passes = o->epochs,
         .images = init->data.train_count,
         .follows_recipe = is_recipe,
-        .begins_loaded = begins_loaded(init),
+        .begins_loaded = init->begins_loaded,
         .anchors = (enum init_anchors)anchors,
         .anchors_may_fail = o->anchors < 0,
         .set = &init->data.set,
@@ -394,6 +393,7 @@ enum result init_decide(const struct init_options *options, struct init *init, s
     }
     TRY(open_base(init, err));
     TRY(init_data_find(&init->o.sets, init->name_count, &init->data, err));
+    init->begins_loaded = begins_loaded(init);
     TRY(make_cfg(init, err));
     TRY(find_head(init, err));
     TRY(settle_freeze(init, err));

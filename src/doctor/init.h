@@ -50,6 +50,7 @@ struct init {
     struct network base, net;
     struct init_cfg cfg;
     struct freeze_set freeze; /* zeroed without `freeze` */
+    bool begins_loaded;       /* the command that is printed names weights, here or not yet */
     bool is_known;            /* the base is a cfg of this program (train/base_cfg.h) */
     const struct kernels *kernels;
     double bytes;   /* of a mini-batch as the recipe makes it; 0 without */

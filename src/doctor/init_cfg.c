@@ -7,6 +7,7 @@
 
 #include "base/path.h"
 #include "base/memory.h"
+#include "layers/yolo_head.h"
 #include "train/recipe.h"
 
 enum {
@@ -215,7 +216,7 @@ static enum result edit_assignment(struct network *base, struct init_cfg *cfg, s
     snprintf(text, sizeof text, "%g", (double)RECIPE_ASSIGN_IOU);
     const struct layer *head;
     for (int n = 0; (head = network_head_layer(base, n)) != NULL; n++) {
-        if (strcmp(head->section->name, "region") != 0 && !cfg_find(head->section, "iou_thresh")) {
+        if (yolo_head_can_assign(head) && !cfg_find(head->section, "iou_thresh")) {
             TRY(cfg_edits_set(&cfg->edits, head->section, "iou_thresh", text, err));
         }
     }

@@ -192,9 +192,14 @@ float yolo_head_decode(const struct layer *l, const struct tensor *out, int cell
     return 1.0f - sigma / 4.0f;
 }
 
+bool yolo_head_can_assign(const struct layer *l)
+{
+    return l->ops->decode == yolo_head_decode;
+}
+
 bool yolo_head_assign(struct layer *l, float overlap)
 {
-    if (l->ops->decode != yolo_head_decode) {
+    if (!yolo_head_can_assign(l)) {
         return false;
     }
     ((struct yolo_head *)l->state)->iou_thresh = overlap;

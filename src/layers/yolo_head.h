@@ -50,6 +50,8 @@ struct yolo_head {
 /* The common keys, checked, nms_kind=cornersnms only for a head that knows it; ERR_CFG with path:line. */
 NODISCARD enum result yolo_head_parse(struct layer *l, bool knows_corners, struct error *err);
 
+/* Has it iou_thresh, so that a truth may train several anchors? */
+bool yolo_head_can_assign(const struct layer *l);
 /* In place of the cfg's iou_thresh: a truth also trains every anchor whose shape overlaps it more than that; 1: only the
  * nearest anchor. False for a layer that is no such head. */
 bool yolo_head_assign(struct layer *l, float overlap);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/options.h"
+#include "layers/kinds.h"
 #include "run/model.h"
 
 static const char *const stems[] = {"yolov4-tiny", "yolov4-tiny-3l", "yolov4",
@@ -11,7 +12,8 @@ static const char *const stems[] = {"yolov4-tiny", "yolov4-tiny-3l", "yolov4",
 
 static bool is_head(const struct cfg_section *section)
 {
-    return word_in("yolo|Gaussian_yolo|region", section->name);
+    const struct layer_ops *kind = layer_find(section->name);
+    return kind && kind->head;
 }
 
 /* Of layers that are no heads. */

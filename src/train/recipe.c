@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "cfg/cfg.h"
+#include "layers/yolo_head.h"
 #include "net/plan.h"
 #include "train/base_cfg.h"
 #include "train/freeze.h"
@@ -279,9 +280,7 @@ static void choose_length(struct chooser *c)
     if (!is_given && !is_cfg) {
         w->epochs = recipe_epochs(b->images, c->per_update, b->begins_loaded);
     }
-    c->updates = w->epochs       ? (uint64_t)w->epochs * c->per_epoch
-                 : w->iterations ? (uint64_t)w->iterations
-                                 : (uint64_t)c->net->max_batches;
+    c->updates = stage_words_updates(w, c->per_epoch, (uint64_t)c->net->max_batches);
     double passes = (double)c->updates / (double)c->per_epoch;
     if (!is_given && !is_cfg) {
         add_number(c, RECIPE_BY_RECIPE, "epochs", w->epochs,
@@ -410,7 +409,7 @@ static void choose_anchors(struct chooser *c)
     const struct layer *head;
     bool can = false, is_cfg = false;
     for (int n = 0; (head = network_head_layer(c->basis->net, n)) != NULL; n++) {
-        can = can || word_in("yolo|Gaussian_yolo", head->ops->name);
+        can = can || yolo_head_can_assign(head);
         is_cfg = is_cfg || cfg_find(head->section, "iou_thresh") != NULL;
     }
     if (*overlap >= 0.0f) {
@@ -529,12 +528,15 @@ enum result recipe_settle(struct train_args *args, const struct recipe_basis *ba
     return result;
 }
 
-void recipe_move_steps(const struct train_args *args, struct net_options *options, uint64_t updates)
+void recipe_move_steps(const struct train_args *args, struct net_options *options,
+                       uint64_t updates_per_epoch)
 {
     int policy = args->stages.run.policy >= 0 ? args->stages.run.policy : (int)options->policy;
     if (args->recipe != RECIPE_AUTO || policy != RATE_STEPS || options->max_batches < 1) {
         return;
     }
+    uint64_t updates =
+        stage_words_updates(&args->stages, updates_per_epoch, (uint64_t)options->max_batches);
     double factor = (double)updates / (double)options->max_batches;
     for (size_t i = 0; i < options->step_count; i++) {
         options->steps[i] = (int)fmin(options->steps[i] * factor, 2e9);

@@ -54,6 +54,6 @@ int recipe_subdivisions(const struct network *net, const struct kernels *kernels
 
 /* A cfg's steps, where the length is another one than the cfg's: they keep their share of it. */
 void recipe_move_steps(const struct train_args *args, struct net_options *options,
-                       uint64_t updates);
+                       uint64_t updates_per_epoch);
 
 #endif

@@ -300,22 +300,13 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
     return OK;
 }
 
-/* Of a run without stages; the cfg's where nothing was asked. */
-static uint64_t asked_updates(const struct train_args *args, const struct training *t)
-{
-    const struct stage_words *words = &args->stages;
-    return words->epochs       ? (uint64_t)words->epochs * updates_per_epoch(t)
-           : words->iterations ? (uint64_t)words->iterations
-                               : (uint64_t)t->model.net.options.max_batches;
-}
-
 static enum result settle(const struct train_args *args, struct training *t, struct error *err)
 {
     TRY(settle_batch(args, t, err));
     TRY(settle_optimizer(args, t, err));
     TRY(settle_augment(t, err));
     TRY(settle_heads(args, t, err));
-    recipe_move_steps(args, &t->model.net.options, asked_updates(args, t));
+    recipe_move_steps(args, &t->model.net.options, updates_per_epoch(t));
     struct stage_basis basis = {.words = &args->stages,
                                 .net = &t->model.net,
                                 .seed = (uint64_t)args->seed,

@@ -139,6 +139,14 @@ void stage_words_free(struct stage_words *words)
     *words = stage_words_unsaid;
 }
 
+uint64_t stage_words_updates(const struct stage_words *words, uint64_t updates_per_epoch,
+                             uint64_t otherwise)
+{
+    return words->epochs       ? (uint64_t)words->epochs * updates_per_epoch
+           : words->iterations ? (uint64_t)words->iterations
+                               : otherwise;
+}
+
 struct stage_spec stage_words_fill(const struct stage_words *words, const struct stage_spec *spec)
 {
     const struct stage_spec *run = &words->run;

@@ -4,6 +4,7 @@
 #define TRAIN_STAGE_WORDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <cjson/cJSON.h>
 
@@ -54,6 +55,10 @@ extern const struct option stage_words_options[], stage_words_new_options[];
 NODISCARD enum result stage_words_finish(struct stage_words *words, bool is_resumed,
                                          struct error *err);
 void stage_words_free(struct stage_words *words);
+
+/* Updates of a run without stages: as said, else `otherwise` (the cfg's max_batches). */
+uint64_t stage_words_updates(const struct stage_words *words, uint64_t updates_per_epoch,
+                             uint64_t otherwise);
 
 /* The stage `spec` with what it leaves to the run; borrows all strings. */
 struct stage_spec stage_words_fill(const struct stage_words *words, const struct stage_spec *spec);

@@ -344,11 +344,8 @@ static enum result total_length(const struct stage_basis *b, uint64_t *iteration
 {
     const struct stage_words *words = b->words;
     uint64_t most = (uint64_t)b->net->options.max_batches;
-    *iterations = words->epochs       ? (uint64_t)words->epochs * b->updates_per_epoch
-                  : words->iterations ? (uint64_t)words->iterations
-                  : most              ? most
-                  : b->has_time_limit ? STAGE_ENDLESS
-                                      : 0;
+    *iterations = stage_words_updates(words, b->updates_per_epoch,
+                                      !most && b->has_time_limit ? STAGE_ENDLESS : most);
     if (*iterations == 0) {
         return error_at(err, ERR_ARG, b->net->cfg.path, 0,
                         "no max_batches in it: how long? (--epochs N, --iters N or --time H)");

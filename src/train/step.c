@@ -5,8 +5,7 @@
 static enum result build_plan(struct step *step, struct error *err)
 {
     const struct step_options *o = &step->o;
-    struct plan_options plan = {
-        .batch = o->batch, .modes = o->modes, .bn_momentum = o->bn_momentum};
+    struct plan_options plan = {.batch = o->batch, .modes = o->modes};
     return plan_build(o->net, o->kernels, &plan, &step->plan, err);
 }
 
@@ -66,6 +65,7 @@ struct loss_parts step_loss(struct plan *plan, const struct step_input *input)
 {
     struct loss_parts parts = {0};
     plan_set_seed(plan, input->seed);
+    plan_set_bn_momentum(plan, input->bn_momentum);
     if (input->forward) {
         input->forward(input->ctx, plan, input->images);
     } else {

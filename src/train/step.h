@@ -15,9 +15,8 @@
 struct step_options {
     struct network *net; /* parameters allocated */
     const struct kernels *kernels;
-    const enum layer_mode *modes; /* [layer_count], outlives the step */
-    int batch;                    /* images of a mini-batch */
-    float bn_momentum;
+    const enum layer_mode *modes;       /* [layer_count], outlives the step */
+    int batch;                          /* images of a mini-batch */
     struct optimizer_options optimizer; /* but for its kernels */
 };
 
@@ -33,7 +32,8 @@ struct step {
 struct step_input {
     const struct truth_set *truths; /* [images] */
     int images;
-    uint64_t seed; /* from which dropout draws */
+    uint64_t seed;     /* from which dropout draws */
+    float bn_momentum; /* its share in running statistics that move */
     /* Runs the plan forward; NULL: plan_forward, of what lies in plan_input. */
     void (*forward)(void *ctx, struct plan *plan, int images);
     void *ctx;

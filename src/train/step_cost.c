@@ -34,7 +34,6 @@ enum result step_cost_open(const struct step_cost_options *o, struct step_cost *
                                 .kernels = o->kernels,
                                 .modes = o->freeze->modes,
                                 .batch = o->batch,
-                                .bn_momentum = 0.01f,
                                 .optimizer = o->optimizer};
     TRY(step_open(&step, &cost->step, err));
     cost->bytes = step_bytes(&cost->step);
@@ -81,6 +80,7 @@ double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int
 {
     const struct step_input input = {.truths = truths,
                                      .images = images,
+                                     .bn_momentum = 0.01f,
                                      .forward = cost->rows ? run_features : NULL,
                                      .ctx = cost};
     struct timed_step timed = {cost, &input};

@@ -85,7 +85,6 @@ static enum result enter_stage(struct trainer *t, struct error *err)
                                 .kernels = t->o->kern,
                                 .modes = t->stage->freeze.modes,
                                 .batch = t->o->mini_batch,
-                                .bn_momentum = t->o->bn_momentum,
                                 .optimizer = t->o->optimizer};
     step.optimizer.rate_scale = t->stage->rate_scale;
     TRY(step_open(&step, &t->step, err));
@@ -151,11 +150,12 @@ static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error 
     }
     t->progress.samples += (uint64_t)batch.images;
     t->progress.images_seen += (uint64_t)batch.images;
-    plan_set_bn_momentum(t->step.plan, bn_momentum_of(t->o, t->progress.mini_batches));
+    float bn_momentum = bn_momentum_of(t->o, t->progress.mini_batches);
     struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
     const struct step_input input = {.truths = batch.truths,
                                      .images = batch.images,
                                      .seed = rng_next(&rng),
+                                     .bn_momentum = bn_momentum,
                                      .forward = batch_source_forward,
                                      .ctx = t->source};
     struct loss_parts parts = step_loss(t->step.plan, &input);

@@ -207,6 +207,16 @@ finish() {
     exit
 }
 
+interrupt_at() { # FILE COMMAND...: SIGINT as soon as the file is there
+    set -m # else a background job ignores SIGINT
+    "${@:2}" >/dev/null 2>"$work/err" &
+    await "$1"
+    kill -INT $!
+    wait $!
+    last_status=$?
+    set +m
+}
+
 await() { # FILE: until it is there, for a minute at most
     for _ in $(seq 1200); do
         [ -e "$1" ] && return

@@ -58,13 +58,7 @@ try "the same again" "$YOLO" train "${auto[@]}" --out again --threads 2
 status 0
 holds cmp whole/last.weights again/last.weights
 try "stopped and resumed, bit for bit" true
-set -m # else a background job ignores SIGINT
-"$YOLO" train "${auto[@]}" --out stopped >/dev/null 2>"$work/err" &
-await stopped/last.state
-kill -INT $!
-wait $!
-last_status=$?
-set +m
+interrupt_at stopped/last.state "$YOLO" train "${auto[@]}" --out stopped
 status 130
 try "resumed" "$YOLO" train --resume stopped
 status 0

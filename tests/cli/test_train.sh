@@ -153,13 +153,7 @@ long=("${base[@]}" --iters 400 --val-every 100 --checkpoint-every 37 --ema .99 -
 try "the uninterrupted run" "$YOLO" train "${long[@]}" --out whole
 status 0
 try "SIGINT: saved and resumable" true
-set -m # else a background job ignores SIGINT
-"$YOLO" train "${long[@]}" --out stopped >/dev/null 2>"$work/err" &
-await stopped/last.state
-kill -INT $!
-wait $!
-last_status=$?
-set +m
+interrupt_at stopped/last.state "$YOLO" train "${long[@]}" --out stopped
 status 130
 holds [ -s stopped/last.state ]
 try "resume after SIGINT" "$YOLO" train --resume stopped

@@ -2,7 +2,9 @@
 #include "train/recipe.h"
 
 #include "base/fileio.h"
+#include "base/listing.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "kernels/kernels.h"
 #include "layers/yolo_head.h"
 #include "test.h"
@@ -90,6 +92,33 @@ static void test_bases(void)
     check_base("yolov4-tiny", trained, true);
     check_base("yolov4-tiny", other, false);
     check_base("yolov4-tiny", plain, false);
+}
+
+/* A cfg that is added to cfg/ is a base like the others. */
+static void test_every_base(void)
+{
+    struct listing folder = {0};
+    size_t found = 0;
+    CHECK_OK(listing_read("cfg", &folder, &err));
+    for (size_t i = 0; i < folder.count; i++) {
+        char path[512], stem[256];
+        struct cfg cfg = {0};
+        struct base_cfg base;
+        if (!path_ends_in(folder.entries[i].name, ".cfg")) {
+            continue;
+        }
+        snprintf(path, sizeof path, "cfg/%s", folder.entries[i].name);
+        path_stem(path, stem, sizeof stem);
+        CHECK_OK(cfg_read(path, &cfg, &err));
+        CHECK_OK(base_cfg_find(&cfg, &base, &err));
+        CHECK_MSG(base.stem && strcmp(base.stem, stem) == 0, "%s is %s", stem,
+                  base.stem ? base.stem : "none");
+        base_cfg_free(&base);
+        cfg_free(&cfg);
+        found++;
+    }
+    CHECK(found >= 9);
+    listing_free(&folder);
 }
 
 /* ---- who is listened to ---- */
@@ -337,17 +366,12 @@ static void test_assignment(void)
 }
 
 static const struct test_case cases[] = {
-    {"lengths", test_lengths},
-    {"bases", test_bases},
-    {"nothing_said", test_nothing_said},
-    {"validation", test_validation},
-    {"command_line_first", test_command_line_first},
-    {"cfg_second", test_cfg_second},
-    {"of_init", test_of_init},
-    {"darknet", test_darknet},
-    {"stages", test_stages},
-    {"steps_move", test_steps_move},
-    {"memory", test_memory},
+    {"lengths", test_lengths},       {"bases", test_bases},
+    {"every base", test_every_base}, {"nothing_said", test_nothing_said},
+    {"validation", test_validation}, {"command_line_first", test_command_line_first},
+    {"cfg_second", test_cfg_second}, {"of_init", test_of_init},
+    {"darknet", test_darknet},       {"stages", test_stages},
+    {"steps_move", test_steps_move}, {"memory", test_memory},
     {"assignment", test_assignment},
 };
 
