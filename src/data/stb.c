@@ -13,35 +13,84 @@
  *
  * Decoders leak where memory runs out. Encoders and glyphs do not check all of what they allocate: growing its output, the
  * PNG encoder asserts and then writes; stb_truetype asserts. Decoders assert what a damaged file can break. So a call's
- * blocks are listed, what cannot go on leaves by longjmp, and what is left is freed behind it. */
+ * blocks are listed (the PNG encoder alone holds tens of thousands), what cannot go on leaves by longjmp, and what is left
+ * is freed behind it. */
 
-enum {
-    LIVE_MOST = 128, /* far more blocks than any call holds; beyond it, one could leak */
-    TABLES_MOST = 1 << 16
+enum { TABLES_MOST = 1 << 16 };
+
+struct link {
+    _Alignas(MEM_ALIGN) struct link *prev, *next;
+    size_t bytes; /* of the block, which follows */
 };
 
 static _Thread_local struct {
     jmp_buf escape;
     bool refused;
-    int count;
-    void *live[LIVE_MOST];
+    struct link *live; /* the newest first */
 } call;
+
+static struct link *link_of(void *block)
+{
+    return (struct link *)block - 1;
+}
+
+static void *list(struct link *link, size_t bytes)
+{
+    if (!link) {
+        call.refused = true;
+        return NULL;
+    }
+    *link = (struct link){.next = call.live, .bytes = bytes};
+    if (link->next) {
+        link->next->prev = link;
+    }
+    call.live = link;
+    return link + 1;
+}
+
+static void unlist(const struct link *link)
+{
+    if (link->next) {
+        link->next->prev = link->prev;
+    }
+    if (link->prev) {
+        link->prev->next = link->next;
+    } else {
+        call.live = link->next;
+    }
+}
+
+static void block_free(void *block)
+{
+    if (block) {
+        unlist(link_of(block));
+        mem_free(link_of(block));
+    }
+}
+
+/* A plain block of base/memory.h, which nobody lists. */
+static void *to_caller(void *block)
+{
+    struct link *link = link_of(block);
+    unlist(link);
+    return memmove(link, block, link->bytes);
+}
 
 struct stb_outcome stb_call(void *(*work)(void *ctx), void *ctx)
 {
     volatile struct stb_outcome outcome = {0};
     call.refused = false;
-    call.count = 0;
+    call.live = NULL;
     if (setjmp(call.escape) == 0) {
         outcome.kept = work(ctx);
         outcome.is_done = true;
     }
-    for (int i = 0; i < call.count; i++) {
-        if (call.live[i] != outcome.kept) {
-            mem_free(call.live[i]);
-        }
+    if (outcome.kept) {
+        outcome.kept = to_caller(outcome.kept);
     }
-    call.count = 0;
+    while (call.live) {
+        block_free(call.live + 1);
+    }
     outcome.is_refused = call.refused;
     return outcome;
 }
@@ -51,49 +100,30 @@ static _Noreturn void give_up(void)
     longjmp(call.escape, 1);
 }
 
-static void *block_is_live(void *block)
-{
-    call.refused = call.refused || !block;
-    if (block && call.count < LIVE_MOST) {
-        call.live[call.count++] = block;
-    }
-    return block;
-}
-
-static void block_is_gone(const void *block)
-{
-    for (int i = call.count - 1; i >= 0; i--) {
-        if (call.live[i] == block) {
-            call.live[i] = call.live[--call.count];
-            return;
-        }
-    }
-}
-
 /* No block that a picture within IMAGE_MAX_PIXELS needs is bigger; what inflates beyond is a bomb. Small blocks hold
  * the decoders' tables, which a damaged file may use without having defined them (stb_image 2.28): they are zeros, so
  * that the same file always ends in the same way. */
 static void *block_new(size_t bytes)
 {
-    void *block = bytes > INT_MAX       ? NULL
-                  : bytes > TABLES_MOST ? mem_alloc_raw(bytes, 1)
-                                        : mem_alloc(bytes, 1);
-    return block_is_live(block);
+    if (bytes > INT_MAX) {
+        return list(NULL, 0);
+    }
+    size_t whole = sizeof(struct link) + bytes;
+    return list(bytes > TABLES_MOST ? mem_alloc_raw(whole, 1) : mem_alloc(whole, 1), bytes);
 }
 
 static void *block_resize(void *block, size_t bytes)
 {
-    void *bigger = bytes <= INT_MAX ? mem_resize(block, bytes, 1) : NULL;
-    if (bigger) {
-        block_is_gone(block);
+    if (!block) {
+        return block_new(bytes);
     }
-    return block_is_live(bigger);
-}
-
-static void block_free(void *block)
-{
-    block_is_gone(block);
-    mem_free(block);
+    struct link *old = link_of(block);
+    unlist(old);
+    struct link *bigger = bytes <= INT_MAX ? mem_resize(old, sizeof(struct link) + bytes, 1) : NULL;
+    if (!bigger) {
+        list(old, old->bytes); /* a refusal leaves the block as it was */
+    }
+    return list(bigger, bytes);
 }
 
 static void *or_give_up(void *block)

@@ -7,7 +7,7 @@
 enum { STB_MAX_SIDE = 1 << 24 }; /* pixels; what is larger stb calls "too large" */
 
 struct stb_outcome {
-    void *kept;   /* what `work` returned; NULL if it ended midway */
+    void *kept;   /* what `work` returned, now for mem_free; NULL if it ended midway */
     bool is_done; /* it went on to its end */
     bool
         is_refused; /* memory was; stb's own reason is then sometimes missing, or that of an older failure */

@@ -121,7 +121,7 @@ static void same_as_stb(void)
         struct image want = {.w = w, .h = h, .rgb = rgb};
         CHECK(rgb && same_image(&image, &want));
         mem_free(bytes);
-        mem_free(rgb);
+        stbi_image_free(rgb);
         image_free(&image);
     }
 }
