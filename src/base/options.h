@@ -57,7 +57,7 @@ struct option_group {
     void *target;
 };
 
-enum { OPTION_MAX_GROUPS = 7 };
+enum { OPTION_MAX_GROUPS = 8 };
 
 struct usage {
     const char *command;

@@ -212,8 +212,9 @@ static void print_next(const struct init *init)
                init->base_path);
     }
     printf(
-        "Of weights for other classes all layers are taken but the heads; of cut ones those that "
-        "are there. To cut:\n  yolo partial --cfg");
+        "Of weights for other classes all layers are taken, and of the heads the rows of classes "
+        "with the same name\n(--weights-names FILE, where their names do not lie beside them); of "
+        "cut ones the layers that are there. To cut:\n  yolo partial --cfg");
     print_word(init->base_path);
     printf(" --weights");
     print_word(has_weights ? init->weights : weights);

@@ -131,14 +131,14 @@ static enum result settle_weights(struct init *init, struct error *err)
     } else if (!model_find_bundled("weights", init->base_stem, "weights", init->weights)) {
         return OK;
     }
-    bool *is_loaded = mem_alloc((size_t)init->net.layer_count, sizeof *is_loaded);
-    enum result result = is_loaded ? OK : mem_error(err, "init");
+    size_t *loaded = mem_alloc((size_t)init->net.layer_count, sizeof *loaded);
+    enum result result = loaded ? OK : mem_error(err, "init");
     result = result == OK ? network_allocate(&init->net, err) : result;
     if (result == OK) {
-        result = weights_load_transfer(init->weights, &init->net, is_loaded, &classes, err);
+        result = weights_load_transfer(init->weights, &init->net, NULL, loaded, &classes, err);
     }
     for (int i = 0; result == OK && init->freeze.frozen && i < init->net.layer_count; i++) {
-        if (init->freeze.frozen[i] && init->net.layers[i].param_count > 0 && !is_loaded[i]) {
+        if (init->freeze.frozen[i] && init->net.layers[i].param_count > 0 && loaded[i] == 0) {
             log_warn(
                 "layer %d is in --freeze %s, but %s ends before it: it would be frozen as random "
                 "numbers",
@@ -146,7 +146,7 @@ static enum result settle_weights(struct init *init, struct error *err)
             break;
         }
     }
-    mem_free(is_loaded);
+    mem_free(loaded);
     return result;
 }
 

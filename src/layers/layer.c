@@ -75,6 +75,15 @@ const struct param *layer_param(const struct layer *l, const char *role)
     return NULL;
 }
 
+size_t layer_values(const struct layer *l)
+{
+    size_t values = 0;
+    for (int k = 0; k < l->param_count; k++) {
+        values += l->params[k].count;
+    }
+    return values;
+}
+
 enum result layer_activation(struct layer *l, enum activation fallback, enum activation *act,
                              struct error *err)
 {

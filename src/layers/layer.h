@@ -245,6 +245,9 @@ NODISCARD enum result layer_add_param(struct layer *l, const char *role, size_t 
 /* By role; NULL if the layer has none. */
 const struct param *layer_param(const struct layer *l, const char *role);
 
+/* Floats in all its parameters. */
+size_t layer_values(const struct layer *l);
+
 /* Read the key "activation" (fallback as Darknet's for the kind). */
 NODISCARD enum result layer_activation(struct layer *l, enum activation fallback,
                                        enum activation *act, struct error *err);

@@ -162,16 +162,11 @@ static size_t all_file_bytes(const struct network *net)
     return bytes;
 }
 
-/* The head that a layer feeds alone, or NULL. */
+/* The head that a layer feeds, or NULL. */
 static const struct head_info *head_above(const struct network *net, int layer)
 {
-    for (int i = layer + 1; i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        if (l->ops->head && l->inputs[0] == layer) {
-            return l->ops->head(l);
-        }
-    }
-    return NULL;
+    const struct layer *head = class_rows_head(net, layer);
+    return head ? head->ops->head(head) : NULL;
 }
 
 /* Bytes of a layer in the file if each head had `extra` more classes: a feeding layer's parameters
@@ -434,6 +429,21 @@ static void warn_values(const struct reader *r)
     }
 }
 
+/* Layers [0, layers) from a file whose size has been accounted for. */
+static enum result read_layers(struct reader *r, struct network *net, int layers, struct error *err)
+{
+    enum result result = seek_values(r, err);
+    for (int i = 0; i < layers && result == OK; i++) {
+        result = read_layer(r, &net->layers[i], err);
+    }
+    TRY(result);
+    check_seen(r);
+    warn_values(r);
+    net->seen = r->header.seen;
+    net->loaded_layers = layers;
+    return OK;
+}
+
 enum result weights_load(const char *path, struct network *net, struct error *err)
 {
     struct reader r;
@@ -444,20 +454,10 @@ enum result weights_load(const char *path, struct network *net, struct error *er
         result = account(net, &r, &layers, err);
     }
     if (result == OK) {
-        result = seek_values(&r, err);
-    }
-    for (int i = 0; i < layers && result == OK; i++) {
-        result = read_layer(&r, &net->layers[i], err);
+        result = read_layers(&r, net, layers, err);
     }
     close_reader(&r);
-    if (result != OK) {
-        return result;
-    }
-    check_seen(&r);
-    warn_values(&r);
-    net->seen = r.header.seen;
-    net->loaded_layers = layers;
-    return OK;
+    return result;
 }
 
 /* ---- another number of classes ---- */
@@ -477,51 +477,133 @@ static bool fit_classes(const struct network *net, struct reader *r, int *classe
     return true;
 }
 
-static enum result read_fitting(struct reader *r, struct network *net, int extra, bool *is_loaded,
-                                struct error *err)
+/* One parameter of a layer that feeds a head, whose file has other classes. */
+static enum result read_rows(struct reader *r, const struct layer *l, const struct head_info *head,
+                             const struct param *p, const struct class_match *match, size_t *loaded,
+                             struct error *err)
 {
-    for (int i = 0; i < net->layer_count; i++) {
-        struct layer *l = &net->layers[i];
-        bool fits = extra == 0 || !head_above(net, i);
-        if (fits) {
-            TRY(read_layer(r, l, err));
-        } else if (fseek(r->stream, (long)bytes_with_classes(net, i, extra), SEEK_CUR) != 0) {
-            return error_errno(err, r->path, "cannot read");
+    size_t row = p->count / (size_t)l->out.c;
+    size_t filters = (size_t)head->slots * ((size_t)head->objectness + 1 + match->old_count);
+    float *old = mem_alloc_raw(row * filters, sizeof *old);
+    if (!old) {
+        return mem_error(err, "reading weights");
+    }
+    size_t got = fread(old, sizeof *old, row * filters, r->stream);
+    if (got == row * filters) {
+        le32_to_host(old, got);
+        *loaded += class_rows_take(l, head, p, old, match);
+        examine(r, l, p);
+    } else {
+        error_at(err, ERR_IO, r->path, 0, "layer %d [%s]: read %zu of %zu %s", l->index,
+                 l->ops->name, got, row * filters, p->role);
+    }
+    mem_free(old);
+    return got == row * filters ? OK : ERR_IO;
+}
+
+static enum result read_matched(struct reader *r, struct layer *l, const struct head_info *head,
+                                const struct class_match *match, size_t *loaded, struct error *err)
+{
+    for (int k = 0; k < l->param_count; k++) {
+        if (!is_in_file(l, &l->params[k])) {
+            continue;
         }
-        is_loaded[i] = fits && l->param_count > 0;
+        if (!l->params[k].data) {
+            return error_set(err, ERR_MEMORY, "layer %d has no memory for its parameters",
+                             l->index);
+        }
+        TRY(read_rows(r, l, head, &l->params[k], match, loaded, err));
     }
     return OK;
 }
 
-enum result weights_load_transfer(const char *path, struct network *net, bool *is_loaded,
-                                  int *classes, struct error *err)
+static enum result read_fitting(struct reader *r, struct network *net, int extra,
+                                const struct class_match *match, size_t *loaded, struct error *err)
 {
-    struct reader r;
-    const struct head_info *own = network_head(net);
-    enum result result = weights_load(path, net, err);
-    *classes = own ? own->classes : 0;
-    if (result == OK) {
-        for (int i = 0; i < net->layer_count; i++) {
-            is_loaded[i] = i < net->loaded_layers && net->layers[i].param_count > 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        struct layer *l = &net->layers[i];
+        const struct head_info *head = head_above(net, i);
+        loaded[i] = 0;
+        if (head && match) {
+            TRY(read_matched(r, l, head, match, &loaded[i], err));
+        } else if (extra == 0 || !head) {
+            TRY(read_layer(r, l, err));
+            loaded[i] = layer_values(l);
+        } else if (fseek(r->stream, (long)bytes_with_classes(net, i, extra), SEEK_CUR) != 0) {
+            return error_errno(err, r->path, "cannot read");
         }
+    }
+    return OK;
+}
+
+/* What the file is to the network: *layers that it fills as it is, or 0 where it has other *classes; of one that is cut
+ * on a layer's border *classes is 0. ERR_FORMAT with weights_load's message: it fits nothing. */
+static enum result open_for_classes(struct reader *r, const char *path, const struct network *net,
+                                    int *classes, int *layers, struct error *err)
+{
+    const struct head_info *own = network_head(net);
+    *classes = *layers = 0;
+    TRY(open_reader(r, path, err));
+    fit_header(net, r);
+    enum result result = account(net, r, layers, err);
+    if (result == ERR_FORMAT && fit_classes(net, r, classes)) {
+        *layers = 0;
         return OK;
     }
-    if (result != ERR_FORMAT) {
-        return result;
+    *classes = result == OK && own && *layers == net->layer_count ? own->classes : 0;
+    return result;
+}
+
+enum result weights_find_classes(const char *path, const struct network *net, int *classes,
+                                 struct error *err)
+{
+    struct reader r = {0};
+    int layers;
+    enum result result = open_for_classes(&r, path, net, classes, &layers, err);
+    close_reader(&r);
+    return result == ERR_FORMAT ? OK : result;
+}
+
+static void note_loaded(const struct network *net, size_t *loaded)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        loaded[i] = i < net->loaded_layers ? layer_values(&net->layers[i]) : 0;
     }
-    struct error other;
-    if (open_reader(&r, path, &other) == OK && fit_classes(net, &r, classes)) {
-        result = seek_values(&r, err);
-        result =
-            result == OK ? read_fitting(&r, net, *classes - own->classes, is_loaded, err) : result;
-        net->seen = 0;
-        net->loaded_layers = 0;
-        while (
-            result == OK && net->loaded_layers < net->layer_count &&
-            (is_loaded[net->loaded_layers] || net->layers[net->loaded_layers].param_count == 0)) {
-            net->loaded_layers++;
-        }
-        warn_values(&r);
+}
+
+static enum result load_matched(struct reader *r, struct network *net, int classes,
+                                const struct class_match *match, size_t *loaded, struct error *err)
+{
+    if (match && match->old_count != (size_t)classes) {
+        return error_at(err, ERR_FORMAT, r->path, 0, "trained for %d classes, not for %zu", classes,
+                        match->old_count);
+    }
+    TRY(seek_values(r, err));
+    TRY(read_fitting(r, net, classes - network_head(net)->classes, match, loaded, err));
+    net->seen = 0;
+    net->loaded_layers = 0;
+    while (net->loaded_layers < net->layer_count &&
+           loaded[net->loaded_layers] == layer_values(&net->layers[net->loaded_layers])) {
+        net->loaded_layers++;
+    }
+    warn_values(r);
+    return OK;
+}
+
+enum result weights_load_transfer(const char *path, struct network *net,
+                                  const struct class_match *match, size_t *loaded, int *classes,
+                                  struct error *err)
+{
+    struct reader r = {0};
+    const struct head_info *own = network_head(net);
+    int layers;
+    enum result result = open_for_classes(&r, path, net, classes, &layers, err);
+    if (result == OK && *classes > 0 && (layers == 0 || match)) {
+        result = load_matched(&r, net, *classes, match, loaded, err);
+    } else if (result == OK) {
+        result = read_layers(&r, net, layers, err);
+        note_loaded(net, loaded);
+        *classes = own ? own->classes : 0;
     }
     close_reader(&r);
     return result;

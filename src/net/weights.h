@@ -4,6 +4,7 @@
 #define NET_WEIGHTS_H
 
 #include "base/error.h"
+#include "net/class_rows.h"
 #include "net/network.h"
 
 struct weights_header {
@@ -18,11 +19,18 @@ struct weights_header {
  * (= layer_count for a whole file). Not-a-number values are counted and warned about. */
 NODISCARD enum result weights_load(const char *path, struct network *net, struct error *err);
 
-/* As weights_load, but the file may be of the same network trained for another number of classes: the one for which it
- * fits exactly (the layers that feed the heads have `slots` filters per class). Then everything but those layers is
- * loaded. is_loaded[layer_count] says which layers with parameters got theirs, *classes for how many the file was
- * trained. A file that ends on a layer's border loads as weights_load does. ERR_FORMAT if no number of classes fits. */
-NODISCARD enum result weights_load_transfer(const char *path, struct network *net, bool *is_loaded,
+/* For how many classes the file was trained: the number for which it fits the network exactly (the layers that feed the
+ * heads have `slots` filters per class). 0: it is cut on a layer's border, or fits no number of classes. */
+NODISCARD enum result weights_find_classes(const char *path, const struct network *net,
+                                           int *classes, struct error *err);
+
+/* As weights_load, but the file may be of the same network trained for other classes. Everything is loaded but the layers
+ * that feed the heads; of those, `match` says which rows are those of the file (net/class_rows.h). NULL: nothing is known
+ * of its classes, then they are loaded if their number is the same. A file that ends on a layer's border loads as
+ * weights_load does. loaded[layer_count] gets how many values each layer got, *classes for how many the file was trained.
+ * ERR_FORMAT if no number of classes fits, or not that of match. */
+NODISCARD enum result weights_load_transfer(const char *path, struct network *net,
+                                            const struct class_match *match, size_t *loaded,
                                             int *classes, struct error *err);
 
 /* Write layers [0, layers) as Darknet 0.2.5 (64-bit seen), through a temporary file and rename. */

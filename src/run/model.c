@@ -365,6 +365,16 @@ static enum result find_fitting_names(const struct model *model, char *out, stru
     return OK;
 }
 
+static bool find_where_models_live(const char *stem, char *out)
+{
+    static const char *const folders[] = {"weights", "cfg", "data"};
+    bool is_found = false;
+    for (size_t i = 0; i < 3 && !is_found; i++) {
+        is_found = model_find_bundled(folders[i], stem, "names", out);
+    }
+    return is_found;
+}
+
 /* STEM.names beside the weights or the cfg, or in the folders where models live; else the one list beside
  * the cfg that fits; else COCO's for the published models. */
 static enum result find_names(struct model *model, struct error *err)
@@ -377,22 +387,47 @@ static enum result find_names(struct model *model, struct error *err)
         find_beside(model->cfg_path, stem, "names", out)) {
         return OK;
     }
-    static const char *const folders[] = {"weights", "cfg", "data"};
-    for (size_t i = 0; i < 3; i++) {
-        if (model_find_bundled(folders[i], stem, "names", out)) {
-            return OK;
-        }
-    }
-    TRY(find_fitting_names(model, out, err));
-    if (out[0] || !is_official(stem) || model->head->classes != OFFICIAL_CLASSES) {
+    if (find_where_models_live(stem, out)) {
         return OK;
     }
-    for (size_t i = 0; i < 3; i++) {
-        if (model_find_bundled(folders[i], "coco", "names", out)) {
-            return OK;
-        }
+    TRY(find_fitting_names(model, out, err));
+    if (!out[0] && is_official(stem) && model->head->classes == OFFICIAL_CLASSES) {
+        (void)find_where_models_live("coco", out);
     }
     return OK;
+}
+
+/* A folder with a run's args.json: its weights are best.weights, last.weights and so on. */
+static bool find_run_names(const char *weights, char *out)
+{
+    char dir[MODEL_PATH], args[MODEL_PATH];
+    struct error no_names;
+    if (!find_beside(weights, "args", "json", args)) {
+        return false;
+    }
+    dir_of(weights, dir, sizeof dir);
+    return find_only(dir[0] ? dir : ".", ".names", out, &no_names) == OK;
+}
+
+bool model_find_weights_names(const char *weights, int classes, char *out)
+{
+    char stem[256];
+    if (find_run_names(weights, out)) {
+        return true;
+    }
+    path_stem(weights, stem, sizeof stem);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (find_beside(weights, stem, "names", out) || find_where_models_live(stem, out)) {
+            return true;
+        }
+        if (is_official(stem) && classes == OFFICIAL_CLASSES &&
+            (find_beside(weights, "coco", "names", out) || find_where_models_live("coco", out))) {
+            return true;
+        }
+        strip_training_suffix(stem);
+    }
+    out[0] = '\0';
+    return false;
 }
 
 /* The same layout as names_read: pointers and text in one block. */

@@ -62,6 +62,11 @@ bool model_find_bundled(const char *folder, const char *stem, const char *extens
 /* The other way round: what came with the program, where a file of the same name here may have been changed. */
 bool model_find_own(const char *folder, const char *stem, const char *extension, char *out);
 
+/* The names of the classes for which the weights were trained, where that is known and not guessed: STEM.names beside
+ * them or where models live, the list of the training run whose folder they lie in, COCO's for a published model of 80
+ * classes. out[MODEL_PATH]; false and "": not known. */
+bool model_find_weights_names(const char *weights, int classes, char *out);
+
 /* Are these the weights that come with the program? */
 bool model_is_bundled(const struct model *model);
 

@@ -52,6 +52,14 @@ static const struct option recipe_options[] = {
     {0},
 };
 
+static const struct option class_options[] = {
+    {"weights-names", OPTION_STRING, FIELD(weights_names), 0, 0, "FILE",
+     "the classes for which --weights were trained, one a line: those with the same name keep their rows of the heads; "
+     "default: the list beside the weights, if there is one",
+     0},
+    {0},
+};
+
 static const struct option run_options[] = {
     {"time", OPTION_FLOAT, FIELD(hours), 1e-5, 1e6, "H", "end after H hours of training", 0},
     {"checkpoint-every", OPTION_INT, FIELD(checkpoint_every), 1, 1e9, "N",
@@ -102,8 +110,8 @@ static const struct option start_options[] = {
 static const char about[] =
     "Trains or fine-tunes a network on labelled pictures (a Darknet .data file with train=, "
     "valid=,\n"
-    "names=). --weights may be whole, cut (.conv.N: the rest begins with random numbers), or left "
-    "out.\n"
+    "names=). --weights may be whole, cut (.conv.N: the rest begins with random numbers), for other\n"
+    "classes (rows of the heads are kept by name, see --weights-names), or left out.\n"
     "Frozen layers keep every byte, batch norm statistics included, and cost no backward pass.\n"
     "\n"
     "The run's folder gets last.weights, best.weights (by mAP@.5 on valid=), last.state, "
@@ -204,6 +212,7 @@ static struct usage usage_of(struct train_args *args)
         .groups = {{"What trains, and how long", stage_words_options, &args->stages},
                    {"Training", training_options, args},
                    {"Recipe", recipe_options, args},
+                   {"Classes", class_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
                    {"Model", model_options, &args->model},
@@ -351,6 +360,7 @@ cJSON *train_args_json(const struct train_args *args)
         cJSON_DeleteItemFromObjectCaseSensitive(object, "stages"); /* what it held is in "stage" */
         group_to_json(object, training_options, args);
         group_to_json(object, recipe_options, args);
+        group_to_json(object, class_options, args);
         group_to_json(object, run_options, args);
         group_to_json(object, machine_options, &args->model);
     }
@@ -449,6 +459,7 @@ static enum result load_groups(const struct train_args *args, const char *folder
     TRY(group_from_json(args->loaded, folder, stage_words_options, &loaded->stages, err));
     TRY(group_from_json(args->loaded, folder, training_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, recipe_options, loaded, err));
+    TRY(group_from_json(args->loaded, folder, class_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, run_options, loaded, err));
     return group_from_json(args->loaded, folder, machine_options, &loaded->model, err);
 }

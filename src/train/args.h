@@ -30,6 +30,9 @@ struct train_args {
     int bn_start;     /* 0 stored, 1 mean */
     int close_mosaic; /* epochs */
 
+    /* Of the classes that the weights know. */
+    const char *weights_names; /* a file */
+
     /* What does not. */
     float hours;
     int checkpoint_every, log_every, cache_mb, loader_threads;

@@ -71,30 +71,43 @@ static void describe_stage(const struct training *t, size_t stage, bool to_stdou
     describe_length(t, stage, to_stdout);
 }
 
-/* Which layers got their values from the weights file, and which begin anew: for whoever comes from
+static bool is_loaded(const struct training *t, int layer)
+{
+    return t->begin.loaded[layer] == layer_values(&t->model.net.layers[layer]);
+}
+
+/* Which layers got their values from the weights file, which some of them, and which begin anew: for whoever comes from
  * other classes or a cut file. Layers without parameters go with the one before. */
 static void describe_loaded(const struct training *t, bool to_stdout)
 {
+    enum { TAKEN, PARTLY, ANEW, WAYS };
+    static const char *const words[WAYS] = {"taken", "partly", "anew"};
     const struct network *net = &t->model.net;
     bool *set = mem_alloc((size_t)net->layer_count, sizeof *set);
-    size_t values[2] = {0};
-    for (int i = 0; set && i < net->layer_count; i++) {
-        const struct layer *l = &net->layers[i];
-        set[i] = l->param_count > 0 ? t->is_loaded[i] : i > 0 && set[i - 1];
-        for (int k = 0; k < l->param_count; k++) {
-            values[set[i]] += l->params[k].count;
-        }
-    }
-    for (int loaded = 1; set && values[0] > 0 && values[1] > 0 && loaded >= 0; loaded--) {
+    size_t values[WAYS] = {0};
+    for (int way = TAKEN; set && way < WAYS; way++) {
         char layers[160];
-        for (int i = 0; !loaded && i < net->layer_count; i++) {
-            set[i] = !set[i] && net->layers[i].param_count > 0;
+        for (int i = 0; i < net->layer_count; i++) {
+            size_t all = layer_values(&net->layers[i]), taken = t->begin.loaded[i];
+            int own = taken == all ? TAKEN : taken > 0 ? PARTLY : ANEW;
+            set[i] = all > 0 ? own == way : way == TAKEN && i > 0 && set[i - 1];
+            values[way] += set[i] && all > 0 ? (way == ANEW ? all : taken) : 0;
         }
         freeze_describe(net, set, layers, sizeof layers);
-        say(to_stdout, "%s layers %s: %zu values", loaded ? "  taken  " : "  anew   ", layers,
-            values[loaded]);
+        if (way == TAKEN &&
+            (values[TAKEN] == 0 || t->model.net.loaded_layers == net->layer_count)) {
+            break;
+        }
+        if (values[way] > 0) {
+            say(to_stdout, "  %-7s layers %s: %zu values", words[way], layers, values[way]);
+        }
     }
     mem_free(set);
+    for (size_t i = 0; i < 2 && t->begin.kept[0][0]; i++) {
+        if (t->begin.kept[i][0]) {
+            say(to_stdout, "%s", t->begin.kept[i]);
+        }
+    }
 }
 
 static void describe_recipe(const struct recipe *recipe, bool to_stdout)
@@ -124,7 +137,7 @@ void training_describe(const struct training *t, bool to_stdout)
             "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",
             t->train.left_out_count, t->valid.left_out_count);
     }
-    say(to_stdout, "start     %s", t->start);
+    say(to_stdout, "start     %s", t->begin.text);
     describe_loaded(t, to_stdout);
     describe_recipe(&t->recipe, to_stdout);
     for (size_t i = 0; i < t->plan.count; i++) {
@@ -181,7 +194,7 @@ static void warn_unloaded(const struct training *t, const struct train_stage *st
     const struct network *net = &t->model.net;
     int first = -1, count = 0;
     for (int i = 0; i < net->layer_count; i++) {
-        if (stage->freeze.frozen[i] && net->layers[i].param_count > 0 && !t->is_loaded[i]) {
+        if (stage->freeze.frozen[i] && !is_loaded(t, i)) {
             first = first < 0 ? i : first;
             count++;
         }

@@ -63,13 +63,14 @@ static enum result check_folder(const char *folder, const char *cfg, const char 
 static enum result write_args(const char *folder, const struct train_args *args,
                               const struct training *t, struct error *err)
 {
-    const char *const keys[] = {"data", "cfg", "weights"};
-    const char *const paths[] = {t->data.path, t->model.cfg_path, t->model.weights_path};
+    const char *const keys[] = {"data", "cfg", "weights", "weights-names"};
+    const char *const paths[] = {t->data.path, t->model.cfg_path, t->model.weights_path,
+                                 args->weights_names ? args->weights_names : ""};
     cJSON *json = train_args_json(args);
     if (!json) {
         return mem_error(err, "args.json");
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         char whole[PATH_MAX];
         cJSON_DeleteItemFromObjectCaseSensitive(json, keys[i]);
         if (paths[i][0] && realpath(paths[i], whole)) {

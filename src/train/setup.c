@@ -12,7 +12,6 @@
 #include "base/parallel.h"
 #include "cfg/cfg.h"
 #include "layers/yolo_head.h"
-#include "net/weights.h"
 #include "train/runlog.h"
 #include "train/stateio.h"
 
@@ -122,41 +121,23 @@ static enum result open_network(const struct train_args *args, struct training *
             "no [yolo], [Gaussian_yolo] or [region] section: there is nothing to train");
     }
     TRY(model_check_pictures(&t->model.net, err));
-    TRY(file_read(t->model.cfg_path, MAX_CFG_BYTES, &t->cfg_text, &t->cfg_size, err));
-    t->is_loaded = mem_alloc((size_t)t->model.net.layer_count, sizeof *t->is_loaded);
-    return t->is_loaded ? OK : mem_error(err, "training");
+    return file_read(t->model.cfg_path, MAX_CFG_BYTES, &t->cfg_text, &t->cfg_size, err);
 }
 
 static enum result load_start(const struct train_args *args, struct training *t, struct error *err)
 {
-    struct network *net = &t->model.net;
-    const char *path = args->resumes ? args->model.weights : t->model.weights_path;
-    int classes = t->model.head->classes, found = classes;
-    TRY(network_allocate(net, err));
+    TRY(network_allocate(&t->model.net, err));
     if (t->options.resumes) {
-        snprintf(t->start, sizeof t->start, "%.300s/last.state", args->resume);
-        return OK;
+        size_t layers = (size_t)t->model.net.layer_count;
+        t->begin.loaded = mem_alloc(layers, sizeof *t->begin.loaded);
+        snprintf(t->begin.text, sizeof t->begin.text, "%.300s/last.state", args->resume);
+        return t->begin.loaded ? OK : mem_error(err, "training");
     }
-    network_initialise(net, (uint64_t)args->seed);
-    if (!path || !path[0]) {
-        snprintf(t->start, sizeof t->start, "random numbers, seed %d", args->seed);
-        return OK;
+    if (args->resumes && args->model.weights) {
+        snprintf(t->model.weights_path, sizeof t->model.weights_path, "%s", args->model.weights);
     }
-    TRY(weights_load_transfer(path, net, t->is_loaded, &found, err));
-    if (found != classes) {
-        snprintf(
-            t->start, sizeof t->start,
-            "%.300s, trained for %d classes: all but the layers above the heads, which begin with "
-            "random numbers (seed %d)",
-            path, found, args->seed);
-    } else if (net->loaded_layers < net->layer_count) {
-        snprintf(t->start, sizeof t->start,
-                 "%.300s: layers 0-%d; the others random numbers, seed %d", path,
-                 net->loaded_layers - 1, args->seed);
-    } else {
-        snprintf(t->start, sizeof t->start, "%.300s", path);
-    }
-    return OK;
+    return training_start_load(&t->model, args->weights_names, (uint64_t)args->seed, &t->begin,
+                               err);
 }
 
 /* ---- numbers ---- */
@@ -417,7 +398,7 @@ void training_close(struct training *t)
     data_file_free(&t->data);
     model_close(&t->model);
     stage_plan_free(&t->plan);
-    mem_free(t->is_loaded);
+    training_start_free(&t->begin);
     mem_free(t->fingerprint);
     mem_free(t->cfg_text);
     if (t->lock) {

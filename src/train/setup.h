@@ -7,6 +7,7 @@
 #include "run/model.h"
 #include "train/args.h"
 #include "train/recipe.h"
+#include "train/start.h"
 #include "train/stages.h"
 #include "data/dataset.h"
 #include "train/trainer.h"
@@ -16,13 +17,12 @@ struct training {
     struct data_file data;
     struct dataset train, valid;
     bool has_valid;
-    bool *is_loaded; /* [layer_count], from the weights file */
+    struct training_start begin; /* what the parameters were */
     struct recipe recipe;
     struct stage_plan plan;
     struct train_options options;   /* but for folder and callbacks */
     struct train_progress progress; /* of the run that is resumed; else zero */
     char bundled_data[MODEL_PATH];  /* "" if --data was given */
-    char start[512];                /* what the weights were */
     char warning[160];              /* options.warning */
     char *fingerprint;
     FILE *lock;     /* on the run's folder */

@@ -597,7 +597,7 @@ static bool params_equal(const struct layer *a, const struct layer *b)
 static void test_other_classes(void)
 {
     static struct network from, to;
-    bool is_loaded[7];
+    size_t loaded[7];
     int classes = 0;
     set_path();
     CHECK_OK(open_heads(4, &from));
@@ -605,12 +605,12 @@ static void test_other_classes(void)
     CHECK_OK(weights_save(path, &from, from.layer_count, 77, &err));
     for (int own = 1; own <= 9; own++) {
         CHECK_OK(open_heads(own, &to));
-        CHECK_OK(weights_load_transfer(path, &to, is_loaded, &classes, &err));
+        CHECK_OK(weights_load_transfer(path, &to, NULL, loaded, &classes, &err));
         CHECK_MSG(classes == 4, "%d classes", classes);
-        CHECK(is_loaded[0] && is_loaded[4] && !is_loaded[2]);
+        CHECK(loaded[0] > 0 && loaded[4] > 0 && loaded[2] == 0);
         CHECK(params_equal(&from.layers[0], &to.layers[0]));
         CHECK(params_equal(&from.layers[4], &to.layers[4]));
-        CHECK(is_loaded[1] == (own == 4) && is_loaded[5] == (own == 4));
+        CHECK((loaded[1] > 0) == (own == 4) && (loaded[5] > 0) == (own == 4));
         CHECK(to.loaded_layers == (own == 4 ? to.layer_count : 1));
         if (own != 4) { /* heads keep what they had */
             CHECK(to.layers[1].params[0].data[0] == 0.0f && to.layers[5].params[1].data[0] == 0.0f);
@@ -628,13 +628,123 @@ static void test_other_classes(void)
     }
     CHECK_OK(weights_save(path, &from, 5, 0, &err)); /* up to and with layer 4 */
     CHECK_OK(open_heads(9, &to));
-    CHECK(weights_load_transfer(path, &to, is_loaded, &classes, &err) == ERR_FORMAT);
+    CHECK(weights_load_transfer(path, &to, NULL, loaded, &classes, &err) == ERR_FORMAT);
     network_free(&to);
+    network_free(&from);
+}
+
+/* ---- classes by name ---- */
+
+static enum result open_kinds(int classes, struct network *net)
+{
+    char text[2048];
+    int n = snprintf(text, sizeof text,
+                     "[net]\nwidth=4\nheight=4\nchannels=2\n"
+                     "[convolutional]\nfilters=3\nsize=1\nactivation=leaky\n"
+                     "[convolutional]\nfilters=%d\nsize=3\npad=1\nactivation=linear\n"
+                     "[yolo]\nmask=0,1\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n"
+                     "[route]\nlayers=0\n"
+                     "[convolutional]\nfilters=%d\nsize=1\nbatch_normalize=1\nactivation=linear\n"
+                     "[Gaussian_yolo]\nmask=1,2\nnum=3\nclasses=%d\nanchors=1,1, 2,2, 3,3\n"
+                     "[route]\nlayers=0\n"
+                     "[convolutional]\nfilters=%d\nsize=1\nactivation=linear\n"
+                     "[region]\nnum=2\nclasses=%d\nanchors=1,1, 2,2\nsoftmax=1\n",
+                     2 * (5 + classes), classes, 2 * (9 + classes), classes, 2 * (5 + classes),
+                     classes);
+    enum result result = network_parse("kinds.cfg", text, (size_t)n, 0, 0, net, &err);
+    return result == OK ? network_allocate(net, &err) : result;
+}
+
+/* Row by row, against the old network: what keeps, and that nothing else was touched. */
+static void check_rows(const struct network *from, const struct network *to, int layer,
+                       const struct class_match *match)
+{
+    const struct layer *l = &to->layers[layer], *old = &from->layers[layer];
+    const struct head_info *head = to->layers[layer + 1].ops->head(&to->layers[layer + 1]);
+    int around = head->objectness + 1, old_entries = around + (int)match->old_count;
+    for (int k = 0; k < l->param_count; k++) {
+        size_t row = l->params[k].count / (size_t)l->out.c;
+        for (int r = 0; r < l->out.c; r++) {
+            int slot = r / head->entries, e = r % head->entries;
+            int c = e < around ? -1 : match->old_of[e - around];
+            int source = e < around ? e : around + c;
+            const float *got = l->params[k].data + (size_t)r * row;
+            const float *want = old->params[k].data + (size_t)(slot * old_entries + source) * row;
+            for (size_t j = 0; j < row; j++) {
+                float initial = e >= around && c < 0 ? -7.0f : want[j];
+                CHECK_MSG(got[j] == initial, "layer %d %s row %d: %g, not %g", layer,
+                          l->params[k].role, r, (double)got[j], (double)initial);
+            }
+        }
+    }
+}
+
+static void test_rows_by_name(void)
+{
+    static struct network from, to;
+    static char *old[] = {"dog", "cat", "Bird", "cow", "cow"};
+    static char *lists[][6] = {
+        {"cat", "bird", "dog", "cow", "mug", "cup"}, /* order, case, twice in the old list, new */
+        {"Bird", "dog"},                             /* fewer */
+        {"cat", "dog", "Bird", "x", "y"},            /* as many */
+        {"mug"},                                     /* none */
+    };
+    static const size_t counts[] = {6, 2, 5, 1}, matched[] = {2, 2, 3, 0};
+    size_t loaded[9];
+    int classes = 0;
+    set_path();
+    CHECK_OK(open_kinds(5, &from));
+    fill_ramp(&from);
+    CHECK_OK(weights_save(path, &from, from.layer_count, 77, &err));
+    for (size_t n = 0; n < 4; n++) {
+        struct class_match match = {0};
+        CHECK_OK(open_kinds((int)counts[n], &to));
+        for (int i = 0; i < to.layer_count; i++) {
+            for (int k = 0; k < to.layers[i].param_count; k++) {
+                for (size_t j = 0; j < to.layers[i].params[k].count; j++) {
+                    to.layers[i].params[k].data[j] = -7.0f;
+                }
+            }
+        }
+        CHECK_OK(weights_find_classes(path, &to, &classes, &err));
+        CHECK(classes == 5);
+        CHECK_OK(class_match_make(lists[n], counts[n], old, 5, &match, &err));
+        CHECK_MSG(match.matched == matched[n] && !match.is_same, "%zu", match.matched);
+        CHECK_OK(weights_load_transfer(path, &to, &match, loaded, &classes, &err));
+        CHECK(classes == 5 && params_equal(&from.layers[0], &to.layers[0]));
+        CHECK(to.loaded_layers == (matched[n] == counts[n] ? to.layer_count : 1));
+        for (int layer = 1; layer < 9; layer += 3) {
+            const struct head_info *head = to.layers[layer + 1].ops->head(&to.layers[layer + 1]);
+            size_t row = 0, rows = (size_t)head->slots * (size_t)(head->objectness + 1) +
+                                   (size_t)head->slots * matched[n];
+            check_rows(&from, &to, layer, &match);
+            for (int k = 0; k < to.layers[layer].param_count; k++) {
+                row += to.layers[layer].params[k].count / (size_t)to.layers[layer].out.c;
+            }
+            CHECK_MSG(loaded[layer] == row * rows, "%zu, not %zu", loaded[layer], row * rows);
+        }
+        match.old_count = 4; /* not those of the file */
+        CHECK(weights_load_transfer(path, &to, &match, loaded, &classes, &err) == ERR_FORMAT);
+        CHECK(strstr(err.text, "trained for 5 classes, not for 4") != NULL);
+        class_match_free(&match);
+        network_free(&to);
+        to = (struct network){0};
+    }
+    struct class_match same = {0};
+    CHECK_OK(class_match_make(lists[0], 2, lists[0], 2, &same, &err));
+    CHECK(same.is_same);
+    class_match_free(&same);
+    CHECK(strcmp(class_match_other_case("bird", old, 5), "Bird") == 0);
+    CHECK(!class_match_other_case("dog", old, 5));
+    CHECK_OK(weights_save(path, &from, 3, 0, &err)); /* cut behind the first head */
+    CHECK_OK(weights_find_classes(path, &from, &classes, &err));
+    CHECK(classes == 0);
     network_free(&from);
 }
 
 static const struct test_case cases[] = {
     {"other_classes", test_other_classes},
+    {"rows_by_name", test_rows_by_name},
     {"order", test_order},
     {"headers", test_headers},
     {"transposed", test_transposed},
