@@ -43,17 +43,20 @@ static const struct option anchors_options[] = {
     {0},
 };
 
-static const char about[] = "Anchors for the boxes of a data set: k-means with 1 - IoU as the "
-                            "distance, refined by mutations,\n"
-                            "against those of the cfg. IoU is that of two rectangles with one "
-                            "centre, at the network's size.\n"
-                            "Printed are the mean IoU of the boxes with their best anchors, the "
-                            "share of boxes above IoU 0.5,\n"
-                            "and the best possible recall: the share with an anchor within a "
-                            "factor of 4 in width and height.\n"
-                            "The old ones are to be kept unless the new ones gain 4 points of mean "
-                            "IoU or 5 of the share above\n"
-                            "0.5: a trained network would have to learn box sizes anew.\n";
+static const char about[] =
+    "Anchors for the boxes of a data set: k-means with 1 - IoU as the "
+    "distance, refined by mutations,\n"
+    "against those of the cfg. IoU is that of two rectangles with one "
+    "centre, at the network's size.\n"
+    "Printed are the mean IoU of the boxes with their best anchors, the "
+    "share of boxes above IoU 0.5,\n"
+    "and the best possible recall: the share with an anchor within a "
+    "factor of 4 in width and height.\n"
+    "The old ones are to be kept unless the new ones gain 5 points of that "
+    "share: a trained network would\n"
+    "have to learn box sizes anew, and from random numbers anchors that are "
+    "spread learn faster than\n"
+    "such as fit closely (docs/recipe.md).\n";
 
 struct anchors_job {
     const struct anchors_args *args;
