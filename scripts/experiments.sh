@@ -18,6 +18,8 @@
 # machine without waiting for each other; the weights do not depend on it.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib_sets.sh
+. scripts/lib_sets.sh
 shared=${YOLO_SHARED:-../shared}
 yolo=${YOLO:-./yolo}
 out='' short='' size=320x320
@@ -67,23 +69,7 @@ epochs_of() { # SET
 prepare() { # SET
     local set=$1 folder=$out/$1 base
     [ ! -e "$folder/net/net.data" ] || return 0
-    case "$set" in
-    objects)
-        "$yolo" synth "$folder" --classes target --train 400 --val 200 --size "$size" --seed 9 -q >/dev/null
-        "$yolo" synth "$folder/unseen" --classes target --train 0 --val 300 --size "$size" --seed 10 -q >/dev/null
-        ;;
-    aquarium)
-        mkdir -p "$folder"
-        ln -sfn "$(realpath "$shared/data/$set/images")" "$folder/images"
-        ln -sfn "$(realpath "$shared/data/$set/labels")" "$folder/labels"
-        cp "$shared/data/$set"/{train,val,test}.txt "$folder/"
-        printf '%s\n' fish jellyfish penguin puffin shark starfish stingray >"$folder/$set.names"
-        ;;
-    *)
-        python3 scripts/voc_to_yolo.py --images "$shared/data/$set/images" --annotations "$shared/data/$set/annotations" \
-            --lists "$shared/data/$set"/t*.txt "$shared/data/$set/val.txt" --pixels-from 0 --out "$folder"
-        ;;
-    esac
+    prepare_set "$set" "$folder" "$size"
     base=$(base_of "$set")
     [ -e "$base.cfg" ] || base=cfg/$base
     "$yolo" init --recipe darknet --names "$(echo "$folder"/*.names)" --base "$base.cfg" --train "$folder/train.txt" --valid "$folder/val.txt" \
