@@ -52,7 +52,7 @@ static const char about[] =
     "share of boxes above IoU 0.5,\n"
     "and the best possible recall: the share with an anchor within a "
     "factor of 4 in width and height.\n"
-    "The old ones are to be kept unless the new ones gain 5 points of that "
+    "The old ones are to be kept unless the new ones gain 3 points of that "
     "share: a trained network would\n"
     "have to learn box sizes anew, and from random numbers anchors that are "
     "spread learn faster than\n"

@@ -39,7 +39,15 @@ enum result command_unknown(const char *name, struct error *err)
 
 static void print_overview(void)
 {
-    printf("Usage: yolo COMMAND [arguments] [options]\n\nCommands:\n");
+    printf(
+        "yolo trains and runs detectors of the YOLOv4 family on a CPU.\n"
+        "\n"
+        "  yolo detect photos/                                boxes on stdout, pictures in runs/detect\n"
+        "  yolo init --data-dir photos/ --names my.names      cfg and lists for your own classes, in my/\n"
+        "  yolo train --data my/my.data --cfg my/my.cfg       a run in runs/train/exp\n"
+        "  yolo eval --run runs/train/exp                     how good it is\n"
+        "  yolo train --resume                                after Ctrl-C or a power cut\n"
+        "\nUsage: yolo COMMAND [arguments] [options]\n\nCommands:\n");
     for (size_t i = 0; commands[i]; i++) {
         printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
     }

@@ -9,7 +9,7 @@ enum { FEW_PER_ANCHOR = 10 };
 
 /* New anchors must be worth it: they cost a pretrained head what it knows of box sizes, and from random numbers, with
  * several anchors a box, a spread that the set does not need has learnt faster than a close fit (docs/recipe.md). */
-static const double worth_recall = 0.05;
+static const double worth_recall = 0.03;
 
 enum result advice_sizes(const struct anchor_heads *heads, const struct dataset *set,
                          const char *path, struct size_list *sizes, struct error *err)

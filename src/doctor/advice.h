@@ -21,7 +21,7 @@ NODISCARD enum result advice_sizes(const struct anchor_heads *heads, const struc
                                    const char *path, struct size_list *sizes, struct error *err);
 
 /* Search, round to what a cfg can say, compare with the anchors the heads use (none if heads->count
- * is 0). The old are kept unless the new gain 5 points of the boxes above an IoU of 0.5; and always if there are fewer than 10 boxes an anchor. */
+ * is 0). The old are kept unless the new gain 3 points of the boxes above an IoU of 0.5; and always if there are fewer than 10 boxes an anchor. */
 NODISCARD enum result advice_find(const struct anchor_heads *heads, const struct size_list *sizes,
                                   const struct anchor_search *search, struct anchor_advice *advice,
                                   struct error *err);
