@@ -20,7 +20,7 @@ try "--help" "$YOLO" --help
 status 0; out '^Usage: yolo COMMAND'
 try "--version" "$YOLO" --version
 status 0; out '^yolo [0-9]+\.[0-9]+\.[0-9]+$'
-listed=$("$YOLO" help | sed -n 's/^  \([a-z]*\)  *[a-zA-Z].*/\1/p')
+listed=$("$YOLO" help | sed -n '/^Commands:/,$s/^  \([a-z]*\)  *[a-zA-Z].*/\1/p')
 for command in $listed; do
     [ "$command" = help ] && continue
     try "help $command" "$YOLO" help "$command"
