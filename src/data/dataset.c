@@ -129,7 +129,7 @@ struct sample *dataset_add(struct dataset_build *build, const char *image_path, 
         return NULL;
     }
     struct sample *sample = &set->samples[set->sample_count];
-    *sample = (struct sample){.coco_id = -1};
+    *sample = (struct sample){.coco_id = -1, .class_id = -1};
     sample->image_path = mem_strdup(image_path);
     if (!sample->image_path) {
         mem_error(err, "data set");
@@ -139,8 +139,28 @@ struct sample *dataset_add(struct dataset_build *build, const char *image_path, 
     return sample;
 }
 
+static enum result read_label(struct dataset_build *build, struct sample *sample, struct error *err)
+{
+    char label[4096];
+    const char *path = sample->image_path;
+    if (!label_path_find(path, label, sizeof label)) {
+        dataset_fault(build, FAULT_NO_LABEL, path, 0,
+                      "no label file, taken as background (%s was looked for)",
+                      label_path_candidate(path, 1, label, sizeof label) ||
+                              label_path_candidate(path, 0, label, sizeof label)
+                          ? label
+                          : "a .txt");
+        return OK;
+    }
+    sample->label_path = mem_strdup(label);
+    if (!sample->label_path) {
+        return mem_error(err, "data set");
+    }
+    return label_file_read(build, sample, err);
+}
+
 static enum result add_picture(struct dataset_build *build, const struct input_item *item,
-                               struct error *err)
+                               int class_id, struct error *err)
 {
     const char *colon = strrchr(item->origin, ':');
     int line = colon ? atoi(colon + 1) : 0;
@@ -154,21 +174,18 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
         return ERR_MEMORY;
     }
     sample->list_line = line;
-    char label[4096];
-    if (!label_path_find(item->path, label, sizeof label)) {
-        dataset_fault(build, FAULT_NO_LABEL, item->path, 0,
-                      "no label file, taken as background (%s was looked for)",
-                      label_path_candidate(item->path, 1, label, sizeof label) ||
-                              label_path_candidate(item->path, 0, label, sizeof label)
-                          ? label
-                          : "a .txt");
-        return OK;
+    sample->class_id = class_id;
+    switch (build->source->kind) {
+    case DATASET_BOXES:
+        return read_label(build, sample, err);
+    case DATASET_CLASSES:
+        return class_id != CLASS_OF_PATH
+                   ? OK
+                   : class_of_path(build->source, item->path, line, &sample->class_id, err);
+    case DATASET_PICTURES:
+        break;
     }
-    sample->label_path = mem_strdup(label);
-    if (!sample->label_path) {
-        return mem_error(err, "data set");
-    }
-    return label_file_read(build, sample, err);
+    return OK;
 }
 
 /* A line of the list that is no path: "list.txt:12: what". */
@@ -190,9 +207,9 @@ static void report_line(struct dataset_build *build)
     build->list_error.code = OK;
 }
 
-static enum result read_pictures(struct dataset_build *build, struct error *err)
+enum result dataset_read_pictures(struct dataset_build *build, const char *path, int class_id,
+                                  struct error *err)
 {
-    const char *path = build->source->path;
     struct inputs *inputs;
     if (path_is_dir(path)) {
         TRY(inputs_open(&path, 1, &inputs, err));
@@ -205,14 +222,14 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     while (result == OK && (got = inputs_next(inputs, &item, err)) != 0) {
         report_line(build);
         if (got > 0) {
-            result = add_picture(build, &item, err);
+            result = add_picture(build, &item, class_id, err);
         } else if (err->code == ERR_MEMORY) {
             result = ERR_MEMORY;
         } else {
             build->list_error = *err;
         }
         if (build->set->sample_count % PROGRESS_EVERY == PROGRESS_EVERY - 1) {
-            log_progress("%s: %zu pictures", path, build->set->sample_count + 1);
+            log_progress("%s: %zu pictures", build->source->path, build->set->sample_count + 1);
         }
     }
     log_progress("%s", "");
@@ -220,11 +237,31 @@ static enum result read_pictures(struct dataset_build *build, struct error *err)
     if (build->set->sample_count > 0) {
         report_line(build); /* else it is the error */
     }
+    return result;
+}
+
+static enum result read_boxes(struct dataset_build *build, struct error *err)
+{
+    TRY(dataset_read_pictures(build, build->source->path, CLASS_OF_PATH, err));
     report_mended(build, FAULT_CONFIDENCE, &build->confidences,
                   "a sixth number is taken as a confidence and dropped");
     report_mended(build, FAULT_POLYGON, &build->polygons,
                   "a polygon or an oriented box is taken as the box around it");
-    return result == OK ? dataset_find_orphans(build, err) : result;
+    return dataset_find_orphans(build, err);
+}
+
+static enum result read_set(struct dataset_build *build, struct error *err)
+{
+    switch (build->source->kind) {
+    case DATASET_CLASSES:
+        return class_set_read(build, err);
+    case DATASET_PICTURES:
+        return dataset_read_pictures(build, build->source->path, CLASS_OF_PATH, err);
+    case DATASET_BOXES:
+        break;
+    }
+    return dataset_is_coco(build->source->path) ? coco_json_read(build, err)
+                                                : read_boxes(build, err);
 }
 
 /* ---- pictures that are not what their labels say ---- */
@@ -313,7 +350,7 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
         return error_at(err, ERR_ARG, source->path, 0,
                         "no such file (a list of pictures, a folder or a COCO .json is expected)");
     }
-    TRY(dataset_is_coco(source->path) ? coco_json_read(&build, err) : read_pictures(&build, err));
+    TRY(read_set(&build, err));
     log_rest(&build);
     if (set->sample_count == 0) {
         return report_no_pictures(&build, err);

@@ -1,5 +1,5 @@
-/* Labelled pictures: Darknet .data + list + YOLO txt, or COCO JSON. All labels are read and checked when
- * the set is opened; pictures only when asked for. */
+/* Pictures for training and evaluation: with boxes (Darknet list + YOLO txt, or COCO JSON), with a class each, or alone.
+ * All labels are read and checked when the set is opened; pictures only when asked for. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -20,6 +20,7 @@ struct sample {
     size_t truth_count;
     int list_line;        /* where the list names the picture; 0 for a folder or COCO */
     int64_t coco_id;      /* image id of a COCO file; -1 otherwise */
+    int class_id;         /* of the whole picture, DATASET_CLASSES; -1 otherwise */
     int image_w, image_h; /* as a COCO file says, else of its picture; 0 for label files */
     double *areas;        /* [truth_count], COCO's "area" in pixels (else the box's); or NULL */
     bool is_unusable;     /* a line, or an annotation, shows something that nobody can place */
@@ -60,12 +61,23 @@ struct dataset {
 typedef void (*fault_sink)(void *ctx, enum label_fault fault, const char *path, int line,
                            const char *text);
 
+/* What is known of the pictures. */
+enum dataset_kind {
+    DATASET_BOXES,
+    DATASET_CLASSES, /* a class each: path is a folder of class folders, or a list; needs names (data/class_set.h) */
+    DATASET_PICTURES /* nothing: path is a folder or a list; labels are not looked for */
+};
+
 struct dataset_source {
+    enum dataset_kind kind;
     const char *path;   /* a list of images, a folder, or a COCO .json */
     const char *images; /* COCO: the folder of the pictures; NULL: beside the json */
     size_t class_count; /* 0: not known; then the largest class + 1 (COCO: all categories) */
-    char *const *names; /* COCO: [name_count], not the categories' in another order; or NULL */
+    /* [name_count]. COCO: not the categories' in another order; or NULL. DATASET_CLASSES: the classes */
+    char *const *names;
     size_t name_count;
+    bool
+        refuses_empty; /* DATASET_CLASSES: a class folder without pictures is an error, not a warning */
     /* Pictures with an unusable line or annotation do not belong to the set: they would seem to show less than
      * they do. They are counted, and said once; all pictures may be such. */
     bool leaves_out;
@@ -80,6 +92,9 @@ struct dataset_source {
  * COCO: classes are the categories sorted by id, and there must be class_count of them. A fault of an image
  * costs only that image, a fault of an annotation its picture (is_unusable). An image without a size gets that
  * of its picture. Other wrong types and missing keys are ERR_FORMAT with their place ("x.json: images[12].id: ...").
+ *
+ * Classes: data/class_set.h says which picture has which. A picture without a class, or with two, makes the set unusable,
+ * with its place: a wrong class would not be noticed later.
  *
  * Otherwise ERR_* only if the set as a whole is unusable (no list, no pictures). Free with dataset_free, also
  * after an error; *set need not be initialised. */

@@ -38,6 +38,19 @@ NODISCARD enum result label_file_read(struct dataset_build *build, struct sample
 /* Report label files that have no picture, in the folders of the set's label files; ERR_MEMORY only. */
 NODISCARD enum result dataset_find_orphans(struct dataset_build *build, struct error *err);
 
+/* Read the pictures of a folder or list, as far as it can be read, into the set: each with `class_id`, or where that is
+ * CLASS_OF_PATH and the set is one of classes with that of its path. */
+enum { CLASS_OF_PATH = -1 };
+NODISCARD enum result dataset_read_pictures(struct dataset_build *build, const char *path,
+                                            int class_id, struct error *err);
+
+/* The class of a picture of a list of source->path. ERR_FORMAT with the list's line, if there is none or several. */
+NODISCARD enum result class_of_path(const struct dataset_source *source, const char *image_path,
+                                    int line, int *class_id, struct error *err);
+
+/* Read source->path, a folder of class folders or a list, into the set, whose classes are source->names. */
+NODISCARD enum result class_set_read(struct dataset_build *build, struct error *err);
+
 /* Read a COCO JSON of source->path into the set. */
 NODISCARD enum result coco_json_read(struct dataset_build *build, struct error *err);
 
