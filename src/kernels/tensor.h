@@ -21,6 +21,14 @@ struct tensor {
     size_t stride;
 };
 
+/* Parts of one block of memory begin on 64 bytes, as vectors and cache lines do. */
+enum { TENSOR_ALIGN = 16 /* floats */ };
+
+static inline size_t tensor_align(size_t floats)
+{
+    return (floats + TENSOR_ALIGN - 1) / TENSOR_ALIGN * TENSOR_ALIGN;
+}
+
 static inline size_t tensor_pixels(const struct tensor *t)
 {
     return (size_t)t->n * (size_t)t->h * (size_t)t->w;

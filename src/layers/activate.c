@@ -13,14 +13,7 @@ static enum result parse(struct layer *l, struct error *err)
 {
     struct activation_state *s = l->state;
     TRY(layer_activation(l, ACT_LINEAR, &s->act, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
-}
-
-static enum result shape(struct layer *l, struct error *err)
-{
-    (void)err;
-    l->out = l->input_shapes[0];
-    return OK;
+    return layer_read_previous(l, err);
 }
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
@@ -56,7 +49,7 @@ const struct layer_ops activation_ops = {
     .name = "activation",
     .state_bytes = sizeof(struct activation_state),
     .parse = parse,
-    .shape = shape,
+    .shape = layer_keep_shape,
     .plan = plan,
     .forward = forward,
     .backward = backward,

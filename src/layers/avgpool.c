@@ -2,23 +2,11 @@
 #include "kernels/pool.h"
 #include "layers/kinds.h"
 
-static enum result parse(struct layer *l, struct error *err)
-{
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
-}
-
 static enum result shape(struct layer *l, struct error *err)
 {
     (void)err;
     l->out = (struct shape){1, 1, l->input_shapes[0].c};
     return OK;
-}
-
-static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
-{
-    (void)l;
-    (void)limits;
-    p->place = PLACE_OWN;
 }
 
 static void forward(const struct layer *l, const struct exec *e)
@@ -40,9 +28,9 @@ static const char *const aliases[] = {"avg", NULL};
 const struct layer_ops avgpool_ops = {
     .name = "avgpool",
     .aliases = aliases,
-    .parse = parse,
+    .parse = layer_read_previous,
     .shape = shape,
-    .plan = plan,
+    .plan = layer_plan_own,
     .forward = forward,
     .backward = backward,
 };

@@ -12,11 +12,9 @@
 
 static const double BN_EPS = 1e-5;
 
-enum { PART_ALIGN = 16 /* floats */ };
-
 static size_t part_floats(int channels)
 {
-    return ((size_t)channels + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+    return tensor_align((size_t)channels);
 }
 
 static double inverse_deviation(float variance)
@@ -37,14 +35,23 @@ void batchnorm_fold(const struct layer *l, float *scale, float *shift)
     }
 }
 
-size_t batchnorm_used_floats(int channels)
+size_t batchnorm_saved_floats(size_t pixels, int channels)
 {
-    return 4 * part_floats(channels);
+    return tensor_align(pixels * (size_t)channels) + 4 * part_floats(channels);
 }
 
-struct batchnorm_used batchnorm_used_at(float *memory, int channels)
+struct tensor batchnorm_saved_z(const struct exec *e)
 {
-    size_t part = part_floats(channels);
+    struct tensor z = e->out;
+    z.data = e->saved;
+    z.stride = (size_t)z.c;
+    return z;
+}
+
+struct batchnorm_used batchnorm_saved_used(const struct exec *e)
+{
+    float *memory = e->saved + tensor_align(tensor_pixels(&e->out) * (size_t)e->out.c);
+    size_t part = part_floats(e->out.c);
     return (struct batchnorm_used){memory, memory + part, memory + 2 * part, memory + 3 * part};
 }
 
@@ -52,11 +59,6 @@ size_t batchnorm_scratch_bytes(size_t pixels, int channels)
 {
     return op_channel_scratch_bytes(pixels, (size_t)channels) +
            4 * part_floats(channels) * sizeof(float);
-}
-
-static int param_index(const struct layer *l, const char *role)
-{
-    return (int)(layer_param(l, role) - l->params);
 }
 
 /* The stored statistics: read only. */
@@ -77,8 +79,8 @@ static void settle_batch(const struct layer *l, const struct exec *e, const stru
 {
     const float *betas = layer_param(l, "biases")->data;
     const float *gammas = layer_param(l, "scales")->data;
-    float *running_mean = e->stats[param_index(l, "rolling_mean")];
-    float *running_variance = e->stats[param_index(l, "rolling_variance")];
+    float *running_mean = e->stats[layer_param(l, "rolling_mean") - l->params];
+    float *running_variance = e->stats[layer_param(l, "rolling_variance") - l->params];
     double pixels = (double)tensor_pixels(z);
     double unbias = pixels > 1.0 ? pixels / (pixels - 1.0) : 1.0;
     float *variance = used->inv_std;
@@ -138,8 +140,8 @@ void batchnorm_backward(const struct layer *l, const struct exec *e, enum activa
                         const struct tensor *z, const struct batchnorm_used *used)
 {
     struct conv_epilogue f = {used->scale, used->shift, act};
-    float *gamma_grad = e->param_grads[param_index(l, "scales")];
-    float *beta_grad = e->param_grads[param_index(l, "biases")];
+    float *gamma_grad = layer_param_grad(l, e, "scales");
+    float *beta_grad = layer_param_grad(l, e, "biases");
     bool uses_batch = mode_rules[e->mode].uses_batch;
     if (!uses_batch && !gamma_grad && !beta_grad) {
         op_activate_backward(e->kernels, &f, z, &e->out_grad, &e->out_grad);
@@ -163,18 +165,6 @@ void batchnorm_backward(const struct layer *l, const struct exec *e, enum activa
     }
 }
 
-static enum result parse(struct layer *l, struct error *err)
-{
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
-}
-
-static enum result shape(struct layer *l, struct error *err)
-{
-    (void)err;
-    l->out = l->input_shapes[0];
-    return OK;
-}
-
 static enum result params(struct layer *l, struct error *err)
 {
     size_t c = (size_t)l->out.c;
@@ -184,21 +174,6 @@ static enum result params(struct layer *l, struct error *err)
     return layer_add_param(l, "rolling_variance", c, err);
 }
 
-/* Saved: z, dense, then what the pass used. */
-static struct tensor saved_z(const struct exec *e)
-{
-    struct tensor z = e->out;
-    z.data = e->saved;
-    z.stride = (size_t)z.c;
-    return z;
-}
-
-static struct batchnorm_used saved_used(const struct exec *e)
-{
-    size_t z_floats = part_floats(1) + tensor_pixels(&e->out) * (size_t)e->out.c;
-    return batchnorm_used_at(e->saved + z_floats / PART_ALIGN * PART_ALIGN, e->out.c);
-}
-
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     size_t pixels = (size_t)limits->batch * (size_t)l->out.h * (size_t)l->out.w;
@@ -206,7 +181,7 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
     p->place = PLACE_IN_PLACE;
     if (mode_rules[limits->mode].keeps_backward) {
         p->place = PLACE_OWN;
-        p->saved_floats = pixels * (size_t)l->out.c + PART_ALIGN + batchnorm_used_floats(l->out.c);
+        p->saved_floats = batchnorm_saved_floats(pixels, l->out.c);
         p->scratch_bytes = batchnorm_scratch_bytes(pixels, l->out.c);
     }
 }
@@ -223,8 +198,8 @@ static void forward(const struct layer *l, const struct exec *e)
                        &e->out);
         return;
     }
-    struct tensor z = saved_z(e);
-    struct batchnorm_used used = saved_used(e);
+    struct tensor z = batchnorm_saved_z(e);
+    struct batchnorm_used used = batchnorm_saved_used(e);
     op_copy(e->kernels, &e->inputs[0], &z);
     batchnorm_settle(l, e, &z, &used);
     op_scale_shift(e->kernels, used.scale, used.shift, &z, &e->out);
@@ -232,8 +207,8 @@ static void forward(const struct layer *l, const struct exec *e)
 
 static void backward(const struct layer *l, const struct exec *e)
 {
-    struct tensor z = saved_z(e);
-    struct batchnorm_used used = saved_used(e);
+    struct tensor z = batchnorm_saved_z(e);
+    struct batchnorm_used used = batchnorm_saved_used(e);
     batchnorm_backward(l, e, ACT_LINEAR, &z, &used);
     if (e->input_grads[0].data) {
         op_accumulate(e->kernels, 1.0f, &e->out_grad, &e->input_grads[0], e->grad_adds[0]);
@@ -242,8 +217,8 @@ static void backward(const struct layer *l, const struct exec *e)
 
 const struct layer_ops batchnorm_ops = {
     .name = "batchnorm",
-    .parse = parse,
-    .shape = shape,
+    .parse = layer_read_previous,
+    .shape = layer_keep_shape,
     .params = params,
     .plan = plan,
     .prepare = prepare,

@@ -20,9 +20,10 @@ struct batchnorm_used {
     float *mean, *inv_std, *scale, *shift;
 };
 
-/* Floats of the above, and their places in memory of that size (64-byte aligned parts). */
-size_t batchnorm_used_floats(int channels);
-struct batchnorm_used batchnorm_used_at(float *memory, int channels);
+/* Saved floats: z, dense, then what was used; and their places in e->saved, z shaped as e->out. */
+size_t batchnorm_saved_floats(size_t pixels, int channels);
+struct tensor batchnorm_saved_z(const struct exec *e);
+struct batchnorm_used batchnorm_saved_used(const struct exec *e);
 
 /* Scratch bytes of the two functions below. */
 size_t batchnorm_scratch_bytes(size_t pixels, int channels);

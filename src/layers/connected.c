@@ -6,49 +6,32 @@
 #include "layers/kinds.h"
 #include "cfg/cfg.h"
 
-struct connected_state {
-    struct conv_unit unit; /* first: conv_unit_layer_plan etc. */
-    int outputs;
-};
-
 static enum result parse(struct layer *l, struct error *err)
 {
-    struct connected_state *s = l->state;
-    TRY(conv_unit_parse(l, &s->unit, err));
-    TRY(cfg_int(l->section, "output", 1, 1, 1 << 24, &s->outputs, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    struct conv_unit *u = l->state;
+    TRY(conv_unit_parse(l, u, err));
+    return cfg_int(l->section, "output", 1, 1, 1 << 24, &u->geometry.filters, err);
 }
 
 static enum result shape(struct layer *l, struct error *err)
 {
     (void)err;
-    struct connected_state *s = l->state;
+    struct conv_unit *u = l->state;
     struct shape in = l->input_shapes[0];
-    l->out = (struct shape){1, 1, s->outputs};
-    s->unit.geometry = (struct conv_geometry){
-        .in_h = in.h,
-        .in_w = in.w,
-        .in_c = in.c,
-        .filters = s->outputs,
-        .groups = 1,
-        .kernel_h = in.h,
-        .kernel_w = in.w,
-        .stride_y = 1,
-        .stride_x = 1,
-        .dilation = 1,
-        .out_h = 1,
-        .out_w = 1,
-    };
+    u->geometry.kernel_h = in.h;
+    u->geometry.kernel_w = in.w;
+    l->out = (struct shape){1, 1, u->geometry.filters};
+    conv_unit_shape(l, u, in, 0);
     return OK;
 }
 
 /* In the file the weights stand before the statistics, unlike a convolution's. */
 static enum result params(struct layer *l, struct error *err)
 {
-    const struct connected_state *s = l->state;
-    TRY(layer_add_param(l, "biases", (size_t)s->outputs, err));
-    TRY(conv_unit_add_weights(&s->unit, l, err));
-    return conv_unit_add_bn(&s->unit, l, err);
+    const struct conv_unit *u = l->state;
+    TRY(conv_unit_add_biases(u, l, err));
+    TRY(conv_unit_add_weights(u, l, err));
+    return conv_unit_add_bn(u, l, err);
 }
 
 static void describe(const struct layer *l, char *text, size_t size)
@@ -61,14 +44,14 @@ static const char *const aliases[] = {"conn", NULL};
 const struct layer_ops connected_ops = {
     .name = "connected",
     .aliases = aliases,
-    .state_bytes = sizeof(struct connected_state),
+    .state_bytes = sizeof(struct conv_unit),
     .parse = parse,
     .shape = shape,
     .params = params,
-    .plan = conv_unit_layer_plan,
-    .prepare = conv_unit_layer_prepare,
-    .forward = conv_unit_layer_forward,
-    .backward = conv_unit_layer_backward,
+    .plan = conv_unit_plan,
+    .prepare = conv_unit_prepare,
+    .forward = conv_unit_forward,
+    .backward = conv_unit_backward,
     .choice_names = conv_unit_choices,
     .describe = describe,
 };

@@ -9,123 +9,86 @@
 #include "layers/kinds.h"
 #include "cfg/cfg.h"
 
-enum { MAX_FILTERS = 1 << 20, MAX_WINDOW = 1024 };
-
-struct conv_state {
-    struct conv_unit unit; /* first: conv_unit_layer_plan etc. */
-    int filters, size, stride_y, stride_x, padding, groups, dilation;
-};
-
-static enum result parse_strides(struct layer *l, struct conv_state *s, struct error *err)
+static enum result parse_strides(struct layer *l, struct conv_geometry *g, struct error *err)
 {
     int stride;
-    TRY(cfg_int(l->section, "stride", 1, 1, MAX_WINDOW, &stride, err));
-    TRY(cfg_int(l->section, "stride_x", -1, -1, MAX_WINDOW, &s->stride_x, err));
-    TRY(cfg_int(l->section, "stride_y", -1, -1, MAX_WINDOW, &s->stride_y, err));
-    s->stride_x = s->stride_x < 1 ? stride : s->stride_x;
-    s->stride_y = s->stride_y < 1 ? stride : s->stride_y;
+    TRY(cfg_int(l->section, "stride", 1, 1, CONV_MAX_WINDOW, &stride, err));
+    TRY(cfg_int(l->section, "stride_x", -1, -1, CONV_MAX_WINDOW, &g->stride_x, err));
+    TRY(cfg_int(l->section, "stride_y", -1, -1, CONV_MAX_WINDOW, &g->stride_y, err));
+    g->stride_x = g->stride_x < 1 ? stride : g->stride_x;
+    g->stride_y = g->stride_y < 1 ? stride : g->stride_y;
     return OK;
 }
 
 static enum result parse(struct layer *l, struct error *err)
 {
-    struct conv_state *s = l->state;
-    bool pad, has_cbn;
-    TRY(conv_unit_parse(l, &s->unit, err));
+    struct conv_unit *u = l->state;
+    struct conv_geometry *g = &u->geometry;
+    bool has_cbn;
+    TRY(conv_unit_parse(l, u, err));
     TRY(cfg_bool(l->section, "cbn", false, &has_cbn, err));
-    s->unit.has_bn =
-        s->unit.has_bn || has_cbn; /* cbn only changes which statistics training uses */
-    TRY(cfg_int(l->section, "filters", 1, 1, MAX_FILTERS, &s->filters, err));
-    TRY(cfg_int(l->section, "size", 1, 1, MAX_WINDOW, &s->size, err));
-    TRY(parse_strides(l, s, err));
-    TRY(cfg_int(l->section, "groups", 1, 1, MAX_FILTERS, &s->groups, err));
-    TRY(cfg_int(l->section, "dilation", 1, 1, MAX_WINDOW, &s->dilation, err));
-    TRY(cfg_bool(l->section, "pad", false, &pad, err));
-    TRY(cfg_int(l->section, "padding", 0, 0, MAX_WINDOW, &s->padding, err));
-    if (pad) {
-        s->padding = s->size / 2;
+    u->has_bn = u->has_bn || has_cbn; /* cbn only changes which statistics training uses */
+    TRY(conv_unit_parse_window(l, u, err));
+    TRY(parse_strides(l, g, err));
+    TRY(cfg_int(l->section, "groups", 1, 1, CONV_MAX_FILTERS, &g->groups, err));
+    TRY(cfg_int(l->section, "dilation", 1, 1, CONV_MAX_WINDOW, &g->dilation, err));
+    if (g->kernel_h == 1) {
+        g->dilation = 1;
     }
-    if (s->size == 1) {
-        s->dilation = 1;
-    }
-    if (s->filters % s->groups != 0) {
+    if (g->filters % g->groups != 0) {
         return cfg_error(l->section, cfg_find(l->section, "groups"), err,
-                         "%d groups do not divide filters=%d", s->groups, s->filters);
+                         "%d groups do not divide filters=%d", g->groups, g->filters);
     }
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return OK;
 }
 
 static enum result shape(struct layer *l, struct error *err)
 {
-    struct conv_state *s = l->state;
+    struct conv_unit *u = l->state;
+    const struct conv_geometry *g = &u->geometry;
     struct shape in = l->input_shapes[0];
-    if (in.c % s->groups != 0) {
+    int size = g->kernel_h, margins = 2 * u->padding;
+    if (in.c % g->groups != 0) {
         return cfg_error(l->section, cfg_find(l->section, "groups"), err,
-                         "%d groups do not divide the %d input channels", s->groups, in.c);
+                         "%d groups do not divide the %d input channels", g->groups, in.c);
     }
-    if (in.h > INT_MAX / 4 || in.w > INT_MAX / 4 || in.h + 2 * s->padding < s->size ||
-        in.w + 2 * s->padding < s->size) {
+    if (in.h > INT_MAX / 4 || in.w > INT_MAX / 4 || in.h + margins < size ||
+        in.w + margins < size) {
         return layer_error(l, ERR_CFG, err,
                            "a window of %d x %d with padding %d does not fit into the input of "
                            "%d x %d (a larger network input, or pad=1, helps)",
-                           s->size, s->size, s->padding, in.w, in.h);
+                           size, size, u->padding, in.w, in.h);
     }
-    l->out = (struct shape){
-        .h = (in.h + 2 * s->padding - s->size) / s->stride_y + 1,
-        .w = (in.w + 2 * s->padding - s->size) / s->stride_x + 1,
-        .c = s->filters,
-    };
-    s->unit.geometry = (struct conv_geometry){
-        .in_h = in.h,
-        .in_w = in.w,
-        .in_c = in.c,
-        .filters = s->filters,
-        .groups = s->groups,
-        .kernel_h = s->size,
-        .kernel_w = s->size,
-        .stride_y = s->stride_y,
-        .stride_x = s->stride_x,
-        .pad_y = s->padding * s->dilation,
-        .pad_x = s->padding * s->dilation,
-        .dilation = s->dilation,
-        .out_h = l->out.h,
-        .out_w = l->out.w,
-    };
+    l->out = (struct shape){(in.h + margins - size) / g->stride_y + 1,
+                            (in.w + margins - size) / g->stride_x + 1, g->filters};
+    conv_unit_shape(l, u, in, u->padding * g->dilation);
     return OK;
-}
-
-static enum result params(struct layer *l, struct error *err)
-{
-    const struct conv_state *s = l->state;
-    TRY(layer_add_param(l, "biases", (size_t)s->filters, err));
-    TRY(conv_unit_add_bn(&s->unit, l, err));
-    return conv_unit_add_weights(&s->unit, l, err);
 }
 
 static double flops(const struct layer *l)
 {
-    const struct conv_state *s = l->state;
-    double weights = (double)s->filters * (l->input_shapes[0].c / s->groups) * s->size * s->size;
+    const struct conv_unit *u = l->state;
+    const struct conv_geometry *g = &u->geometry;
+    double weights = (double)g->filters * (g->in_c / g->groups) * g->kernel_h * g->kernel_w;
     return 2.0 * weights * l->out.w * l->out.h;
 }
 
 static void describe(const struct layer *l, char *text, size_t size)
 {
-    const struct conv_state *s = l->state;
-    char extra[64] = "";
-    int used = 0;
-    if (s->groups > 1) {
-        used = snprintf(extra, sizeof extra, " groups %d", s->groups);
+    const struct conv_unit *u = l->state;
+    const struct conv_geometry *g = &u->geometry;
+    char stride[32] = "", groups[32] = "", dilation[32] = "";
+    if (g->stride_x != g->stride_y) {
+        snprintf(stride, sizeof stride, "x%d", g->stride_y);
     }
-    if (s->dilation > 1) {
-        snprintf(extra + used, sizeof extra - (size_t)used, " dilation %d", s->dilation);
+    if (g->groups > 1) {
+        snprintf(groups, sizeof groups, " groups %d", g->groups);
     }
-    if (s->stride_x == s->stride_y) {
-        snprintf(text, size, "%5d  %dx%d/%d%s", s->filters, s->size, s->size, s->stride_x, extra);
-    } else {
-        snprintf(text, size, "%5d  %dx%d/%dx%d%s", s->filters, s->size, s->size, s->stride_x,
-                 s->stride_y, extra);
+    if (g->dilation > 1) {
+        snprintf(dilation, sizeof dilation, " dilation %d", g->dilation);
     }
+    snprintf(text, size, "%5d  %dx%d/%d%s%s%s", g->filters, g->kernel_h, g->kernel_w, g->stride_x,
+             stride, groups, dilation);
 }
 
 static const char *const aliases[] = {"conv", NULL};
@@ -133,14 +96,14 @@ static const char *const aliases[] = {"conv", NULL};
 const struct layer_ops convolutional_ops = {
     .name = "convolutional",
     .aliases = aliases,
-    .state_bytes = sizeof(struct conv_state),
+    .state_bytes = sizeof(struct conv_unit),
     .parse = parse,
     .shape = shape,
-    .params = params,
-    .plan = conv_unit_layer_plan,
-    .prepare = conv_unit_layer_prepare,
-    .forward = conv_unit_layer_forward,
-    .backward = conv_unit_layer_backward,
+    .params = conv_unit_params,
+    .plan = conv_unit_plan,
+    .prepare = conv_unit_prepare,
+    .forward = conv_unit_forward,
+    .backward = conv_unit_backward,
     .choice_names = conv_unit_choices,
     .flops = flops,
     .describe = describe,

@@ -14,17 +14,55 @@ const char *const conv_unit_choices[] = {
     [CONV_DEPTHWISE] = "depthwise",
 };
 
-enum { PART_ALIGN = 16 /* floats */ };
-
-static size_t part_floats(size_t floats)
-{
-    return (floats + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
-}
-
 enum result conv_unit_parse(struct layer *l, struct conv_unit *u, struct error *err)
 {
+    u->geometry = (struct conv_geometry){.filters = 1,
+                                         .groups = 1,
+                                         .kernel_h = 1,
+                                         .kernel_w = 1,
+                                         .stride_y = 1,
+                                         .stride_x = 1,
+                                         .dilation = 1};
     TRY(layer_activation(l, ACT_LOGISTIC, &u->act, err));
-    return cfg_bool(l->section, "batch_normalize", false, &u->has_bn, err);
+    TRY(cfg_bool(l->section, "batch_normalize", false, &u->has_bn, err));
+    return layer_read_previous(l, err);
+}
+
+enum result conv_unit_parse_window(struct layer *l, struct conv_unit *u, struct error *err)
+{
+    int size;
+    bool is_centred;
+    TRY(cfg_int(l->section, "filters", 1, 1, CONV_MAX_FILTERS, &u->geometry.filters, err));
+    TRY(cfg_int(l->section, "size", 1, 1, CONV_MAX_WINDOW, &size, err));
+    TRY(cfg_bool(l->section, "pad", false, &is_centred, err));
+    TRY(cfg_int(l->section, "padding", 0, 0, CONV_MAX_WINDOW, &u->padding, err));
+    u->geometry.kernel_h = u->geometry.kernel_w = size;
+    u->padding = is_centred ? size / 2 : u->padding;
+    return OK;
+}
+
+void conv_unit_shape(const struct layer *l, struct conv_unit *u, struct shape in, int margin)
+{
+    struct conv_geometry *g = &u->geometry;
+    g->in_h = in.h;
+    g->in_w = in.w;
+    g->in_c = in.c;
+    g->pad_y = g->pad_x = margin;
+    g->out_h = l->out.h;
+    g->out_w = l->out.w;
+}
+
+enum result conv_unit_params(struct layer *l, struct error *err)
+{
+    const struct conv_unit *u = l->state;
+    TRY(conv_unit_add_biases(u, l, err));
+    TRY(conv_unit_add_bn(u, l, err));
+    return conv_unit_add_weights(u, l, err);
+}
+
+enum result conv_unit_add_biases(const struct conv_unit *u, struct layer *l, struct error *err)
+{
+    return layer_add_param(l, "biases", (size_t)u->geometry.filters, err);
 }
 
 enum result conv_unit_add_weights(const struct conv_unit *u, struct layer *l, struct error *err)
@@ -55,24 +93,18 @@ enum result conv_unit_add_bn(const struct conv_unit *u, struct layer *l, struct 
 /* Where the scales lie in prepared memory; the shifts follow. */
 static size_t scale_offset(const struct conv_unit *u, const struct kernels *kern, int choice)
 {
-    return part_floats(conv_packed_floats(kern, &u->geometry, (enum conv_algorithm)choice));
+    return tensor_align(conv_packed_floats(kern, &u->geometry, (enum conv_algorithm)choice));
 }
 
 size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels *kern, int choice)
 {
-    return scale_offset(u, kern, choice) + 2 * part_floats((size_t)u->geometry.filters);
+    return scale_offset(u, kern, choice) + 2 * tensor_align((size_t)u->geometry.filters);
 }
 
 /* A convolution that ends in plain biases is its own z: nothing is saved. */
 static bool keeps_z(const struct conv_unit *u)
 {
     return u->has_bn || u->act != ACT_LINEAR;
-}
-
-static size_t z_floats(const struct conv_unit *u, int batch)
-{
-    const struct conv_geometry *g = &u->geometry;
-    return part_floats((size_t)batch * (size_t)g->out_h * (size_t)g->out_w * (size_t)g->filters);
 }
 
 /* For the gradient of the wanted input channels. */
@@ -88,7 +120,7 @@ static struct conv_geometry backward_geometry(const struct conv_unit *u,
 
 static size_t backward_packed_bytes(const struct kernels *kern, const struct conv_geometry *g)
 {
-    return part_floats(conv_backward_packed_floats(kern, g)) * sizeof(float);
+    return tensor_align(conv_backward_packed_floats(kern, g)) * sizeof(float);
 }
 
 static void plan_kept(const struct conv_unit *u, const struct plan_limits *limits,
@@ -107,15 +139,16 @@ static void plan_kept(const struct conv_unit *u, const struct plan_limits *limit
     scratch = conv_scratch > scratch ? conv_scratch : scratch;
     p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
     p->backward_needs_input = mode_rules[limits->mode].moves_weights;
-    p->saved_floats = keeps_z(u) ? z_floats(u, limits->batch) : 0;
     if (u->has_bn) {
-        p->saved_floats += batchnorm_used_floats(g->filters);
+        p->saved_floats = batchnorm_saved_floats(pixels, g->filters);
+    } else if (keeps_z(u)) {
+        p->saved_floats = pixels * (size_t)g->filters;
     }
 }
 
-void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
-                    struct layer_plan *p)
+void conv_unit_plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
+    const struct conv_unit *u = l->state;
     const struct conv_geometry *g = &u->geometry;
     enum conv_algorithm algorithm = conv_choose(limits->kernels, g);
     p->place = PLACE_OWN;
@@ -127,12 +160,12 @@ void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
     }
 }
 
-void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const struct exec *e,
-                       const float *weights)
+void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const float *weights)
 {
+    const struct conv_unit *u = l->state;
     size_t filters = (size_t)u->geometry.filters;
     float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
-    float *shift = scale + part_floats(filters);
+    float *shift = scale + tensor_align(filters);
     conv_pack(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, weights, e->prepared);
     if (u->has_bn) {
         batchnorm_fold(l, scale, shift);
@@ -141,14 +174,19 @@ void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const s
     }
 }
 
-void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
-                       const struct tensor *out, void *scratch)
+void conv_unit_prepare(const struct layer *l, const struct exec *e)
+{
+    conv_unit_prepare_from(l, e, layer_param(l, "weights")->data);
+}
+
+void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
+                     const struct tensor *out, void *scratch)
 {
     bool is_fused = u->act < ACT_FUSED_COUNT;
     const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
     struct conv_epilogue epilogue = {
         .scale = u->has_bn ? scale : NULL,
-        .shift = scale + part_floats((size_t)u->geometry.filters),
+        .shift = scale + tensor_align((size_t)u->geometry.filters),
         .act = is_fused ? u->act : ACT_LINEAR,
     };
     conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &epilogue,
@@ -158,29 +196,14 @@ void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const st
     }
 }
 
-static struct tensor kept_z(const struct conv_unit *u, const struct exec *e)
-{
-    struct tensor z = e->out;
-    if (keeps_z(u)) {
-        z.data = e->saved;
-        z.stride = (size_t)z.c;
-    }
-    return z;
-}
-
-static struct batchnorm_used kept_used(const struct conv_unit *u, const struct exec *e)
-{
-    return batchnorm_used_at(e->saved + z_floats(u, e->out.n), u->geometry.filters);
-}
-
 /* Modes that keep for backward: the plain convolution z is saved, then normalised and activated; with
- * stored statistics the output has the bits of conv_unit_forward. */
+ * stored statistics the output has the bits of conv_unit_infer. */
 static void forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e)
 {
     const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
-    struct tensor z = kept_z(u, e);
+    struct tensor z = keeps_z(u) ? batchnorm_saved_z(e) : e->out;
     struct conv_epilogue plain = {
-        .shift = u->has_bn ? NULL : scale + part_floats((size_t)u->geometry.filters)};
+        .shift = u->has_bn ? NULL : scale + tensor_align((size_t)u->geometry.filters)};
     conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &plain,
                  &e->inputs[0], &z, e->scratch);
     if (!keeps_z(u)) {
@@ -188,7 +211,7 @@ static void forward_kept(const struct conv_unit *u, const struct layer *l, const
     }
     struct conv_epilogue rest = {.act = u->act};
     if (u->has_bn) {
-        struct batchnorm_used used = kept_used(u, e);
+        struct batchnorm_used used = batchnorm_saved_used(e);
         batchnorm_settle(l, e, &z, &used);
         rest.scale = used.scale;
         rest.shift = used.shift;
@@ -199,9 +222,9 @@ static void forward_kept(const struct conv_unit *u, const struct layer *l, const
 /* dL/dout in e->out_grad to dL/dz in the same place. */
 static void backward_to_z(const struct conv_unit *u, const struct layer *l, const struct exec *e)
 {
-    struct tensor z = kept_z(u, e);
+    struct tensor z = keeps_z(u) ? batchnorm_saved_z(e) : e->out;
     if (u->has_bn) {
-        struct batchnorm_used used = kept_used(u, e);
+        struct batchnorm_used used = batchnorm_saved_used(e);
         batchnorm_backward(l, e, u->act, &z, &used);
         return;
     }
@@ -209,7 +232,7 @@ static void backward_to_z(const struct conv_unit *u, const struct layer *l, cons
         struct conv_epilogue f = {.act = u->act};
         op_activate_backward(e->kernels, &f, &z, &e->out_grad, &e->out_grad);
     }
-    float *bias_grad = e->param_grads[layer_param(l, "biases") - l->params];
+    float *bias_grad = layer_param_grad(l, e, "biases");
     if (bias_grad) {
         op_channel_sum(e->kernels, &e->out_grad, bias_grad, e->scratch);
     }
@@ -231,30 +254,19 @@ static void backward_to_input(const struct conv_unit *u, const float *weights, c
     conv_backward_data(e->kernels, &g, packed, &e->out_grad, &dx, e->grad_adds[0], scratch);
 }
 
-void conv_unit_layer_plan(const struct layer *l, const struct plan_limits *limits,
-                          struct layer_plan *p)
-{
-    conv_unit_plan(l->state, limits, p);
-}
-
-void conv_unit_layer_prepare(const struct layer *l, const struct exec *e)
-{
-    conv_unit_prepare(l->state, l, e, layer_param(l, "weights")->data);
-}
-
-void conv_unit_layer_forward(const struct layer *l, const struct exec *e)
+void conv_unit_forward(const struct layer *l, const struct exec *e)
 {
     if (mode_rules[e->mode].keeps_backward) {
         forward_kept(l->state, l, e);
     } else {
-        conv_unit_forward(l->state, e, &e->inputs[0], &e->out, e->scratch);
+        conv_unit_infer(l->state, e, &e->inputs[0], &e->out, e->scratch);
     }
 }
 
-void conv_unit_layer_backward(const struct layer *l, const struct exec *e)
+void conv_unit_backward(const struct layer *l, const struct exec *e)
 {
     const struct conv_unit *u = l->state;
-    float *weight_grad = e->param_grads[layer_param(l, "weights") - l->params];
+    float *weight_grad = layer_param_grad(l, e, "weights");
     backward_to_z(u, l, e);
     if (weight_grad) {
         conv_backward_weights(e->kernels, &u->geometry, &e->inputs[0], &e->out_grad, weight_grad,

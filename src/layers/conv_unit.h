@@ -1,5 +1,5 @@
 /* What [convolutional], [deconvolutional] and [connected] share: one convolution with batch
- * normalisation or biases folded into its epilogue, and an activation.
+ * normalisation or biases folded into its epilogue, and an activation. A kind's state begins with its unit.
  *
  * Prepared memory: [packed weights | scale | shift], each part on 64 bytes. */
 #ifndef LAYERS_CONV_UNIT_H
@@ -8,8 +8,12 @@
 #include "layers/layer.h"
 #include "kernels/conv.h"
 
+enum { CONV_MAX_FILTERS = 1 << 20, CONV_MAX_WINDOW = 1024 };
+
 struct conv_unit {
-    struct conv_geometry geometry; /* settled by shape() */
+    struct conv_geometry
+        geometry; /* filters and window: parse(); what depends on the input: shape() */
+    int padding;  /* the key's, pixels; the geometry's margins follow from it */
     enum activation act;
     bool has_bn;
 };
@@ -17,36 +21,39 @@ struct conv_unit {
 /* Words for layer_plan.choice = enum conv_algorithm. */
 extern const char *const conv_unit_choices[];
 
-/* Keys activation, batch_normalize. */
+/* Keys activation, batch_normalize; the input is the previous layer. The geometry becomes that of a window of one pixel. */
 NODISCARD enum result conv_unit_parse(struct layer *l, struct conv_unit *u, struct error *err);
+/* Keys filters, size, pad, padding. */
+NODISCARD enum result conv_unit_parse_window(struct layer *l, struct conv_unit *u,
+                                             struct error *err);
+/* An input of this shape with `margin` zeros on each side gives l->out, which is set. */
+void conv_unit_shape(const struct layer *l, struct conv_unit *u, struct shape in, int margin);
 
-/* Declares "weights": filters * (in_c / groups) * kernel_h * kernel_w floats. */
+/* Slot. A convolution's order: biases, batch normalisation's, weights. */
+NODISCARD enum result conv_unit_params(struct layer *l, struct error *err);
+/* Declares "biases" or "weights": filters, and that * (in_c / groups) * kernel_h * kernel_w floats. */
+NODISCARD enum result conv_unit_add_biases(const struct conv_unit *u, struct layer *l,
+                                           struct error *err);
 NODISCARD enum result conv_unit_add_weights(const struct conv_unit *u, struct layer *l,
                                             struct error *err);
 /* Declares scales, rolling_mean, rolling_variance if there is batch normalisation. */
 NODISCARD enum result conv_unit_add_bn(const struct conv_unit *u, struct layer *l,
                                        struct error *err);
 
-/* Fills choice, prepared and saved floats, scratch_bytes; the output is OWN. */
-void conv_unit_plan(const struct conv_unit *u, const struct plan_limits *limits,
-                    struct layer_plan *p);
-
 /* The part of prepared memory that is the unit's own; a kind may put more behind it. */
 size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels *kern, int choice);
 
 /* Packs `weights` (in conv_pack's order) and folds the layer's other parameters. */
-void conv_unit_prepare(const struct conv_unit *u, const struct layer *l, const struct exec *e,
-                       const float *weights);
+void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const float *weights);
 
 /* The inference code: everything in the epilogue. */
-void conv_unit_forward(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
-                       const struct tensor *out, void *scratch);
+void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
+                     const struct tensor *out, void *scratch);
 
-/* The slots of a layer whose state begins with its unit. */
-void conv_unit_layer_plan(const struct layer *l, const struct plan_limits *limits,
-                          struct layer_plan *p);
-void conv_unit_layer_prepare(const struct layer *l, const struct exec *e);
-void conv_unit_layer_forward(const struct layer *l, const struct exec *e);
-void conv_unit_layer_backward(const struct layer *l, const struct exec *e);
+/* Slots. */
+void conv_unit_plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p);
+void conv_unit_prepare(const struct layer *l, const struct exec *e);
+void conv_unit_forward(const struct layer *l, const struct exec *e);
+void conv_unit_backward(const struct layer *l, const struct exec *e);
 
 #endif

@@ -7,14 +7,7 @@ static enum result parse(struct layer *l, struct error *err)
     static const struct cfg_word words[] = {{"sse", 0}, {"masked", 1}, {"smooth", 2}};
     int ignored;
     TRY(cfg_choice(l->section, "type", words, 3, 0, &ignored, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
-}
-
-static enum result shape(struct layer *l, struct error *err)
-{
-    (void)err;
-    l->out = l->input_shapes[0];
-    return OK;
+    return layer_read_previous(l, err);
 }
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
@@ -28,6 +21,6 @@ static void plan(const struct layer *l, const struct plan_limits *limits, struct
 const struct layer_ops cost_ops = {
     .name = "cost",
     .parse = parse,
-    .shape = shape,
+    .shape = layer_keep_shape,
     .plan = plan,
 };

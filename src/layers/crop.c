@@ -16,7 +16,7 @@ static enum result parse(struct layer *l, struct error *err)
     TRY(cfg_int(l->section, "crop_height", 1, 1, 1 << 20, &s->h, err));
     TRY(cfg_int(l->section, "crop_width", 1, 1, 1 << 20, &s->w, err));
     TRY(cfg_bool(l->section, "noadjust", false, &s->keeps_values, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 static enum result shape(struct layer *l, struct error *err)
@@ -29,13 +29,6 @@ static enum result shape(struct layer *l, struct error *err)
     }
     l->out = (struct shape){s->h, s->w, in.c};
     return OK;
-}
-
-static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
-{
-    (void)l;
-    (void)limits;
-    p->place = PLACE_OWN;
 }
 
 static void crop_row(const struct crop_state *s, const float *from, size_t from_stride,
@@ -72,7 +65,7 @@ const struct layer_ops crop_ops = {
     .state_bytes = sizeof(struct crop_state),
     .parse = parse,
     .shape = shape,
-    .plan = plan,
+    .plan = layer_plan_own,
     .forward = forward,
     .describe = describe,
 };

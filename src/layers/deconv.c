@@ -14,86 +14,54 @@
 #include "layers/kinds.h"
 #include "cfg/cfg.h"
 
-enum { MAX_FILTERS = 1 << 20, MAX_WINDOW = 1024 };
-
 struct deconv_state {
-    struct conv_unit unit; /* of the equivalent convolution */
-    int filters, size, stride, padding;
+    struct conv_unit unit; /* of the equivalent convolution; first */
+    int stride;
 };
 
 static enum result parse(struct layer *l, struct error *err)
 {
     struct deconv_state *s = l->state;
-    bool pad;
     TRY(conv_unit_parse(l, &s->unit, err));
-    TRY(cfg_int(l->section, "filters", 1, 1, MAX_FILTERS, &s->filters, err));
-    TRY(cfg_int(l->section, "size", 1, 1, MAX_WINDOW, &s->size, err));
-    TRY(cfg_int(l->section, "stride", 1, 1, MAX_WINDOW, &s->stride, err));
-    TRY(cfg_bool(l->section, "pad", false, &pad, err));
-    TRY(cfg_int(l->section, "padding", 0, 0, MAX_WINDOW, &s->padding, err));
-    if (pad) {
-        s->padding = s->size / 2;
-    }
-    if (s->padding >= s->size) {
+    TRY(conv_unit_parse_window(l, &s->unit, err));
+    TRY(cfg_int(l->section, "stride", 1, 1, CONV_MAX_WINDOW, &s->stride, err));
+    if (s->unit.padding >= s->unit.geometry.kernel_h) {
         return cfg_error(l->section, cfg_find(l->section, "padding"), err,
-                         "%d must be less than size=%d", s->padding, s->size);
+                         "%d must be less than size=%d", s->unit.padding,
+                         s->unit.geometry.kernel_h);
     }
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return OK;
 }
 
 static enum result shape(struct layer *l, struct error *err)
 {
     struct deconv_state *s = l->state;
     struct shape in = l->input_shapes[0];
-    int limit = (INT_MAX - s->size) / s->stride;
+    int size = s->unit.geometry.kernel_h, padding = s->unit.padding;
+    int limit = (INT_MAX - size) / s->stride;
     if (in.h > limit || in.w > limit) {
         return layer_error(l, ERR_CFG, err, "the output would be too large");
     }
-    int spread_h = (in.h - 1) * s->stride + 1, spread_w = (in.w - 1) * s->stride + 1;
-    int margin = s->size - 1 - s->padding;
-    l->out = (struct shape){spread_h + s->size - 1 - 2 * s->padding,
-                            spread_w + s->size - 1 - 2 * s->padding, s->filters};
+    struct shape wide = {(in.h - 1) * s->stride + 1, (in.w - 1) * s->stride + 1, in.c};
+    l->out = (struct shape){wide.h + size - 1 - 2 * padding, wide.w + size - 1 - 2 * padding,
+                            s->unit.geometry.filters};
     if (l->out.h < 1 || l->out.w < 1) {
         return layer_error(l, ERR_CFG, err, "padding %d leaves nothing of the input of %d x %d",
-                           s->padding, in.w, in.h);
+                           padding, in.w, in.h);
     }
-    s->unit.geometry = (struct conv_geometry){
-        .in_h = spread_h,
-        .in_w = spread_w,
-        .in_c = in.c,
-        .filters = s->filters,
-        .groups = 1,
-        .kernel_h = s->size,
-        .kernel_w = s->size,
-        .stride_y = 1,
-        .stride_x = 1,
-        .pad_y = margin,
-        .pad_x = margin,
-        .dilation = 1,
-        .out_h = l->out.h,
-        .out_w = l->out.w,
-    };
+    conv_unit_shape(l, &s->unit, wide, size - 1 - padding);
     return OK;
-}
-
-static enum result params(struct layer *l, struct error *err)
-{
-    const struct deconv_state *s = l->state;
-    TRY(layer_add_param(l, "biases", (size_t)s->filters, err));
-    TRY(conv_unit_add_bn(&s->unit, l, err));
-    return conv_unit_add_weights(&s->unit, l, err);
 }
 
 static size_t spread_floats(const struct conv_geometry *g)
 {
-    size_t floats = (size_t)g->in_h * (size_t)g->in_w * (size_t)g->in_c;
-    return (floats + 15) / 16 * 16;
+    return tensor_align((size_t)g->in_h * (size_t)g->in_w * (size_t)g->in_c);
 }
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     const struct deconv_state *s = l->state;
-    conv_unit_plan(&s->unit, limits, p);
+    conv_unit_plan(l, limits, p);
     p->prepared_floats += layer_param(l, "weights")->count;
     p->scratch_bytes += spread_floats(&s->unit.geometry) * sizeof(float);
 }
@@ -103,8 +71,9 @@ static void prepare(const struct layer *l, const struct exec *e)
     const struct deconv_state *s = l->state;
     const float *w = layer_param(l, "weights")->data;
     float *mirrored = e->prepared + conv_unit_prepared_floats(&s->unit, e->kernels, e->choice);
-    size_t channels = (size_t)l->input_shapes[0].c, filters = (size_t)s->filters;
-    size_t window = (size_t)s->size * (size_t)s->size;
+    size_t channels = (size_t)s->unit.geometry.in_c;
+    size_t filters = (size_t)s->unit.geometry.filters;
+    size_t window = (size_t)s->unit.geometry.kernel_h * (size_t)s->unit.geometry.kernel_w;
     for (size_t c = 0; c < channels; c++) {
         for (size_t f = 0; f < filters; f++) {
             for (size_t k = 0; k < window; k++) {
@@ -113,7 +82,7 @@ static void prepare(const struct layer *l, const struct exec *e)
             }
         }
     }
-    conv_unit_prepare(&s->unit, l, e, mirrored);
+    conv_unit_prepare_from(l, e, mirrored);
 }
 
 static void spread(const struct deconv_state *s, const struct tensor *in, int image, float *to)
@@ -140,21 +109,23 @@ static void forward(const struct layer *l, const struct exec *e)
         out.data = tensor_at(&e->out, n, 0, 0);
         out.n = 1;
         spread(s, &e->inputs[0], n, buffer);
-        conv_unit_forward(&s->unit, e, &wide, &out, buffer + spread_floats(g));
+        conv_unit_infer(&s->unit, e, &wide, &out, buffer + spread_floats(g));
     }
 }
 
 static double flops(const struct layer *l)
 {
-    const struct deconv_state *s = l->state;
+    const struct conv_unit *u = l->state;
     struct shape in = l->input_shapes[0];
-    return 2.0 * in.c * s->filters * s->size * s->size * in.w * in.h;
+    return 2.0 * in.c * u->geometry.filters * u->geometry.kernel_h * u->geometry.kernel_w * in.w *
+           in.h;
 }
 
 static void describe(const struct layer *l, char *text, size_t size)
 {
     const struct deconv_state *s = l->state;
-    snprintf(text, size, "%5d  %dx%d/%d", s->filters, s->size, s->size, s->stride);
+    const struct conv_geometry *g = &s->unit.geometry;
+    snprintf(text, size, "%5d  %dx%d/%d", g->filters, g->kernel_h, g->kernel_w, s->stride);
 }
 
 static const char *const aliases[] = {"deconv", NULL};
@@ -165,7 +136,7 @@ const struct layer_ops deconvolutional_ops = {
     .state_bytes = sizeof(struct deconv_state),
     .parse = parse,
     .shape = shape,
-    .params = params,
+    .params = conv_unit_params,
     .plan = plan,
     .prepare = prepare,
     .forward = forward,

@@ -16,14 +16,7 @@ static enum result parse(struct layer *l, struct error *err)
 {
     struct dropout_state *s = l->state;
     TRY(cfg_float(l->section, "probability", 0.2f, 0.0f, 1.0f, &s->probability, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
-}
-
-static enum result shape(struct layer *l, struct error *err)
-{
-    (void)err;
-    l->out = l->input_shapes[0];
-    return OK;
+    return layer_read_previous(l, err);
 }
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
@@ -106,7 +99,7 @@ const struct layer_ops dropout_ops = {
     .name = "dropout",
     .state_bytes = sizeof(struct dropout_state),
     .parse = parse,
-    .shape = shape,
+    .shape = layer_keep_shape,
     .plan = plan,
     .forward = forward,
     .backward = backward,

@@ -39,6 +39,25 @@ enum result layer_set_inputs(struct layer *l, const char *key, const int *refere
     return OK;
 }
 
+enum result layer_read_previous(struct layer *l, struct error *err)
+{
+    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+}
+
+enum result layer_keep_shape(struct layer *l, struct error *err)
+{
+    (void)err;
+    l->out = l->input_shapes[0];
+    return OK;
+}
+
+void layer_plan_own(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
+{
+    (void)l;
+    (void)limits;
+    p->place = PLACE_OWN;
+}
+
 enum result layer_add_param(struct layer *l, const char *role, size_t count, struct error *err)
 {
     size_t bytes;
@@ -82,6 +101,11 @@ size_t layer_values(const struct layer *l)
         values += l->params[k].count;
     }
     return values;
+}
+
+float *layer_param_grad(const struct layer *l, const struct exec *e, const char *role)
+{
+    return e->param_grads[layer_param(l, role) - l->params];
 }
 
 enum result layer_activation(struct layer *l, enum activation fallback, enum activation *act,

@@ -239,11 +239,20 @@ struct head_info {
 NODISCARD enum result layer_set_inputs(struct layer *l, const char *key, const int *references,
                                        size_t count, bool with_previous, struct error *err);
 
+/* Slots of kinds that have nothing to say of their own. parse: no keys, the previous layer is the input. */
+NODISCARD enum result layer_read_previous(struct layer *l, struct error *err);
+/* shape: that of input 0. */
+NODISCARD enum result layer_keep_shape(struct layer *l, struct error *err);
+/* plan: PLACE_OWN, nothing kept. */
+void layer_plan_own(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p);
+
 /* Declare the next parameter in file order. ERR_CFG if count overflows. */
 NODISCARD enum result layer_add_param(struct layer *l, const char *role, size_t count,
                                       struct error *err);
 /* By role; NULL if the layer has none. */
 const struct param *layer_param(const struct layer *l, const char *role);
+/* Where a backward pass adds the gradient of a parameter that the layer has; NULL: it keeps still. */
+float *layer_param_grad(const struct layer *l, const struct exec *e, const char *role);
 
 /* Floats in all its parameters. */
 size_t layer_values(const struct layer *l);

@@ -30,7 +30,7 @@ static enum result parse_windows(struct layer *l, struct pool_state *s, struct e
     TRY(cfg_int(l->section, "size", stride, 1, MAX_WINDOW, &g->size, err));
     TRY(cfg_int(l->section, "padding", g->size - 1, 0, 2 * MAX_WINDOW, &s->padding, err));
     g->offset = s->padding / 2;
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 static enum result parse_max(struct layer *l, struct error *err)
@@ -94,13 +94,6 @@ static void plan_max(const struct layer *l, const struct plan_limits *limits, st
     p->place = PLACE_OWN;
     p->backward_needs_input = mode_rules[limits->mode].keeps_backward;
     p->backward_needs_output = p->backward_needs_input;
-}
-
-static void plan_avg(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
-{
-    (void)l;
-    (void)limits;
-    p->place = PLACE_OWN;
 }
 
 static void depth_pixel(void *ctx, size_t pixel, int thread)
@@ -228,7 +221,7 @@ const struct layer_ops local_avgpool_ops = {
     .state_bytes = sizeof(struct pool_state),
     .parse = parse_avg,
     .shape = shape,
-    .plan = plan_avg,
+    .plan = layer_plan_own,
     .forward = forward_avg,
     .backward = backward_avg,
     .flops = flops,

@@ -58,7 +58,7 @@ static enum result parse(struct layer *l, struct error *err)
     s->info.nms_kind = NMS_DEFAULT;
     s->info.beta_nms = 0.6f;
     TRY(parse_loss(l, s, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 static void destroy(struct layer *l)

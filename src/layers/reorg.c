@@ -25,7 +25,7 @@ static enum result parse(struct layer *l, struct error *err)
     struct reorg_state *s = l->state;
     TRY(cfg_int(l->section, "stride", 1, 1, 256, &s->stride, err));
     TRY(cfg_bool(l->section, "reverse", false, &s->is_reverse, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 static enum result shape(struct layer *l, struct error *err)
@@ -58,13 +58,6 @@ static enum result shape_old(struct layer *l, struct error *err)
                            s->stride, s->stride * s->stride, l->input_shapes[0].c);
     }
     return shape(l, err);
-}
-
-static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
-{
-    (void)l;
-    (void)limits;
-    p->place = PLACE_OWN;
 }
 
 /* Both layouts hold the same elements: a move copies them one way or the other. */
@@ -179,7 +172,7 @@ const struct layer_ops reorg3d_ops = {
     .state_bytes = sizeof(struct reorg_state),
     .parse = parse,
     .shape = shape,
-    .plan = plan,
+    .plan = layer_plan_own,
     .forward = forward,
     .backward = backward,
     .describe = describe,
@@ -190,7 +183,7 @@ const struct layer_ops reorg_ops = {
     .state_bytes = sizeof(struct reorg_state),
     .parse = parse,
     .shape = shape_old,
-    .plan = plan,
+    .plan = layer_plan_own,
     .forward = forward_old,
     .backward = backward_old,
     .describe = describe,

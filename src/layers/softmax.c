@@ -20,7 +20,7 @@ static enum result parse(struct layer *l, struct error *err)
     TRY(cfg_float(l->section, "temperature", 1.0f, 1e-6f, 1e6f, &s->temperature, err));
     TRY(cfg_bool(l->section, "spatial", false, &s->is_per_pixel, err));
     TRY(cfg_bool(l->section, "noloss", false, &has_no_loss, err)); /* training's */
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 static enum result shape(struct layer *l, struct error *err)

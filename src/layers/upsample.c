@@ -25,7 +25,7 @@ static enum result parse(struct layer *l, struct error *err)
     if (s->stride == 0) {
         return cfg_error(l->section, cfg_find(l->section, "stride"), err, "must not be 0");
     }
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 static enum result shape(struct layer *l, struct error *err)
@@ -37,13 +37,6 @@ static enum result shape(struct layer *l, struct error *err)
     }
     l->out = (struct shape){in.h * s->stride, in.w * s->stride, in.c};
     return OK;
-}
-
-static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
-{
-    (void)l;
-    (void)limits;
-    p->place = PLACE_OWN;
 }
 
 static void forward(const struct layer *l, const struct exec *e)
@@ -72,7 +65,7 @@ const struct layer_ops upsample_ops = {
     .state_bytes = sizeof(struct upsample_state),
     .parse = parse,
     .shape = shape,
-    .plan = plan,
+    .plan = layer_plan_own,
     .forward = forward,
     .backward = backward,
     .describe = describe,

@@ -125,7 +125,7 @@ enum result yolo_head_parse(struct layer *l, bool knows_corners, struct error *e
     TRY(cfg_float(l->section, "scale_x_y", 1.0f, 1e-3f, 1e3f, &o->scale_x_y, err));
     TRY(parse_nms(l, knows_corners, &o->info, err));
     TRY(parse_loss(l, o, err));
-    return layer_set_inputs(l, NULL, NULL, 0, true, err);
+    return layer_read_previous(l, err);
 }
 
 void yolo_head_destroy(struct layer *l)

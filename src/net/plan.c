@@ -24,7 +24,7 @@ static void ask_layers(struct plan *p)
         limits.grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0]));
         l->ops->plan(l, &limits, want);
         p->prepared_at[i] = prepared;
-        prepared += (want->prepared_floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+        prepared += tensor_align(want->prepared_floats);
         if (want->scratch_bytes > p->memory.scratch_bytes) {
             p->memory.scratch_bytes = want->scratch_bytes;
         }
@@ -39,7 +39,7 @@ static void size_parameter_gradients(struct plan *p)
         const struct layer *l = &p->net->layers[i];
         for (int k = 0; k < l->param_count; k++) {
             if (mode_moves(p->modes[i], &l->params[k])) {
-                floats += (l->params[k].count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+                floats += tensor_align(l->params[k].count);
             }
         }
     }
@@ -123,7 +123,7 @@ static void wire(struct plan *p)
         for (int k = 0; k < l->param_count; k++) {
             if (mode_moves(p->modes[i], &l->params[k])) {
                 e->param_grads[k] = gradient;
-                gradient += (l->params[k].count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+                gradient += tensor_align(l->params[k].count);
             }
             if (l->params[k].is_statistic && mode_rules[p->modes[i]].uses_batch) {
                 e->stats[k] = l->params[k].data;

@@ -7,7 +7,7 @@
 
 #include "net/plan.h"
 
-enum { PLAN_ALIGN = 16 /* floats */, NO_PARENT = -1, FOREVER = INT_MAX };
+enum { NO_PARENT = -1, FOREVER = INT_MAX };
 
 /* A piece of the activation block, alive from birth to death (both inclusive). Time: layer i runs
  * forward at i, the losses at L, layer i backward at 2 L - i. floats == 0: not used. */

@@ -61,7 +61,7 @@ static size_t collect(struct plan *p, struct region **list)
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         if (list[i]->floats > 0) {
-            list[i]->floats = (list[i]->floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+            list[i]->floats = tensor_align(list[i]->floats);
             list[used++] = list[i];
         }
     }

@@ -155,7 +155,7 @@ enum result plan_size_outputs(struct plan *p, struct error *err)
             continue;
         }
         size_t c = (size_t)slot->shape.c;
-        slot->stride = c > PLAN_ALIGN ? (c + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN : c;
+        slot->stride = c > TENSOR_ALIGN ? tensor_align(c) : c;
         size_t pixels, floats;
         if (!size_mul((size_t)slot->shape.h, (size_t)slot->shape.w, &pixels) ||
             !size_mul(pixels, slot->stride, &floats) ||
