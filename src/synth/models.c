@@ -1,24 +1,5 @@
 #include "synth/models.h"
 
-#include <stddef.h>
-
-#define TAU 6.2831853f
-
-static const char *const names[2][5] = {
-    [SYNTH_BASE] = {"sphere", "cube", "cylinder", "cone", "torus"},
-    [SYNTH_TARGET] = {"mug", "die", "bottle", "mushroom", "lamp"},
-};
-
-int synth_class_count(enum synth_set set)
-{
-    return (int)(sizeof names[set] / sizeof names[set][0]);
-}
-
-const char *synth_class_name(enum synth_set set, int class_id)
-{
-    return names[set][class_id];
-}
-
 /* ---- colours and materials ---- */
 
 struct vec3 color_hsv(float hue, float saturation, float value)
@@ -113,12 +94,10 @@ static void material_plain(struct rng *rng, struct vec3 color, struct material *
 static void pose(struct object *object, struct vec3 axis, struct rng *rng)
 {
     struct vec3 other = fabsf(axis.z) > 0.9f ? (struct vec3){1, 0, 0} : (struct vec3){0, 0, 1};
-    struct vec3 x = vec_unit(vec_cross(other, axis));
-    struct vec3 y = vec_cross(axis, x);
-    float angle = rng_unit(rng) * TAU, c = cosf(angle), s = sinf(angle);
-    object->axes[0] = vec_along(vec_scale(x, c), y, s);
-    object->axes[1] = vec_along(vec_scale(y, c), x, -s);
+    object->axes[0] = vec_unit(vec_cross(other, axis));
+    object->axes[1] = vec_cross(axis, object->axes[0]);
     object->axes[2] = axis;
+    vec_turn(&object->axes[0], &object->axes[1], rng_unit(rng) * TAU);
 }
 
 static void stand(struct object *object, struct rng *rng)
@@ -132,6 +111,33 @@ static struct vec3 heading(struct rng *rng, float drop)
     float angle = rng_unit(rng) * TAU;
     return (struct vec3){cosf(angle) * cosf(drop), sinf(angle) * cosf(drop), -sinf(drop)};
 }
+
+/* Standing or, by this chance, lying on the table: then the frame's origin is `z` above it and the axis, `length` long,
+ * drops by an angle. */
+static void stand_or_lie(struct object *object, float chance, float drop, float z, float radius,
+                         float length, struct rng *rng)
+{
+    if (rng_unit(rng) >= chance) {
+        stand(object, rng);
+        object->footprint = radius;
+        return;
+    }
+    struct vec3 axis = heading(rng, drop);
+    pose(object, axis, rng);
+    object->position = (struct vec3){-axis.x * length / 2, -axis.y * length / 2, z};
+    object->footprint = hypotf(radius, length / 2);
+    object->view_max = 0.8f;
+}
+
+/* A line of a profile. */
+#define TO(to_r, to_z, of_material)                                                                \
+    {                                                                                              \
+        .r = (to_r), .z = (to_z), .material = (of_material)                                        \
+    }
+
+#define LATHE(part, ...)                                                                           \
+    lathe_make(part, (const struct lathe_step[]){__VA_ARGS__},                                     \
+               sizeof((const struct lathe_step[]){__VA_ARGS__}) / sizeof(struct lathe_step))
 
 static struct part *part_add(struct object *object, enum part_kind kind, int material)
 {
@@ -173,35 +179,16 @@ static void make_cube(float size, struct rng *rng, struct object *object)
     object->is_convex = true;
 }
 
-static void cylinder_profile(struct part *part, float r, float h)
-{
-    float bevel = lesser(r, h) * 0.06f;
-    lathe_start(part, 0, 0);
-    lathe_line(part, r - bevel, 0, 0);
-    lathe_line(part, r, bevel, 0);
-    lathe_line(part, r, h - bevel, 0);
-    lathe_line(part, r - bevel, h, 0);
-    lathe_line(part, 0, h, 0);
-    lathe_finish(part);
-}
-
 static void make_cylinder(float size, struct rng *rng, struct object *object)
 {
     struct part *part = part_add(object, PART_LATHE, 0);
     float slim = rng_uniform(rng, 0.45f, 1.0f);
     float r = size * 0.9f * slim, h = size * rng_uniform(rng, 1.1f, 2.1f);
-    cylinder_profile(part, r, h);
+    float bevel = lesser(r, h) * 0.06f;
+    LATHE(part, TO(0, 0, 0), TO(r - bevel, 0, 0), TO(r, bevel, 0), TO(r, h - bevel, 0),
+          TO(r - bevel, h, 0), TO(0, h, 0));
     object->is_convex = true;
-    if (rng_unit(rng) < 0.35f) {
-        struct vec3 axis = heading(rng, 0);
-        pose(object, axis, rng);
-        object->position = (struct vec3){-axis.x * h / 2, -axis.y * h / 2, r};
-        object->footprint = hypotf(r, h / 2);
-        object->view_max = 0.8f;
-    } else {
-        stand(object, rng);
-        object->footprint = r;
-    }
+    stand_or_lie(object, 0.35f, 0, r, r, h, rng);
 }
 
 static void make_cone(float size, struct rng *rng, struct object *object)
@@ -209,23 +196,10 @@ static void make_cone(float size, struct rng *rng, struct object *object)
     struct part *part = part_add(object, PART_LATHE, 0);
     float r = size * rng_uniform(rng, 0.65f, 1.0f), h = size * rng_uniform(rng, 1.4f, 2.2f);
     float lip = r * 0.04f;
-    lathe_start(part, 0, 0);
-    lathe_line(part, r - lip, 0, 0);
-    lathe_line(part, r, lip, 0);
-    lathe_line(part, 0, h, 0);
-    lathe_finish(part);
+    LATHE(part, TO(0, 0, 0), TO(r - lip, 0, 0), TO(r, lip, 0), TO(0, h, 0));
     object->is_convex = true;
-    if (rng_unit(rng) < 0.25f) { /* lying on its side: the axis drops by half the opening angle */
-        float half_angle = atan2f(r, h - lip);
-        struct vec3 axis = heading(rng, half_angle);
-        pose(object, axis, rng);
-        object->position = (struct vec3){-axis.x * h / 2, -axis.y * h / 2, h * sinf(half_angle)};
-        object->footprint = hypotf(r, h / 2);
-        object->view_max = 0.8f;
-    } else {
-        stand(object, rng);
-        object->footprint = r;
-    }
+    float half_angle = atan2f(r, h - lip); /* lying on its side */
+    stand_or_lie(object, 0.25f, half_angle, h * sinf(half_angle), r, h, rng);
 }
 
 static void make_torus(float size, struct rng *rng, struct object *object)
@@ -252,16 +226,9 @@ static void make_mug(float size, struct rng *rng, struct object *object)
     struct part *body = part_add(object, PART_LATHE, 0);
     float r = size * rng_uniform(rng, 0.62f, 0.78f), h = size * rng_uniform(rng, 1.45f, 1.9f);
     float wall = r * 0.11f, flare = r * rng_uniform(rng, -0.08f, 0.1f), foot = r * 0.06f;
-    lathe_start(body, 0, 0);
-    lathe_line(body, r - foot, 0, 0);
-    lathe_line(body, r, foot, 0);
-    lathe_line(body, r + flare, h - wall * 0.5f, 0);
-    const float over[2] = {r + flare - wall * 0.5f, h + wall * 0.35f};
-    const float rim[2] = {r + flare - wall, h - wall * 0.5f};
-    lathe_curve(body, over, rim, 4, 1);
-    lathe_line(body, r - wall, wall * 1.5f, 1);
-    lathe_line(body, 0, wall * 1.5f, 1);
-    lathe_finish(body);
+    LATHE(body, TO(0, 0, 0), TO(r - foot, 0, 0), TO(r, foot, 0), TO(r + flare, h - wall * 0.5f, 0),
+          {r + flare - wall, h - wall * 0.5f, 1, 4, r + flare - wall * 0.5f, h + wall * 0.35f},
+          TO(r - wall, wall * 1.5f, 1), TO(0, wall * 1.5f, 1));
     struct part *handle = part_add(object, PART_TORUS, 2);
     handle->is_upright = true;
     handle->tube = r * rng_uniform(rng, 0.12f, 0.17f);
@@ -306,25 +273,12 @@ static void bottle_profile(struct part *part, float r, float h, struct rng *rng)
     float collar = h * rng_uniform(rng, 0.76f, 0.84f), foot = r * 0.12f;
     float label_low = body * 0.22f, label_high = body * rng_uniform(rng, 0.6f, 0.85f);
     bool has_label = rng_unit(rng) < 0.75f;
-    lathe_start(part, 0, 0);
-    lathe_line(part, r - foot, 0, 0);
-    const float heel[2] = {r, 0}, side[2] = {r, foot};
-    lathe_curve(part, heel, side, 3, 0);
-    lathe_line(part, r, label_low, 0);
-    lathe_line(part, r, label_high, has_label ? 1 : 0);
-    lathe_line(part, r, body, 0);
-    const float shoulder_a[2] = {r, body + (collar - body) * 0.45f};
-    const float half_way[2] = {(r + neck) / 2, body + (collar - body) * 0.62f};
-    lathe_curve(part, shoulder_a, half_way, 4, 0);
-    const float shoulder_b[2] = {neck, body + (collar - body) * 0.79f}, top[2] = {neck, collar};
-    lathe_curve(part, shoulder_b, top, 4, 0);
-    lathe_line(part, neck, h * 0.9f, 0);
-    float cap = neck * 1.25f, edge = neck * 0.12f;
-    lathe_line(part, cap, h * 0.9f, 2);
-    lathe_line(part, cap, h - edge, 2);
-    lathe_line(part, cap - edge, h, 2);
-    lathe_line(part, 0, h, 2);
-    lathe_finish(part);
+    float slope = collar - body, cap = neck * 1.25f, edge = neck * 0.12f;
+    LATHE(part, TO(0, 0, 0), TO(r - foot, 0, 0), {r, foot, 0, 3, r, 0}, TO(r, label_low, 0),
+          TO(r, label_high, has_label ? 1 : 0), TO(r, body, 0),
+          {(r + neck) / 2, body + slope * 0.62f, 0, 4, r, body + slope * 0.45f},
+          {neck, collar, 0, 4, neck, body + slope * 0.79f}, TO(neck, h * 0.9f, 0),
+          TO(cap, h * 0.9f, 2), TO(cap, h - edge, 2), TO(cap - edge, h, 2), TO(0, h, 2));
 }
 
 static void make_bottle(float size, struct rng *rng, struct object *object)
@@ -341,16 +295,7 @@ static void make_bottle(float size, struct rng *rng, struct object *object)
         body->a = body->b =
             color_hsv(rng_unit(rng), rng_uniform(rng, 0.5f, 0.95f), rng_uniform(rng, 0.3f, 0.75f));
     }
-    if (rng_unit(rng) < 0.18f) {
-        struct vec3 axis = heading(rng, 0);
-        pose(object, axis, rng);
-        object->position = (struct vec3){-axis.x * h / 2, -axis.y * h / 2, r};
-        object->footprint = hypotf(r, h / 2);
-        object->view_max = 0.8f;
-    } else {
-        stand(object, rng);
-        object->footprint = r;
-    }
+    stand_or_lie(object, 0.18f, 0, r, r, h, rng);
 }
 
 static void make_mushroom(float size, struct rng *rng, struct object *object)
@@ -360,17 +305,11 @@ static void make_mushroom(float size, struct rng *rng, struct object *object)
     float stem = size * rng_uniform(rng, 0.22f, 0.34f), r = size * rng_uniform(rng, 0.85f, 1.1f);
     float under = size * rng_uniform(rng, 0.75f, 1.1f),
           h = under + size * rng_uniform(rng, 0.55f, 0.85f);
-    lathe_start(part, 0, 0);
-    lathe_line(part, stem * 1.25f, 0, 0);
-    const float waist[2] = {stem * 0.8f, under * 0.5f}, neck[2] = {stem * 0.85f, under};
-    lathe_curve(part, waist, neck, 5, 0);
-    lathe_line(part, r * 0.94f, under - size * 0.05f, 0);
-    const float lip[2] = {r * 1.06f, under - size * 0.02f},
-                edge[2] = {r, under + (h - under) * 0.25f};
-    lathe_curve(part, lip, edge, 4, 1);
-    const float dome[2] = {r * 0.8f, h}, top[2] = {0, h};
-    lathe_curve(part, dome, top, 10, 1);
-    lathe_finish(part);
+    LATHE(part, TO(0, 0, 0), TO(stem * 1.25f, 0, 0),
+          {stem * 0.85f, under, 0, 5, stem * 0.8f, under * 0.5f},
+          TO(r * 0.94f, under - size * 0.05f, 0),
+          {r, under + (h - under) * 0.25f, 1, 4, r * 1.06f, under - size * 0.02f},
+          {0, h, 1, 10, r * 0.8f, h});
     stand(object, rng);
     object->footprint = r;
     material_plain(rng, color_hsv(0.11f, rng_uniform(rng, 0.05f, 0.3f), 0.9f),
@@ -391,21 +330,13 @@ static void make_lamp(float size, struct rng *rng, struct object *object)
     struct part *foot = part_add(object, PART_LATHE, 0);
     float r = size * rng_uniform(rng, 0.5f, 0.65f), rod = size * rng_uniform(rng, 0.06f, 0.1f);
     float h = size * rng_uniform(rng, 2.1f, 2.7f), low = h * rng_uniform(rng, 0.52f, 0.62f);
-    lathe_start(foot, 0, 0);
-    lathe_line(foot, r, 0, 0);
-    lathe_line(foot, r, size * 0.08f, 0);
-    const float slope[2] = {rod * 1.5f, size * 0.1f}, joint[2] = {rod, size * 0.3f};
-    lathe_curve(foot, slope, joint, 5, 0);
-    lathe_line(foot, rod, h * 0.95f, 0);
-    lathe_line(foot, 0, h * 0.95f, 0);
-    lathe_finish(foot);
+    LATHE(foot, TO(0, 0, 0), TO(r, 0, 0), TO(r, size * 0.08f, 0),
+          {rod, size * 0.3f, 0, 5, rod * 1.5f, size * 0.1f}, TO(rod, h * 0.95f, 0),
+          TO(0, h * 0.95f, 0));
     struct part *shade = part_add(object, PART_LATHE, 1);
     float wide = size * rng_uniform(rng, 0.75f, 1.0f), narrow = wide * rng_uniform(rng, 0.4f, 0.7f);
     shade->is_open = true;
-    lathe_start(shade, wide, low);
-    lathe_line(shade, narrow, h, 0);
-    lathe_line(shade, narrow * 0.4f, h, 1);
-    lathe_finish(shade);
+    LATHE(shade, TO(wide, low, 0), TO(narrow, h, 0), TO(narrow * 0.4f, h, 1));
     stand(object, rng);
     object->footprint = greater(r, wide);
     material_plain(rng, color_random(rng), &object->materials[0]);
@@ -417,10 +348,26 @@ static void make_lamp(float size, struct rng *rng, struct object *object)
     object->materials[2] = object->materials[1];
 }
 
-static void (*const makers[2][5])(float size, struct rng *rng, struct object *object) = {
-    [SYNTH_BASE] = {make_sphere, make_cube, make_cylinder, make_cone, make_torus},
-    [SYNTH_TARGET] = {make_mug, make_die, make_bottle, make_mushroom, make_lamp},
+static const struct {
+    const char *name;
+    void (*make)(float size, struct rng *rng, struct object *object);
+} classes[][SYNTH_CLASSES] = {
+    [SYNTH_BASE] = {{"sphere", make_sphere},
+                    {"cube", make_cube},
+                    {"cylinder", make_cylinder},
+                    {"cone", make_cone},
+                    {"torus", make_torus}},
+    [SYNTH_TARGET] = {{"mug", make_mug},
+                      {"die", make_die},
+                      {"bottle", make_bottle},
+                      {"mushroom", make_mushroom},
+                      {"lamp", make_lamp}},
 };
+
+const char *synth_class_name(enum synth_set set, int class_id)
+{
+    return classes[set][class_id].name;
+}
 
 void model_make(enum synth_set set, int class_id, float size, struct rng *rng,
                 struct object *object)
@@ -429,12 +376,13 @@ void model_make(enum synth_set set, int class_id, float size, struct rng *rng,
     for (int i = 0; i < OBJECT_MAX_MATERIALS; i++) {
         material_random(rng, &object->materials[i]);
     }
-    makers[set][class_id](size, rng, object);
+    classes[set][class_id].make(size, rng, object);
     object_bounds(object);
 }
 
-void model_move(struct object *object, struct vec3 by)
+void model_put(struct object *object, struct vec3 point)
 {
+    struct vec3 by = {point.x - object->bound_center.x, point.y - object->bound_center.y, 0};
     object->position = vec_add(object->position, by);
     object->bound_center = vec_add(object->bound_center, by);
 }

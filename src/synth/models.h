@@ -12,8 +12,8 @@
 void model_make(enum synth_set set, int class_id, float size, struct rng *rng,
                 struct object *object);
 
-/* Move a finished object. */
-void model_move(struct object *object, struct vec3 by);
+/* Move a finished object along the table: the middle of its bound comes to lie above the point. */
+void model_put(struct object *object, struct vec3 point);
 
 /* A colour as objects have it, in linear RGB; a third of them muted. */
 struct vec3 color_random(struct rng *rng);
@@ -21,8 +21,7 @@ struct vec3 color_random(struct rng *rng);
 /* Hue in turns, saturation and value of the sRGB colour; the result is linear. */
 struct vec3 color_hsv(float hue, float saturation, float value);
 
-/* Names of a set's classes, class_id from 0. */
-int synth_class_count(enum synth_set set);
+/* class_id from 0 to SYNTH_CLASSES - 1. */
 const char *synth_class_name(enum synth_set set, int class_id);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "synth/models.h"
 
-#define TAU 6.2831853f
 /* Beyond this many sizes no leaf goes. */
 #define REACH 1.8f
 

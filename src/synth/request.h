@@ -17,6 +17,8 @@ enum synth_backgrounds {
     SYNTH_MIXED,
 };
 
+enum { SYNTH_CLASSES = 5 /* of each set */ };
+
 enum { SYNTH_MIN_SIDE = 8, SYNTH_MAX_OBJECTS = 20, SYNTH_SIZE_MIN = 32, SYNTH_SIZE_MAX = 4096 };
 
 /* Which picture: its content is a function of these fields alone. */

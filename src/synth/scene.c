@@ -5,8 +5,6 @@
 #include "base/rng.h"
 #include "synth/models.h"
 
-#define TAU 6.2831853f
-
 /* ---- camera ---- */
 
 /* Looks at the origin from the side of negative y; `reach`: half of what is in view there. */
@@ -24,11 +22,9 @@ static void place_camera(struct scene *scene, float reach, struct rng *rng)
     struct vec3 target = {rng_uniform(rng, -0.25f, 0.25f), rng_uniform(rng, -0.25f, 0.25f),
                           rng_uniform(rng, 0.1f, 0.5f)};
     camera->forward = vec_unit(vec_sub(target, camera->eye));
-    struct vec3 right = vec_unit(vec_cross(camera->forward, (struct vec3){0, 0, 1}));
-    struct vec3 up = vec_cross(right, camera->forward);
-    float roll = rng_uniform(rng, -0.06f, 0.06f), c = cosf(roll), s = sinf(roll);
-    camera->right = vec_along(vec_scale(right, c), up, s);
-    camera->up = vec_along(vec_scale(up, c), right, -s);
+    camera->right = vec_unit(vec_cross(camera->forward, (struct vec3){0, 0, 1}));
+    camera->up = vec_cross(camera->right, camera->forward);
+    vec_turn(&camera->right, &camera->up, rng_uniform(rng, -0.06f, 0.06f));
     camera->focal = short_side / 2 / tanf(half_view);
     camera->mid_x = (float)scene->w / 2;
     camera->mid_y = (float)scene->h / 2;
@@ -216,8 +212,7 @@ static void place_object(struct scene *scene, enum synth_set set, int class_id, 
         if (more_lying && object->axes[2].z > 0.99f && rng_unit(rng) < 0.35f) {
             model_make(set, class_id, size, rng, object);
         }
-        struct vec3 by = {point.x - object->bound_center.x, point.y - object->bound_center.y, 0};
-        model_move(object, by);
+        model_put(object, point);
         if (is_free(scene, object) && is_telling(scene, object)) {
             scene->object_count++;
             return;
@@ -225,8 +220,7 @@ static void place_object(struct scene *scene, enum synth_set set, int class_id, 
     }
     if (is_first) {
         model_make(set, class_id, size, rng, object);
-        struct vec3 by = {-object->bound_center.x, -object->bound_center.y, 0};
-        model_move(object, by);
+        model_put(object, (struct vec3){0});
         scene->object_count++;
     }
 }
@@ -237,13 +231,12 @@ static void place_objects(struct scene *scene, enum synth_set set, bool more_lyi
     float crowd = 1.25f / sqrtf(sqrtf((float)count));
     for (int i = 0; i < count; i++) {
         float size = crowd * 0.32f * powf(3.2f, rng_unit(rng));
-        place_object(scene, set, (int)rng_below(rng, (uint64_t)synth_class_count(set)), size,
-                     more_lying, rng);
+        place_object(scene, set, (int)rng_below(rng, SYNTH_CLASSES), size, more_lying, rng);
     }
     int others = set == SYNTH_TARGET && rng_unit(rng) < 0.6f ? 1 + (int)rng_below(rng, 4) : 0;
     for (int i = 0; i < others; i++) {
         int before = scene->object_count;
-        int class_id = (int)rng_below(rng, (uint64_t)synth_class_count(SYNTH_BASE));
+        int class_id = (int)rng_below(rng, SYNTH_CLASSES);
         place_object(scene, SYNTH_BASE, class_id, crowd * 0.3f * powf(2.5f, rng_unit(rng)),
                      more_lying, rng);
         if (scene->object_count > before) {

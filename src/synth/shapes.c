@@ -3,8 +3,6 @@
 #include <float.h>
 #include <stddef.h>
 
-#define TAU 6.2831853f
-
 enum { ROUNDED = 8 }; /* a box's face, met where its corners' sphere cuts it */
 
 /* A ray in the frame of a part, and the stretch of it that can matter. */
@@ -15,13 +13,7 @@ struct local_ray {
 
 /* ---- profiles ---- */
 
-void lathe_start(struct part *part, float r, float z)
-{
-    part->segment_count = 0;
-    part->segments[0] = (struct segment){.r0 = r, .z0 = z};
-}
-
-void lathe_line(struct part *part, float r, float z, int material)
+static void add_line(struct part *part, float r, float z, int material)
 {
     if (part->segment_count >= LATHE_MAX_SEGMENTS) {
         return;
@@ -35,14 +27,13 @@ void lathe_line(struct part *part, float r, float z, int material)
     }
 }
 
-void lathe_curve(struct part *part, const float control[2], const float end[2], int pieces,
-                 int material)
+static void add_curve(struct part *part, const struct lathe_step *step)
 {
     float r = part->segments[part->segment_count].r0, z = part->segments[part->segment_count].z0;
-    for (int i = 1; i <= pieces; i++) {
-        float t = (float)i / (float)pieces, s = 1 - t;
-        lathe_line(part, s * s * r + 2 * s * t * control[0] + t * t * end[0],
-                   s * s * z + 2 * s * t * control[1] + t * t * end[1], material);
+    for (int i = 1; i <= step->pieces; i++) {
+        float t = (float)i / (float)step->pieces, s = 1 - t;
+        add_line(part, s * s * r + 2 * s * t * step->control_r + t * t * step->r,
+                 s * s * z + 2 * s * t * step->control_z + t * t * step->z, step->material);
     }
 }
 
@@ -72,7 +63,7 @@ static void join_normals(struct segment *a, struct segment *b, const float na[2]
     a->n1[1] = b->n0[1] = z / length;
 }
 
-void lathe_finish(struct part *part)
+static void finish_profile(struct part *part)
 {
     float own[LATHE_MAX_SEGMENTS][2];
     float low = FLT_MAX, high = -FLT_MAX, widest = 0;
@@ -100,6 +91,20 @@ void lathe_finish(struct part *part)
     part->center.z += middle;
     part->radius = widest;
     part->bound = hypotf(widest, (high - low) / 2) * 1.0001f;
+}
+
+void lathe_make(struct part *part, const struct lathe_step *steps, size_t count)
+{
+    part->segment_count = 0;
+    part->segments[0] = (struct segment){.r0 = steps[0].r, .z0 = steps[0].z};
+    for (size_t i = 1; i < count; i++) {
+        if (steps[i].pieces > 0) {
+            add_curve(part, &steps[i]);
+        } else {
+            add_line(part, steps[i].r, steps[i].z, steps[i].material);
+        }
+    }
+    finish_profile(part);
 }
 
 /* ---- objects ---- */

@@ -5,6 +5,7 @@
 #define SYNTH_SHAPES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "synth/texture.h"
 #include "synth/vec.h"
@@ -92,15 +93,18 @@ struct surface {
     int material;
 };
 
-/* Profile building: start on a point, go on by lines, end with normals. */
-void lathe_start(struct part *part, float r, float z);
-void lathe_line(struct part *part, float r, float z, int material);
-/* A quadratic curve by way of the control point, in `pieces` lines. */
-void lathe_curve(struct part *part, const float control[2], const float end[2], int pieces,
-                 int material);
-/* Normals, bound. Beside a line more than four times as long, a short one takes over the long one's
- * normal: that is how bevels become round. */
-void lathe_finish(struct part *part);
+/* The next point of a profile and the way to it: a line or, with pieces, a quadratic curve by way of the control point,
+ * in so many lines. The first one of a profile is where it starts. */
+struct lathe_step {
+    float r, z;
+    int material;
+    int pieces;
+    float control_r, control_z;
+};
+
+/* The part's profile, with normals and bound. Beside a line more than four times as long, a short one takes over the long
+ * one's normal: that is how bevels become round. */
+void lathe_make(struct part *part, const struct lathe_step *steps, size_t count);
 
 /* Set bound_center and bound from the parts, position and axes. */
 void object_bounds(struct object *object);

@@ -16,8 +16,6 @@ struct textures {
     unsigned char *block;
 };
 
-#define TAU 6.2831853f
-
 static uint32_t hash(uint32_t x, uint32_t y, uint32_t salt)
 {
     uint32_t h = x * 0x9e3779b1u ^ y * 0x85ebca77u ^ salt * 0xc2b2ae3du;

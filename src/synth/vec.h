@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define TAU 6.2831853f
+
 struct vec3 {
     float x, y, z;
 };
@@ -58,6 +60,15 @@ static inline struct vec3 vec_unit(struct vec3 a)
 static inline struct vec3 vec_mix(struct vec3 a, struct vec3 b, float t)
 {
     return vec_along(a, vec_sub(b, a), t);
+}
+
+/* Turn two directions that are at right angles within their plane, x towards y. */
+static inline void vec_turn(struct vec3 *x, struct vec3 *y, float angle)
+{
+    float c = cosf(angle), s = sinf(angle);
+    struct vec3 old = *x;
+    *x = vec_along(vec_scale(old, c), *y, s);
+    *y = vec_along(vec_scale(*y, c), old, -s);
 }
 
 /* As fminf and fmaxf, which are calls; b if either is NaN. */
