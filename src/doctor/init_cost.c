@@ -32,7 +32,7 @@ static enum result time_step(struct network *net, const struct kernels *kernels,
     if (result == OK) {
         result = step_cost_open(&options, &cost, err);
     }
-    *ms = INFINITY;
+    *ms = (double)INFINITY;
     for (int i = 0; result == OK && i < RUNS; i++) { /* other work only ever adds */
         *ms = fmin(*ms, step_cost_run(&cost, &truths, 1));
     }

@@ -70,7 +70,7 @@ static double step_bytes_of(const struct network *net, const struct kernels *ker
     struct plan_options options = {.batch = images, .modes = modes};
     struct plan *drafted = NULL;
     struct error ignored;
-    double bytes = INFINITY;
+    double bytes = (double)INFINITY;
     if (plan_draft(net, kernels, &options, &drafted, &ignored) == OK) {
         struct plan_memory m = plan_memory(drafted);
         bytes = (double)m.activation_bytes * largest_share(net) + (double)m.scratch_bytes +
@@ -87,7 +87,7 @@ int recipe_subdivisions(const struct network *net, const struct kernels *kernels
     struct freeze_set set = {0};
     struct error ignored;
     int parts = 1;
-    *bytes = INFINITY;
+    *bytes = (double)INFINITY;
     if (freeze_set_make(net, freeze, BN_AUTO, NULL, &set, &ignored) == OK) {
         for (; parts <= batch; parts++) {
             if (batch % parts != 0) {
