@@ -106,14 +106,6 @@ const char *const cfg_known_keys[] = {
     "antialiasing",
     "maxpool_depth",
     "out_channels",
-    "train",
-    "valid",
-    "names",
-    "backup",
-    "labels",
-    "eval",
-    "results",
-    "difficult",
     "B1",
     "B2",
     "cbn",
@@ -174,7 +166,6 @@ const char *const cfg_known_keys[] = {
     "track",
     "contrastive",
     "unsupervised",
-    "top",
 };
 
 const size_t cfg_known_key_count = sizeof cfg_known_keys / sizeof *cfg_known_keys;

@@ -1,5 +1,4 @@
-/* Every key that means something in some section or .data file, here or in Darknet: for "did you
- * mean". */
+/* Every key that means something in some section of a cfg, here or in Darknet: for "did you mean". */
 #ifndef CFG_KEYS_H
 #define CFG_KEYS_H
 
