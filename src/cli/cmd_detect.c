@@ -43,10 +43,6 @@ static const struct option detection_options[] = {
      "let boxes suppress each other across classes too", 0},
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
      "at most N boxes a picture, best first; 0 = all", 0},
-    {"letterbox|letter-box", OPTION_SET, FIELD(fit), FIT_LETTERBOX, 0, NULL,
-     "keep each picture's shape, grey borders (default: what the cfg says)", 0},
-    {"stretch", OPTION_SET, FIELD(fit), FIT_STRETCH, 0, NULL,
-     "fit each picture into the input whatever its shape", 0},
     {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", "pictures computed together", 0},
     {0},
 };
@@ -247,6 +243,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
         .example = "yolo detect --model yolov4-tiny --conf 0.4 --format json photos/ > found.json",
         .exit_codes = exit_codes,
         .groups = {{"Detection", detection_options, &args},
+                   {"Fit into the network's input", fit_options, &args.fit},
                    {"Output", output_options, &args},
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},

@@ -21,10 +21,6 @@ struct dump_args {
 static const struct option dump_options[] = {
     {"out", OPTION_STRING, offsetof(struct dump_args, out), 0, 0, "DIR",
      "folder for the .npy files; made if need be", 'o'},
-    {"letterbox|letter-box", OPTION_SET, offsetof(struct dump_args, fit), FIT_LETTERBOX, 0, NULL,
-     "keep the picture's proportions, pad with grey", 0},
-    {"stretch", OPTION_SET, offsetof(struct dump_args, fit), FIT_STRETCH, 0, NULL,
-     "stretch the picture to the input size; without either: what the cfg says", 0},
     {0},
 };
 
@@ -150,6 +146,7 @@ static enum result run_dump(int argc, char **argv, int *status, struct error *er
         .example = "yolo dump dog.jpg --out layers --cfg cfg/yolov4-tiny.cfg \\\n"
                    "      --weights weights/yolov4-tiny.weights",
         .groups = {{"Options", dump_options, &args},
+                   {"Fit into the network's input", fit_options, &args.fit},
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };

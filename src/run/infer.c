@@ -9,6 +9,14 @@
 
 enum { MAX_HELPERS = 8 };
 
+const struct option fit_options[] = {
+    {"letterbox|letter-box", OPTION_SET, 0, FIT_LETTERBOX, 0, NULL,
+     "keep each picture's shape, grey borders (default: what the cfg says)", 0},
+    {"stretch", OPTION_SET, 0, FIT_STRETCH, 0, NULL,
+     "fit each picture into the input whatever its shape", 0},
+    {0},
+};
+
 bool infer_letterboxes(int fit, const struct network *net)
 {
     return fit == FIT_AS_CFG ? net->options.letter_box : fit == FIT_LETTERBOX;

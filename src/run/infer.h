@@ -12,6 +12,9 @@
 
 enum infer_fit { FIT_AS_CFG, FIT_LETTERBOX, FIT_STRETCH };
 
+/* --letterbox, --stretch: rows for a table whose target is an int that holds an enum infer_fit. */
+extern const struct option fit_options[];
+
 /* Whether pictures keep their shape, between grey borders. */
 bool infer_letterboxes(int fit, const struct network *net);
 
