@@ -1,55 +1,44 @@
 #include "cli/cmd.h"
 
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/clock.h"
-#include "base/path.h"
-#include "base/log.h"
-#include "base/memory.h"
-#include "base/parallel.h"
-#include "doctor/report.h"
-#include "base/json.h"
-#include "run/model.h"
 #include "base/options.h"
-#include "doctor/fix.h"
-#include "doctor/contact_sheet.h"
+#include "base/parallel.h"
+#include "base/path.h"
+#include "doctor/check.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON, DRAW_MOST = 200 };
 
 struct check_args {
-    struct doctor_source source;
-    const char *cfg, *draw, *fix;
+    struct check_options o;
     struct option_size imgsz;
-    int format, threads, draw_max;
-    bool no_images;
+    int format, threads;
 };
 
 #define FIELD(name) offsetof(struct check_args, name)
 
-static const struct option check_options[] = {
-    {"data", OPTION_STRING, FIELD(source.data), 0, 0, "FILE", "a .data file: train, valid, names",
+static const struct option option_rows[] = {
+    {"data", OPTION_STRING, FIELD(o.source.data), 0, 0, "FILE", "a .data file: train, valid, names",
      0},
-    {"train", OPTION_STRING, FIELD(source.train), 0, 0, "FILE",
+    {"train", OPTION_STRING, FIELD(o.source.train), 0, 0, "FILE",
      "a list of pictures, a folder or a COCO .json, in place of the .data file's", 0},
-    {"valid|val", OPTION_STRING, FIELD(source.valid), 0, 0, "FILE", "the same for validation", 0},
-    {"names", OPTION_STRING, FIELD(source.names), 0, 0, "FILE", "class names, one a line", 0},
-    {"images", OPTION_STRING, FIELD(source.images), 0, 0, "DIR",
+    {"valid|val", OPTION_STRING, FIELD(o.source.valid), 0, 0, "FILE", "the same for validation", 0},
+    {"names", OPTION_STRING, FIELD(o.source.names), 0, 0, "FILE", "class names, one a line", 0},
+    {"images", OPTION_STRING, FIELD(o.source.images), 0, 0, "DIR",
      "folder that the file_name of a COCO .json counts from; default: that of the .json", 0},
-    {"classes", OPTION_INT, FIELD(source.classes), 1, 1 << 20, "N",
+    {"classes", OPTION_INT, FIELD(o.source.classes), 1, 1 << 20, "N",
      "number of classes; default: the .data file's, else the number of names", 0},
-    {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE",
+    {"cfg", OPTION_STRING, FIELD(o.cfg), 0, 0, "FILE",
      "the network to be trained: box sizes against its strides and anchors", 0},
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
      "network input size in place of the cfg's", 0},
-    {"no-images|labels-only", OPTION_FLAG, FIELD(no_images), 0, 0, NULL,
+    {"no-images|labels-only", OPTION_FLAG, FIELD(o.no_images), 0, 0, NULL,
      "do not open the pictures: labels and lists only", 0},
-    {"draw", OPTION_STRING, FIELD(draw), 0, 0, "DIR",
+    {"draw", OPTION_STRING, FIELD(o.draw), 0, 0, "DIR",
      "draw pictures with suspicious labels, and pairs that look alike, into this folder", 0},
-    {"draw-max", OPTION_INT, FIELD(draw_max), 1, INT_MAX, "N",
+    {"draw-max", OPTION_INT, FIELD(o.draw_max), 1, INT_MAX, "N",
      "at most so many of them; default: 200", 0},
-    {"fix", OPTION_STRING, FIELD(fix), 0, 0, "DIR",
+    {"fix", OPTION_STRING, FIELD(o.fix), 0, 0, "DIR",
      "write a cleaned copy of lists and labels into this new folder", 0},
     {"format", OPTION_CHOICE, FIELD(format), 0, 0, "text|json", "output format", 0},
     {"json", OPTION_SET, FIELD(format), FORMAT_JSON, 0, NULL, "the same as --format json", 0},
@@ -84,96 +73,6 @@ static const char exit_codes[] =
     "0 no errors, no warnings, 1 failed, 2 wrong usage or a set that cannot be read\n"
     "at all, 3 errors or warnings were found";
 
-struct check_job {
-    const struct check_args *args;
-    struct doctor doctor;
-    struct network net;
-    struct anchor_heads heads; /* count == 0 without a cfg */
-    struct check_report report;
-};
-
-static enum result open_network(struct check_job *job, struct error *err)
-{
-    const struct check_args *args = job->args;
-    if (!args->cfg) {
-        return OK;
-    }
-    TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
-    TRY(model_check_pictures(&job->net, err));
-    TRY(heads_read(&job->net, &job->heads, err));
-    job->report.heads = &job->heads;
-    return OK;
-}
-
-static enum result examine(struct check_job *job, struct error *err)
-{
-    struct doctor *doctor = &job->doctor;
-    TRY(doctor_open(&job->args->source, doctor, err));
-    if (!job->args->no_images) {
-        TRY(doctor_read_pictures(doctor, err));
-    }
-    TRY(doctor_check_boxes(doctor, err));
-    TRY(doctor_check_copies(doctor, err));
-    TRY(doctor_check_classes(doctor, job->report.heads ? &job->net : NULL, err));
-    for (int set = 0; set < doctor->set_count; set++) {
-        TRY(set_stats_measure(doctor, set, &job->report.sets[set], err));
-    }
-    if (job->report.heads) {
-        TRY(network_stats_measure(doctor, &job->heads, &job->report.network, err));
-    }
-    return finding_sort(&doctor->findings, err);
-}
-
-static enum result write_files(const struct check_job *job, struct error *err)
-{
-    const struct check_args *args = job->args;
-    if (args->fix) {
-        struct fix_counts counts;
-        TRY(fix_write(&job->doctor, args->fix, &counts, err));
-        log_info("%s: %zu pictures, %zu label files changed, %zu pictures left out; train with "
-                 "%s/set.data",
-                 args->fix, counts.pictures, counts.labels_changed,
-                 counts.dropped_pictures + counts.unusable_pictures, args->fix);
-        if (counts.unusable_pictures > 0) {
-            log_warn("%s: %zu pictures with labels that cannot be used are left out", args->fix,
-                     counts.unusable_pictures);
-        }
-        if (counts.pictures == 0) {
-            log_warn("%s: no picture is left", args->fix);
-        }
-    }
-    if (args->draw) {
-        size_t drawn, left;
-        TRY(sheet_draw(&job->doctor, args->draw,
-                       (size_t)(args->draw_max ? args->draw_max : DRAW_MOST), &drawn, &left, err));
-        log_info("%s: %zu drawn", args->draw, drawn);
-        if (left > 0) {
-            log_warn("%s: %zu more are not drawn (--draw-max)", args->draw, left);
-        }
-    }
-    return OK;
-}
-
-static enum result run_job(struct check_job *job, int *status, struct error *err)
-{
-    double start = clock_seconds();
-    parallel_set_threads(job->args->threads);
-    job->report.doctor = &job->doctor;
-    TRY(open_network(job, err));
-    TRY(examine(job, err));
-    job->report.seconds = clock_seconds() - start;
-    const struct finding_list *list = &job->doctor.findings;
-    bool is_clean =
-        finding_count(list, SEVERITY_ERROR) == 0 && finding_count(list, SEVERITY_WARNING) == 0;
-    *status = is_clean ? STATUS_OK : STATUS_SOME_INPUTS_FAILED;
-    if (job->args->format == FORMAT_JSON) {
-        TRY(check_print_json(&job->report, err));
-    } else {
-        check_print_text(&job->report);
-    }
-    return write_files(job, err);
-}
-
 /* DATA, or TRAIN [VALID]. */
 static enum result take_words(const char *const words[2], struct doctor_source *source,
                               struct error *err)
@@ -200,11 +99,11 @@ static enum result take_words(const char *const words[2], struct doctor_source *
 
 static enum result check_acts(const struct check_args *args, struct error *err)
 {
-    if (args->imgsz.w && !args->cfg) {
+    if (args->imgsz.w && !args->o.cfg) {
         return error_set(err, ERR_ARG,
                          "--imgsz acts only with --cfg: the network that has this input");
     }
-    if (args->draw_max && !args->draw) {
+    if (args->o.draw_max && !args->o.draw) {
         return error_set(err, ERR_ARG, "--draw-max acts only with --draw DIR");
     }
     return OK;
@@ -219,26 +118,24 @@ static enum result run_check(int argc, char **argv, int *status, struct error *e
         .about = about,
         .example = "yolo check data/my.data --cfg my.cfg --draw suspicious",
         .exit_codes = exit_codes,
-        .groups = {{"Options", check_options, &args}},
+        .groups = {{"Options", option_rows, &args}},
     };
     const char *words[2];
-    bool done;
+    bool done, is_clean;
     TRY(options_parse_few(&usage, argc, argv, words, 2, &done, err));
     if (done) {
         return OK;
     }
-    TRY(take_words(words, &args.source, err));
+    TRY(take_words(words, &args.o.source, err));
     TRY(check_acts(&args, err));
-    struct check_job job = {.args = &args};
-    enum result result = run_job(&job, status, err);
-    for (int set = 0; set < SETS_MAX; set++) {
-        set_stats_free(&job.report.sets[set]);
-    }
-    network_stats_free(&job.report.network);
-    doctor_close(&job.doctor);
-    heads_free(&job.heads);
-    network_free(&job.net);
-    return result;
+    parallel_set_threads(args.threads);
+    args.o.w = args.imgsz.w;
+    args.o.h = args.imgsz.h;
+    args.o.prints_json = args.format == FORMAT_JSON;
+    args.o.draw_max = args.o.draw_max ? args.o.draw_max : DRAW_MOST;
+    TRY(check_run(&args.o, &is_clean, err));
+    *status = is_clean ? STATUS_OK : STATUS_SOME_INPUTS_FAILED;
+    return OK;
 }
 
 const struct command cmd_check = {"check", "doctor",
