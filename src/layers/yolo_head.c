@@ -205,3 +205,9 @@ bool yolo_head_assign(struct layer *l, float overlap)
     ((struct yolo_head *)l->state)->iou_thresh = overlap;
     return true;
 }
+
+float yolo_head_overlap_weight(const struct layer *l)
+{
+    const struct yolo_head *o = l->state;
+    return yolo_head_can_assign(l) && o->iou_loss != LOSS_MSE ? o->iou_normalizer : 0.0f;
+}

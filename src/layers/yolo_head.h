@@ -56,6 +56,9 @@ bool yolo_head_can_assign(const struct layer *l);
  * nearest anchor. False for a layer that is no such head. */
 bool yolo_head_assign(struct layer *l, float overlap);
 
+/* iou_normalizer where an overlap loss trains the boxes; 0 with iou_loss=mse, and for a layer that is no such head. */
+float yolo_head_overlap_weight(const struct layer *l);
+
 /* The rest of the two kinds' layer_ops. */
 void yolo_head_destroy(struct layer *l);
 void yolo_head_forward(const struct layer *l, const struct exec *e);

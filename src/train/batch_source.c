@@ -1,7 +1,6 @@
 #include "train/batch_source.h"
 
 #include "base/memory.h"
-#include "train/multiscale.h"
 
 struct batch_source {
     struct batch_source_options o;
@@ -12,15 +11,22 @@ struct batch_source {
 };
 
 /* Features are of one size. */
+struct multiscale batch_source_sizes(const struct train_options *run,
+                                     const struct train_stage *stage, const struct net_size *base)
+{
+    bool varies = stage->augments && stage->cache_features == 0;
+    return (struct multiscale){.random = varies ? run->random : 0.0f,
+                               .step = run->resize_step,
+                               .base_w = base->w,
+                               .base_h = base->h,
+                               .seed = run->seed};
+}
+
 static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
 {
     const struct batch_source_options *f = &((const struct batch_source *)ctx)->o;
-    bool varies = f->stage->augments && f->stage->cache_features == 0 && !f->is_trial;
-    const struct multiscale sizes = {.random = varies ? f->run->random : 0.0f,
-                                     .step = f->run->resize_step,
-                                     .base_w = f->base.w,
-                                     .base_h = f->base.h,
-                                     .seed = f->run->seed};
+    struct multiscale sizes = batch_source_sizes(f->run, f->stage, &f->base);
+    sizes.random = f->is_trial ? 0.0f : sizes.random;
     multiscale_size(&sizes, mini_batch / (uint64_t)f->run->subdivisions, w, h);
 }
 

@@ -5,6 +5,7 @@
 
 #include "data/loader.h"
 #include "net/plan.h"
+#include "train/multiscale.h"
 #include "train/replay.h"
 #include "train/options.h"
 
@@ -18,6 +19,10 @@ struct batch_source_options {
 };
 
 struct batch_source;
+
+/* The sizes of the stage's mini-batches. Features are made at the base size only. */
+struct multiscale batch_source_sizes(const struct train_options *run,
+                                     const struct train_stage *stage, const struct net_size *base);
 
 /* With features the network has its base size and its values. */
 NODISCARD enum result batch_source_open(const struct batch_source_options *options,

@@ -1,6 +1,5 @@
 #include "train/describe.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cfg/cfg.h"
+#include "layers/yolo_head.h"
 #include "train/batch_source.h"
 
 /* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes
@@ -175,17 +174,12 @@ enum result training_check_features(const struct training *t, const char *folder
 /* Twice as many mini-batches of half the size take half the memory. */
 static void warn_memory(const struct training *t, const struct train_stage *stage)
 {
-    struct plan_memory memory;
     struct error err;
-    double machine = memory_of_machine();
-    if (training_measure(t, stage, &memory, &err) == OK) {
-        double bytes = (double)memory.prepared_bytes + (double)memory.activation_bytes +
-                       (double)memory.scratch_bytes + 2.0 * (double)memory.gradient_bytes;
-        if (machine > 0.0 && bytes > 0.8 * machine) {
-            log_warn("mini-batches of %d take %.1f GB, the machine has %.1f: more --subdivisions "
-                     "take less",
-                     t->options.mini_batch, bytes / 1e9, machine / 1e9);
-        }
+    double bytes, machine = memory_of_machine();
+    if (training_measure(t, stage, &bytes, &err) == OK && machine > 0.0 && bytes > 0.8 * machine) {
+        log_warn("mini-batches of %d take %.1f GB, the machine has %.1f: more --subdivisions "
+                 "take less",
+                 t->options.mini_batch, bytes / 1e9, machine / 1e9);
     }
 }
 
@@ -265,18 +259,12 @@ static void warn_boxes(const struct training *t)
     }
     const struct layer *head;
     for (int n = 0; (head = network_head_layer(net, n)) != NULL; n++) {
-        struct cfg_section *section = head->section;
-        float weight;
-        struct error err;
-        if (strcmp(cfg_string(section, "iou_loss", "mse"), "mse") == 0 ||
-            cfg_float(section, "iou_normalizer", 0.75f, 0.0f, FLT_MAX, &weight, &err) != OK) {
-            continue;
-        }
+        float weight = yolo_head_overlap_weight(head);
         if (weight * rate > BOX_RATE) {
             log_warn("%s:%d: iou_normalizer %g at a rate of %g: boxes may collapse; watch IoU in "
                      "the log "
                      "(published cfgs have .07)",
-                     t->model.cfg_path, section->line, (double)weight, (double)rate);
+                     t->model.cfg_path, head->section->line, (double)weight, (double)rate);
             return;
         }
     }

@@ -14,4 +14,7 @@ struct multiscale {
 /* The size during an update: a new draw every ten updates, a pure function of the seed and the update. */
 void multiscale_size(const struct multiscale *m, uint64_t update, int *w, int *h);
 
+/* How many times the pixels of the base size the largest one has; at least 1, as a run begins with the base size. */
+double multiscale_growth(const struct multiscale *m);
+
 #endif

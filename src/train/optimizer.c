@@ -64,16 +64,23 @@ static struct param *slot_param(const struct optimizer *o, const struct slot *s)
     return &o->net->layers[s->layer].params[s->param];
 }
 
-/* Fills slots (may be NULL) and returns how many there are. */
-static size_t list_slots(const struct optimizer *o, const struct plan *plan, struct slot *slots)
+static size_t padded(size_t count)
 {
-    size_t count = 0;
-    for (int i = 0; i < o->net->layer_count; i++) {
-        const struct layer *l = &o->net->layers[i];
+    return (count + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+}
+
+/* Fills slots (may be NULL) and returns how many there are; *floats: all their state. */
+static size_t list_slots(const struct optimizer_options *options, const struct network *net,
+                         const struct plan *plan, struct slot *slots, size_t *floats)
+{
+    size_t count = 0, moments = options->kind == OPTIMIZER_SGD ? 1 : 2;
+    *floats = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
         enum layer_mode mode = plan_mode(plan, i);
         for (int k = 0; k < l->param_count; k++) {
-            bool is_averaged = l->params[k].is_statistic && mode_rules[mode].uses_batch &&
-                               o->options.ema_decay > 0;
+            bool is_averaged =
+                l->params[k].is_statistic && mode_rules[mode].uses_batch && options->ema_decay > 0;
             if (!is_averaged && !mode_moves(mode, &l->params[k])) {
                 continue;
             }
@@ -84,28 +91,17 @@ static size_t list_slots(const struct optimizer *o, const struct plan *plan, str
                                              .is_statistic = is_averaged};
             }
             count++;
+            size_t arrays = (is_averaged ? 0 : moments) + (options->ema_decay > 0 ? 1 : 0);
+            *floats += arrays * padded(l->params[k].count);
         }
     }
     return count;
 }
 
-static int arrays_of(const struct optimizer *o, const struct slot *s)
-{
-    int moments = o->options.kind == OPTIMIZER_SGD ? 1 : 2;
-    return (s->is_statistic ? 0 : moments) + (o->options.ema_decay > 0 ? 1 : 0);
-}
-
-static size_t padded(size_t count)
-{
-    return (count + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
-}
-
 static enum result allocate(struct optimizer *o, struct error *err)
 {
     for (size_t i = 0; i < o->slot_count; i++) {
-        const struct slot *s = &o->slots[i];
-        o->block_floats += (size_t)arrays_of(o, s) * padded(s->count);
-        o->piece_count += (s->count + PIECE - 1) / PIECE;
+        o->piece_count += (o->slots[i].count + PIECE - 1) / PIECE;
     }
     o->block = mem_alloc(o->block_floats, sizeof *o->block);
     o->pieces = mem_alloc(o->piece_count, sizeof *o->pieces);
@@ -187,11 +183,11 @@ enum result optimizer_new(const struct optimizer_options *options, struct networ
     }
     o->options = *options;
     o->net = net;
-    o->slot_count = list_slots(o, plan, NULL);
+    o->slot_count = list_slots(options, net, plan, NULL, &o->block_floats);
     o->slots = mem_alloc(o->slot_count, sizeof *o->slots);
     enum result result = o->slots ? OK : mem_error(err, "the optimiser");
     if (result == OK) {
-        list_slots(o, plan, o->slots);
+        list_slots(options, net, plan, o->slots, &o->block_floats);
         result = allocate(o, err);
     }
     if (result != OK) {
@@ -228,6 +224,14 @@ size_t optimizer_values(const struct optimizer *optimizer)
 size_t optimizer_bytes(const struct optimizer *optimizer)
 {
     return optimizer->block_floats * sizeof *optimizer->block;
+}
+
+size_t optimizer_measure(const struct optimizer_options *options, const struct network *net,
+                         const struct plan *plan)
+{
+    size_t floats;
+    list_slots(options, net, plan, NULL, &floats);
+    return floats * sizeof(float);
 }
 
 /* ---- a step ---- */

@@ -60,6 +60,9 @@ void optimizer_free(struct optimizer *optimizer);
 /* For people: values that an update may change, and bytes of state kept. */
 size_t optimizer_values(const struct optimizer *optimizer);
 size_t optimizer_bytes(const struct optimizer *optimizer);
+/* What optimizer_bytes of such an optimiser would be; the plan may be a draft. */
+size_t optimizer_measure(const struct optimizer_options *options, const struct network *net,
+                         const struct plan *plan);
 
 /* One update from the plan's gradients, which are sums over `images` images, with `rate` times each layer's own
  * learning_rate. `plan` must move what the one given to optimizer_new moved; its input may have another size. Returns

@@ -9,10 +9,10 @@
 #include "base/memory.h"
 #include "cfg/cfg.h"
 #include "layers/yolo_head.h"
-#include "net/plan.h"
 #include "train/base_cfg.h"
 #include "train/freeze.h"
-#include "train/optimizer.h"
+#include "train/multiscale.h"
+#include "train/step.h"
 
 /* Measured: docs/recipe.md. */
 static const float ADAM_RATE = 1e-3f, EMA = 0.99f, CLIP_NORM = 100.0f;
@@ -50,35 +50,24 @@ int recipe_warmup(uint64_t updates)
     return updates / 10 < MOST_WARMUP ? (int)(updates / 10) : MOST_WARMUP;
 }
 
-/* How many times the pixels of the cfg's size multi-scale (random=) reaches. */
-static double largest_share(const struct network *net)
-{
-    struct cfg_section *head = network_head_layer(net, network_head_count(net) - 1)->section;
-    struct error ignored;
-    float random = 0.0f;
-    if (cfg_float(head, "random", 0.0f, 0.0f, 1e3f, &random, &ignored) != OK || random <= 0.0f) {
-        return 1.0;
-    }
-    double side = random == 1.0f ? 1.4 : (double)random;
-    return side > 1.0 ? side * side : 1.0 / (side * side);
-}
-
-/* What a mini-batch takes at the largest size that it may get. */
+/* What a mini-batch takes at the largest size that it may get, by the recipe's own optimiser, which keeps most. */
 static double step_bytes_of(const struct network *net, const struct kernels *kernels,
                             const enum layer_mode *modes, int images)
 {
-    struct plan_options options = {.batch = images, .modes = modes};
-    struct plan *drafted = NULL;
+    const struct step_options step = {.net = (struct network *)net, /* only measured */
+                                      .kernels = kernels,
+                                      .modes = modes,
+                                      .batch = images,
+                                      .optimizer = {.kind = OPTIMIZER_ADAMW, .ema_decay = EMA}};
+    struct cfg_section *head = network_head_layer(net, network_head_count(net) - 1)->section;
+    struct multiscale sizes = {
+        .step = net->options.resize_step, .base_w = net->size.w, .base_h = net->size.h};
     struct error ignored;
     double bytes = (double)INFINITY;
-    if (plan_draft(net, kernels, &options, &drafted, &ignored) == OK) {
-        struct plan_memory m = plan_memory(drafted);
-        bytes = (double)m.activation_bytes * largest_share(net) + (double)m.scratch_bytes +
-                (double)m.prepared_bytes +
-                4.0 * (double)m.gradient_bytes; /* two moments and an average beside it */
-    }
-    plan_free(drafted);
-    return bytes;
+    return cfg_float(head, "random", 0.0f, 0.0f, 1e3f, &sizes.random, &ignored) == OK &&
+                   step_measure(&step, multiscale_growth(&sizes), &bytes, &ignored) == OK
+               ? bytes
+               : (double)INFINITY;
 }
 
 int recipe_subdivisions(const struct network *net, const struct kernels *kernels,

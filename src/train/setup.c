@@ -12,10 +12,12 @@
 #include "base/parallel.h"
 #include "cfg/cfg.h"
 #include "layers/yolo_head.h"
+#include "train/batch_source.h"
 #include "train/runlog.h"
 #include "train/stateio.h"
+#include "train/step.h"
 
-enum { MAX_CFG_BYTES = 1 << 26, RESIZE_STEP = 32 };
+enum { MAX_CFG_BYTES = 1 << 26 };
 
 /* ---- the data sets ---- */
 
@@ -257,7 +259,7 @@ static enum result settle_augment(struct training *t, struct error *err)
     TRY(cfg_int(head, "max", 200, 1, INT_MAX, &most, err));
     TRY(cfg_float(head, "random", 0.0f, 0.0f, 1e3f, &t->options.random, err));
     a->max_truths = (size_t)most;
-    t->options.resize_step = net->resize_step > 0 ? net->resize_step : RESIZE_STEP;
+    t->options.resize_step = net->resize_step;
     return OK;
 }
 
@@ -334,24 +336,24 @@ static enum result find_resumed(const struct train_args *args, struct training *
 }
 
 enum result training_measure(const struct training *t, const struct train_stage *stage,
-                             struct plan_memory *memory, struct error *err)
+                             double *bytes, struct error *err)
 {
-    struct plan_options plan = {.batch = t->options.mini_batch, .modes = stage->freeze.modes};
-    struct plan *drafted = NULL;
-    enum result result = plan_draft(&t->model.net, t->options.kern, &plan, &drafted, err);
-    if (result == OK) {
-        *memory = plan_memory(drafted);
-    }
-    plan_free(drafted);
-    return result;
+    const struct network *net = &t->model.net;
+    const struct multiscale sizes = batch_source_sizes(&t->options, stage, &net->size);
+    const struct step_options step = {.net = (struct network *)net, /* only measured */
+                                      .kernels = t->options.kern,
+                                      .modes = stage->freeze.modes,
+                                      .batch = t->options.mini_batch,
+                                      .optimizer = t->options.optimizer};
+    return step_measure(&step, multiscale_growth(&sizes), bytes, err);
 }
 
 /* What the trainer would refuse only when there is a folder already. */
 static enum result check_trains(const struct training *t, struct error *err)
 {
     for (size_t i = 0; i < t->plan.count; i++) {
-        struct plan_memory memory;
-        TRY(training_measure(t, &t->plan.stages[i], &memory, err));
+        double bytes;
+        TRY(training_measure(t, &t->plan.stages[i], &bytes, err));
     }
     return OK;
 }

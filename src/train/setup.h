@@ -39,8 +39,8 @@ void training_close(struct training *t);
 
 uint64_t training_images_per_update(const struct training *t);
 
-/* The memory that a mini-batch of the stage takes. ERR_* if the network cannot be trained so. */
+/* The memory that the stage's step takes at its largest size. ERR_* if the network cannot be trained so. */
 NODISCARD enum result training_measure(const struct training *t, const struct train_stage *stage,
-                                       struct plan_memory *memory, struct error *err);
+                                       double *bytes, struct error *err);
 
 #endif

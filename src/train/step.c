@@ -47,11 +47,31 @@ enum result step_resize(struct step *step, int w, int h, struct error *err)
     return build_plan(step, err);
 }
 
+static double sum_bytes(const struct plan *plan, double growth, size_t optimizer)
+{
+    struct plan_memory m = plan_memory(plan);
+    return (double)(m.prepared_bytes + m.gradient_bytes + optimizer) +
+           growth * (double)(m.activation_bytes + m.scratch_bytes);
+}
+
 size_t step_bytes(const struct step *step)
 {
-    struct plan_memory memory = plan_memory(step->plan);
-    return memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes +
-           memory.gradient_bytes + optimizer_bytes(step->optimizer);
+    return (size_t)sum_bytes(step->plan, 1.0, optimizer_bytes(step->optimizer));
+}
+
+enum result step_measure(const struct step_options *o, double growth, double *bytes,
+                         struct error *err)
+{
+    struct plan_options options = {.batch = o->batch, .modes = o->modes};
+    struct plan *draft = NULL;
+    enum result result = plan_draft(o->net, o->kernels, &options, &draft, err);
+    if (result == OK) {
+        size_t parameters = network_param_floats(o->net, o->net->layer_count, NULL) * sizeof(float);
+        *bytes = (double)parameters +
+                 sum_bytes(draft, growth, optimizer_measure(&o->optimizer, o->net, draft));
+    }
+    plan_free(draft);
+    return result;
 }
 
 void step_begin(struct step *step)

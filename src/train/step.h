@@ -50,6 +50,10 @@ NODISCARD enum result step_resize(struct step *step, int w, int h, struct error 
 
 /* Packed weights, activations, scratch, gradients, the optimiser's state; not the parameters. */
 size_t step_bytes(const struct step *step);
+/* What step_bytes would be, and the parameters, where the input's pixels become `growth` times as many
+ * (multiscale_growth). Nothing is made; the network needs no memory. ERR_* if it cannot be trained so. */
+NODISCARD enum result step_measure(const struct step_options *options, double growth, double *bytes,
+                                   struct error *err);
 
 void step_begin(struct step *step);
 /* Run the plan forward and return the losses, summed over the images. Any plan whose heads have losses will do. */

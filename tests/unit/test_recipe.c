@@ -9,7 +9,10 @@
 #include "layers/yolo_head.h"
 #include "test.h"
 #include "train/base_cfg.h"
+#include "train/freeze.h"
+#include "train/multiscale.h"
 #include "train/optimizer.h"
+#include "train/step.h"
 
 static struct error err;
 
@@ -352,6 +355,66 @@ static void test_memory(void)
     network_free(&net);
 }
 
+/* What is said of a step before it is made is what it then takes, at the largest size of multi-scale too. */
+static void test_measure(void)
+{
+    struct network net;
+    const struct kernels *kernels;
+    struct freeze_set nothing = {0}, backbone = {0};
+    CHECK(edited("yolov4-tiny", NULL, &net));
+    CHECK_OK(kernels_select(NULL, &kernels, &err));
+    CHECK_OK(freeze_set_make(&net, "none", BN_AUTO, NULL, &nothing, &err));
+    CHECK_OK(freeze_set_make(&net, "backbone", BN_AUTO, NULL, &backbone, &err));
+    struct step_options options[] = {
+        {.modes = nothing.modes, .batch = 2, .optimizer = {.kind = OPTIMIZER_SGD}},
+        {.modes = nothing.modes,
+         .batch = 3,
+         .optimizer = {.kind = OPTIMIZER_ADAMW, .ema_decay = 0.9f}},
+        {.modes = backbone.modes,
+         .batch = 3,
+         .optimizer = {.kind = OPTIMIZER_ADAM, .ema_decay = 0.9f}},
+    };
+    double bytes, least = 1e18;
+    for (size_t i = 0; i < 3; i++) {
+        options[i].net = &net;
+        options[i].kernels = kernels;
+        options[i].optimizer.kernels = kernels;
+        CHECK_OK(step_measure(&options[i], 2.0, &bytes, &err));
+        CHECK(bytes < least || i == 1);
+        least = bytes;
+    }
+    CHECK_OK(network_allocate(&net, &err));
+    network_initialise(&net, 1);
+    size_t parameters = network_param_floats(&net, net.layer_count, NULL) * sizeof(float);
+    for (size_t i = 0; i < 3; i++) {
+        struct step step = {0};
+        CHECK_OK(step_measure(&options[i], 1.0, &bytes, &err));
+        CHECK_OK(step_open(&options[i], &step, &err));
+        size_t made = step_bytes(&step) + parameters;
+        CHECK_MSG(bytes == (double)made, "%g, in fact %zu", bytes, made);
+        step_close(&step);
+    }
+    freeze_set_free(&nothing);
+    freeze_set_free(&backbone);
+    network_free(&net);
+}
+
+static void test_growth(void)
+{
+    static const float factors[] = {0.0f, 0.5f, 1.0f, 1.2f, 2.0f};
+    for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++) {
+        struct multiscale sizes = {factors[i], 32, 416, 320, 7};
+        double base = 416.0 * 320.0, most = base;
+        for (uint64_t update = 0; update < 20000; update += 10) {
+            int w, h;
+            multiscale_size(&sizes, update, &w, &h);
+            most = (double)w * h > most ? (double)w * h : most;
+        }
+        CHECK_MSG(multiscale_growth(&sizes) == most / base, "random=%g: %g, drawn %g",
+                  (double)factors[i], multiscale_growth(&sizes), most / base);
+    }
+}
+
 static void test_assignment(void)
 {
     struct network net;
@@ -372,7 +435,8 @@ static const struct test_case cases[] = {
     {"cfg_second", test_cfg_second}, {"of_init", test_of_init},
     {"darknet", test_darknet},       {"stages", test_stages},
     {"steps_move", test_steps_move}, {"memory", test_memory},
-    {"assignment", test_assignment},
+    {"assignment", test_assignment}, {"measure", test_measure},
+    {"growth", test_growth},
 };
 
 TEST_MAIN(cases)
