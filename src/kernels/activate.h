@@ -27,10 +27,10 @@ void op_scale_shift(const struct kernels *kern, const float *scale, const float 
 void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, const struct tensor *in,
                  const struct tensor *out);
 
-/* out = act(u) with u = scale[c] * z + shift[c], scale and shift NULL = 1 and 0; u is computed by
- * the very operation of op_scale_shift and of the convolution's epilogue: du = dout * act'(u)
- * (per-pixel kinds: du = J^T dout with the Jacobian J of the pixel) At kinks act' is Darknet's: 0
- * and 1/10 at 0 for relu and leaky (activation_derivative). du may be dout. */
+/* Of out = act(u) with u = scale[c] * z + shift[c], NULL = 1 and 0: du = dout * act'(u), for per-pixel kinds
+ * du = J^T dout with the Jacobian J of the pixel. u is computed by the very operation of op_scale_shift and of the
+ * convolution's epilogue. At kinks act' is Darknet's: 0 and 1/10 at 0 for relu and leaky
+ * (activation_derivative). du may be dout. */
 void op_activate_backward(const struct kernels *kern, const struct conv_epilogue *f,
                           const struct tensor *z, const struct tensor *dout,
                           const struct tensor *du);

@@ -187,8 +187,9 @@ void conv_weights_reduce(float *copies, size_t count, size_t distance, size_t fl
  * Along one axis, output o and tap t meet input i = o * stride - pad + t * dilation. The inputs
  * i = phase + stride * j of one class meet the taps with (phase + pad - t * dilation) divisible by
  * the stride: every (stride / gcd)-th tap, at outputs j + (phase + pad - t * dilation) / stride.
- * Walked from the last tap to the first these are a plain window over dz of dilation (dilation /
- * gcd). */
+ * Walked from the last tap to the first these are a plain window over dz of dilation
+ * (dilation / gcd). */
+
 /* The convolution along one axis that gives the inputs of one class. */
 struct axis {
     int taps;           /* 0: no output sees these inputs */

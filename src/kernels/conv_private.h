@@ -52,6 +52,7 @@ bool depthwise_possible(const struct conv_geometry *g);
 size_t depthwise_packed_floats(const struct conv_geometry *g);
 void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed);
 void depthwise_forward(const struct conv_run *run);
+
 /* One call of conv_backward_weights. */
 struct conv_weights_run {
     const struct conv_slots *slots;

@@ -37,9 +37,9 @@ void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *
                         const struct tensor *z, const struct tensor *dout, const struct tensor *du,
                         const struct channel_reduction *r);
 
-/* dz = a[c] * du + b[c] * z + d[c]; dz may be du. Batch norm's backward over N pixels (Ioffe &
- * Szegedy 2015, arXiv:1502.03167) is, with the sums above: a = gamma inv_std    b = -a inv_std
- * sum_du_xhat / N    d = -a sum_du / N - b mean */
+/* dz = a[c] * du + b[c] * z + d[c]; dz may be du. Batch norm's backward over N pixels, with the sums above (Ioffe &
+ * Szegedy 2015, arXiv:1502.03167):
+ *   a = gamma inv_std    b = -a inv_std sum_du_xhat / N    d = -a sum_du / N - b mean */
 struct channel_affine3 {
     const float *a, *b, *d; /* [c] */
 };

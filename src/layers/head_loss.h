@@ -33,43 +33,45 @@ bool truth_is_usable(const struct truth *truth, int classes);
 /* The cell of a position in [0, 1] on a grid: the last one for 1. */
 int truth_cell(double position, int cells);
 
-/* The work on one image. */
+/* The loss of one image on its way. */
 struct head_image {
     const struct layer *l;
-    const struct exec *e;
-    int image;
-    const struct truth *truths;
-    int truth_count; /* at most max_truths */
-    void *work;      /* work_bytes, 64-byte aligned, undefined; no other image's meanwhile */
-    struct loss_parts parts;
+    const struct exec
+        *e; /* out: the head's output of the mini-batch; input_grads[0] of its shape, or no data */
+    int image;                  /* its number in the mini-batch */
+    const struct truth *truths; /* boxes as fractions of the network's input; not all are usable */
+    int truth_count;            /* at most max_truths */
+    void *work; /* work_bytes, 64-byte aligned, undefined; no other image's meanwhile */
+    struct loss_parts parts; /* zero at first; the image's sums */
 };
 
-/* ops->plan of a head whose loss works in work_bytes for an image. */
+/* ops->plan of a head whose loss works in work_bytes for an image: the output is its own, or lies over the input
+ * where nothing else reads that; scratch for all images of the mini-batch. */
 void head_loss_plan(const struct plan_limits *limits, size_t work_bytes, struct layer_plan *p);
 
-/* ops->loss: writes zeros to the gradient where it is not added to, runs the images, adds up their parts.
- * Only in modes that keep for backward; elsewhere (no layer below the head moves, so its loss is of no
- * use) it does nothing. */
+/* ops->loss: writes zeros to the gradient where it is not added to, runs the images, adds up their parts
+ * in the images' order. truths: one set an image. Only in modes that keep for backward; elsewhere (no layer
+ * below the head moves, so its loss is of no use) it does nothing. Allocates nothing, cannot fail. */
 void head_loss_run(void (*image_loss)(struct head_image *image), size_t work_bytes,
                    const struct layer *l, const struct exec *e, const struct truth_set *truths,
                    struct loss_parts *parts);
 
 /* One predictor box of one cell. */
 struct head_place {
-    int x, y, slot;
-    size_t index; /* of the image's predictor boxes */
-    const float *values;
-    float *gradient; /* NULL: not wanted */
+    int x, y, slot; /* column and row of the cell on the head's grid; predictor box of the cell */
+    size_t index;   /* of the image's predictor boxes, below head_place_count */
+    const float *values; /* [entries], as the head's forward pass left them */
+    float *gradient;     /* [entries], dL/dinput, to be added to; NULL: not wanted */
 };
 
-/* Predictor boxes of an image. */
+/* Predictor boxes of an image: height * width * slots. */
 size_t head_place_count(const struct layer *l);
 struct head_place head_place_of(const struct head_image *image, int y, int x, int slot);
 
-/* What an image's loss consists of; ctx is the caller's. */
+/* What an image's loss consists of; ctx is the caller's. Cells run row by row, slots innermost. */
 struct head_steps {
     void (*match)(void *ctx, const struct head_place *at); /* first, for every predictor box */
-    void (*assign)(void *ctx, int truth);                  /* then for every usable truth */
+    void (*assign)(void *ctx, int truth); /* then for every usable truth, in their order */
     void (*add_terms)(void *ctx,
                       const struct head_place *at); /* at last, for every predictor box */
 };

@@ -2,8 +2,7 @@
  * (default size - 1), of which padding / 2 lies before the first pixel: size 2 pads right and below
  * only.
  *
- * [maxpool] with maxpool_depth=1 instead takes the maximum over channels g, g + out_c, g + 2 out_c,
- * ... */
+ * [maxpool] with maxpool_depth=1 instead takes the maximum over channels g, g + out_c, g + 2 out_c ... */
 #include <limits.h>
 #include <stdio.h>
 

@@ -1,13 +1,16 @@
-/* [reorg3d] and [reorg]: blocks of stride x stride pixels become channels; (w, h, c) to (w / s, h /
- * s, c s s).
+/* [reorg3d] and [reorg]: blocks of s x s pixels (s = stride) become channels; (w, h, c) to (w / s, h / s, c s s).
  *
  * [reorg3d] is the true space-to-depth: for output channel k, ic = k mod c, o = k div c:
+ *
  *   out(k, y, x) = in(ic, y * s + o div s, x * s + o mod s);  reverse=1 is its inverse.
  *
  * [reorg] is YOLOv2's: the same arithmetic with the dimensions mixed up, on planar buffers taken as
- * flat arrays, and its weights depend on it. With C, W, H of the input and ci = C / (s s), for k <
- * C, j < H, i < W and o = k div ci: flat out[i + W * (j + H * k)] = flat in[i * s + o mod s + W * s
- * * (j * s + o div s + H * s * (k mod ci))] and the result is read as (w / s, h / s, c s s). */
+ * flat arrays, and its weights depend on it. With C, W, H of the input and ci = C / (s s), for
+ * k < C, j < H, i < W and o = k div ci:
+ *
+ *   out[i + W * (j + H * k)] = in[i * s + o mod s + W * s * (j * s + o div s + H * s * (k mod ci))]
+ *
+ * and the result is read as (w / s, h / s, c s s). */
 #include <limits.h>
 #include <stdio.h>
 

@@ -63,8 +63,8 @@ static void place_lights(struct scene *scene, struct rng *rng)
     for (int i = 0; i < more; i++) {
         add_light(scene, rng_uniform(rng, 0.2f, 0.6f), i == 0, rng);
     }
-    if (more ==
-        0) { /* something from the camera's side, or backlit objects look cut out of paper */
+    if (more == 0) {
+        /* Something from the camera's side, or backlit objects look cut out of paper. */
         add_light(scene, rng_uniform(rng, 0.08f, 0.25f), false, rng);
         scene->lights[1].position.y = -fabsf(scene->lights[1].position.y) - 2;
         scene->lights[1].distance2 = vec_dot(scene->lights[1].position, scene->lights[1].position);
@@ -154,8 +154,7 @@ static void place_backdrop(struct scene *scene, struct rng *rng)
 
 /* ---- objects ---- */
 
-/* The table's point behind a point of the picture; false if there is none at a sensible distance.
- */
+/* The table's point behind a point of the picture; false if there is none at a sensible distance. */
 static bool unproject(const struct scene *scene, float x, float y, struct vec3 *point)
 {
     const struct camera *camera = &scene->camera;
@@ -194,8 +193,8 @@ static bool is_free(const struct scene *scene, const struct object *object)
     return true;
 }
 
-/* Where is an object of this kind allowed to stand; the first one near the middle, so that no
- * picture is empty. */
+/* Try some places; only the first object is put down without a fitting one, in the middle, so that no picture
+ * is empty. */
 static void place_object(struct scene *scene, enum synth_set set, int class_id, float size,
                          bool more_lying, struct rng *rng)
 {

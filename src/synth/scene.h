@@ -62,6 +62,8 @@ struct scene {
     struct rng paint;
 };
 
+/* A function of the request alone; *scene need not be set. Objects may hide one another: visibility_find
+ * (synth/render.h) takes out what shows too little. Allocates nothing. */
 void scene_make(const struct synth_request *request, struct scene *scene);
 
 /* Unit direction of the ray through (x, y), in pixels: the middle of the first is (0.5, 0.5). */

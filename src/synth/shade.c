@@ -142,8 +142,7 @@ static float raise(float x, int power)
     return x;
 }
 
-/* Lambert's diffuse and Blinn's specular term of all lights; arrives[i] in 0 .. SHADOW_FULL_LIGHT.
- */
+/* Lambert's diffuse and Blinn's specular term of all lights; arrives[i] in 0 .. SHADOW_FULL_LIGHT. */
 static void add_lights(const struct scene *scene, const struct spot *spot, const int *arrives,
                        struct vec3 *diffuse, struct vec3 *highlight)
 {

@@ -60,8 +60,7 @@ static float corner(uint32_t h, float x, float y)
     }
 }
 
-/* Gradient noise (Perlin 1985, fade of 2002) in about [-0.7, 0.7], with period (px, py). x, y >= 0.
- */
+/* Gradient noise (Perlin 1985, fade of 2002) in about [-0.7, 0.7], with period (px, py). x, y >= 0. */
 static float noise(float x, float y, uint32_t px, uint32_t py, uint32_t salt)
 {
     uint32_t ix = (uint32_t)x, iy = (uint32_t)y;
