@@ -135,7 +135,7 @@ bench: yolo ## own figures, and PyTorch's where it is installed, in one run
 bench-conv: $(BUILD)/tests/tools/bench_conv ## speed of the convolution engine by layer shape
 	$(Q)$<
 
-lint: ## floors, file lengths, left-overs, shell scripts
+lint: ## floors, circles of includes, left-overs, format, shell scripts
 	$(Q)scripts/lint.sh
 
 fmt: ## format the sources with clang-format

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "doctor/init_parts.h"
+#include "doctor/init_splits.h"
 
 /* ---- where the pictures are ---- */
 
@@ -32,7 +32,7 @@ static enum result find_in_folder(const char *folder, struct init_data *data, st
     if (!path_is_dir(folder)) {
         return error_at(err, ERR_ARG, folder, 0, "no such folder");
     }
-    TRY(init_parts_find(folder, train, valid, INIT_PATH, err));
+    TRY(init_splits_find(folder, train, valid, INIT_PATH, err));
     data->is_whole = !train[0];
     TRY(take_path(train[0] ? train : folder, data->train, err));
     return valid[0] && !data->valid[0] ? take_path(valid, data->valid, err) : OK;

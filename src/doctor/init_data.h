@@ -23,7 +23,7 @@ struct init_data {
     struct dataset set;              /* what `train` names, opened; empty if nothing is named */
 };
 
-/* Find the sets in a folder (init_parts.h; else all its pictures, ERR_ARG if some of them lie in a
+/* Find the sets in a folder (init_splits.h; else all its pictures, ERR_ARG if some of them lie in a
  * folder that is named like a part), open the training set for `classes`, and divide it where no
  * validation set is there: by a hash of the file names, so that a picture stays on its side when
  * others join. *data must be zeroed; free with init_data_free, also after an error. */

@@ -1,6 +1,6 @@
 /* `yolo init --data-dir`: the parts of a data set by the names of its folders and lists. */
-#ifndef DOCTOR_INIT_PARTS_H
-#define DOCTOR_INIT_PARTS_H
+#ifndef DOCTOR_INIT_SPLITS_H
+#define DOCTOR_INIT_SPLITS_H
 
 #include <stddef.h>
 
@@ -18,7 +18,7 @@ enum set_part set_part_of(const char *name, size_t length);
  * get paths of at most `size` bytes, "" where there is none; a test part validates where nothing
  * else does. What is there and not used is said. ERR_ARG: two candidates for a part, or one to
  * validate on and none to train on. */
-NODISCARD enum result init_parts_find(const char *folder, char *train, char *valid, size_t size,
+NODISCARD enum result init_splits_find(const char *folder, char *train, char *valid, size_t size,
                                       struct error *err);
 
 #endif

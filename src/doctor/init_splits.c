@@ -1,4 +1,4 @@
-#include "doctor/init_parts.h"
+#include "doctor/init_splits.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -296,7 +296,7 @@ static enum result find_parts(const char *folder, int depth, char *train, char *
     return OK;
 }
 
-enum result init_parts_find(const char *folder, char *train, char *valid, size_t size,
+enum result init_splits_find(const char *folder, char *train, char *valid, size_t size,
                             struct error *err)
 {
     train[0] = valid[0] = 0;
