@@ -297,7 +297,7 @@ static enum result find_parts(const char *folder, int depth, char *train, char *
 }
 
 enum result init_splits_find(const char *folder, char *train, char *valid, size_t size,
-                            struct error *err)
+                             struct error *err)
 {
     train[0] = valid[0] = 0;
     return find_parts(folder, 0, train, valid, size, err);

@@ -19,6 +19,6 @@ enum set_part set_part_of(const char *name, size_t length);
  * else does. What is there and not used is said. ERR_ARG: two candidates for a part, or one to
  * validate on and none to train on. */
 NODISCARD enum result init_splits_find(const char *folder, char *train, char *valid, size_t size,
-                                      struct error *err);
+                                       struct error *err);
 
 #endif

@@ -410,8 +410,9 @@ static void test_growth(void)
             multiscale_size(&sizes, update, &w, &h);
             most = (double)w * h > most ? (double)w * h : most;
         }
-        CHECK_MSG(multiscale_growth(&sizes) == most / base, "random=%g: %g, drawn %g",
-                  (double)factors[i], multiscale_growth(&sizes), most / base);
+        double growth = multiscale_growth(&sizes); /* both sides at their largest: seldom drawn */
+        CHECK_MSG(most / base <= growth && most / base > 0.9 * growth, "random=%g: %g, drawn %g",
+                  (double)factors[i], growth, most / base);
     }
 }
 
