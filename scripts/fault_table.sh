@@ -14,8 +14,11 @@ if [ "${1:-}" = --stride ]; then
     stride=${2:?--stride N}
     shift 2
 fi
+export YOLO=${YOLO:-build/release/yolo}
+[ -x "$YOLO" ] || make -s -j"$(nproc 2>/dev/null || echo 2)" "$YOLO" tests
 # shellcheck source=tests/cli/lib.sh
 . tests/cli/lib.sh
+[ "$failed" -eq 0 ] || exit 1
 # shellcheck source=tests/cli/lib_train.sh
 . tests/cli/lib_train.sh
 # shellcheck source=tests/cli/lib_faults.sh
