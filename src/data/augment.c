@@ -280,8 +280,8 @@ int augment_begin(struct augment_job *job)
     job->truths->count = 0;
     job->next = 0;
     job->pictures = 1;
-    bool mosaic = o->mosaic && t->w >= 2 && t->h >= 2;
-    if ((mosaic || o->mixup) && coin(&job->rng)) {
+    bool mosaic = o->mosaic && !o->crops && t->w >= 2 && t->h >= 2;
+    if ((mosaic || (o->mixup && !o->crops)) && coin(&job->rng)) {
         job->pictures = mosaic ? 4 : 2;
     }
     if (job->pictures == 4) {
@@ -293,10 +293,31 @@ int augment_begin(struct augment_job *job)
     return job->pictures;
 }
 
+static enum result add_crop(struct augment_job *job, const struct image *image, struct error *err)
+{
+    const struct augment_options *o = job->options;
+    const struct tensor *t = job->output;
+    bool flip = coin(&job->rng) && o->flip;
+    struct crop crop = crop_draw(&o->crop, &job->rng, image->w, image->h, t->w, t->h, flip);
+    struct distortion colors = draw_colors(job);
+    float *scratch = get_block(job->scratch, BLOCK_RENDER, crop_scratch(t->w));
+    if (!scratch) {
+        return mem_error(err, "augmentation");
+    }
+    crop_render(&crop, image, &colors, t, job->image, scratch);
+    struct patch patch = {t, job->image, 0, 0, t->w, t->h};
+    TRY(blur_and_noise(job, &patch, NULL, 0, err));
+    job->next++;
+    return OK;
+}
+
 enum result augment_add(struct augment_job *job, const struct image *image,
                         const struct augment_labels *labels, struct error *err)
 {
     assert(job->next < job->pictures);
+    if (job->options->crops) {
+        return add_crop(job, image, err);
+    }
     struct tensor second = {.n = 1,
                             .h = job->output->h,
                             .w = job->output->w,
@@ -361,7 +382,8 @@ enum result augment_none(const struct augment_options *options, const struct ima
                          struct truth_list *truths, struct image_fit *fit, struct error *err)
 {
     truths->count = 0;
-    TRY(image_to_input(image, options->letter_box, output, n, fit, err));
+    enum image_way way = options->letter_box ? IMAGE_LETTERBOX : IMAGE_STRETCH;
+    TRY(image_to_input(image, options->crops ? IMAGE_CROP : way, output, n, fit, err));
     float net_w = (float)fit->net_w;
     float net_h = (float)fit->net_h;
     for (size_t i = 0; i < labels->count; i++) {

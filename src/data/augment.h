@@ -1,4 +1,5 @@
 /* From labelled pictures to one training input: crop, flip, colours, mosaic, mixup; boxes move with the pixels.
+ * Classifiers have crops of their own, without mosaic and mixup (data/crop.h).
  *
  * Ranges and rules are AlexeyAB's Darknet's (its OpenCV path). Differences: hue wraps round where Darknet's
  * 8-bit arithmetic stops at 0; letter_box works with mosaic; in a mosaic a box always is clipped to what can
@@ -13,11 +14,15 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "data/crop.h"
 #include "data/image.h"
 #include "kernels/tensor.h"
 #include "layers/box.h"
 
 struct augment_options {
+    bool
+        crops; /* as classifiers do, by `crop`; without augmentation the picture's middle. No boxes, no letter_box */
+    struct crop_options crop;
     bool is_off; /* only resize: validation, --no-augment */
     bool letter_box;
     float jitter, resize;            /* of the last head */

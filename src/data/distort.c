@@ -60,6 +60,29 @@ void distort_colors(const struct distortion *d, int count, float *restrict r, fl
     }
 }
 
+/* Rounding may leave [0, 1] by a digit. */
+static inline float unit(float v)
+{
+    v = v > 0 ? v : 0;
+    return v < 1 ? v : 1;
+}
+
+void distort_store_row(const float *restrict r, const float *restrict g, const float *restrict b,
+                       int count, int channels, float *restrict out)
+{
+    if (channels == 1) {
+        for (int i = 0; i < count; i++) {
+            out[i] = unit((77 * r[i] + 150 * g[i] + 29 * b[i]) / 256);
+        }
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        out[3 * (size_t)i] = unit(r[i]);
+        out[3 * (size_t)i + 1] = unit(g[i]);
+        out[3 * (size_t)i + 2] = unit(b[i]);
+    }
+}
+
 /* ---- blur ---- */
 
 static void fill_kernel(float *weights, int kernel)

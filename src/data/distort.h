@@ -17,6 +17,11 @@ struct distortion {
 /* One row of planar pixels with values in [0, 1], in place. */
 void distort_colors(const struct distortion *d, int count, float *r, float *g, float *b);
 
+/* Such a row as `count` pixels of a dense tensor with 3 channels or 1, clamped to [0, 1]. One channel is weighted as by
+ * image_to_input. */
+void distort_store_row(const float *r, const float *g, const float *b, int count, int channels,
+                       float *out);
+
 /* A rectangle of image n of a dense tensor. */
 struct patch {
     const struct tensor *tensor;

@@ -10,6 +10,7 @@
 #include "data/image.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -22,7 +23,10 @@ struct taps {
 
 struct resampler {
     const struct image *image;
-    int w, h, c;   /* output; c = 3 or 1 */
+    int w, h, c; /* output; c = 3 or 1 */
+    int whole_w,
+        whole_h; /* the picture's new size, of which the output shows the part from skip on */
+    int skip_x, skip_y;
     float divisor; /* 255 for the network, 1 for pictures */
     struct taps x, y;
     float *source;  /* [w_in * c], one row */
@@ -31,13 +35,14 @@ struct resampler {
     void *block;
 };
 
-static void fill_taps(struct taps taps, int in, int out)
+/* `out` taps from number `skip` on, of the `whole` that an axis of length `in` becomes. */
+static void fill_taps(struct taps taps, int in, int whole, int skip, int out)
 {
-    float scale = out > 1 ? (float)(in - 1) / (float)(out - 1) : 0.0f;
+    float scale = whole > 1 ? (float)(in - 1) / (float)(whole - 1) : 0.0f;
     for (int i = 0; i < out; i++) {
-        float position = (float)i * scale;
+        float position = (float)(i + skip) * scale;
         int at = (int)position;
-        bool last = i == out - 1 || at >= in - 1;
+        bool last = i + skip == whole - 1 || at >= in - 1;
         taps.at[i] = last ? in - 1 : at;
         taps.part[i] = last ? 0.0f : position - (float)at;
     }
@@ -69,8 +74,8 @@ static enum result resampler_open(struct resampler *r, struct error *err)
     r->y.at = r->x.at + r->w;
     r->row_of[0] = -1;
     r->row_of[1] = -1;
-    fill_taps(r->x, r->image->w, r->w);
-    fill_taps(r->y, r->image->h, r->h);
+    fill_taps(r->x, r->image->w, r->whole_w, r->skip_x, r->w);
+    fill_taps(r->y, r->image->h, r->whole_h, r->skip_y, r->h);
     return OK;
 }
 
@@ -156,7 +161,13 @@ static void output_row(struct resampler *r, int y, float *restrict out)
     }
 }
 
-static struct image_fit make_fit(const struct image *image, bool letterbox, int net_w, int net_h)
+static int at_least(int value, long long other)
+{
+    return other > value ? (int)(other > INT_MAX ? INT_MAX : other) : value;
+}
+
+static struct image_fit make_fit(const struct image *image, enum image_way way, int net_w,
+                                 int net_h)
 {
     struct image_fit fit = {.image_w = image->w,
                             .image_h = image->h,
@@ -164,7 +175,14 @@ static struct image_fit make_fit(const struct image *image, bool letterbox, int 
                             .net_h = net_h,
                             .inner_w = net_w,
                             .inner_h = net_h};
-    if (!letterbox) {
+    if (way == IMAGE_STRETCH) {
+        return fit;
+    }
+    if (way == IMAGE_CROP) {
+        fit.inner_w = at_least(net_w, (long long)image->w * net_h / image->h);
+        fit.inner_h = at_least(net_h, (long long)image->h * net_w / image->w);
+        fit.offset_x = -((fit.inner_w - net_w) / 2);
+        fit.offset_y = -((fit.inner_h - net_h) / 2);
         return fit;
     }
     if ((float)net_w / (float)image->w < (float)net_h / (float)image->h) {
@@ -208,13 +226,23 @@ enum result image_check_channels(int channels, struct error *err)
     return OK;
 }
 
-enum result image_to_input(const struct image *image, bool letterbox, const struct tensor *input,
-                           int n, struct image_fit *fit, struct error *err)
+enum result image_to_input(const struct image *image, enum image_way way,
+                           const struct tensor *input, int n, struct image_fit *fit,
+                           struct error *err)
 {
     assert((input->c == 3 || input->c == 1) && n >= 0 && n < input->n);
-    *fit = make_fit(image, letterbox, input->w, input->h);
-    struct resampler r = {
-        .image = image, .w = fit->inner_w, .h = fit->inner_h, .c = input->c, .divisor = 255.0f};
+    *fit = make_fit(image, way, input->w, input->h);
+    bool crops = way == IMAGE_CROP;
+    int left = crops ? 0 : fit->offset_x, top = crops ? 0 : fit->offset_y;
+    struct resampler r = {.image = image,
+                          .w = crops ? input->w : fit->inner_w,
+                          .h = crops ? input->h : fit->inner_h,
+                          .c = input->c,
+                          .whole_w = fit->inner_w,
+                          .whole_h = fit->inner_h,
+                          .skip_x = left - fit->offset_x,
+                          .skip_y = top - fit->offset_y,
+                          .divisor = 255.0f};
     TRY(resampler_open(&r, err));
     bool dense = input->stride == (size_t)input->c;
     float *row = NULL;
@@ -225,20 +253,19 @@ enum result image_to_input(const struct image *image, bool letterbox, const stru
             return mem_error(err, "resizing a picture");
         }
     }
-    int right = fit->offset_x + fit->inner_w;
     for (int y = 0; y < input->h; y++) {
-        int inner_y = y - fit->offset_y;
-        if (inner_y < 0 || inner_y >= fit->inner_h) {
+        int inner_y = y - top;
+        if (inner_y < 0 || inner_y >= r.h) {
             fill_grey(input, n, y, 0, input->w);
             continue;
         }
-        fill_grey(input, n, y, 0, fit->offset_x);
-        float *out = tensor_at(input, n, y, fit->offset_x);
+        fill_grey(input, n, y, 0, left);
+        float *out = tensor_at(input, n, y, left);
         output_row(&r, inner_y, dense ? out : row);
         if (!dense) {
             store_row(row, input, r.w, out);
         }
-        fill_grey(input, n, y, right, input->w);
+        fill_grey(input, n, y, left + r.w, input->w);
     }
     mem_free(row);
     mem_free(r.block);
@@ -249,7 +276,8 @@ enum result image_resize(const struct image *image, int w, int h, struct image *
                          struct error *err)
 {
     TRY(image_new(w, h, out, err));
-    struct resampler r = {.image = image, .w = w, .h = h, .c = 3, .divisor = 1.0f};
+    struct resampler r = {
+        .image = image, .w = w, .h = h, .c = 3, .whole_w = w, .whole_h = h, .divisor = 1.0f};
     size_t count = (size_t)w * 3;
     float *row = mem_alloc_raw(count, sizeof *row);
     enum result result = row ? resampler_open(&r, err) : mem_error(err, "resizing a picture");

@@ -38,22 +38,29 @@ NODISCARD enum result image_new(int w, int h, struct image *image, struct error 
 void image_paste(struct image *to, const struct image *from, int x, int y);
 void image_free(struct image *image); /* accepts a zeroed struct */
 
+/* How a picture comes into the network's input. */
+enum image_way {
+    IMAGE_STRETCH,
+    IMAGE_LETTERBOX, /* its shape is kept, grey 0.5 around it (darknet-spec 4.3) */
+    IMAGE_CROP       /* its shape is kept, its middle fills the input (darknet-spec 9.5) */
+};
+
 /* How a picture was fitted into the network input; what boxes need to find back. */
 struct image_fit {
     int image_w, image_h;
     int net_w, net_h;
-    int offset_x, offset_y, inner_w, inner_h; /* stretch: 0, 0, net_w, net_h */
+    /* The whole picture in the input's pixels. Stretch: 0, 0, net_w, net_h; crop: offsets of 0 or less. */
+    int offset_x, offset_y, inner_w, inner_h;
 };
 
 /* ERR_UNSUPPORTED unless pictures can be fitted into an input of so many channels: 3 or 1. */
 NODISCARD enum result image_check_channels(int channels, struct error *err);
 
 /* Fit into image `n` of the channels-last input tensor (c = 3 or 1), values v / 255 in [0, 1], bilinear
- * with aligned corners as Darknet: source x = x * (w_in - 1) / (w_out - 1), horizontal pass first.
- * letterbox keeps the aspect ratio on grey 0.5 (darknet-spec 4.3). One channel is stb's luma,
+ * with aligned corners as Darknet: source x = x * (w_in - 1) / (w_out - 1), horizontal pass first. One channel is stb's luma,
  * (77 r + 150 g + 29 b) >> 8. Channels beyond c up to the stride stay untouched. Thread-safe; serial.
  * ERR_MEMORY only. */
-NODISCARD enum result image_to_input(const struct image *image, bool letterbox,
+NODISCARD enum result image_to_input(const struct image *image, enum image_way way,
                                      const struct tensor *input, int n, struct image_fit *fit,
                                      struct error *err);
 

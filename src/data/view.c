@@ -178,31 +178,6 @@ static void render_row(const struct renderer *r, const struct view *view, int ro
     fill_mean(r, r->last, w);
 }
 
-/* Rounding may leave [0, 1] by a digit. */
-static inline float unit(float v)
-{
-    v = v > 0 ? v : 0;
-    return v < 1 ? v : 1;
-}
-
-static void store_row(const struct renderer *r, int w, int channels, float *restrict out)
-{
-    const float *restrict red = r->r;
-    const float *restrict green = r->g;
-    const float *restrict blue = r->b;
-    if (channels == 1) {
-        for (int i = 0; i < w; i++) { /* the weights of image_to_input */
-            out[i] = unit((77 * red[i] + 150 * green[i] + 29 * blue[i]) / 256);
-        }
-        return;
-    }
-    for (int i = 0; i < w; i++) {
-        out[3 * (size_t)i] = unit(red[i]);
-        out[3 * (size_t)i + 1] = unit(green[i]);
-        out[3 * (size_t)i + 2] = unit(blue[i]);
-    }
-}
-
 size_t view_scratch(const struct view *view, const struct region *region)
 {
     return 5 * (size_t)region->w + ((size_t)view->image_w + 1) * 3;
@@ -227,6 +202,7 @@ void view_render(const struct view *view, const struct region *region, const str
     for (int y = 0; y < region->h; y++) {
         render_row(&r, view, region->from_y + y, region->w);
         distort_colors(colors, region->w, r.r, r.g, r.b);
-        store_row(&r, region->w, output->c, tensor_at(output, n, region->y + y, region->x));
+        distort_store_row(r.r, r.g, r.b, region->w, output->c,
+                          tensor_at(output, n, region->y + y, region->x));
     }
 }

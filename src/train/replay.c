@@ -146,6 +146,11 @@ static void hash_number(struct state_hash *hash, double value)
 static void hash_augment(struct state_hash *hash, const struct augment_options *a)
 {
     const double values[] = {a->is_off,
+                             a->crops,
+                             (double)a->crop.angle,
+                             (double)a->crop.aspect,
+                             a->crop.min_crop,
+                             a->crop.max_crop,
                              a->letter_box,
                              (double)a->jitter,
                              (double)a->resize,
@@ -164,7 +169,7 @@ static void hash_augment(struct state_hash *hash, const struct augment_options *
 /* Everything a record's bytes depend on, but for its number. */
 static uint64_t make_key(const struct replay_options *o, const struct features *f)
 {
-    static const char version[] = "features 1";
+    static const char version[] = "features 2";
     const uint64_t numbers[] = {o->seed, o->first_sample, o->fingerprint.cfg,
                                 o->fingerprint.dataset, o->set->sample_count};
     const char *isa = kernels_isa(o->kern);

@@ -598,7 +598,7 @@ static void test_none(void)
     CHECK_NEAR(edges[0], 16, 1e-4);
     CHECK_NEAR(edges[1], 16 + 6.4, 1e-4);
     CHECK_NEAR(edges[3], 16 + 19.2, 1e-4);
-    CHECK_OK(image_to_input(&scene.image, true, &expected, 1, &fit, &err));
+    CHECK_OK(image_to_input(&scene.image, IMAGE_LETTERBOX, &expected, 1, &fit, &err));
     CHECK(memcmp(tensor_at(&t, 1, 0, 0), tensor_at(&expected, 1, 0, 0), 64 * 64 * 12) == 0);
     mem_free(truths.items);
     mem_free(t.data);

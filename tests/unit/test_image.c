@@ -429,7 +429,7 @@ static void stretch_is_darknets(void)
         float *want = malloc(sizeof *want * (size_t)w * h);
         struct tensor input = {data, 1, h, w, 3, 3};
         struct image_fit fit;
-        CHECK_OK(image_to_input(&image, false, &input, 0, &fit, &err));
+        CHECK_OK(image_to_input(&image, IMAGE_STRETCH, &input, 0, &fit, &err));
         for (int k = 0; k < 3; k++) {
             darknet_resize(&image, k, w, h, want);
             for (int i = 0; i < w * h; i++) {
@@ -463,14 +463,14 @@ static double position(int i, int in, int out)
     return out > 1 ? (double)i * (in - 1) / (out - 1) : in - 1;
 }
 
-/* Any channels, strides, letterbox: against bilinear sampling in double; neighbours stay untouched.
+/* Any channels, strides, ways: against bilinear sampling in double; neighbours stay untouched.
  */
 static void fit_is_bilinear(void)
 {
-    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 4; s++) {
-        const int *size = sizes[s / 4];
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 6; s++) {
+        const int *size = sizes[s / 6];
         int c = s & 1 ? 1 : 3;
-        bool letterbox = s & 2;
+        enum image_way way = s / 2 % 3;
         int w = size[2];
         int h = size[3];
         int stride = c + (int)(s % 3);
@@ -482,8 +482,13 @@ static void fit_is_bilinear(void)
         }
         struct tensor input = {data, 2, h, w, c, (size_t)stride};
         struct image_fit fit;
-        CHECK_OK(image_to_input(&image, letterbox, &input, 1, &fit, &err));
+        CHECK_OK(image_to_input(&image, way, &input, 1, &fit, &err));
         CHECK(fit.image_w == size[0] && fit.image_h == size[1] && fit.net_w == w && fit.net_h == h);
+        if (way == IMAGE_CROP) { /* its middle, one side whole */
+            CHECK((fit.inner_w == w && fit.inner_h >= h) || (fit.inner_h == h && fit.inner_w >= w));
+            CHECK(fit.offset_x == -((fit.inner_w - w) / 2));
+            CHECK(fit.offset_y == -((fit.inner_h - h) / 2));
+        }
         for (size_t i = 0; i < total; i++) {
             size_t pixel = i / stride % ((size_t)w * h);
             int k = (int)(i % stride);
@@ -494,7 +499,7 @@ static void fit_is_bilinear(void)
             int x = (int)(pixel % w) - fit.offset_x;
             int y = (int)(pixel / w) - fit.offset_y;
             if (x < 0 || y < 0 || x >= fit.inner_w || y >= fit.inner_h) {
-                CHECK(letterbox && data[i] == 0.5f);
+                CHECK(way == IMAGE_LETTERBOX && data[i] == 0.5f);
                 continue;
             }
             double sx = position(x, size[0], fit.inner_w);
@@ -520,8 +525,9 @@ static bool fits(int w, int h, int net, int x, int y, int inner_w, int inner_h)
     float *data = malloc(sizeof *data * (size_t)net * net);
     struct tensor input = {data, 1, net, net, 1, 1};
     bool right = image_new(w, h, &image, &err) == OK &&
-                 image_to_input(&image, true, &input, 0, &fit, &err) == OK && fit.offset_x == x &&
-                 fit.offset_y == y && fit.inner_w == inner_w && fit.inner_h == inner_h;
+                 image_to_input(&image, IMAGE_LETTERBOX, &input, 0, &fit, &err) == OK &&
+                 fit.offset_x == x && fit.offset_y == y && fit.inner_w == inner_w &&
+                 fit.inner_h == inner_h;
     if (right) { /* the corners of the inner part and back */
         double back_x = (double)(fit.inner_w - 1 + fit.offset_x - fit.offset_x) / fit.inner_w * w;
         right = back_x >= 0 && back_x < w && data[(net * y + x)] == 0.0f &&

@@ -308,7 +308,7 @@ static void test_in_order(void)
             struct tensor want = batch.input;
             size_t floats = tensor_pixels(&want) * 3;
             want.data = mem_alloc(floats, sizeof(float));
-            CHECK_OK(image_to_input(&image, true, &want, i, &fit, &err));
+            CHECK_OK(image_to_input(&image, IMAGE_LETTERBOX, &want, i, &fit, &err));
             CHECK(memcmp(tensor_at(&want, i, 0, 0), tensor_at(&batch.input, i, 0, 0),
                          floats / (size_t)images * sizeof(float)) == 0);
             CHECK(memcmp(&fit, &batch.fits[i], sizeof fit) == 0);
