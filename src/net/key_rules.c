@@ -9,11 +9,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* Of [net]: they steer a GPU's memory and arithmetic, charts, printing, tracking, or the crops of
- * classifiers. */
+/* Of [net]: they steer a GPU's memory and arithmetic, charts, printing, tracking. */
 static const char *const silent_net_keys[] = {
-    "min_crop",
-    "max_crop",
     "loss_scale",
     "use_cuda_graph",
     "optimized_memory",
@@ -33,13 +30,16 @@ static const char *const silent_head_keys[] = {"show_details", "log", "sqrt", "a
 /* ---- named ---- */
 
 struct named_key {
-    const char *section; /* its kind; NULL: every layer */
+    const char *
+        section; /* its kind; NULL: every layer; of_detectors, of_others: [net] of networks with heads, without */
     const char *key;
     float off;        /* the value that does nothing */
     const char *what; /* happens instead */
 };
 
 static const char without[] = "is not built here: training goes without it";
+
+static const char of_detectors[] = "net of detectors", of_others[] = "net of others";
 
 static const struct named_key named_keys[] = {
     {"net", "track", 0, without},
@@ -55,10 +55,14 @@ static const struct named_key named_keys[] = {
     {"net", "attention", 0, without},
     {"net", "adversarial_lr", 0, without},
     {"net", "mosaic_bound", 0, without},
-    {"net", "cutmix", 0, "has no effect: it is for classifiers, in Darknet too"},
-    {"net", "angle", 0, "has no effect: pictures are not turned in training"},
-    {"net", "aspect", 1, "has no effect: the heads' jitter and resize change shapes in training"},
-    {"net", "label_smooth_eps", 0, "has no effect: the heads' own label_smooth_eps acts"},
+    {of_detectors, "cutmix", 0, "has no effect: it is for classifiers, in Darknet too"},
+    {of_others, "cutmix", 0, without},
+    {of_others, "mosaic", 0, "has no effect: it is for detectors"},
+    {of_others, "mixup", 0, "has no effect: it is for detectors here"},
+    {of_detectors, "angle", 0, "has no effect: pictures are not turned in training"},
+    {of_detectors, "aspect", 1,
+     "has no effect: the heads' jitter and resize change shapes in training"},
+    {of_detectors, "label_smooth_eps", 0, "has no effect: the heads' own label_smooth_eps acts"},
     {"net", "try_fix_nan", 0, "has no effect: an update that is not finite is undone"},
     {"net", "max_epochs", 0, "has no effect: max_batches says how long"},
     {NULL, "clip", 0, "is not built here: weights are not clamped (--clip-norm limits gradients)"},
@@ -83,8 +87,11 @@ static void pass_over(struct cfg_section *section, const char *const *keys, size
 }
 
 /* `kind`: the layer's; NULL: [net]. */
-static bool is_for(const struct named_key *key, const char *kind)
+static bool is_for(const struct named_key *key, const char *kind, bool has_heads)
 {
+    if (key->section == of_detectors || key->section == of_others) {
+        return !kind && (key->section == of_detectors) == has_heads;
+    }
     bool is_net = key->section && strcmp(key->section, "net") == 0;
     return kind ? !is_net && (!key->section || strcmp(key->section, kind) == 0) : is_net;
 }
@@ -102,14 +109,19 @@ static enum result name_key(struct cfg_section *section, const struct named_key 
     return OK;
 }
 
-static enum result name_keys(struct cfg_section *section, const char *kind, bool can_train,
+/* How a network is trained, which is what most keys are for. */
+struct uses {
+    bool can_train, has_heads;
+};
+
+static enum result name_keys(struct cfg_section *section, const char *kind, const struct uses *uses,
                              struct error *err)
 {
     pass_over(section, kind ? silent_head_keys : silent_net_keys,
               kind ? COUNT(silent_head_keys) : COUNT(silent_net_keys));
     for (size_t i = 0; i < COUNT(named_keys); i++) {
-        if (is_for(&named_keys[i], kind)) {
-            TRY(name_key(section, &named_keys[i], can_train, err));
+        if (is_for(&named_keys[i], kind, uses->has_heads)) {
+            TRY(name_key(section, &named_keys[i], uses->can_train, err));
         }
     }
     return OK;
@@ -130,13 +142,14 @@ static void name_weightless(const struct layer *l)
 
 enum result keys_name(struct cfg *cfg, const struct layer *layers, int count, struct error *err)
 {
-    bool can_train = false;
+    struct uses uses = {false, false};
     for (int i = 0; i < count; i++) {
-        can_train = can_train || layers[i].ops->head;
+        uses.has_heads = uses.has_heads || layers[i].ops->head;
     }
-    TRY(name_keys(&cfg->sections[0], NULL, can_train, err));
+    uses.can_train = uses.has_heads;
+    TRY(name_keys(&cfg->sections[0], NULL, &uses, err));
     for (int i = 0; i < count; i++) {
-        TRY(name_keys(layers[i].section, layers[i].ops->name, can_train, err));
+        TRY(name_keys(layers[i].section, layers[i].ops->name, &uses, err));
     }
     cfg_warn_unused(cfg);
     for (int i = 0; i < count; i++) {

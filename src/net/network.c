@@ -60,6 +60,11 @@ static const struct net_key net_keys[] = {
     {"blur", KEY_FLOAT, AT(blur), 0, 0, 1000},
     {"gaussian_noise", KEY_FLOAT, AT(gaussian_noise), 0, 0, 1000},
     {"ema_alpha", KEY_FLOAT, AT(ema_alpha), 0, 0, 1},
+    {"angle", KEY_FLOAT, AT(angle), 0, 0, 360},
+    {"aspect", KEY_FLOAT, AT(aspect), 1, .001, 1000},
+    {"label_smooth_eps", KEY_FLOAT, AT(label_smooth_eps), 0, 0, .999},
+    {"min_crop", KEY_INT, AT(min_crop), 0, 1, MAX_SIDE},
+    {"max_crop", KEY_INT, AT(max_crop), 0, 1, MAX_SIDE},
     {"resize_step", KEY_INT, AT(resize_step), 32, 1, MAX_SIDE},
     {"adam", KEY_BOOL, AT(adam), 0, 0, 0},
     {"B1", KEY_FLOAT, AT(adam_b1), .9, 0, 1},
@@ -179,6 +184,24 @@ static enum result read_shapes(struct cfg_section *section, const struct net_opt
     return OK;
 }
 
+/* Defaults as in Darknet: from the network's width to twice that; as far as the one that is given allows. */
+static enum result settle_crops(struct cfg_section *section, struct net_options *options,
+                                struct error *err)
+{
+    int *min = &options->min_crop, *max = &options->max_crop;
+    if (*min && *max && *min > *max) {
+        return cfg_error(section, cfg_find(section, "min_crop"), err, "%d is above max_crop=%d",
+                         *min, *max);
+    }
+    if (!*max) {
+        *max = *min > 2 * options->width ? *min : 2 * options->width;
+    }
+    if (!*min) {
+        *min = *max < options->width ? *max : options->width;
+    }
+    return OK;
+}
+
 static enum result read_net(struct network *net, struct error *err)
 {
     struct cfg_section *section = &net->cfg.sections[0];
@@ -200,6 +223,7 @@ static enum result read_net(struct network *net, struct error *err)
     TRY(read_policy(section, options, err));
     TRY(read_steps(section, options, err));
     TRY(check_rates(section, options, err));
+    TRY(settle_crops(section, options, err));
     return read_shapes(section, options, err);
 }
 

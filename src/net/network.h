@@ -47,6 +47,8 @@ struct net_options {
     float saturation, exposure, hue;
     bool flip, mosaic, mixup;
     float blur, gaussian_noise, ema_alpha;
+    float angle, aspect, label_smooth_eps; /* of classifiers */
+    int min_crop, max_crop; /* of classifiers; width and twice that where not given */
     int resize_step;
     bool adam;
     float adam_b1, adam_b2, adam_eps;

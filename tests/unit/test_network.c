@@ -209,6 +209,18 @@ static void test_options(void)
     CHECK(net.layers[1].is_trainable && net.layers[1].stopbackward == 0);
     CHECK_NEAR(net.layers[1].learning_rate, 1, 0);
     CHECK(network_head(&net) == NULL);
+    CHECK(o->min_crop == 5 && o->max_crop == 5); /* the default of 64 is above what is given */
+    network_free(&net);
+
+    CHECK_OK(parse("[net]\nwidth=64\nheight=32\nchannels=1\nangle=7\naspect=.75\n"
+                   "label_smooth_eps=.1\n[softmax]\n",
+                   &net));
+    CHECK(o->min_crop == 64 && o->max_crop == 128);
+    CHECK(o->angle == 7.0f && o->aspect == .75f && o->label_smooth_eps == .1f);
+    network_free(&net);
+    CHECK(parse("[net]\nwidth=64\nheight=64\nchannels=1\nmin_crop=70\nmax_crop=60\n[softmax]\n",
+                &net) == ERR_CFG &&
+          strstr(err.text, ":5: [net] min_crop: 70 is above max_crop=60"));
     network_free(&net);
 }
 
