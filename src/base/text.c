@@ -105,3 +105,12 @@ void text_put(FILE *out, const char *text)
         text += length ? length : 1;
     }
 }
+
+int text_columns(const char *text)
+{
+    int columns = 0;
+    for (; *text; text++) {
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return columns;
+}

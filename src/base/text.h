@@ -16,6 +16,9 @@ bool text_is_utf8(const char *text);
 /* Bytes of the well-formed character at text, 0 if there is none. */
 size_t text_utf8_length(const char *text);
 
+/* The columns that a UTF-8 text takes on a terminal, one a character. */
+int text_columns(const char *text);
+
 /* Bytes of a byte order mark at the beginning of a text of `size` bytes: 3, or 0 if it has none. */
 size_t text_mark(const void *text, size_t size);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "report/matrix.h"
 #include "report/plot.h"
 
 enum {
@@ -406,4 +407,27 @@ enum result eval_draw_classes(const struct evaluation *evaluation,
     result = image_write(path, &image, err);
     image_free(&image);
     return result;
+}
+
+/* ---- the confusion matrix ---- */
+
+static size_t count_of_confusion(const void *ctx, size_t truth, size_t found)
+{
+    return confusion_count(ctx, truth, found);
+}
+
+enum result eval_draw_confusion(const struct evaluation *evaluation, const struct confusion *matrix,
+                                const char *path, struct error *err)
+{
+    char note[120];
+    snprintf(note, sizeof note, "confidence above %.3f, IoU from %.2f", matrix->threshold,
+             matrix->iou);
+    const struct matrix_source source = {.names = evaluation->set->names,
+                                         .class_count = matrix->class_count,
+                                         .has_background = true,
+                                         .note = note,
+                                         .column_word = "detected as",
+                                         .count = count_of_confusion,
+                                         .ctx = matrix};
+    return matrix_draw(&source, path, err);
 }

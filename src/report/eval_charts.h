@@ -30,7 +30,7 @@ NODISCARD enum result eval_draw_classes(const struct evaluation *evaluation,
                                         struct error *err);
 
 /* The confusion matrix: a row a true class, a column a class as detected, the last of each the
- * background; classes that occur nowhere are left out. eval_matrix.c */
+ * background. */
 NODISCARD enum result eval_draw_confusion(const struct evaluation *evaluation,
                                           const struct confusion *matrix, const char *path,
                                           struct error *err);

@@ -92,16 +92,6 @@ static void print_row(const struct evaluation *e, const char *name, int width,
     fprintf(out, "\n");
 }
 
-/* The columns a UTF-8 text takes, one a character. */
-static int text_columns(const char *text)
-{
-    int columns = 0;
-    for (; *text; text++) {
-        columns += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return columns;
-}
-
 static const char *shown_name(const struct evaluation *e, size_t class_id, char *text)
 {
     return text_mask(text_utf8(e->set->names[class_id], text, NAME_BYTES));

@@ -1,10 +1,10 @@
-/* The picture of the confusion matrix. */
+#include "report/matrix.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "report/eval_charts.h"
 #include "report/plot.h"
 
 enum {
@@ -19,9 +19,8 @@ enum {
 static const float TITLE = 24.0f, NOTE = 16.0f;
 
 struct matrix {
-    const struct evaluation *evaluation;
-    const struct confusion *counts;
-    size_t *shown; /* classes that occur, then the background */
+    const struct matrix_source *source;
+    size_t *shown; /* classes that occur, then the background, if there is one */
     size_t count;
     int cell; /* pixels */
     int left, top;
@@ -29,38 +28,51 @@ struct matrix {
     struct image image;
 };
 
-static size_t row_sum(const struct confusion *m, size_t truth)
+static size_t count_of(const struct matrix *m, size_t truth, size_t found)
+{
+    return m->source->count(m->source->ctx, truth, found);
+}
+
+static size_t rows_of(const struct matrix *m)
+{
+    return m->source->class_count + m->source->has_background;
+}
+
+static size_t row_sum(const struct matrix *m, size_t truth)
 {
     size_t sum = 0;
-    for (size_t d = 0; d <= m->class_count; d++) {
-        sum += confusion_count(m, truth, d);
+    for (size_t d = 0; d < rows_of(m); d++) {
+        sum += count_of(m, truth, d);
     }
     return sum;
 }
 
-static size_t column_sum(const struct confusion *m, size_t detection)
+static size_t column_sum(const struct matrix *m, size_t found)
 {
     size_t sum = 0;
-    for (size_t t = 0; t <= m->class_count; t++) {
-        sum += confusion_count(m, t, detection);
+    for (size_t t = 0; t < rows_of(m); t++) {
+        sum += count_of(m, t, found);
     }
     return sum;
 }
 
 static void choose_shown(struct matrix *m)
 {
-    for (size_t k = 0; k < m->counts->class_count && m->count < CELLS_MAX; k++) {
-        if (row_sum(m->counts, k) > 0 || column_sum(m->counts, k) > 0) {
+    size_t classes = m->source->class_count;
+    for (size_t k = 0; k < classes && m->count < CELLS_MAX; k++) {
+        if (row_sum(m, k) > 0 || column_sum(m, k) > 0) {
             m->shown[m->count++] = k;
         }
     }
-    m->shown[m->count++] = m->counts->class_count;
+    if (m->source->has_background || m->count == 0) {
+        m->shown[m->count++] = m->source->has_background ? classes : 0;
+    }
 }
 
 static const char *name_of(const struct matrix *m, size_t i)
 {
     size_t k = m->shown[i];
-    return k == m->counts->class_count ? "background" : m->evaluation->set->names[k];
+    return k == m->source->class_count ? "background" : m->source->names[k];
 }
 
 static int room_for_names(const struct matrix *m)
@@ -97,8 +109,8 @@ static struct color shade(double share)
 
 static void draw_cell(struct matrix *m, size_t row, size_t column)
 {
-    size_t count = confusion_count(m->counts, m->shown[row], m->shown[column]);
-    size_t sum = row_sum(m->counts, m->shown[row]);
+    size_t count = count_of(m, m->shown[row], m->shown[column]);
+    size_t sum = row_sum(m, m->shown[row]);
     double share = sum ? (double)count / (double)sum : 0.0;
     int x = m->left + (int)column * m->cell;
     int y = m->top + (int)row * m->cell;
@@ -139,7 +151,7 @@ static void draw_names(struct matrix *m)
     }
     float middle = (float)m->count * (float)m->cell / 2.0f;
     plot_text_around(&m->image, (float)m->left + middle, (float)(bottom + room) + 18.0f, NOTE,
-                     "detected as", PLOT_GREY);
+                     m->source->column_word, PLOT_GREY);
     plot_text_up(&m->image, MARGIN,
                  (float)m->top + middle + draw_text_width(NOTE, "true class") / 2.0f, NOTE,
                  "true class", PLOT_GREY);
@@ -163,10 +175,9 @@ static void draw_key(struct matrix *m)
 
 static void draw_all(struct matrix *m)
 {
-    char text[160];
+    char text[200];
     draw_text(&m->image, MARGIN, 20, TITLE, "What was taken for what", PLOT_INK);
-    snprintf(text, sizeof text, "confidence above %.3f, IoU from %.2f; shade: share of the row",
-             m->counts->threshold, m->counts->iou);
+    snprintf(text, sizeof text, "%s; shade: share of the row", m->source->note);
     draw_text(&m->image, MARGIN, 54, NOTE, text, PLOT_GREY);
     for (size_t row = 0; row < m->count; row++) {
         for (size_t column = 0; column < m->count; column++) {
@@ -177,11 +188,10 @@ static void draw_all(struct matrix *m)
     draw_key(m);
 }
 
-enum result eval_draw_confusion(const struct evaluation *evaluation, const struct confusion *matrix,
-                                const char *path, struct error *err)
+enum result matrix_draw(const struct matrix_source *source, const char *path, struct error *err)
 {
-    struct matrix m = {.evaluation = evaluation, .counts = matrix};
-    m.shown = mem_alloc(matrix->class_count + 1, sizeof *m.shown);
+    struct matrix m = {.source = source};
+    m.shown = mem_alloc(source->class_count + 1, sizeof *m.shown);
     enum result result = m.shown ? OK : mem_error(err, "confusion matrix");
     if (result == OK) {
         choose_shown(&m);
