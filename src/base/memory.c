@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 /* Under AddressSanitizer mapped blocks come from the heap, where it sees overruns. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -176,4 +177,10 @@ double memory_of_machine(void)
 {
     double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     return bytes > 0.0 ? bytes : 0.0;
+}
+
+double memory_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024.0 : 0.0;
 }

@@ -37,6 +37,8 @@ enum result mem_error(struct error *err, const char *what);
 
 /* Bytes of the machine; 0: not known. */
 double memory_of_machine(void);
+/* The most bytes that this process has had in memory at a time; 0: not known. */
+double memory_peak(void);
 
 /* a * b into *product; false on overflow. */
 bool size_mul(size_t a, size_t b, size_t *product);

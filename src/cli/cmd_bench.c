@@ -1,7 +1,6 @@
 #include "cli/cmd.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -68,8 +67,7 @@ static double rate(double gflop, int batch, double ms)
 
 static double peak_rss_mb(void)
 {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
+    return memory_peak() / (1 << 20);
 }
 
 /* What both kinds of figures begin with. */

@@ -108,6 +108,29 @@ static enum result new_pictures(struct eval_set *set, size_t count, struct error
     return set->pictures ? OK : mem_error(err, "pictures");
 }
 
+static enum result take_samples(const struct dataset *data, struct eval_set *set, struct error *err)
+{
+    TRY(new_pictures(set, data->sample_count, err));
+    for (size_t i = 0; i < set->count; i++) {
+        struct eval_picture *p = &set->pictures[i];
+        p->sample = &data->samples[i];
+        p->id = (int64_t)i;
+        p->path = mem_strdup(p->sample->image_path);
+        if (!p->path) {
+            return mem_error(err, "pictures");
+        }
+    }
+    return OK;
+}
+
+enum result eval_set_of_dataset(const struct dataset *data, char *const *names, size_t class_count,
+                                struct eval_set *set, struct error *err)
+{
+    *set = (struct eval_set){.class_count = class_count};
+    TRY(take_samples(data, set, err));
+    return set_names(set, names, err);
+}
+
 static enum result open_list(const struct eval_source *source, struct eval_set *set,
                              struct error *err)
 {
@@ -116,16 +139,7 @@ static enum result open_list(const struct eval_source *source, struct eval_set *
     struct dataset_source list = {
         .path = source->path, .class_count = source->class_count, .leaves_out = true};
     TRY(dataset_open(&list, &set->data, err));
-    TRY(new_pictures(set, set->data.sample_count, err));
-    for (size_t i = 0; i < set->count; i++) {
-        struct eval_picture *p = &set->pictures[i];
-        p->sample = &set->data.samples[i];
-        p->id = (int64_t)i;
-        p->path = mem_strdup(p->sample->image_path);
-        if (!p->path) {
-            return mem_error(err, "pictures");
-        }
-    }
+    TRY(take_samples(&set->data, set, err));
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
         set->fault_count += set->data.faults[losses[i]];
     }

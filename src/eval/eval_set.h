@@ -52,6 +52,10 @@ struct eval_source {
  * place, ERR_IO, ERR_MEMORY. */
 NODISCARD enum result eval_set_open(const struct eval_source *source, struct eval_set *set,
                                     struct error *err);
+/* The pictures of a data set that is open, which outlives it; names[class_count] are copied. No sizes are known yet. */
+NODISCARD enum result eval_set_of_dataset(const struct dataset *data, char *const *names,
+                                          size_t class_count, struct eval_set *set,
+                                          struct error *err);
 void eval_set_free(struct eval_set *set);
 
 /* The size of a picture is known: truths of a list become pixels. Again with the same size: nothing

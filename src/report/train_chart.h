@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 
-/* Losses (left axis, logarithmic where they span decades), mAP (right axis) and the learning rate
- * (below) over the updates. With fewer than two rows: nothing is drawn. ERR_FORMAT if results.csv
- * is not a training's. */
+/* A small chart a quantity over the updates, each with an axis of its own: the whole loss (training and validation) and
+ * its parts (logarithmic where they span decades), mAP@.5 and mAP@.5:.95, the learning rate. Those without a value are
+ * left out. With fewer than two rows: nothing is drawn. ERR_FORMAT if results.csv is not a training's. */
 NODISCARD enum result train_chart_draw(const char *folder, struct error *err);
 
 #endif

@@ -36,13 +36,19 @@ struct session {
 static enum result validate(void *ctx, struct network *net, struct validation *found,
                             struct error *err)
 {
-    const struct training *t = ((struct session *)ctx)->t;
+    struct session *session = ctx;
+    const struct training *t = session->t;
     struct validate_options options = {.set = &t->valid,
+                                       .names = t->model.names,
                                        .kernels = t->options.kern,
                                        .letter_box = t->options.augment.letter_box,
                                        .batch = VALIDATION_BATCH,
                                        .loader_threads = t->options.loader_threads};
-    return train_validate(&options, net, found, err);
+    struct validated seen = {0};
+    enum result result = train_validate(&options, net, &seen, err);
+    *found = seen.figures;
+    validated_free(&seen);
+    return result;
 }
 
 static void draw_chart(struct session *session, const char *folder)

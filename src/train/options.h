@@ -32,7 +32,7 @@ struct train_stage {
 
 /* What a validation found; NaN: not measured. */
 struct validation {
-    double map50, loss;
+    double map50, map, loss; /* mAP@.5, mAP@.5:.95 */
 };
 
 struct train_options {

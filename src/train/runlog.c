@@ -159,19 +159,30 @@ static void write_header(FILE *stream, const char *const *columns, size_t count)
     fputc('\n', stream);
 }
 
-static bool header_matches(const char *line, const char *const *columns, size_t count)
+enum { MAX_COLUMNS = 64 };
+
+/* Whether a header has our columns in our order, some of which may be missing; is_there[i] tells which. The first
+ * never is. */
+static bool read_header(const struct runlog *log, const char *line, bool is_there[MAX_COLUMNS])
 {
-    for (size_t i = 0; i < count; i++) {
-        size_t length = strlen(columns[i]);
-        if (strncmp(line, columns[i], length) != 0) {
+    size_t known = 0, cells = 0;
+    for (char end = ','; end == ','; cells++) {
+        size_t length = strcspn(line, ",\n");
+        while (known < log->columns && (strlen(log->names[known]) != length ||
+                                        strncmp(log->names[known], line, length) != 0)) {
+            is_there[known++] = false;
+        }
+        if (known == log->columns) {
             return false;
         }
-        line += length;
-        if (*line++ != (i + 1 < count ? ',' : '\n')) {
-            return false;
-        }
+        is_there[known++] = true;
+        end = line[length];
+        line += length + 1;
     }
-    return true;
+    while (known < log->columns) {
+        is_there[known++] = false;
+    }
+    return is_there[0];
 }
 
 static size_t count_commas(const char *from, const char *end)
@@ -183,9 +194,25 @@ static size_t count_commas(const char *from, const char *end)
     return commas;
 }
 
-/* Copy the rows of the iterations up to `last`. `text` ends with a zero byte. */
-static void keep_rows(FILE *stream, const char *text, uint64_t last, size_t count)
+/* A row of a file with some of the columns; the others stay empty. */
+static void write_row(FILE *stream, const char *row, const bool *is_there, size_t columns)
 {
+    for (size_t i = 0; i < columns; i++) {
+        size_t length = is_there[i] ? strcspn(row, ",\n") : 0;
+        fprintf(stream, "%s%.*s", i > 0 ? "," : "", (int)length, row);
+        row += is_there[i] ? length + 1 : 0;
+    }
+    fputc('\n', stream);
+}
+
+/* Copy the rows of the iterations up to `last`. `text` ends with a zero byte. */
+static void keep_rows(FILE *stream, const char *text, uint64_t last, const bool *is_there,
+                      size_t columns)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < columns; i++) {
+        count += is_there[i];
+    }
     for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
         char *number_end;
         errno = 0;
@@ -194,20 +221,20 @@ static void keep_rows(FILE *stream, const char *text, uint64_t last, size_t coun
                       (*number_end == ',' || number_end == end) &&
                       count_commas(text, end) + 1 == count;
         if (is_row && iteration <= last) {
-            fwrite(text, 1, (size_t)(end - text) + 1, stream);
+            write_row(stream, text, is_there, columns);
         }
     }
 }
 
-/* `old` is what the file held; NULL: nothing to keep. */
-static enum result rewrite_csv(const struct runlog *log, const char *old, uint64_t last,
-                               struct error *err)
+/* `old` is what the file held, with the columns in is_there; NULL: nothing to keep. */
+static enum result rewrite_csv(const struct runlog *log, const char *old, const bool *is_there,
+                               uint64_t last, struct error *err)
 {
     struct atomic_file file;
     TRY(atomic_open(&file, log->csv_path, err));
     write_header(file.stream, log->names, log->columns);
     if (old) {
-        keep_rows(file.stream, strchr(old, '\n') + 1, last, log->columns);
+        keep_rows(file.stream, strchr(old, '\n') + 1, last, is_there, log->columns);
     }
     return atomic_commit(&file, err);
 }
@@ -216,15 +243,16 @@ static enum result resume_csv(const struct runlog *log, uint64_t last, struct er
 {
     char *old;
     size_t size;
+    bool is_there[MAX_COLUMNS];
     if (!path_exists(log->csv_path)) {
-        return rewrite_csv(log, NULL, 0, err);
+        return rewrite_csv(log, NULL, NULL, 0, err);
     }
     TRY(file_read(log->csv_path, MAX_CSV, &old, &size, err));
     enum result result;
     if (!strchr(old, '\n')) {
-        result = rewrite_csv(log, NULL, 0, err);
-    } else if (header_matches(old, log->names, log->columns)) {
-        result = rewrite_csv(log, old, last, err);
+        result = rewrite_csv(log, NULL, NULL, 0, err);
+    } else if (read_header(log, old, is_there)) {
+        result = rewrite_csv(log, old, is_there, last, err);
     } else {
         error_at(err, ERR_FORMAT, log->csv_path, 1, "has other columns than this program writes");
         result = error_hint(err, "move it out of the way to go on");
@@ -268,7 +296,7 @@ static enum result open_files(struct runlog *log, uint64_t resumed_at, struct er
 {
     TRY(open_text(log, resumed_at == 0, err));
     if (resumed_at == 0) {
-        TRY(rewrite_csv(log, NULL, 0, err));
+        TRY(rewrite_csv(log, NULL, NULL, 0, err));
     } else {
         TRY(resume_csv(log, resumed_at, err));
     }

@@ -34,7 +34,8 @@ struct runlog;
 /* Open results.csv and train.log in an existing folder. The first column must be the iteration; columns must outlive the
  * log. For a new run (resumed_at 0) both files start empty, results.csv with its header. For a resumed one, rows of later
  * iterations and a row that a kill cut short are removed from results.csv (through a rename), and both files are appended
- * to; ERR_FORMAT if the header names other columns. */
+ * to. A results.csv that lacks columns, of an older program, gets them, empty in its rows; ERR_FORMAT if the header names
+ * others. At most 64 columns. */
 NODISCARD enum result runlog_open(const char *folder, const char *const *columns, size_t count,
                                   uint64_t resumed_at, struct runlog **log, struct error *err);
 /* NULL is accepted. */

@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/parallel.h"
+#include "base/progress.h"
 #include "base/rng.h"
 #include "kernels/elementwise.h"
 #include "train/feature_cache.h"
@@ -16,6 +18,7 @@
 #include "train/step.h"
 #include "train/frozen_bytes.h"
 #include "train/divergence.h"
+#include "train/pace.h"
 
 enum { MAX_ROLLBACKS = 3 };
 
@@ -24,20 +27,11 @@ static const double DIVERGENCE = 1e4;
 /* Mean overlap of predictions with their objects; one with anchors at all near is far above. */
 static const double COLLAPSED_IOU = 0.01;
 
-const char *const train_columns[] = {"iteration",     "epoch",
-                                     "stage",         "rate",
-                                     "loss",          "box",
-                                     "objectness",    "classes",
-                                     "iou",           "gradient_norm",
-                                     "val_loss",      "map50",
-                                     "frozen_values", "frozen_bytes_changed",
-                                     "images_per_s",  "seconds"};
-
-/* For the speed: updates of this session, since the last row. */
-struct pace {
-    uint64_t updates;
-    double started;
-};
+const char *const train_columns[] = {
+    "iteration",    "epoch",      "stage",    "rate",          "loss",
+    "box",          "objectness", "classes",  "iou",           "gradient_norm",
+    "val_loss",     "map50",      "map50_95", "frozen_values", "frozen_bytes_changed",
+    "images_per_s", "seconds"};
 
 struct trainer {
     const struct train_options *o;
@@ -95,6 +89,7 @@ static enum result enter_stage(struct trainer *t, struct error *err)
     }
     TRY(frozen_bytes_take(&t->proof, t->o->net, t->stage->freeze.frozen, t->stage->freeze.bn, err));
     t->progress.frozen_hash = frozen_bytes_hash(&t->proof);
+    pace_enter(&t->pace, clock_seconds());
     return open_source(t, err);
 }
 
@@ -181,7 +176,6 @@ static void note_update(struct trainer *t, double norm)
     loss_parts_add(&p->sums.parts, sum);
     p->sums.updates++;
     p->sums.gradient_norm += norm;
-    t->pace.updates++;
 }
 
 /* The rate of the stage's update with that number, from 1. */
@@ -193,6 +187,7 @@ static float rate_of(const struct trainer *t, uint64_t update)
 
 static enum result run_update(struct trainer *t, bool *is_bad, struct error *err)
 {
+    double start = clock_seconds();
     step_begin(&t->step);
     for (int i = 0; i < t->o->subdivisions; i++) {
         TRY(run_mini_batch(t, is_bad, err));
@@ -208,6 +203,7 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
         return OK;
     }
     note_update(t, norm);
+    pace_update(&t->pace, clock_seconds() - start);
     return OK;
 }
 
@@ -256,12 +252,14 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
 {
     struct network *net = t->o->net;
     int w = net->size.w, h = net->size.h;
+    double start = clock_seconds();
     TRY(step_resize(&t->step, t->base.w, t->base.h, err));
     optimizer_swap_ema(t->step.optimizer);
     enum result result = t->o->validate(t->o->ctx, net, &t->found, err);
     optimizer_swap_ema(t->step.optimizer);
     TRY(result);
     TRY(step_resize(&t->step, w, h, err));
+    pace_validation(&t->pace, clock_seconds() - start);
     struct train_progress *p = &t->progress;
     *is_best = isnan(p->best_map) || t->found.map50 >= p->best_map;
     if (*is_best) {
@@ -274,9 +272,10 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
     } else {
         p->validations_without_gain++;
     }
-    runlog_say(t->log, "%llu: mAP@.5 %.4f, validation loss %.3f; best %.4f at %llu",
-               (unsigned long long)p->iteration, t->found.map50, t->found.loss, p->best_map,
-               (unsigned long long)p->best_iteration);
+    runlog_say(t->log,
+               "%llu: mAP@.5 %.4f, mAP@.5:.95 %.4f, validation loss %.3f; best mAP@.5 %.4f at %llu",
+               (unsigned long long)p->iteration, t->found.map50, t->found.map, t->found.loss,
+               p->best_map, (unsigned long long)p->best_iteration);
     return OK;
 }
 
@@ -290,7 +289,7 @@ static double images_since_row(const struct trainer *t)
 /* Forget what was measured since the last row. */
 static void forget_findings(struct trainer *t)
 {
-    t->found = (struct validation){(double)NAN, (double)NAN};
+    t->found = (struct validation){.map50 = (double)NAN, .map = (double)NAN, .loss = (double)NAN};
     t->changed = (double)NAN;
 }
 
@@ -300,8 +299,8 @@ static enum result write_row(struct trainer *t, struct error *err)
     const struct row_sums *y = &p->sums;
     double images = images_since_row(t);
     double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
-    double per_second =
-        (double)(t->pace.updates * images_per_update(t->o)) / (clock_seconds() - t->pace.started);
+    double per_second = (double)(t->pace.row_updates * images_per_update(t->o)) /
+                        (clock_seconds() - t->pace.row_started);
     double values[TRAIN_COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
@@ -314,6 +313,7 @@ static enum result write_row(struct trainer *t, struct error *err)
         y->updates ? y->gradient_norm / (double)y->updates : (double)NAN,
         t->found.loss,
         t->found.map50,
+        t->found.map,
         (double)t->proof.values,
         t->changed,
         per_second,
@@ -336,7 +336,7 @@ static enum result write_row(struct trainer *t, struct error *err)
             values[7]);
     }
     t->progress.sums = (struct row_sums){0};
-    t->pace = (struct pace){.started = clock_seconds()};
+    pace_row(&t->pace, clock_seconds());
     forget_findings(t);
     if (t->o->redraw) {
         t->o->redraw(t->o->ctx, t->o->folder);
@@ -353,30 +353,40 @@ static uint64_t updates_left(const struct trainer *t)
     return left;
 }
 
-/* What is left of the updates or of the time, whichever ends first. */
-static double seconds_left(const struct trainer *t, double updates_a_second)
+static uint64_t validations_left(const struct trainer *t, uint64_t updates)
 {
-    double left = updates_a_second > 0.0 ? (double)updates_left(t) / updates_a_second : 0.0;
+    uint64_t every = t->o->validate ? t->o->validate_every : 0, now = t->progress.iteration;
+    return every > 0 ? (now + updates) / every - now / every : 0;
+}
+
+/* What is left of the updates or of the time, whichever ends first. */
+static double seconds_left(const struct trainer *t)
+{
+    uint64_t updates = updates_left(t);
+    double left = pace_left(&t->pace, updates, validations_left(t, updates));
     double of_time = fmax(t->o->time_limit_s - seconds_so_far(t), 0.0);
     return t->o->time_limit_s > 0.0 && of_time < left ? of_time : left;
 }
 
 static void show_progress(const struct trainer *t)
 {
-    double elapsed = clock_seconds() - t->pace.started;
-    double rate = t->pace.updates ? (double)t->pace.updates / elapsed : 0.0;
-    double left = seconds_left(t, rate);
     const struct loss_parts *parts = &t->progress.sums.parts;
     double images = images_since_row(t);
-    char total[32] = "";
+    double update = t->pace.update;
+    char total[32] = "", left[32];
+    progress_duration(seconds_left(t), left, sizeof left);
     if (t->stage->iterations != STAGE_ENDLESS) {
         snprintf(total, sizeof total, "/%llu",
                  (unsigned long long)(t->progress.iteration + updates_left(t)));
     }
-    log_progress("%llu%s  %d:%02d:%02d left  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
+    if (pace_is_settled(&t->pace)) {
+        runlog_say(t->log, "about %s left: %.3g s an update; %.0f MB of memory so far", left,
+                   update, memory_peak() / 1e6);
+    }
+    log_progress("%llu%s  %s left  %.0f MB  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
                  "classes %.2f)  rate %.3g",
-                 (unsigned long long)t->progress.iteration, total, (int)(left / 3600.0),
-                 (int)(left / 60.0) % 60, (int)left % 60, rate * (double)images_per_update(t->o),
+                 (unsigned long long)t->progress.iteration, total, left, memory_peak() / 1e6,
+                 update > 0.0 ? (double)images_per_update(t->o) / update : 0.0,
                  t->progress.average_loss, parts->box / images, parts->objectness / images,
                  parts->classes / images, (double)rate_of(t, t->progress.stage_iteration));
 }
@@ -456,7 +466,7 @@ static enum result roll_back(struct trainer *t, struct error *err)
     runlog_say(t->log, "%llu: %s; back to update %llu, rate halved", (unsigned long long)at,
                t->reason, (unsigned long long)t->progress.iteration);
     TRY(open_source(t, err));
-    t->pace = (struct pace){.started = clock_seconds()};
+    pace_row(&t->pace, clock_seconds());
     return save(t, checkpoint_save, err);
 }
 
@@ -582,7 +592,6 @@ static enum result begin(struct trainer *t, struct error *err)
 {
     t->base = t->o->net->size;
     t->session_start = clock_seconds();
-    t->pace.started = t->session_start;
     forget_findings(t);
     t->progress = (struct train_progress){.seed = t->o->seed,
                                           .images_seen = t->o->net->seen,

@@ -18,7 +18,7 @@ struct train_outcome {
 
 /* Columns of results.csv. */
 extern const char *const train_columns[];
-enum { TRAIN_COLUMNS = 16 };
+enum { TRAIN_COLUMNS = 17 };
 
 /* Train until all stages are done, the time is over or should_stop says so; everything is then saved. A resumed run
  * continues with the bits of the uninterrupted one. ERR_* on failures that no later update could mend; what was

@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "kernels/elementwise.h"
 #include "run/detect.h"
-#include "eval/coco.h"
-#include "eval/eval_set.h"
 #include "train/step.h"
 
 struct pass {
@@ -17,14 +15,10 @@ struct pass {
     enum layer_mode *modes;
     struct plan *plan;
     struct loader *loader;
-    struct coco_metrics metrics;
+    struct validated *found;
     double loss;
     size_t images; /* read */
-    struct eval_truth *truths;
-    size_t truth_capacity;
-    struct eval_detection *detections;
-    size_t detection_capacity;
-    int w, h; /* of the network's input; size_of is given no network */
+    int w, h;      /* of the network's input; size_of is given no network */
 };
 
 static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
@@ -56,35 +50,19 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
                                     .size_of = size_of,
                                     .size_ctx = pass};
     TRY(loader_open(&loader, &pass->loader, err));
-    return coco_metrics_init(&pass->metrics, (size_t)network_head(net)->classes, err);
+    return eval_set_of_dataset(pass->o->set, pass->o->names, (size_t)network_head(net)->classes,
+                               &pass->found->set, err);
 }
 
 static void close_pass(struct pass *pass)
 {
     loader_close(pass->loader);
     plan_free(pass->plan);
-    coco_metrics_free(&pass->metrics);
     mem_free(pass->modes);
-    mem_free(pass->truths);
-    mem_free(pass->detections);
 }
 
-static enum result collect_truths(struct pass *pass, const struct sample *sample,
-                                  const struct image_fit *fit, struct eval_image *image,
-                                  struct error *err)
-{
-    while (pass->truth_capacity < sample->truth_count) {
-        TRY(mem_grow((void **)&pass->truths, pass->truth_capacity, &pass->truth_capacity,
-                     sizeof *pass->truths, err));
-    }
-    image->truths = pass->truths;
-    image->truth_count = eval_truths_of_sample(sample, fit->image_w, fit->image_h,
-                                               pass->metrics.class_count, pass->truths);
-    return OK;
-}
-
-static enum result collect_detections(struct pass *pass, int n, const struct image_fit *fit,
-                                      struct eval_image *image, struct error *err)
+static enum result take_detections(struct pass *pass, int n, size_t picture,
+                                   const struct image_fit *fit, struct error *err)
 {
     const struct head_info *head = network_head(pass->net);
     struct detect_options options = {.threshold = VALIDATE_CONFIDENCE,
@@ -93,43 +71,27 @@ static enum result collect_detections(struct pass *pass, int n, const struct ima
                                      .beta_nms = head->beta_nms};
     struct detection_list list = {0};
     enum result result = detect_find(pass->plan, n, &options, fit, &list, err);
-    size_t count = 0;
-    for (; result == OK && count < list.count; count++) {
-        const struct detection *d = &list.items[count];
-        result = mem_grow((void **)&pass->detections, count, &pass->detection_capacity,
-                          sizeof *pass->detections, err);
-        if (result == OK) {
-            struct box_xyxy_px box = detect_box_px(&d->box, fit->image_w, fit->image_h);
-            pass->detections[count] = eval_detection_of(&box, d->class_id, d->confidence);
-        }
+    for (size_t i = 0; result == OK && i < list.count; i++) {
+        const struct detection *d = &list.items[i];
+        struct box_xyxy_px box = detect_box_px(&d->box, fit->image_w, fit->image_h);
+        struct eval_detection found = eval_detection_of(&box, d->class_id, d->confidence);
+        result = eval_set_add(&pass->found->set, picture, &found, err);
     }
     detection_list_free(&list);
-    image->detections = pass->detections;
-    image->detection_count = count;
     return result;
 }
 
-/* The objects of a picture that could not be read are missed. */
-static enum result add_unread(struct pass *pass, int64_t id, struct error *err)
+static enum result take_image(struct pass *pass, const struct batch *batch, int n, size_t picture,
+                              struct error *err)
 {
-    const struct sample *sample = &pass->o->set->samples[id];
-    const struct image_fit unit = {.image_w = 1, .image_h = 1};
-    struct eval_image image = {.id = id};
-    TRY(collect_truths(pass, sample, &unit, &image, err));
-    return coco_metrics_add(&pass->metrics, &image, err);
-}
-
-static enum result add_image(struct pass *pass, const struct batch *batch, int n, int64_t id,
-                             struct error *err)
-{
-    if (batch->sample_index[n] == LOADER_NO_SAMPLE) {
-        return add_unread(pass, id, err);
+    struct eval_set *set = &pass->found->set;
+    const struct image_fit *fit = &batch->fits[n];
+    if (batch->sample_index[n] == LOADER_NO_SAMPLE) { /* its objects are missed */
+        set->pictures[picture].has_failed = true;
+        return eval_set_size(set, picture, 1, 1, err);
     }
-    struct eval_image image = {.id = id};
-    const struct sample *sample = &pass->o->set->samples[batch->sample_index[n]];
-    TRY(collect_truths(pass, sample, &batch->fits[n], &image, err));
-    TRY(collect_detections(pass, n, &batch->fits[n], &image, err));
-    return coco_metrics_add(&pass->metrics, &image, err);
+    TRY(eval_set_size(set, picture, fit->image_w, fit->image_h, err));
+    return take_detections(pass, n, picture, fit, err);
 }
 
 static enum result run_pass(struct pass *pass, struct error *err)
@@ -147,28 +109,42 @@ static enum result run_pass(struct pass *pass, struct error *err)
         struct loss_parts parts = step_loss(pass->plan, &input);
         pass->loss += loss_parts_total(&parts);
         for (int n = 0; n < batch.images; n++) {
-            TRY(add_image(pass, &batch, n, (int64_t)done + n, err));
+            TRY(take_image(pass, &batch, n, done + (size_t)n, err));
         }
         log_progress("validation: %zu of %zu", done + (size_t)batch.images, count);
     }
 }
 
-enum result train_validate(const struct validate_options *options, struct network *net,
-                           struct validation *found, struct error *err)
+static double or_nan(double number)
 {
-    struct pass pass = {.o = options, .net = net, .w = net->size.w, .h = net->size.h};
+    return number >= 0.0 ? number : (double)NAN;
+}
+
+enum result train_validate(const struct validate_options *options, struct network *net,
+                           struct validated *found, struct error *err)
+{
+    struct pass pass = {
+        .o = options, .net = net, .found = found, .w = net->size.w, .h = net->size.h};
     enum result result = open_pass(&pass, net, err);
     if (result == OK) {
         result = run_pass(&pass, err);
     }
-    if (result == OK) {
-        double numbers[COCO_NUMBER_COUNT];
-        coco_metrics_overall(&pass.metrics, numbers);
-        double ap = numbers[COCO_AP50];
-        found->map50 = ap >= 0.0 ? ap : (double)NAN;
-        found->loss = pass.images ? pass.loss / (double)pass.images : (double)NAN;
-    }
     log_progress("%s", "");
     close_pass(&pass);
-    return result;
+    TRY(result);
+    const struct evaluation_options figures = {.threshold = -1.0};
+    TRY(evaluation_measure(&found->set, &figures, &found->evaluation, err));
+    const double *numbers = found->evaluation.all.numbers;
+    found->figures =
+        (struct validation){.map50 = or_nan(numbers[COCO_AP50]),
+                            .map = or_nan(numbers[COCO_AP]),
+                            .loss = pass.images ? pass.loss / (double)pass.images : (double)NAN};
+    return OK;
+}
+
+void validated_free(struct validated *found)
+{
+    evaluation_free(&found->evaluation);
+    eval_set_free(&found->set);
+    *found = (struct validated){0};
 }

@@ -3,6 +3,7 @@
 #define TRAIN_VALIDATE_H
 
 #include "data/dataset.h"
+#include "eval/evaluation.h"
 #include "net/plan.h"
 #include "train/trainer.h"
 
@@ -13,17 +14,27 @@
 
 struct validate_options {
     const struct dataset *set;
+    char *const *names; /* of the network's classes */
     const struct kernels *kernels;
     bool letter_box;
     int batch;
     int loader_threads;
 };
 
+/* What a validation saw and what that comes to. Refers to the set of its options. */
+struct validated {
+    struct validation figures;
+    struct eval_set set;          /* truths and detections of each picture */
+    struct evaluation evaluation; /* thresholds where F1 is best; points to set */
+};
+
 /* One pass in order, at the network's size, in inference mode, pictures only resized. loss: the
- * mean over pictures; map50: COCO's AP50 (eval/coco.h) of detections above .005, suppressed at IoU
- * .45 by the last head's kind; NaN if the set holds no object. A picture that cannot be read counts
- * as one in which nothing was found. The network is not changed. */
+ * mean over pictures; map50 and map: COCO's AP50 and AP (eval/coco.h) of detections above .005,
+ * suppressed at IoU .45 by the last head's kind; NaN if the set holds no object. A picture that
+ * cannot be read counts as one in which nothing was found. The network is not changed. *found must
+ * be zeroed and stay where it is; validated_free also after an error. */
 NODISCARD enum result train_validate(const struct validate_options *options, struct network *net,
-                                     struct validation *found, struct error *err);
+                                     struct validated *found, struct error *err);
+void validated_free(struct validated *found);
 
 #endif

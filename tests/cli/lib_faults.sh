@@ -49,7 +49,7 @@ faults_timeless() { # FILE
 
 faults_same() { # A B: one file of two runs
     case $1 in
-    */results.csv) cmp -s <(cut -d, -f1-12 "$1") <(cut -d, -f1-12 "$2") ;;
+    */results.csv) cmp -s <(cut -d, -f1-13 "$1") <(cut -d, -f1-13 "$2") ;;
     */stdout) cmp -s <(faults_timeless "$1") <(faults_timeless "$2") ;;
     */train.log | */last.state | */features.cache) [ -e "$1" ] && [ -e "$2" ] ;;
     *) cmp -s "$1" "$2" ;;

@@ -98,6 +98,8 @@ done
 holds below "$(cell runs/train/exp/results.csv loss last)" 40
 holds below "$(cell runs/train/exp/results.csv loss last)" "$(cell runs/train/exp/results.csv loss first)"
 holds below 0.2 "$(cell runs/train/exp/results.csv map50 last)"
+holds below "$(cell runs/train/exp/results.csv map50_95 last)" "$(cell runs/train/exp/results.csv map50 last)"
+holds grep -q ' about 0:[0-9][0-9]:[0-9][0-9] left: .* s an update; [0-9]* MB of memory so far$' runs/train/exp/train.log
 try "detect with the run's folder" "$YOLO" detect --run runs/train/exp set/images/00.bmp --no-save
 status 0
 err 'best.weights, 2 classes'

@@ -42,7 +42,7 @@ disturbed() { # NAME FOLDER SET COMMAND...: a run with the command in its middle
 
 same_run() { # FOLDER: as whole/
     cmp whole/last.weights "$1/last.weights" && cmp whole/best.weights "$1/best.weights" &&
-        cmp <(cut -d, -f1-12 whole/results.csv) <(cut -d, -f1-12 "$1/results.csv")
+        cmp <(cut -d, -f1-13 whole/results.csv) <(cut -d, -f1-13 "$1/results.csv")
 }
 
 mends() { # NAME FOLDER: resumed, the run ends as if nothing had happened

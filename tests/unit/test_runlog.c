@@ -245,8 +245,14 @@ static void test_resume_odd(void)
     CHECK_OK(runlog_open(folder, columns, COLUMNS, 7, &log, &err));
     runlog_close(log);
     CHECK(holds("results.csv", "iteration,loss,mAP50\n"));
-    static const char *const others[] = {"iteration,loss\n1,2\n", "iteration,loss,mAP50,x\n",
-                                         "a,b,c\n", "iteration,loss,mAP5\n", "\n"};
+    static const char *const others[] = {"loss,mAP50\n1,2\n",
+                                         "iteration,loss,mAP50,x\n",
+                                         "a,b,c\n",
+                                         "iteration,loss,mAP5\n",
+                                         "\n",
+                                         "iteration,mAP50,loss\n",
+                                         "iteration,\n",
+                                         "iteration,loss,loss\n"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         CHECK(spill("results.csv", others[i]));
         CHECK(runlog_open(folder, columns, COLUMNS, 7, &log, &err) == ERR_FORMAT);
@@ -254,6 +260,29 @@ static void test_resume_odd(void)
         CHECK(holds("results.csv", others[i]));
     }
     CHECK(runlog_open(in_folder("nowhere"), columns, COLUMNS, 0, &log, &err) == ERR_IO);
+}
+
+/* A run that an older program began, which knew fewer columns. */
+static void test_resume_older(void)
+{
+    static const struct {
+        const char *before, *after;
+    } files[] = {
+        {"iteration,loss\n10,1\n20,2\n30,3\n40,4\n", "10,1,\n20,2,\n30,3,\n"},
+        {"iteration,mAP50\n10,\n20,0.5\n30,.25", "10,,\n20,,0.5\n"},
+        {"iteration\n10\n20,1\n30\n", "10,,\n30,,\n"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char text[256];
+        struct runlog *log;
+        CHECK(set_up());
+        CHECK(spill("results.csv", files[i].before));
+        CHECK_OK(runlog_open(folder, columns, COLUMNS, 30, &log, &err));
+        CHECK_OK(runlog_row(log, 40, (double[]){4, 4}, &err));
+        runlog_close(log);
+        snprintf(text, sizeof text, "iteration,loss,mAP50\n%s40,4,4\n", files[i].after);
+        CHECK(holds("results.csv", text));
+    }
 }
 
 static void test_say(void)
@@ -361,6 +390,7 @@ static const struct test_case cases[] = {
     {"cut", test_cut},
     {"resume", test_resume},
     {"resume_odd", test_resume_odd},
+    {"resume_older", test_resume_older},
     {"say", test_say},
     {"lock", test_lock},
     {"full_disk", test_full_disk},
