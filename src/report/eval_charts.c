@@ -20,12 +20,13 @@ enum {
     LEGEND_ROW = 25,
     NAMED = 24, /* lines that get a name: all, or the best and the worst half of as many */
     LABEL_BYTES = 256,
-    BLANK = 14 /* half the height of what is kept clear of the grid for a text */
+    KEYS = BOTTOM + 72, /* of a chart without a legend beside it */
+    BLANK = 14          /* half the height of what is kept clear of the grid for a text */
 };
 
 static const float INK = 17.0f, TITLE = 24.0f;
-static const struct color MEAN = {30, 30, 30}, THIN = {205, 205, 205}, GAP = {240, 195, 160},
-                          BEHIND = {255, 255, 255};
+static const struct color MEAN = {30, 30, 30}, THIN = {205, 205, 205}, TOO_SURE = {240, 195, 160},
+                          TOO_MODEST = {160, 220, 190}, BEHIND = {255, 255, 255};
 
 /* ---- figures ---- */
 
@@ -321,8 +322,11 @@ static void draw_bin(struct chart *chart, const struct calibration *c, int i)
         int top = (int)plot_at(&chart->y, bin->precision);
         int wanted = (int)plot_at(&chart->y, bin->confidence);
         draw_fill(image, left, top, right, BOTTOM, plot_color(4), 1.0f);
-        draw_fill(image, left, top < wanted ? top : wanted, right, top < wanted ? wanted : top, GAP,
-                  1.0f);
+        if (wanted < top) {
+            draw_fill(image, left, wanted, right, top, TOO_SURE, 1.0f);
+        } else {
+            draw_fill(image, left, top, right, wanted, TOO_MODEST, 1.0f);
+        }
         draw_fill(image, left, top - 1, right, top + 2, plot_color(0), 1.0f);
     }
     snprintf(text, sizeof text, "%zu", bin->count);
@@ -349,8 +353,9 @@ enum result eval_draw_calibration(const struct evaluation *evaluation, const cha
                  "%zu detections (counts on top); expected calibration error %.4f, worst bin %.3f",
                  c->count, c->ece, c->mce);
         draw_text(&chart.image, LEFT, 52, INK - 2.0f, text, PLOT_GREY);
-        float behind = plot_key(&chart.image, LEFT + 400, 38, INK, 9.0f, plot_color(4), "right");
-        plot_key(&chart.image, behind, 38, INK, 9.0f, GAP, "gap to confidence");
+        float x = plot_key(&chart.image, LEFT, KEYS, INK, 4.0f, plot_color(0), "share right");
+        x = plot_key(&chart.image, x, KEYS, INK, 9.0f, TOO_SURE, "lower than the confidence");
+        plot_key(&chart.image, x, KEYS, INK, 9.0f, TOO_MODEST, "higher");
         plot_frame(&chart.image, &chart.field);
     }
     return close_chart(&chart, result, path, err);

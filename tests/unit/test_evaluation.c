@@ -323,6 +323,33 @@ static void charts_without_objects(void)
     eval_set_free(&set);
 }
 
+/* Red of the pixel in the middle of a bin at a height; the field is (96, 770) to (774, 92). */
+static int red_at(const struct image *image, int bin, double height)
+{
+    int x = 96 + (int)((bin + .5) * 67.8), y = 770 - (int)(height * 678);
+    return image->rgb[((size_t)y * (size_t)image->w + (size_t)x) * 3];
+}
+
+/* A bar is as high as the share that is right, and what lies above the confidence is told from what is missing. */
+static void calibration_chart(void)
+{
+    struct evaluation e = {.calibration = {.count = 30, .ece = .4, .mce = .7}};
+    struct image image;
+    const char *path = put("chart.png", "");
+    e.calibration.bins[2] = (struct calibration_bin){10, 9, .25, .9}; /* too modest */
+    e.calibration.bins[7] = (struct calibration_bin){20, 6, .75, .3}; /* too sure */
+    CHECK_OK(eval_draw_calibration(&e, path, &err));
+    CHECK_OK(image_read(path, &image, &err));
+    int right = red_at(&image, 2, .1), higher = red_at(&image, 2, .6),
+        lower = red_at(&image, 7, .5);
+    CHECK(right == red_at(&image, 7, .1) && right < 120);
+    CHECK_MSG(higher != right && lower != right && lower != higher, "%d %d %d", right, higher,
+              lower);
+    CHECK(red_at(&image, 2, .95) == 255 && red_at(&image, 7, .85) == 255);
+    CHECK(dark_pixels(&image, 96, 830, image.w, 855) > 50); /* what the colours mean, below */
+    image_free(&image);
+}
+
 static void out_of_memory(void)
 {
     long failed = 0;
@@ -352,6 +379,7 @@ static const struct test_case cases[] = {
     {"threshold_of_a_curve", threshold_of_a_curve},
     {"figures", figures},
     {"charts_without_objects", charts_without_objects},
+    {"calibration_chart", calibration_chart},
     {"out_of_memory", out_of_memory},
 };
 
