@@ -11,8 +11,11 @@
 
 enum { VOC_FROM_1, VOC_FROM_0 };
 
+static const float DEFAULT_CONFIDENCE = 0.25f;
+
 struct detect_args {
-    float confidence, iou;
+    const char *confidence;
+    float iou;
     const char *classes;
     bool agnostic;
     int max_detections;
@@ -33,8 +36,10 @@ struct detect_args {
 #define FIELD(name) offsetof(struct detect_args, name)
 
 static const struct option detection_options[] = {
-    {"conf|thresh|threshold", OPTION_FLOAT, FIELD(confidence), 0, 1, "X",
-     "report boxes whose confidence exceeds X", 0},
+    {"conf|thresh|threshold", OPTION_STRING, FIELD(confidence), 0, 0, "X|LIST|best",
+     "report boxes whose confidence exceeds X, default 0.25; dog=.4,cat=.3,.25: by class; best: what "
+     "a training (--run) found best for each class",
+     0},
     {"iou|nms", OPTION_FLOAT, FIELD(iou), 0, 1, "X",
      "of two boxes of a class that overlap more, drop the weaker", 0},
     {"classes", OPTION_STRING, FIELD(classes), 0, 0, "LIST",
@@ -96,6 +101,8 @@ static const char about[] =
     "  yolo   DIR/labels/NAME.txt, a line a box: class cx cy w h as fractions of the picture\n"
     "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included; with\n"
     "         --pixels-from 0 edges from 0, xmin and ymin one less. scripts/voc_to_yolo.py reads both\n"
+    "With thresholds by class (--conf best, --conf dog=.4,.25) json, jsonl and csv tell of each box the\n"
+    "one that it has passed.\n"
     "\n"
     "Annotated pictures lie in DIR as the inputs do in their folder; .jpg .png .bmp stay what "
     "they\n"
@@ -114,6 +121,7 @@ static const char exit_codes[] =
 static enum result check_args(const struct detect_args *args,
                               const struct detect_run_options *options, struct error *err)
 {
+    TRY(thresholds_check(args->confidence, args->model.run, err));
     if (args->format == RESULT_COCO && !args->annotations) {
         return error_set(err, ERR_ARG,
                          "--format coco needs --annotations FILE: image and category ids are read "
@@ -183,6 +191,7 @@ static struct detect_run_options options_of(const struct detect_args *args,
     return (struct detect_run_options){
         .model = &args->model,
         .infer = {.confidence = args->confidence,
+                  .rest_confidence = DEFAULT_CONFIDENCE,
                   .iou = args->iou,
                   .fit = args->fit,
                   .batch = args->batch,
@@ -234,8 +243,7 @@ static enum result detect(const struct detect_args *args, const struct string_li
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
 {
-    struct detect_args args = {
-        .confidence = 0.25f, .iou = 0.45f, .max_detections = 300, .batch = 1};
+    struct detect_args args = {.iou = 0.45f, .max_detections = 300, .batch = 1};
     const struct usage usage = {
         .command = "detect",
         .arguments = "INPUT...",

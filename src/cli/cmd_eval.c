@@ -20,7 +20,8 @@ static const int DEFAULT_BATCH = 4, DEFAULT_WORST = 20;
 struct eval_args {
     const char *images, *results;
     int split;
-    float confidence, overlap; /* negative: not given */
+    const char *confidence;
+    float overlap; /* negative: not given */
     int fit, batch, max_detections;
     float threshold; /* negative: of best F1 */
     int points, rules, absent;
@@ -43,8 +44,11 @@ static const struct option data_options[] = {
 };
 
 static const struct option detection_options[] = {
-    {"conf", OPTION_FLOAT, FIELD(confidence), 0, 1, "X",
-     "count boxes whose confidence exceeds X, default 0.005 as in training", 0},
+    {"conf", OPTION_STRING, FIELD(confidence), 0, 0, "X|LIST|best",
+     "count boxes whose confidence exceeds X, default 0.005 as in training; dog=.4,cat=.3,.25: by "
+     "class; best: what a training (--run) found best for each class. By class also precision, "
+     "recall and F1 are told there",
+     0},
     {"iou|nms", OPTION_FLOAT, FIELD(overlap), 0, 1, "X",
      "of two boxes of a class that overlap more, drop the weaker; default 0.45", 0},
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
@@ -109,6 +113,7 @@ static enum result check_args(const struct eval_args *args, struct error *err)
         (args->rules || args->absent || args->map_iou < 0.5f || args->map_iou > 0.5f)) {
         return error_set(err, ERR_ARG, "--rules, --absent and --iou-thresh act only with --points");
     }
+    TRY(thresholds_check(args->confidence, m->run, err));
     if (args->worst >= 0 && !args->out) {
         return error_set(err, ERR_ARG, "--worst acts only with --out");
     }
@@ -123,7 +128,7 @@ static enum result check_args(const struct eval_args *args, struct error *err)
                        : m->model                   ? "--model"
                        : m->run                     ? "--run"
                        : m->imgsz.w                 ? "--imgsz"
-                       : args->confidence >= 0      ? "--conf"
+                       : args->confidence           ? "--conf"
                        : args->overlap >= 0         ? "--iou"
                        : args->max_detections >= 0  ? "--max-det"
                        : args->fit == FIT_LETTERBOX ? "--letterbox"
@@ -149,12 +154,16 @@ static struct evaluate_options options_of(const struct eval_args *args, const ch
         .images = args->images,
         .results = args->results,
         .out = args->out,
-        .infer = {.confidence = args->confidence >= 0 ? args->confidence : VALIDATE_CONFIDENCE,
+        .infer = {.confidence = args->confidence,
+                  .rest_confidence = VALIDATE_CONFIDENCE,
                   .iou = args->overlap >= 0 ? args->overlap : VALIDATE_OVERLAP,
                   .fit = args->fit,
                   .batch = args->batch > 0 ? args->batch : DEFAULT_BATCH,
                   .max_detections = args->max_detections > 0 ? args->max_detections : 0},
         .metrics = {.threshold = (double)args->threshold,
+                    .confidence = args->results      ? NULL
+                                  : args->confidence ? args->confidence
+                                                     : VALIDATE_CONFIDENCE_WORD,
                     .has_map = args->points != POINTS_NONE,
                     .rules = args->rules ? MAP_VOC : MAP_DARKNET,
                     .points = points[args->points],
@@ -208,12 +217,8 @@ static enum result run_eval(const struct eval_args *args, const char *data, int 
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
 {
-    struct eval_args args = {.confidence = -1,
-                             .overlap = -1,
-                             .max_detections = -1,
-                             .worst = -1,
-                             .threshold = -1,
-                             .map_iou = 0.5f};
+    struct eval_args args = {
+        .overlap = -1, .max_detections = -1, .worst = -1, .threshold = -1, .map_iou = 0.5f};
     const struct usage usage = {
         .command = "eval",
         .arguments = "[DATA]",

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 
-/* Darknet's threshold for counts where none is given. */
+/* Darknet's threshold for counts where none is given, and what is left where F1 is 0 everywhere. */
 static const double DARKNET_THRESHOLD = .25;
 
 static enum result match(struct evaluation *e, struct error *err)
@@ -29,6 +29,17 @@ static enum result match(struct evaluation *e, struct error *err)
     return OK;
 }
 
+/* Of all classes together: the least, above which there is nothing that has not passed its own. */
+static double passed_threshold(const struct evaluation *e, int class_id)
+{
+    const float *thresholds = e->options.thresholds;
+    float least = thresholds[0];
+    for (size_t k = 1; k < e->set->class_count; k++) {
+        least = thresholds[k] < least ? thresholds[k] : least;
+    }
+    return (double)(class_id == PR_ALL_CLASSES ? least : thresholds[class_id]);
+}
+
 static enum result measure_point(struct evaluation *e, int class_id, struct evaluation_row *row,
                                  struct error *err)
 {
@@ -39,8 +50,11 @@ static enum result measure_point(struct evaluation *e, int class_id, struct eval
         bool is_fixed = e->options.threshold >= 0;
         (void)pr_curve_best(&curve, &best);
         row->truths = curve.truth_count;
-        row->threshold = is_fixed ? e->options.threshold : best.threshold;
-        row->at = is_fixed ? pr_curve_at(&curve, row->threshold) : best.point;
+        bool is_by_class = !is_fixed && e->options.thresholds;
+        row->threshold = is_fixed      ? e->options.threshold
+                         : is_by_class ? passed_threshold(e, class_id)
+                                       : best.threshold;
+        row->at = is_fixed || is_by_class ? pr_curve_at(&curve, row->threshold) : best.point;
     }
     pr_curve_free(&curve);
     return result;
@@ -92,4 +106,10 @@ void evaluation_free(struct evaluation *evaluation)
     map_metrics_free(&evaluation->map);
     mem_free(evaluation->rows);
     memset(evaluation, 0, sizeof *evaluation);
+}
+
+double evaluation_best_threshold(const struct evaluation *evaluation, size_t class_id)
+{
+    const struct evaluation_row *own = &evaluation->rows[class_id], *all = &evaluation->all;
+    return own->at.f1 > 0 ? own->threshold : all->at.f1 > 0 ? all->threshold : DARKNET_THRESHOLD;
 }

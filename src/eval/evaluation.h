@@ -9,8 +9,10 @@
 #include "eval/pr_curve.h"
 
 struct evaluation_options {
-    double threshold; /* of precision, recall and F1; negative: where F1 is best */
-    bool has_map;     /* also mAP with fixed matching (mean_ap.h) */
+    double threshold; /* of precision, recall and F1; negative: by class, or where F1 is best */
+    const float *thresholds; /* [class_count], by class: those that boxes have passed; NULL: none */
+    const char *confidence;  /* for reports: the least that boxes have, in words; NULL: not known */
+    bool has_map;            /* also mAP with fixed matching (mean_ap.h) */
     enum map_rules rules;
     enum map_points points;
     double map_iou;
@@ -46,5 +48,9 @@ NODISCARD enum result evaluation_measure(const struct eval_set *set,
                                          const struct evaluation_options *options,
                                          struct evaluation *evaluation, struct error *err);
 void evaluation_free(struct evaluation *evaluation);
+
+/* From which score on boxes of a class count best: where its F1 is highest; where it is 0 everywhere (no objects, nothing
+ * found), where that of all classes together is; else .25. The evaluation has options.threshold < 0. */
+double evaluation_best_threshold(const struct evaluation *evaluation, size_t class_id);
 
 #endif

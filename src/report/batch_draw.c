@@ -68,3 +68,18 @@ enum result batch_draw(const struct batch *batch, const char *const *names, size
     }
     return OK;
 }
+
+enum result batch_sheet_picture(const struct batch *batch, int n, const char *const *names,
+                                size_t name_count, struct sheet_picture *out, struct error *err)
+{
+    struct image whole;
+    double scale;
+    TRY(image_new(batch->input.w, batch->input.h, &whole, err));
+    draw_pixels(&batch->input, n, &whole);
+    enum result result = sheet_scale(&whole, &out->image, &scale, err);
+    image_free(&whole);
+    if (result == OK) {
+        draw_truths(&out->image, &batch->truths[n], names, name_count);
+    }
+    return result;
+}

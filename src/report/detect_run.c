@@ -388,6 +388,7 @@ static enum result run_job(struct detect_job *job, struct detect_totals *totals,
         .start_ms = start,
         .progress_ms = start,
     };
+    run.stream.thresholds = job->infer.thresholds.of_class;
     if (job->o->annotations) {
         run.stream.categories = job->ids.categories;
     }
@@ -441,7 +442,7 @@ static enum result open_model(struct detect_job *job, struct error *err)
     }
     infer.classes = job->wanted;
     infer.keeps_pictures = o->saves_pictures || o->saves_crops;
-    return infer_open(model, &infer, &job->infer, err);
+    return infer_open(model, o->model->run, &infer, &job->infer, err);
 }
 
 static enum result open_output(struct detect_job *job, struct error *err)

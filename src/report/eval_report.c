@@ -221,6 +221,9 @@ enum result eval_print_json(const struct evaluation *e, FILE *out, struct error 
         add_map(e, root);
     }
     cJSON_AddNumberToObject(root, "ECE", e->calibration.ece);
+    if (e->options.confidence) {
+        cJSON_AddStringToObject(root, "conf", e->options.confidence);
+    }
     cJSON_AddNumberToObject(root, "images", (double)e->images);
     cJSON_AddNumberToObject(root, "failed", (double)e->failures);
     cJSON *classes = cJSON_AddArrayToObject(root, "classes");

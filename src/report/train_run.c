@@ -11,7 +11,11 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "report/batch_draw.h"
+#include "report/eval_report.h"
+#include "report/run_pictures.h"
+#include "report/score_table.h"
 #include "report/train_chart.h"
+#include "run/class_scores.h"
 #include "train/describe.h"
 #include "train/dry_run.h"
 #include "train/folder.h"
@@ -27,8 +31,14 @@ static const char *const RUNS = "runs/train";
 /* What the trainer's callbacks know. */
 struct session {
     struct training *t;
-    double drawn, cost; /* when last, and how long it took */
+    struct drawing {
+        double at, cost; /* when last, and how long it took */
+    } chart, sheet;
     bool has_chart_failed;
+    struct validated seen[2]; /* the best, and the latest that is not */
+    bool best;                /* which is the best */
+    uint64_t best_iteration;
+    bool hides_pictures, is_sheet_due; /* of the best */
 };
 
 /* ---- callbacks ---- */
@@ -44,11 +54,62 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
                                        .letter_box = t->options.augment.letter_box,
                                        .batch = VALIDATION_BATCH,
                                        .loader_threads = t->options.loader_threads};
-    struct validated seen = {0};
-    enum result result = train_validate(&options, net, &seen, err);
-    *found = seen.figures;
-    validated_free(&seen);
+    struct validated *seen = &session->seen[!session->best];
+    validated_free(seen);
+    enum result result = train_validate(&options, net, seen, err);
+    *found = seen->figures;
     return result;
+}
+
+/* Enough time since the last drawing, whose cost is a small share of it? */
+static bool is_worth_drawing(const struct drawing *drawing)
+{
+    double since = clock_seconds() - drawing->at;
+    return since > REDRAW_SECONDS && since * REDRAW_SHARE > drawing->cost;
+}
+
+static void note_drawing(struct drawing *drawing, double start)
+{
+    drawing->at = clock_seconds();
+    drawing->cost = drawing->at - start;
+}
+
+static void draw_validation(struct session *session, const char *folder)
+{
+    struct error err;
+    double start = clock_seconds();
+    if (run_pictures_val(&session->seen[session->best].evaluation, session->best_iteration, folder,
+                         &err) != OK) {
+        log_warn("no val_pictures.jpg: %s", err.text);
+    }
+    session->is_sheet_due = false;
+    note_drawing(&session->sheet, start);
+}
+
+static enum result write_scores(struct evaluation *evaluation, const char *folder,
+                                struct error *err)
+{
+    struct atomic_file file;
+    TRY(atomic_open_in(&file, folder, class_scores_name, err));
+    enum result result = eval_print_json(evaluation, file.stream, err);
+    if (result != OK) {
+        atomic_abandon(&file);
+        return result;
+    }
+    return atomic_commit(&file, err);
+}
+
+static enum result keep_best(void *ctx, const char *folder, uint64_t iteration, struct error *err)
+{
+    struct session *session = ctx;
+    session->best = !session->best;
+    session->best_iteration = iteration;
+    session->is_sheet_due = !session->hides_pictures;
+    TRY(write_scores(&session->seen[session->best].evaluation, folder, err));
+    if (session->is_sheet_due && is_worth_drawing(&session->sheet)) {
+        draw_validation(session, folder);
+    }
+    return OK;
 }
 
 static void draw_chart(struct session *session, const char *folder)
@@ -59,15 +120,13 @@ static void draw_chart(struct session *session, const char *folder)
         session->has_chart_failed = true;
         log_warn("no chart.png: %s", err.text);
     }
-    session->drawn = clock_seconds();
-    session->cost = session->drawn - start;
+    note_drawing(&session->chart, start);
 }
 
 static void redraw(void *ctx, const char *folder)
 {
     struct session *session = ctx;
-    double since = clock_seconds() - session->drawn;
-    if (since > REDRAW_SECONDS && since * REDRAW_SHARE > session->cost) {
+    if (is_worth_drawing(&session->chart)) {
         draw_chart(session, folder);
     }
 }
@@ -105,6 +164,10 @@ static enum result dry_run(const struct train_args *args, struct training *t, st
 {
     const char *where = args->resumes ? args->resume : args->out ? args->out : RUNS;
     training_describe(t, true);
+    printf("pictures  %s\n", args->no_pictures ? "none in the run's folder (--no-pictures)"
+                             : t->has_valid
+                                 ? "train_pictures.jpg and val_pictures.jpg in the run's folder"
+                                 : "train_pictures.jpg in the run's folder");
     TRY(training_check_features(t, where, args->cache_features_gb, true, err));
     fflush(stdout); /* the rest takes a while */
     TRY(dry_run_estimate(t, err));
@@ -136,6 +199,7 @@ static void say_end(const struct train_outcome *outcome, const char *folder)
         log_info("the best of the validations, mAP@.5 %.4f, in %s/best.weights", outcome->best_map,
                  folder);
     }
+    score_table_say(folder);
     log_info("use them with: yolo detect --run %s picture.jpg", folder);
     if (outcome->diverged) {
         log_error(
@@ -157,21 +221,35 @@ static enum result hint_resume(enum result result, const char *folder, struct er
     return result;
 }
 
-static enum result run_training(struct training *t, const char *folder,
-                                struct train_outcome *outcome, struct error *err)
+static enum result run_session(struct session *session, const char *folder,
+                               struct train_outcome *outcome, struct error *err)
 {
-    struct session session = {.t = t};
+    struct training *t = session->t;
     struct train_options *o = &t->options;
     o->folder = folder;
     o->validate = t->has_valid ? validate : NULL;
+    o->keep_best = keep_best;
     o->redraw = redraw;
     o->should_stop = should_stop;
-    o->ctx = &session;
+    o->ctx = session;
     interrupt_catch();
     TRY(hint_resume(trainer_run(o, outcome, err), folder, err));
-    draw_chart(&session, folder);
+    draw_chart(session, folder);
+    if (session->is_sheet_due) {
+        draw_validation(session, folder);
+    }
     say_end(outcome, folder);
     return OK;
+}
+
+static enum result run_training(struct training *t, bool hides_pictures, const char *folder,
+                                struct train_outcome *outcome, struct error *err)
+{
+    struct session session = {.t = t, .hides_pictures = hides_pictures};
+    enum result result = run_session(&session, folder, outcome, err);
+    validated_free(&session.seen[0]);
+    validated_free(&session.seen[1]);
+    return result;
 }
 
 /* A run that goes on with other kernels says so, and keeps in args.json since when. */
@@ -244,7 +322,11 @@ static enum result train(struct train_args *args, struct training *t, char *fold
             log_warn("not all of the first batches as pictures: %s", why.text);
         }
     }
-    return run_training(t, folder, outcome, err);
+    struct error why;
+    if (!t->options.resumes && !args->no_pictures && run_pictures_train(t, folder, &why) != OK) {
+        log_warn("no train_pictures.jpg: %s", why.text);
+    }
+    return run_training(t, args->no_pictures, folder, outcome, err);
 }
 
 enum result train_run(struct train_args *args, char *folder, size_t size,

@@ -22,7 +22,8 @@ enum result results_begin(struct result_stream *stream, struct error *err)
     if (stream->format == RESULT_JSON || stream->format == RESULT_COCO) {
         fputc('[', stream->out);
     } else if (stream->format == RESULT_CSV) {
-        fputs("image,class_id,class,confidence,x1,y1,x2,y2\n", stream->out);
+        fprintf(stream->out, "image,class_id,class,confidence,x1,y1,x2,y2%s\n",
+                stream->thresholds ? ",threshold" : "");
     }
     return check_stream(stream, err);
 }
@@ -83,10 +84,14 @@ static void add_csv(struct result_stream *stream, const struct result_record *re
         results_put_csv(stream->out, record->image);
         fprintf(stream->out, ",%d,", o->class_id);
         results_put_csv(stream->out, stream->names[o->class_id]);
-        fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f,%.*f\n", CONFIDENCE_DIGITS,
-                (double)o->confidence, PIXEL_DIGITS, (double)o->box.x1, PIXEL_DIGITS,
-                (double)o->box.y1, PIXEL_DIGITS, (double)o->box.x2, PIXEL_DIGITS,
-                (double)o->box.y2);
+        fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f,%.*f", CONFIDENCE_DIGITS, (double)o->confidence,
+                PIXEL_DIGITS, (double)o->box.x1, PIXEL_DIGITS, (double)o->box.y1, PIXEL_DIGITS,
+                (double)o->box.x2, PIXEL_DIGITS, (double)o->box.y2);
+        if (stream->thresholds) {
+            fprintf(stream->out, ",%.*f", CONFIDENCE_DIGITS,
+                    (double)stream->thresholds[o->class_id]);
+        }
+        fputc('\n', stream->out);
         stream->written++;
     }
 }
@@ -109,6 +114,11 @@ static bool add_object_json(cJSON *list, const struct result_stream *stream,
     if (!add_number(item, "class_id", o->class_id, 0) ||
         !cJSON_AddStringToObject(item, "name", stream->names[o->class_id]) ||
         !add_number(item, "confidence", (double)o->confidence, CONFIDENCE_DIGITS)) {
+        return false;
+    }
+    if (stream->thresholds &&
+        !add_number(item, "threshold", (double)stream->thresholds[o->class_id],
+                    CONFIDENCE_DIGITS)) {
         return false;
     }
     cJSON *box = cJSON_AddObjectToObject(item, "box");

@@ -51,7 +51,9 @@ struct result_stream {
     enum result_format format;
     char *const *names;       /* by class_id */
     const double *categories; /* RESULT_COCO: category id by class_id */
-    size_t written;           /* array elements or lines so far; zero before results_begin */
+    const float *
+        thresholds; /* by class_id: json, jsonl and csv tell them of each object; NULL: they do not */
+    size_t written; /* array elements or lines so far; zero before results_begin */
 };
 
 /* Begin the format: '[' or the csv header. ERR_IO, here and below, if the stream takes no more. */

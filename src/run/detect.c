@@ -108,7 +108,8 @@ static size_t suppress_by_class(const struct detect_options *o, struct detection
 
 static bool is_wanted(const struct detect_options *o, const struct detection *d)
 {
-    return d->objectness > o->threshold && d->confidence > o->threshold &&
+    float threshold = o->thresholds ? o->thresholds[d->class_id] : o->threshold;
+    return d->objectness > threshold && d->confidence > threshold &&
            (!o->classes || o->classes[d->class_id]);
 }
 

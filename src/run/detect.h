@@ -10,11 +10,12 @@
 #include "net/plan.h"
 
 struct detect_options {
-    float threshold;     /* objectness and confidence must exceed it */
-    float iou_threshold; /* overlap above which the weaker box goes; >= 1 keeps all */
-    bool agnostic;       /* suppress across classes */
-    int max_detections;  /* per picture, best first; 0 = all */
-    const bool *classes; /* [class count] wanted; NULL = all */
+    float threshold;         /* objectness and confidence must exceed it */
+    const float *thresholds; /* [class count] in place of it, which is their least; NULL: none */
+    float iou_threshold;     /* overlap above which the weaker box goes; >= 1 keeps all */
+    bool agnostic;           /* suppress across classes */
+    int max_detections;      /* per picture, best first; 0 = all */
+    const bool *classes;     /* [class count] wanted; NULL = all */
     enum nms_kind nms_kind;
     float beta_nms;
 };

@@ -100,7 +100,7 @@ static enum result open_model(struct evaluated *e, struct error *err)
         model.names = e->file.names;
     }
     TRY(model_open(&model, MODEL_WHOLE, &e->model, err));
-    TRY(infer_open(&e->model, &o->infer, &e->infer, err));
+    TRY(infer_open(&e->model, o->model->run, &o->infer, &e->infer, err));
     if (e->file.classes && (size_t)e->file.classes != e->model.name_count) {
         return error_at(err, ERR_FORMAT, e->file.path, 0,
                         "classes = %d, but the network %s has %zu", e->file.classes,
@@ -184,6 +184,28 @@ static enum result match_classes(struct evaluated *e, struct error *err)
         e->class_of[k] = (int)k;
     }
     return e->set.is_coco ? match_categories(e, err) : OK;
+}
+
+/* Those of the network's classes, as the set numbers classes. */
+static enum result match_thresholds(struct evaluated *e, struct error *err)
+{
+    const struct thresholds *t = &e->infer.thresholds;
+    if (!t->of_class) {
+        return OK;
+    }
+    e->thresholds = mem_alloc(e->set.class_count, sizeof *e->thresholds);
+    if (!e->thresholds) {
+        return mem_error(err, "thresholds");
+    }
+    for (size_t k = 0; k < e->set.class_count; k++) {
+        e->thresholds[k] = t->rest;
+    }
+    for (size_t k = 0; k < e->model.name_count; k++) {
+        if (e->class_of[k] >= 0) {
+            e->thresholds[e->class_of[k]] = t->of_class[k];
+        }
+    }
+    return OK;
 }
 
 /* ---- the network over the pictures ---- */
@@ -317,6 +339,7 @@ static enum result run_network(struct evaluated *e, struct error *err)
     log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s", run.load_ms / images,
              run.infer_ms / images, run.post_ms / images, images * 1e3 / (clock_ms() - start));
     e->failures += run.failures;
+    e->infer_ms = run.infer_ms / images;
     return OK;
 }
 
@@ -345,6 +368,7 @@ static enum result fill_set(struct evaluated *e, struct error *err)
     TRY(open_model(e, err));
     TRY(open_set(e, err));
     TRY(match_classes(e, err));
+    TRY(match_thresholds(e, err));
     return run_network(e, err);
 }
 
@@ -356,16 +380,24 @@ enum result evaluate(const struct evaluate_options *options, struct evaluated *e
         TRY(dir_make(options->out, err));
     }
     TRY(fill_set(e, err));
-    return evaluation_measure(&e->set, &options->metrics, &e->evaluation, err);
+    struct evaluation_options metrics = options->metrics;
+    metrics.thresholds = e->thresholds;
+    return evaluation_measure(&e->set, &metrics, &e->evaluation, err);
+}
+
+void evaluated_drop_network(struct evaluated *e)
+{
+    infer_close(&e->infer);
+    model_close(&e->model);
 }
 
 void evaluated_free(struct evaluated *e)
 {
+    evaluated_drop_network(e);
     evaluation_free(&e->evaluation);
     eval_set_free(&e->set);
-    infer_close(&e->infer);
-    model_close(&e->model);
     data_file_free(&e->file);
     mem_free(e->names);
     mem_free(e->class_of);
+    mem_free(e->thresholds);
 }

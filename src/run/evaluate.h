@@ -27,6 +27,7 @@ struct evaluated {
     struct evaluation evaluation; /* points into set */
     struct eval_set set;
     size_t failures; /* pictures that could not be read */
+    double infer_ms; /* of the network on a picture, the mean; 0 without a network */
 
     const struct evaluate_options *o; /* and what else is borrowed until evaluated_free: */
     char bundled[PATH_MAX], of_run[PATH_MAX];
@@ -36,12 +37,15 @@ struct evaluated {
     char **names; /* of --names or the .data file, if there is no model */
     size_t name_count;
     int *class_of;
+    float *thresholds; /* [set.class_count], if there are some by class */
 };
 
 /* OK also if some pictures failed. ERR_ARG for options that contradict what DATA is; ERR_INTERRUPTED. *e must be
  * zeroed; free also after an error. options outlive it. */
 NODISCARD enum result evaluate(const struct evaluate_options *options, struct evaluated *e,
                                struct error *err);
+/* Free the network; what was measured stays. */
+void evaluated_drop_network(struct evaluated *e);
 void evaluated_free(struct evaluated *e);
 
 #endif

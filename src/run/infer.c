@@ -22,14 +22,27 @@ bool infer_letterboxes(int fit, const struct network *net)
     return fit == FIT_AS_CFG ? net->options.letter_box : fit == FIT_LETTERBOX;
 }
 
-enum result infer_open(struct model *model, const struct infer_args *args, struct infer *infer,
-                       struct error *err)
+static enum result open_thresholds(const struct model *model, const char *run,
+                                   const struct infer_args *args, struct infer *infer,
+                                   struct error *err)
+{
+    const struct thresholds_source source = {.text = args->confidence,
+                                             .rest = args->rest_confidence,
+                                             .run = run,
+                                             .names = model->names,
+                                             .count = model->name_count};
+    return thresholds_open(&source, &infer->thresholds, err);
+}
+
+enum result infer_open(struct model *model, const char *run, const struct infer_args *args,
+                       struct infer *infer, struct error *err)
 {
     if (!model->head) {
         return error_at(err, ERR_CFG, model->cfg_path, 0,
                         "the network has no [yolo] or [region] layer, so it detects nothing");
     }
     TRY(model_check_pictures(&model->net, err));
+    TRY(open_thresholds(model, run, args, infer, err));
     TRY(model_plan(model, args->batch, false, &infer->plan, err));
     int helpers = parallel_threads() / 2;
     infer->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
@@ -38,7 +51,8 @@ enum result infer_open(struct model *model, const struct infer_args *args, struc
     infer->keeps_pictures = args->keeps_pictures;
     infer->letterbox = infer_letterboxes(args->fit, &model->net);
     infer->options = (struct detect_options){
-        .threshold = args->confidence,
+        .threshold = infer->thresholds.least,
+        .thresholds = infer->thresholds.of_class,
         .iou_threshold = args->iou,
         .agnostic = args->agnostic,
         .max_detections = args->max_detections,
@@ -53,6 +67,7 @@ void infer_close(struct infer *infer)
 {
     plan_free(infer->plan);
     infer->plan = NULL;
+    thresholds_free(&infer->thresholds);
 }
 
 void infer_start(struct infer_slot *slot, const char *path)

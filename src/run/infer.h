@@ -9,6 +9,7 @@
 #include "results/results.h"
 #include "data/image.h"
 #include "run/detect.h"
+#include "run/thresholds.h"
 
 enum infer_fit { FIT_AS_CFG, FIT_LETTERBOX, FIT_STRETCH };
 
@@ -22,7 +23,8 @@ enum { INFER_MAX_BATCH = 1024 };
 
 /* What the options came to. */
 struct infer_args {
-    float confidence, iou;
+    const char *confidence; /* --conf, as thresholds_open takes it; NULL: rest_confidence */
+    float rest_confidence, iou;
     int fit;             /* enum infer_fit */
     int batch;           /* 1 .. INFER_MAX_BATCH */
     int max_detections;  /* a picture; 0 = all */
@@ -34,16 +36,18 @@ struct infer_args {
 struct infer {
     const struct model *model;
     struct plan *plan;
+    struct thresholds thresholds;
     struct detect_options options;
     bool letterbox, keeps_pictures;
     int batch;
     int helpers; /* loader threads */
 };
 
-/* A plan for the model, whose network must have a head (ERR_CFG otherwise); *infer must be zeroed.
- * infer_close also after an error. */
-NODISCARD enum result infer_open(struct model *model, const struct infer_args *args,
-                                 struct infer *infer, struct error *err);
+/* A plan for the model, whose network must have a head (ERR_CFG otherwise); run: the training's folder that it was
+ * named by, or NULL. *infer must be zeroed. infer_close also after an error. */
+NODISCARD enum result infer_open(struct model *model, const char *run,
+                                 const struct infer_args *args, struct infer *infer,
+                                 struct error *err);
 void infer_close(struct infer *infer);
 
 /* One picture on its way. The slots of the stream begin with it. */

@@ -39,7 +39,7 @@ struct train_args {
     float cache_features_gb;
     bool limits_features; /* it was given on this command line */
     const char *out;
-    bool dry_run, show_batch;
+    bool dry_run, show_batch, no_pictures;
 
     bool resumes;
     const char *resume;  /* the folder; NULL: the newest */

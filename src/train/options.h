@@ -63,6 +63,8 @@ struct train_options {
     /* All may be NULL. The network has its cfg's size, holds the values to be judged, and is not to be changed. */
     enum result (*validate)(void *ctx, struct network *net, struct validation *found,
                             struct error *err);
+    /* What was validated last is the best so far, and in best.weights. */
+    enum result (*keep_best)(void *ctx, const char *folder, uint64_t iteration, struct error *err);
     void (*redraw)(void *ctx, const char *folder); /* results.csv has new rows */
     bool (*should_stop)(void *ctx);                /* a signal came: save and return */
     void *ctx;

@@ -531,6 +531,9 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     }
     if (is_best) {
         TRY(save(t, checkpoint_save_best, err));
+        if (t->o->keep_best) {
+            TRY(t->o->keep_best(t->o->ctx, t->o->folder, n, err));
+        }
     }
     if (is_over) {
         TRY(next_stage(t, err));

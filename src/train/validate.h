@@ -10,6 +10,7 @@
 /* Detections of at least this confidence are counted (Darknet's `detector map`), suppressed at this
  * overlap; also the defaults of `yolo eval`, so that both give the same numbers. */
 #define VALIDATE_CONFIDENCE 0.005f
+#define VALIDATE_CONFIDENCE_WORD "0.005"
 #define VALIDATE_OVERLAP 0.45f
 
 struct validate_options {

@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# What a run of yolo train leaves for people and for later: thresholds by class and --conf best, pictures, and
+# the comparison of runs.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cat >"$work/tiny.cfg" <<'CFG'
+[net]
+width=64
+height=64
+channels=3
+batch=8
+subdivisions=2
+learning_rate=0.004
+burn_in=10
+max_batches=100
+momentum=.9
+decay=.0005
+mosaic=1
+hue=.05
+saturation=1.2
+exposure=1.2
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=mish
+[convolutional]
+batch_normalize=1
+filters=16
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+batch_normalize=1
+filters=24
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+batch_normalize=1
+filters=24
+size=3
+pad=1
+activation=leaky
+[convolutional]
+filters=14
+size=1
+activation=linear
+[yolo]
+mask=0,1
+anchors=16,16, 26,28
+num=2
+classes=2
+jitter=.1
+random=1
+scale_x_y=1.05
+iou_loss=ciou
+iou_normalizer=.07
+CFG
+
+prepare "$helpers/squares" "$work/set"
+cd "$work" || exit 1 # default folders are relative
+base=(--data set/two.data --cfg tiny.cfg --seed 3)
+
+# ---- the run's folder ----
+
+try "a run" "$YOLO" train "${base[@]}" --iters 120 --val-every 20 --out good
+status 0
+for file in thresholds.json train_pictures.jpg val_pictures.jpg chart.png; do
+    holds [ -s "good/$file" ]
+done
+err '^  class +objects +AP@.5 +AP@.5:.95 +precision +recall +best conf$'
+err '^  all +[0-9]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+err 'good/thresholds.json.*--conf best'
+json 'v["images"] == 4 && v["classes[0].name"] != "" && ("classes[1].threshold" in v) && !("conf" in v)' good/thresholds.json
+cp good/thresholds.json kept.json
+try "what eval finds" "$YOLO" eval --run good --format json
+status 0
+json 'v["conf"] == "0.005"'
+grep -v '"conf"' out >found.json
+grep -v '"conf"' good/thresholds.json >left.json
+holds agree 1e-5 left.json found.json
+try "without pictures" "$YOLO" train "${base[@]}" --iters 3 --val-every 3 --no-pictures --out bare -q
+status 0
+holds [ ! -e bare/train_pictures.jpg ]; holds [ ! -e bare/val_pictures.jpg ]; holds [ -s bare/thresholds.json ]
+json 'v["no-pictures"] == "true"' bare/args.json
+no_err 'AP@.5:.95'
+try "without pictures, dry" "$YOLO" train "${base[@]}" --iters 3 --no-pictures --dry-run
+status 0
+out "^pictures +none in the run's folder \(--no-pictures\)$"
+try "pictures change no byte" "$YOLO" train "${base[@]}" --iters 3 --val-every 3 --out seen -q
+status 0
+holds cmp bare/last.weights seen/last.weights; holds cmp bare/thresholds.json seen/thresholds.json
+holds [ -s seen/train_pictures.jpg ]
+try "without validation" "$YOLO" train --data set/few.data --cfg tiny.cfg --iters 3 --out blind
+status 0
+holds [ ! -e blind/thresholds.json ]; holds [ ! -e blind/val_pictures.jpg ]; holds [ -s blind/train_pictures.jpg ]
+no_err 'best conf'
+try "resumed, nothing new: the table stands" "$YOLO" train --resume good
+status 0
+err 'best conf$'
+holds cmp kept.json good/thresholds.json
+
+# A run of an older program: its results.csv lacks a column.
+cp -r good old
+sed -i 's/,map50_95//' old/results.csv
+awk -F, -v OFS=, 'NR == 1 { print; next } { line = $1; for (i = 2; i <= NF; i++) if (i != 13) line = line OFS $i; print line }' \
+    old/results.csv >thin.csv && mv thin.csv old/results.csv
+try "an older run goes on" "$YOLO" train --resume old --stage "freeze=none iters=120" --stage "freeze=none iters=4 lr=1e-4" -q
+status 0
+holds [ "$(head -n 1 old/results.csv)" = "$(head -n 1 good/results.csv)" ]
+holds [ "$(tail -n 1 old/results.csv | cut -d, -f1)" = 124 ]
+holds [ "$(awk -F, 'NF != 17' old/results.csv | wc -l)" = 0 ]
+
+# ---- --conf ----
+
+threshold() { # CLASS: as the run left it
+    "$helpers/flat" good/thresholds.json | sed -n "s/^classes\[$1\]\.threshold=//p"
+}
+first=$(sed -n 1p good/tiny.names)
+pictures=set/images
+try "best" "$YOLO" detect --run good $pictures --conf best --no-save --format jsonl
+status 0
+err "^confidence: $first [0-9.]+, .* \(good/thresholds.json\)$"
+cp out best.jsonl
+# shellcheck disable=SC2016 # awk's
+holds awk -v a="$(threshold 0)" -v b="$(threshold 1)" '
+    { n = split($0, o, "\"class_id\":")
+      for (i = 2; i <= n; i++) {
+          id = o[i] + 0; c = o[i]; sub(/.*"confidence":/, "", c); t = o[i]; sub(/.*"threshold":/, "", t)
+          w = id ? b : a; d = t - w; if (d < 0) { d = -d }
+          if (c + 0 <= w - 1e-6 || d > 1e-6) { bad = 1 }
+          seen++
+      } }
+    END { exit bad || !seen }' best.jsonl
+try "one threshold tells nothing of it" "$YOLO" detect --run good $pictures --conf .3 --no-save --format jsonl
+status 0
+no_out 'threshold'
+try "by class" "$YOLO" detect --run good $pictures --conf "$first=.9,.005" --no-save --format csv
+status 0
+out '^image,class_id,class,confidence,x1,y1,x2,y2,threshold$'
+no_out ',0,[^,]*,0\.[0-8]'
+out ",1,.*,0\.005000$"
+try "-thresh takes it, too" "$YOLO" detect --run good $pictures -thresh "0=.9,1=1" --no-save --format csv
+status 0
+no_out ',1,.*,1\.0000'
+try "best of which run" "$YOLO" detect $pictures --cfg tiny.cfg --weights good/best.weights --conf best
+status 2; one_error '--conf best: of which training\? \(--run DIR'
+try "a run without thresholds" "$YOLO" detect $pictures --run blind --conf best
+status 2; one_error 'blind/thresholds.json: no such file \(.*yolo eval --run blind --format json'
+try "made as it says" "$YOLO" eval set/two.data --run blind --format json
+status 0
+cp out blind/thresholds.json
+try "and then" "$YOLO" detect $pictures --run blind --conf best --no-save --format csv
+status 0; err 'blind/thresholds.json'
+try "an unknown class" "$YOLO" detect $pictures --run good --conf "${first}x=.5" --no-save
+status 2; one_error "no class '${first}x' \(did you mean '$first'\?\)"
+try "no threshold" "$YOLO" detect $pictures --run good --conf 2 --no-save
+status 2; one_error '--conf 2: must be between 0 and 1'
+try "nothing of the net is read first" "$YOLO" detect $pictures --run good --conf .4,.5 --no-save
+status 2; one_error 'two thresholds'
+try "eval at a run's thresholds" "$YOLO" eval --run good --conf best --format json
+status 0
+json 'v["conf"] == "best" && v["classes[0].threshold"] > 0'
+holds agree 1e-6 <(threshold 0) <("$helpers/flat" out | sed -n 's/^classes\[0\]\.threshold=//p')
+holds agree 1e-6 <("$helpers/flat" good/thresholds.json | sed -n 's/^classes\[0\]\.\(recall\|precision\)=//p') \
+    <("$helpers/flat" out | sed -n 's/^classes\[0\]\.\(recall\|precision\)=//p')
+
+finish
