@@ -278,12 +278,19 @@ void coco_metrics_sort(struct coco_class *class)
     class->sorted = true;
 }
 
+struct walk {
+    enum coco_area area;
+    size_t t;
+    size_t max_detections;
+    double truths;
+    const uint32_t *weights; /* how often each match counts; NULL: once */
+};
+
 /* precision[i] = highest precision at any rank whose recall reaches the i-th point: each rank's
  * precision goes to the last point it reaches, then every point takes the best from itself on. */
-static double walk(const struct coco_class *class, enum coco_area area, size_t t,
-                   size_t max_detections, double precision[COCO_RECALLS])
+static double walk(const struct coco_class *class, const struct walk *how,
+                   double precision[COCO_RECALLS])
 {
-    double truths = (double)class->truth_count[area];
     double recall = 0;
     size_t hits = 0;
     size_t misses = 0;
@@ -291,12 +298,13 @@ static double walk(const struct coco_class *class, enum coco_area area, size_t t
     memset(precision, 0, COCO_RECALLS * sizeof *precision);
     for (size_t i = 0; i < class->count; i++) {
         const struct coco_match *m = &class->matches[i];
-        if (m->rank >= max_detections) {
+        size_t weight = how->weights ? how->weights[i] : 1;
+        if (m->rank >= how->max_detections || weight == 0) {
             continue;
         }
-        hits += m->hit[area] >> t & 1;
-        misses += m->miss[area] >> t & 1;
-        recall = (double)hits / truths;
+        hits += weight * (m->hit[how->area] >> how->t & 1);
+        misses += weight * (m->miss[how->area] >> how->t & 1);
+        recall = (double)hits / how->truths;
         while (point + 1 < COCO_RECALLS && recall_point(point + 1) <= recall) {
             point++;
         }
@@ -320,7 +328,11 @@ void coco_metrics_curve(struct coco_metrics *metrics, size_t class_id, enum coco
     coco_metrics_sort(class);
     for (size_t t = 0; t < COCO_IOUS; t++) {
         if (class->truth_count[area]) {
-            curve->recall[t] = walk(class, area, t, max_detections, curve->precision[t]);
+            const struct walk how = {.area = area,
+                                     .t = t,
+                                     .max_detections = max_detections,
+                                     .truths = (double)class->truth_count[area]};
+            curve->recall[t] = walk(class, &how, curve->precision[t]);
             continue;
         }
         curve->recall[t] = -1;
@@ -337,6 +349,21 @@ static double mean(const double *values, size_t count)
         sum += values[i];
     }
     return sum / (double)count;
+}
+
+void coco_class_weighted(const struct coco_class *class, const uint32_t *weights, double truths,
+                         double *ap50, double *ap)
+{
+    double precision[COCO_IOUS][COCO_RECALLS];
+    struct walk how = {.area = COCO_AREA_ALL,
+                       .max_detections = COCO_MAX_DETECTIONS,
+                       .truths = truths,
+                       .weights = weights};
+    for (how.t = 0; how.t < COCO_IOUS; how.t++) {
+        walk(class, &how, precision[how.t]);
+    }
+    *ap50 = mean(precision[0], COCO_RECALLS);
+    *ap = mean(&precision[0][0], COCO_IOUS * COCO_RECALLS);
 }
 
 void coco_metrics_class(struct coco_metrics *metrics, size_t class_id,

@@ -106,6 +106,11 @@ void coco_metrics_class(struct coco_metrics *metrics, size_t class_id,
 /* The twelve numbers: the mean over the classes that have a value; -1 if none has. */
 void coco_metrics_overall(struct coco_metrics *metrics, double numbers[COCO_NUMBER_COUNT]);
 
+/* AP50 and AP of one class as if the picture of match i were there weights[i] times (what is not drawn: 0). matches are
+ * sorted (coco_metrics_sort); truths > 0: as often. */
+void coco_class_weighted(const struct coco_class *class, const uint32_t *weights, double truths,
+                         double *ap50, double *ap);
+
 /* Sort a class's matches: score descending, then picture, then rank. */
 void coco_metrics_sort(struct coco_class *class);
 

@@ -227,6 +227,13 @@ static enum result find_only(const char *dir, const char *extension, char *out, 
     return OK;
 }
 
+enum result model_run_names(const char *run, char ***names, size_t *count, struct error *err)
+{
+    char path[MODEL_PATH];
+    TRY(find_only(run, ".names", path, err));
+    return names_read(path, names, count, err);
+}
+
 static enum result choose_run(const char *dir, enum model_need need, struct model *model,
                               struct error *err)
 {

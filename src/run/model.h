@@ -59,6 +59,10 @@ void model_close(struct model *model);
  * out[MODEL_PATH]; false and "" if there is no such file. */
 bool model_find_bundled(const char *folder, const char *stem, const char *extension, char *out);
 
+/* The class names of a training run's folder; *names (mem_free) as names_read gives them. ERR_ARG if it has none. */
+NODISCARD enum result model_run_names(const char *run, char ***names, size_t *count,
+                                      struct error *err);
+
 /* The other way round: what came with the program, where a file of the same name here may have been changed. */
 bool model_find_own(const char *folder, const char *stem, const char *extension, char *out);
 

@@ -171,4 +171,49 @@ holds agree 1e-6 <(threshold 0) <("$helpers/flat" out | sed -n 's/^classes\[0\]\
 holds agree 1e-6 <("$helpers/flat" good/thresholds.json | sed -n 's/^classes\[0\]\.\(recall\|precision\)=//p') \
     <("$helpers/flat" out | sed -n 's/^classes\[0\]\.\(recall\|precision\)=//p')
 
+# ---- yolo eval --compare ----
+
+try "two runs" "$YOLO" eval --compare good bare
+status 0
+out '^run +updates +minutes +ms +mAP@.5 +mAP@.5:.95$'
+out '^good +120 +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+out '^bare +3 +[0-9.]+ +[0-9.]+ +[0-9.]+ +[-+][0-9.]+ \[[-+][0-9.]+, [-+][0-9.]+\] +[0-9.]+ +[-+][0-9.]+ \[[-+][0-9.]+, [-+][0-9.]+\]$'
+out '95 % of 1000 draws of 4 pictures'
+out '^iters +120 +3$'
+out '^no-pictures +no +yes$'
+no_out '^(seed|data) '
+try "the same as JSON" "$YOLO" eval --compare good bare good --format json
+status 0
+json 'v["runs[0].run"] == "good" && v["runs[2].difference.AP50.value"] == 0 && v["runs[2].difference.AP.high"] == 0 &&
+    v["runs[1].difference.AP50.low"] <= v["runs[1].difference.AP50.high"] && v["runs[1].updates"] == 3 &&
+    v["images"] == 4 && v["draws"] == 1000 && v["runs[0].classes[1].AP50"] >= 0 && any("differs", "argument", "iters")'
+cp out first.json
+"$helpers/flat" good/thresholds.json | sed -n 's/^AP50=//p' >left
+"$helpers/flat" out | sed -n 's/^runs\[0\]\.AP50=//p' >told
+holds agree 1e-5 left told
+try "again, on one thread" "$YOLO" eval --compare good bare good --format json --threads 1
+status 0
+grep -v '"ms"' out >again.json
+grep -v '"ms"' first.json >before.json
+holds cmp before.json again.json
+try "a row a run" "$YOLO" eval --compare good bare --format csv --data set/eight.data
+status 0
+out '^run,updates,seconds,ms,AP50,AP50_difference,AP50_low,AP50_high,AP50_better,AP,'
+holds [ "$(wc -l <out)" -eq 3 ]
+err '^set/eight.txt: 8 images, .* 2 runs$'
+cp -r bare other
+printf 'triangle\ncircle\n' >other/tiny.names
+try "other classes" "$YOLO" eval --compare good other
+status 2; one_error "other: class 0 is 'triangle', in good it is '$first'"
+printf '%s\n' "$first" >other/tiny.names
+try "fewer classes" "$YOLO" eval --compare good other
+status 2; one_error 'other has 1 classes, good 2: '
+try "one run" "$YOLO" eval --compare good
+status 2; one_error 'Two at least'
+try "no run" "$YOLO" eval --compare good nowhere
+status 2; one_error 'nowhere: no such folder'
+try "what it has no use for" "$YOLO" eval --compare good bare --points 101
+status 2; one_error '--points has no effect with --compare'
+try "two sets, no comparison" "$YOLO" eval set/two.data set/eight.data
+status 2; one_error 'unexpected set/eight.data'
 finish
