@@ -118,19 +118,19 @@ static const char about[] =
     "\n"
     "The run's folder gets last.weights, best.weights (by mAP@.5 on valid=), last.state, "
     "results.csv,\n"
-    "chart.png, train.log, args.json, the cfg and the names; thresholds.json with what best.weights is\n"
-    "worth by class, and from which confidence on; train_pictures.jpg as they are trained on, and\n"
+    "chart.png, train.log, args.json, the cfg and the names; thresholds.json with what best.weights\n"
+    "is worth by class, and from which confidence on; train_pictures.jpg as they are trained on, and\n"
     "val_pictures.jpg with truth beside detection. `yolo detect --run DIR` uses it, with --conf best\n"
-    "its thresholds, too. A run that was interrupted or killed goes on with --resume, bit for bit as if\n"
-    "nothing had happened.\n"
+    "its thresholds, too. A run that was interrupted or killed goes on with --resume, bit for bit as\n"
+    "if nothing had happened.\n"
     "Settings that are given hold; then those that the cfg has otherwise than the cfg of this program\n"
     "with the same layers; the rest is chosen by the data and the start, and a table says what and why\n"
     "(--dry-run shows it). With --recipe darknet everything that is not given is the cfg's; a cfg with\n"
     "layers of its own is trained so unless --recipe auto is given. stdout gets the folder's path.\n"
     "\n"
     "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --cache-features-gb,\n"
-    "--loader-threads, --no-pictures, --threads, --cpu, and --stage for stages that have not begun may be given;\n"
-    "the rest is known.\n";
+    "--loader-threads, --no-pictures, --threads, --cpu, and --stage for stages that have not begun may\n"
+    "be given; the rest is known.\n";
 
 static const char resume_about[] = "Goes on with a run of `yolo train`.\n";
 
