@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "run/infer.h"
 #include "run/model.h"
-#include "results/npy.h"
+#include "data/npy.h"
 #include "base/options.h"
 #include "data/image.h"
 

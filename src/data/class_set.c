@@ -248,6 +248,24 @@ static void warn_of_absent(const struct dataset *set, const struct dataset_sourc
     }
 }
 
+enum result class_values_make(const struct dataset_source *source, struct dataset *set,
+                              struct error *err)
+{
+    size_t count = set->class_count, cells;
+    bool fits = size_mul(count, count, &cells);
+    set->values = fits ? mem_alloc_raw(cells, sizeof *set->values) : NULL;
+    set->value_count = count;
+    if (!set->values) {
+        return mem_error(err, "classes");
+    }
+    float rest = count > 1 ? source->label_smooth / (float)(count - 1) : 0;
+    float own = count > 1 ? 1 - source->label_smooth : 1;
+    for (size_t i = 0; i < cells; i++) {
+        set->values[i] = i % (count + 1) == 0 ? own : rest;
+    }
+    return OK;
+}
+
 enum result class_set_read(struct dataset_build *build, struct error *err)
 {
     const struct dataset_source *source = build->source;
@@ -267,5 +285,5 @@ enum result class_set_read(struct dataset_build *build, struct error *err)
         warn_of_absent(set, source, pictures);
     }
     mem_free(pictures);
-    return result;
+    return result == OK ? class_values_make(source, set, err) : result;
 }

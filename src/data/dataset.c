@@ -183,6 +183,7 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
                    ? OK
                    : class_of_path(build->source, item->path, line, &sample->class_id, err);
     case DATASET_PICTURES:
+    case DATASET_TABLE:
         break;
     }
     return OK;
@@ -257,6 +258,8 @@ static enum result read_set(struct dataset_build *build, struct error *err)
         return class_set_read(build, err);
     case DATASET_PICTURES:
         return dataset_read_pictures(build, build->source->path, CLASS_OF_PATH, err);
+    case DATASET_TABLE:
+        return table_set_read(build, err);
     case DATASET_BOXES:
         break;
     }
@@ -363,6 +366,15 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
     return set->is_told ? OK : mem_error(err, source->path);
 }
 
+const float *dataset_values(const struct dataset *set, size_t index)
+{
+    if (!set->values) {
+        return NULL;
+    }
+    int class_id = set->samples[index].class_id;
+    return set->values + (class_id >= 0 ? (size_t)class_id : index) * set->value_count;
+}
+
 size_t dataset_count_boxes(const struct dataset *set)
 {
     size_t count = 0;
@@ -389,5 +401,7 @@ void dataset_free(struct dataset *set)
     mem_free(set->samples);
     mem_free(set->is_told);
     mem_free(set->category_ids);
+    mem_free(set->features);
+    mem_free(set->values);
     *set = (struct dataset){0};
 }

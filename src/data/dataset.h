@@ -1,5 +1,5 @@
-/* Pictures for training and evaluation: with boxes (Darknet list + YOLO txt, or COCO JSON), with a class each, or alone.
- * All labels are read and checked when the set is opened; pictures only when asked for. */
+/* Pictures for training and evaluation: with boxes (Darknet list + YOLO txt, or COCO JSON), with a class each, or alone;
+ * and rows of tables, which are samples, too. All labels are read and checked when the set is opened; pictures only when asked for. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -12,7 +12,7 @@
 #include "layers/box.h"
 
 struct sample {
-    char *image_path;
+    char *image_path;     /* of a row: "FILE:LINE", for messages */
     char *label_path;     /* NULL: no label file (a background picture) or COCO */
     struct truth *truths; /* [truth_count], fractions of the picture, clipped to it */
     bool *is_crowd;       /* [truth_count], NULL if there is none */
@@ -20,7 +20,7 @@ struct sample {
     size_t truth_count;
     int list_line;        /* where the list names the picture; 0 for a folder or COCO */
     int64_t coco_id;      /* image id of a COCO file; -1 otherwise */
-    int class_id;         /* of the whole picture, DATASET_CLASSES; -1 otherwise */
+    int class_id;         /* of the whole sample, where it has one; -1 otherwise */
     int image_w, image_h; /* as a COCO file says, else of its picture; 0 for label files */
     double *areas;        /* [truth_count], COCO's "area" in pixels (else the box's); or NULL */
     bool is_unusable;     /* a line, or an annotation, shows something that nobody can place */
@@ -53,7 +53,12 @@ struct dataset {
     atomic_bool *is_told;  /* [sample_count], of which picture a loader has warned already */
     size_t left_out_count; /* samples behind sample_count: pictures that leaves_out took away */
     size_t class_count;
-    int64_t *category_ids;      /* COCO: [class_count], ids by class; NULL otherwise */
+    int64_t *category_ids; /* COCO: [class_count], ids by class; NULL otherwise */
+    float *features;       /* tables: [sample_count][feature_count]; NULL otherwise */
+    size_t feature_count;
+    float *
+        values; /* targets: [sample_count][value_count] of a table, [class_count][class_count] of classes; or NULL */
+    size_t value_count;
     size_t faults[FAULT_COUNT]; /* how many; the first few of each were logged with path:line */
 };
 
@@ -65,7 +70,8 @@ typedef void (*fault_sink)(void *ctx, enum label_fault fault, const char *path, 
 enum dataset_kind {
     DATASET_BOXES,
     DATASET_CLASSES, /* a class each: path is a folder of class folders, or a list; needs names (data/class_set.h) */
-    DATASET_PICTURES /* nothing: path is a folder or a list; labels are not looked for */
+    DATASET_PICTURES, /* nothing: path is a folder or a list; labels are not looked for */
+    DATASET_TABLE     /* no pictures: numbers (data/table_set.h) */
 };
 
 struct dataset_source {
@@ -76,6 +82,8 @@ struct dataset_source {
     /* [name_count]. COCO: not the categories' in another order; or NULL. DATASET_CLASSES: the classes */
     char *const *names;
     size_t name_count;
+    float label_smooth; /* classes: this share of a target goes to the other classes; 0: none */
+    size_t features, targets; /* DATASET_TABLE: what the network takes and gives */
     bool
         refuses_empty; /* DATASET_CLASSES: a class folder without pictures is an error, not a warning */
     /* Pictures with an unusable line or annotation do not belong to the set: they would seem to show less than
@@ -101,6 +109,9 @@ struct dataset_source {
 NODISCARD enum result dataset_open(const struct dataset_source *source, struct dataset *set,
                                    struct error *err);
 void dataset_free(struct dataset *set);
+
+/* What sample `index` should give, value_count numbers; NULL where there are boxes or nothing. */
+const float *dataset_values(const struct dataset *set, size_t index);
 
 /* Boxes that can be learnt and measured: not of crowds, nor of pictures with an unusable line. */
 size_t dataset_count_boxes(const struct dataset *set);

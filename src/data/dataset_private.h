@@ -51,6 +51,13 @@ NODISCARD enum result class_of_path(const struct dataset_source *source, const c
 /* Read source->path, a folder of class folders or a list, into the set, whose classes are source->names. */
 NODISCARD enum result class_set_read(struct dataset_build *build, struct error *err);
 
+/* The targets of the set's classes: 1 for the class itself, less source->label_smooth, which the others share. */
+NODISCARD enum result class_values_make(const struct dataset_source *source, struct dataset *set,
+                                        struct error *err);
+
+/* Read source->path, a table, into the set. */
+NODISCARD enum result table_set_read(struct dataset_build *build, struct error *err);
+
 /* Read a COCO JSON of source->path into the set. */
 NODISCARD enum result coco_json_read(struct dataset_build *build, struct error *err);
 

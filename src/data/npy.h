@@ -1,6 +1,6 @@
-/* NumPy's .npy files of float32: what `yolo dump` writes and takes as input. */
-#ifndef RESULTS_NPY_H
-#define RESULTS_NPY_H
+/* NumPy's .npy files: what `yolo dump` writes and takes as input, and tables. */
+#ifndef DATA_NPY_H
+#define DATA_NPY_H
 
 #include "base/error.h"
 #include "kernels/tensor.h"
@@ -18,6 +18,9 @@ struct npy {
 /* Read '<f4' in C order of shape [n, c, h, w] or [c, h, w] (n = 1), format version 1 to 3. A header
  * that says anything else, or a size that does not fit it, is ERR_FORMAT or ERR_UNSUPPORTED. */
 NODISCARD enum result npy_read(const char *path, struct npy *array, struct error *err);
+/* Read '<f4' or '<f8' (rounded to float) in C order of shape [rows, columns]: *cells (mem_free). Errors as npy_read's. */
+NODISCARD enum result npy_read_table(const char *path, size_t *rows, size_t *columns, float **cells,
+                                     struct error *err);
 void npy_free(struct npy *array); /* accepts a zeroed struct */
 
 #endif

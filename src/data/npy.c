@@ -1,4 +1,4 @@
-#include "results/npy.h"
+#include "data/npy.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -119,18 +119,24 @@ static int parse_shape(const char *at, int extents[MAX_DIMENSIONS])
     return count;
 }
 
-static enum result parse_header(const char *path, const char *header, struct npy *array,
+struct header {
+    int extents[MAX_DIMENSIONS];
+    int dimensions;
+    bool is_double;
+};
+
+static enum result parse_header(const char *path, const char *text, struct header *header,
                                 struct error *err)
 {
-    const char *descr = dict_value(header, "descr");
-    const char *order = dict_value(header, "fortran_order");
-    int extents[MAX_DIMENSIONS];
-    int count = parse_shape(dict_value(header, "shape"), extents);
+    const char *descr = dict_value(text, "descr");
+    const char *order = dict_value(text, "fortran_order");
+    header->dimensions = parse_shape(dict_value(text, "shape"), header->extents);
     if (!descr || !order) {
         return error_at(err, ERR_FORMAT, path, 0,
                         "the .npy header lacks 'descr' or 'fortran_order'");
     }
-    if (strncmp(descr, "'<f4'", 5) != 0) {
+    header->is_double = strncmp(descr, "'<f8'", 5) == 0;
+    if (!header->is_double && strncmp(descr, "'<f4'", 5) != 0) {
         return error_at(err, ERR_UNSUPPORTED, path, 0,
                         "only float32 ('<f4') is read (in NumPy: array.astype('<f4'))");
     }
@@ -138,20 +144,30 @@ static enum result parse_header(const char *path, const char *header, struct npy
         return error_at(err, ERR_UNSUPPORTED, path, 0,
                         "only C order is read (in NumPy: numpy.ascontiguousarray)");
     }
-    if (count != 3 && count != 4) {
-        return error_at(err, ERR_FORMAT, path, 0, "the shape must be (n, c, h, w) or (c, h, w)");
-    }
-    const int *chw = extents + (count - 3);
-    array->n = count == 4 ? extents[0] : 1;
-    array->c = chw[0];
-    array->h = chw[1];
-    array->w = chw[2];
     return OK;
 }
 
-/* The header and the data behind it; bytes[size] is zero. */
-static enum result parse(const char *path, char *bytes, size_t size, struct npy *array,
-                         struct error *err)
+static void to_floats(const struct header *header, const char *bytes, size_t count, float *out)
+{
+    if (!header->is_double) {
+        memcpy(out, bytes, count * sizeof *out);
+        le32_to_host(out, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = 0;
+        double value;
+        for (int b = 7; b >= 0; b--) {
+            bits = bits << 8 | (unsigned char)bytes[8 * i + (size_t)b];
+        }
+        memcpy(&value, &bits, sizeof value);
+        out[i] = (float)value;
+    }
+}
+
+/* The header and the data behind it, as floats: *data (mem_free). bytes[size] is zero. */
+static enum result parse(const char *path, char *bytes, size_t size, struct header *header,
+                         float **data, struct error *err)
 {
     const unsigned char *raw = (const unsigned char *)bytes;
     if (size < PREFIX_BYTES + 2 || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
@@ -166,20 +182,24 @@ static enum result parse(const char *path, char *bytes, size_t size, struct npy 
         return error_at(err, ERR_FORMAT, path, 0, "the .npy header is cut off");
     }
     bytes[start + length - 1] = '\0'; /* the newline */
-    TRY(parse_header(path, bytes + start, array, err));
-    size_t count, wanted;
-    if (!size_mul((size_t)array->n * (size_t)array->c, (size_t)array->h * (size_t)array->w,
-                  &count) ||
-        !size_mul(count, sizeof(float), &wanted) || wanted != size - start - length) {
-        return error_at(err, ERR_FORMAT, path, 0, "%zu bytes of data do not fit the shape",
-                        size - start - length);
+    TRY(parse_header(path, bytes + start, header, err));
+    size_t count = 1, wanted, left = size - start - length;
+    bool fits = header->dimensions > 0;
+    for (int i = 0; i < header->dimensions && fits; i++) {
+        fits = size_mul(count, (size_t)header->extents[i], &count);
     }
-    array->data = mem_alloc_raw(count, sizeof(float));
-    if (!array->data) {
+    fits = fits && size_mul(count, header->is_double ? 8 : 4, &wanted);
+    if (header->dimensions < 0) {
+        return error_at(err, ERR_FORMAT, path, 0, "a shape that is not read here");
+    }
+    if (!fits || wanted != left) {
+        return error_at(err, ERR_FORMAT, path, 0, "%zu bytes of data do not fit the shape", left);
+    }
+    *data = mem_alloc_raw(count, sizeof **data);
+    if (!*data) {
         return mem_error(err, path);
     }
-    memcpy(array->data, bytes + start + length, wanted);
-    le32_to_host(array->data, count);
+    to_floats(header, bytes + start + length, count, *data);
     return OK;
 }
 
@@ -195,16 +215,52 @@ static enum result check_magic(const char *path, struct error *err)
     return matches ? OK : error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
 }
 
-enum result npy_read(const char *path, struct npy *array, struct error *err)
+static enum result read_array(const char *path, struct header *header, float **data,
+                              struct error *err)
 {
     char *bytes;
     size_t size;
-    *array = (struct npy){0};
+    *data = NULL;
     TRY(check_magic(path, err));
     TRY(file_read(path, SIZE_MAX / 4, &bytes, &size, err));
-    enum result result = parse(path, bytes, size, array, err);
+    enum result result = parse(path, bytes, size, header, data, err);
     mem_free(bytes);
     return result;
+}
+
+enum result npy_read(const char *path, struct npy *array, struct error *err)
+{
+    struct header header;
+    float *data;
+    *array = (struct npy){0};
+    TRY(read_array(path, &header, &data, err));
+    if (header.dimensions != 3 && header.dimensions != 4) {
+        mem_free(data);
+        return error_at(err, ERR_FORMAT, path, 0, "the shape must be (n, c, h, w) or (c, h, w)");
+    }
+    const int *chw = header.extents + (header.dimensions - 3);
+    *array = (struct npy){.n = header.dimensions == 4 ? header.extents[0] : 1,
+                          .c = chw[0],
+                          .h = chw[1],
+                          .w = chw[2],
+                          .data = data};
+    return OK;
+}
+
+enum result npy_read_table(const char *path, size_t *rows, size_t *columns, float **cells,
+                           struct error *err)
+{
+    struct header header;
+    TRY(read_array(path, &header, cells, err));
+    if (header.dimensions != 2) {
+        mem_free(*cells);
+        *cells = NULL;
+        return error_at(err, ERR_FORMAT, path, 0,
+                        "a table has two dimensions, rows and columns, not %d", header.dimensions);
+    }
+    *rows = (size_t)header.extents[0];
+    *columns = (size_t)header.extents[1];
+    return OK;
 }
 
 void npy_free(struct npy *array)
