@@ -58,6 +58,7 @@ const char *const cfg_known_keys[] = {
     "mask",
     "anchors",
     "classes",
+    "class_range",
     "num",
     "coords",
     "jitter",

@@ -10,6 +10,7 @@
 #include "run/model.h"
 #include "base/options.h"
 #include "net/backbone.h"
+#include "net/class_rows.h"
 
 struct info_args {
     struct model_args model;
@@ -63,8 +64,9 @@ static struct layer_figures layer_figures(const struct view *view, const struct 
     struct layer_figures figures = {0};
     for (int i = 0; i < l->param_count; i++) {
         figures.floats += l->params[i].count;
-        figures.trainable +=
-            mode_moves(view->freeze.modes[l->index], &l->params[i]) ? l->params[i].count : 0;
+        figures.trainable += mode_moves(view->freeze.modes[l->index], &l->params[i])
+                                 ? class_rows_moving(&view->model->net, l->index, &l->params[i])
+                                 : 0;
     }
     figures.gflop = l->ops->flops ? l->ops->flops(l) / 1e9 : 0;
     if (l->ops->describe) {

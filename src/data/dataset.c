@@ -387,6 +387,43 @@ size_t dataset_count_boxes(const struct dataset *set)
     return count;
 }
 
+static size_t map_sample(struct sample *sample, const int *class_of)
+{
+    size_t kept = 0, count = sample->truth_count;
+    for (size_t k = 0; k < count; k++) {
+        int class_id = class_of[sample->truths[k].class_id];
+        if (class_id < 0) {
+            continue;
+        }
+        sample->truths[kept] = sample->truths[k];
+        sample->truths[kept].class_id = class_id;
+        if (sample->is_crowd) {
+            sample->is_crowd[kept] = sample->is_crowd[k];
+        }
+        if (sample->lines) {
+            sample->lines[kept] = sample->lines[k];
+        }
+        if (sample->areas) {
+            sample->areas[kept] = sample->areas[k];
+        }
+        kept++;
+    }
+    sample->truth_count = kept;
+    return count - kept;
+}
+
+size_t dataset_map_classes(struct dataset *set, const int *class_of, size_t count)
+{
+    size_t left_out = 0;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        left_out += map_sample(&set->samples[i], class_of);
+    }
+    set->class_count = count;
+    mem_free(set->category_ids); /* by the old numbers */
+    set->category_ids = NULL;
+    return left_out;
+}
+
 void dataset_free(struct dataset *set)
 {
     for (size_t i = 0; i < set->sample_count + set->left_out_count; i++) {

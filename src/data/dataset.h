@@ -116,6 +116,10 @@ const float *dataset_values(const struct dataset *set, size_t index);
 /* Boxes that can be learnt and measured: not of crowds, nor of pictures with an unusable line. */
 size_t dataset_count_boxes(const struct dataset *set);
 
+/* Give classes other numbers: class c becomes class_of[c], of `count`; boxes where that is -1 are left out. Returns how many
+ * those are. */
+size_t dataset_map_classes(struct dataset *set, const int *class_of, size_t count);
+
 /* Is a source of this path a COCO file: named *.json, and no folder? */
 bool dataset_is_coco(const char *path);
 

@@ -242,6 +242,12 @@ static enum result edit_channels(struct cfg_edits *edits, const struct anchor_he
             return cfg_error(head->section, counters, err,
                              "it counts the old classes (remove the line from a copy of the cfg)");
         }
+        const struct cfg_option *range = cfg_find(head->section, "class_range");
+        if (range) {
+            return cfg_error(head->section, range, err,
+                             "it shares out the old classes (take the cfg from before they were "
+                             "added)");
+        }
         TRY(edit_number(edits, head->section, "classes", classes, err));
     }
     if (filters == head->slots * head->entries) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "cfg/cfg.h"
 
 enum { MAX_CLASSES = 1 << 20, MAX_TRUTHS = 1 << 20 };
@@ -12,7 +13,27 @@ enum result head_parse(struct layer *l, struct error *err)
 {
     struct head_info *info = l->state;
     TRY(cfg_int(l->section, "classes", 20, 1, MAX_CLASSES, &info->classes, err));
+    info->first_class = 0;
+    info->class_end = info->classes;
     return cfg_int(l->section, "max", 200, 1, MAX_TRUTHS, &info->max_truths, err);
+}
+
+enum result head_parse_range(struct layer *l, struct error *err)
+{
+    struct head_info *info = l->state;
+    int *range;
+    size_t count;
+    TRY(cfg_ints(l->section, "class_range", &range, &count, err));
+    bool is_range = count == 2 && range[0] >= 0 && range[0] <= range[1] && range[1] < info->classes;
+    if (is_range) {
+        info->first_class = range[0];
+        info->class_end = range[1] + 1;
+    }
+    mem_free(range);
+    return is_range || count == 0
+               ? OK
+               : cfg_error(l->section, cfg_find(l->section, "class_range"), err,
+                           "the first and the last class are expected, as 0,%d", info->classes - 1);
 }
 
 enum result head_parse_anchors(struct layer *l, int pairs, float **anchors, struct error *err)
@@ -88,7 +109,7 @@ static enum result add_classes(const struct head_info *info, const float *values
                                struct error *err)
 {
     const float *classes = values + info->objectness + 1;
-    for (int c = 0; c < info->classes; c++) {
+    for (int c = info->first_class; c < info->class_end; c++) {
         d->confidence = values[info->objectness] * classes[c] * certainty;
         if (d->confidence > threshold) {
             d->class_id = c;

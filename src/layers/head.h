@@ -9,6 +9,10 @@ enum { HEAD_MAX_ANCHORS = 4096 };
 /* The keys classes and max. */
 NODISCARD enum result head_parse(struct layer *l, struct error *err);
 
+/* The key class_range, first and last: of a head that shares the classes with others. Not for heads whose classes are
+ * scored against each other. */
+NODISCARD enum result head_parse_range(struct layer *l, struct error *err);
+
 /* The key anchors: `pairs` widths and heights, all positive; more are cut with a warning. *anchors
  * is the caller's to free, also after an error. */
 NODISCARD enum result head_parse_anchors(struct layer *l, int pairs, float **anchors,

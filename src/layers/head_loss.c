@@ -49,11 +49,12 @@ struct term term_focal(double p, bool is_positive, bool by_logit)
     return (struct term){.value = -rest * rest * log(q) / 2, .slope = is_positive ? slope : -slope};
 }
 
-bool truth_is_usable(const struct truth *truth, int classes)
+bool truth_is_usable(const struct truth *truth, const struct head_info *head)
 {
     const struct box_cxcywh_norm *b = &truth->box;
-    return truth->class_id >= 0 && truth->class_id < classes && b->cx >= 0 && b->cx <= 1 &&
-           b->cy >= 0 && b->cy <= 1 && b->w > 0 && b->h > 0 && isfinite(b->w) && isfinite(b->h);
+    return truth->class_id >= head->first_class && truth->class_id < head->class_end &&
+           b->cx >= 0 && b->cx <= 1 && b->cy >= 0 && b->cy <= 1 && b->w > 0 && b->h > 0 &&
+           isfinite(b->w) && isfinite(b->h);
 }
 
 int truth_cell(double position, int cells)
@@ -191,7 +192,7 @@ void head_image_run(struct head_image *image, const struct head_steps *steps, vo
 {
     for_every_place(image, steps->match, ctx);
     for (int t = 0; t < image->truth_count; t++) {
-        if (truth_is_usable(&image->truths[t], head_info_of(image->l)->classes)) {
+        if (truth_is_usable(&image->truths[t], head_info_of(image->l))) {
             image->parts.truths++;
             steps->assign(ctx, t);
         }

@@ -27,9 +27,8 @@ double probability(double p);
 /* e^v with |v| <= 100, so that areas and their squares stay finite. NaN stays. */
 double bounded_exp(double v);
 
-/* True if a head with these classes learns from the label: known class, centre within [0, 1], both sizes
- * positive and finite. */
-bool truth_is_usable(const struct truth *truth, int classes);
+/* True if the head learns from the label: a class of its own, centre within [0, 1], both sizes positive and finite. */
+bool truth_is_usable(const struct truth *truth, const struct head_info *head);
 /* The cell of a position in [0, 1] on a grid: the last one for 1. */
 int truth_cell(double position, int cells);
 

@@ -222,7 +222,9 @@ enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
  * [k entries, (k + 1) entries), its class scores are the last ones, behind the objectness. */
 struct head_info {
     int classes;
-    int slots;               /* predictor boxes of a cell, each with a channel per class */
+    int first_class,
+        class_end; /* those that it is for (class_range=): it finds no others and learns no others */
+    int slots;     /* predictor boxes of a cell, each with a channel per class */
     int entries, objectness; /* channels of a predictor box; which of them is the objectness */
     int max_truths;          /* the loss ignores further ones of an image */
     bool has_raw_classes;    /* scores of classes may exceed 1 and lift any objectness */

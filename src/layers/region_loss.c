@@ -57,7 +57,7 @@ static void match_predictor(void *ctx, const struct head_place *at)
     for (int t = 0; t < work->image->truth_count; t++) {
         const struct truth *truth = &work->image->truths[t];
         if (box_iou(&predicted, &truth->box) > work->s->ignore_thresh &&
-            truth_is_usable(truth, work->s->info.classes)) {
+            truth_is_usable(truth, &work->s->info)) {
             *owner = IGNORED;
         }
     }

@@ -119,6 +119,7 @@ enum result yolo_head_parse(struct layer *l, bool knows_corners, struct error *e
 {
     struct yolo_head *o = l->state;
     TRY(head_parse(l, err));
+    TRY(head_parse_range(l, err));
     TRY(cfg_int(l->section, "num", 1, 1, HEAD_MAX_ANCHORS, &o->anchor_count, err));
     TRY(head_parse_anchors(l, o->anchor_count, &o->anchors, err));
     TRY(parse_mask(l, o, err));

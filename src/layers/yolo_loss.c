@@ -150,7 +150,7 @@ static bool assign(struct work *work, struct predictor *p, int truth)
 static bool has_some_class(const struct work *work, const struct head_place *at)
 {
     const float *classes = at->values + work->o->info.objectness + 1;
-    for (int c = 0; c < work->o->info.classes; c++) {
+    for (int c = work->o->info.first_class; c < work->o->info.class_end; c++) {
         if (classes[c] > SOME_CLASS) {
             return true;
         }
@@ -171,7 +171,7 @@ static void match_predictor(void *ctx, const struct head_place *at)
     for (int t = 0; t < work->image->truth_count; t++) {
         const struct truth *truth = &work->image->truths[t];
         float iou = box_iou(&predicted, &truth->box);
-        if (iou > best_iou && truth_is_usable(truth, o->info.classes)) {
+        if (iou > best_iou && truth_is_usable(truth, &o->info)) {
             best_iou = iou;
             best = t;
         }
@@ -293,7 +293,7 @@ static struct term class_term(const struct yolo_head *o, double p, bool is_posit
 static void add_classes(struct work *work, const struct head_place *at)
 {
     const struct yolo_head *o = work->o;
-    for (int c = 0; c < o->info.classes; c++) {
+    for (int c = o->info.first_class; c < o->info.class_end; c++) {
         bool is_positive = false;
         for (int i = predictor_of(work, at)->first; i != NONE; i = work->assignments[i].next) {
             is_positive =

@@ -65,6 +65,43 @@ const struct layer *class_rows_head(const struct network *net, int layer)
     return NULL;
 }
 
+static bool row_keeps(const struct head_info *head, size_t row)
+{
+    int c = (int)(row % (size_t)head->entries) - head->objectness - 1;
+    return c >= 0 && (c < head->first_class || c >= head->class_end);
+}
+
+bool class_rows_next(const struct network *net, int layer, const struct param *p, size_t *first,
+                     size_t *end)
+{
+    const struct layer *l = &net->layers[layer], *above = class_rows_head(net, layer);
+    const struct head_info *head = above ? above->ops->head(above) : NULL;
+    if (!head || head->class_end - head->first_class == head->classes) {
+        *first = *end;
+        *end = p->count;
+        return *first < *end;
+    }
+    size_t rows = (size_t)l->out.c, row = p->count / rows, from = *end / row, to;
+    while (from < rows && row_keeps(head, from)) {
+        from++;
+    }
+    for (to = from; to < rows && !row_keeps(head, to);) {
+        to++;
+    }
+    *first = from * row;
+    *end = to * row;
+    return from < to;
+}
+
+size_t class_rows_moving(const struct network *net, int layer, const struct param *p)
+{
+    size_t first, end = 0, count = 0;
+    while (class_rows_next(net, layer, p, &first, &end)) {
+        count += end - first;
+    }
+    return count;
+}
+
 size_t class_rows_take(const struct layer *l, const struct head_info *head, const struct param *p,
                        const float *old, const struct class_match *match)
 {

@@ -26,6 +26,13 @@ const char *class_match_other_case(const char *name, char *const *old, size_t ol
 /* The head that the layer feeds, or NULL. */
 const struct layer *class_rows_head(const struct network *net, int layer);
 
+/* The next values of p, a parameter of the layer that is no statistic, which an optimiser may move, from *end on:
+ * [*first, *end). False: there are no more. Rows of classes that the head above is not for (class_range=) keep still. */
+bool class_rows_next(const struct network *net, int layer, const struct param *p, size_t *first,
+                     size_t *end);
+/* How many there are. */
+size_t class_rows_moving(const struct network *net, int layer, const struct param *p);
+
 /* Fill the parameter p of layer l, which feeds `head`, from that of the old network: box and objectness rows, and those
  * of classes that it has. Other rows stay. Returns how many values were taken. */
 size_t class_rows_take(const struct layer *l, const struct head_info *head, const struct param *p,

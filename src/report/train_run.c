@@ -239,7 +239,7 @@ static enum result run_session(struct session *session, const char *folder,
         draw_validation(session, folder);
     }
     say_end(outcome, folder);
-    return OK;
+    return added_prove(&t->added, folder, &t->model, err);
 }
 
 static enum result run_training(struct training *t, bool hides_pictures, const char *folder,

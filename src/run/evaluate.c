@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "data/inputs.h"
 #include "data/stream.h"
+#include "net/class_rows.h"
 #include "results/results_file.h"
 
 enum { ARGS_MAX_BYTES = 1 << 20 };
@@ -90,6 +91,34 @@ static enum result find_source(struct evaluated *e, struct error *err)
 
 /* ---- the network and its classes ---- */
 
+/* A .data file whose names are other ones than the network's, or others in number or order, has classes of its own, which
+ * are matched by name. As many, of which some have other names, are taken in order: one was renamed. */
+static enum result find_own_classes(struct evaluated *e, struct error *err)
+{
+    struct class_match match = {0};
+    if (dataset_is_coco(e->list) || !e->file.names || !e->model.names_path[0] ||
+        strcmp(e->file.names, e->model.names_path) == 0) {
+        return OK;
+    }
+    TRY(data_file_need(&e->file, DATA_NAMES, err));
+    TRY(names_read(e->file.names, &e->names, &e->name_count, err));
+    if (e->file.classes && (size_t)e->file.classes != e->name_count) {
+        return error_at(err, ERR_FORMAT, e->file.path, 0, "classes = %d, but %s has %zu names",
+                        e->file.classes, e->file.names, e->name_count);
+    }
+    enum result result =
+        class_match_make(e->model.names, e->model.name_count, e->names, e->name_count, &match, err);
+    bool has_same_number = match.count == match.old_count;
+    bool is_ordered = has_same_number && match.matched == match.count && !match.is_same;
+    e->has_own_classes = !has_same_number || is_ordered;
+    if (result == OK && has_same_number && match.matched < match.count) {
+        log_warn("%s: %zu of %zu names are not those of %s: the classes are taken in order",
+                 e->file.names, match.count - match.matched, match.count, e->model.names_path);
+    }
+    class_match_free(&match);
+    return result;
+}
+
 static enum result open_model(struct evaluated *e, struct error *err)
 {
     const struct evaluate_options *o = e->o;
@@ -101,7 +130,8 @@ static enum result open_model(struct evaluated *e, struct error *err)
     }
     TRY(model_open(&model, MODEL_WHOLE, &e->model, err));
     TRY(infer_open(&e->model, o->model->run, &o->infer, &e->infer, err));
-    if (e->file.classes && (size_t)e->file.classes != e->model.name_count) {
+    TRY(find_own_classes(e, err));
+    if (!e->has_own_classes && e->file.classes && (size_t)e->file.classes != e->model.name_count) {
         return error_at(err, ERR_FORMAT, e->file.path, 0,
                         "classes = %d, but the network %s has %zu", e->file.classes,
                         e->model.cfg_path, e->model.name_count);
@@ -121,12 +151,12 @@ static enum result read_names(struct evaluated *e, struct error *err)
 
 static enum result open_set(struct evaluated *e, struct error *err)
 {
-    bool has_model = !e->o->results;
+    bool has_model = !e->o->results, by_model = has_model && !e->has_own_classes;
     struct eval_source source = {
         .path = e->list,
         .images = e->o->images,
-        .names = has_model ? e->model.names : e->names,
-        .class_count = has_model ? e->model.name_count : e->name_count,
+        .names = by_model ? e->model.names : e->names,
+        .class_count = by_model ? e->model.name_count : e->name_count,
         .needs_files = has_model,
     };
     if (!has_model && e->file.classes) {
@@ -136,14 +166,26 @@ static enum result open_set(struct evaluated *e, struct error *err)
     return eval_set_open(&source, &e->set, err);
 }
 
-/* COCO's classes are its categories: by name, or in the order of their ids where there are no
- * names. */
-static enum result match_categories(struct evaluated *e, struct error *err)
+/* The set's class of that name; SIZE_MAX: none. */
+static size_t find_class(const struct evaluated *e, const char *name)
+{
+    for (size_t i = 0; !e->set.is_coco && i < e->name_count; i++) {
+        if (strcmp(e->names[i], name) == 0) {
+            return i;
+        }
+    }
+    return e->set.is_coco ? coco_find_name(&e->set.coco, name) : SIZE_MAX;
+}
+
+/* The classes of COCO are its categories: by name, or in the order of their ids where there are no names. Those of a .data
+ * file with classes of its own: by name. */
+static enum result match_by_name(struct evaluated *e, struct error *err)
 {
     const struct model *model = &e->model;
     const struct eval_set *set = &e->set;
     size_t matched = 0;
-    bool by_name = set->has_names && model->names_path[0];
+    const char *what = set->is_coco ? "categories" : "classes";
+    bool by_name = e->has_own_classes || (set->has_names && model->names_path[0]);
     if (!by_name && set->class_count != model->name_count) {
         return error_at(
             err, ERR_FORMAT, e->list, 0,
@@ -152,23 +194,22 @@ static enum result match_categories(struct evaluated *e, struct error *err)
             set->class_count, model->name_count);
     }
     for (size_t k = 0; k < model->name_count; k++) {
-        size_t found = by_name ? coco_find_name(&set->coco, model->names[k]) : k;
+        size_t found = by_name ? find_class(e, model->names[k]) : k;
         e->class_of[k] = found == SIZE_MAX ? -1 : (int)found;
         matched += found != SIZE_MAX;
     }
     if (matched == 0) {
         return error_at(err, ERR_FORMAT, e->list, 0,
-                        "none of its %zu categories is named like a class of the network (%s)",
-                        set->class_count, model->names_path);
+                        "none of its %zu %s is named like a class of the network (%s)",
+                        set->class_count, what, model->names_path);
     }
     if (matched < model->name_count) {
-        log_info("%zu of the network's %zu classes are no category of %s: left out",
-                 model->name_count - matched, model->name_count, e->list);
+        log_info("%zu of the network's %zu classes are none of the %s of %s: left out",
+                 model->name_count - matched, model->name_count, what, e->list);
     }
     if (matched < set->class_count) {
-        log_warn("%zu of the %zu categories of %s are no class of the network: their objects are "
-                 "missed",
-                 set->class_count - matched, set->class_count, e->list);
+        log_warn("%zu of the %zu %s of %s are no class of the network: their objects are missed",
+                 set->class_count - matched, set->class_count, what, e->list);
     }
     return OK;
 }
@@ -183,7 +224,7 @@ static enum result match_classes(struct evaluated *e, struct error *err)
     for (size_t k = 0; k < count; k++) {
         e->class_of[k] = (int)k;
     }
-    return e->set.is_coco ? match_categories(e, err) : OK;
+    return e->set.is_coco || e->has_own_classes ? match_by_name(e, err) : OK;
 }
 
 /* Those of the network's classes, as the set numbers classes. */

@@ -34,8 +34,10 @@ struct evaluated {
     struct data_file file; /* if there is a .data file */
     struct model model;
     struct infer infer;
-    char **names; /* of --names or the .data file, if there is no model */
+    char **
+        names; /* of --names or the .data file, if there is no model, or if its classes are others */
     size_t name_count;
+    bool has_own_classes; /* names are those of the set, and not the model's */
     int *class_of;
     float *thresholds; /* [set.class_count], if there are some by class */
 };

@@ -57,6 +57,10 @@ static const struct option class_options[] = {
      "the classes for which --weights were trained, one a line: those with the same name keep their rows of the heads; "
      "default: the list beside the weights, if there is one",
      0},
+    {"add-classes", OPTION_FLAG, FIELD(add_classes), 0, 0, NULL,
+     "the data set's classes are added beside those of --weights, which are not labelled in its pictures: they get heads "
+     "of their own, and every value of the old network keeps still",
+     0},
     {0},
 };
 

@@ -32,6 +32,7 @@ struct train_args {
 
     /* Of the classes that the weights know. */
     const char *weights_names; /* a file */
+    bool add_classes;
 
     /* What does not. */
     float hours;

@@ -11,6 +11,7 @@
 #include "base/suggest.h"
 #include "cfg/cfg.h"
 #include "net/backbone.h"
+#include "net/class_rows.h"
 
 /* ---- the cfg's keys ---- */
 
@@ -361,10 +362,10 @@ static struct freeze_totals count(const struct network *net, const struct freeze
             if (param->is_statistic) {
                 totals.statistics += param->count;
                 totals.moving_statistics += mode_rules[mode].uses_batch ? param->count : 0;
-            } else if (mode_moves(mode, param)) {
-                totals.moving += param->count;
             } else {
-                totals.frozen += param->count;
+                size_t moving = mode_moves(mode, param) ? class_rows_moving(net, i, param) : 0;
+                totals.moving += moving;
+                totals.frozen += param->count - moving;
             }
         }
     }

@@ -1,11 +1,21 @@
 #include "train/frozen_bytes.h"
 
 #include "base/memory.h"
+#include "net/class_rows.h"
 #include "train/stateio.h"
 
-static uint64_t hash_of(const struct param *p)
+/* Of what keeps: the whole tensor, or what lies between the runs that move. */
+static uint64_t hash_of(const struct network *net, const struct frozen_tensor *t)
 {
-    return state_hash_of(p->data, p->count * sizeof *p->data);
+    const struct param *p = &net->layers[t->layer].params[t->param];
+    struct state_hash hash = {0};
+    size_t at = 0, first, end = 0;
+    while (!t->is_whole && class_rows_next(net, t->layer, p, &first, &end)) {
+        state_hash_add(&hash, p->data + at, (first - at) * sizeof *p->data);
+        at = end;
+    }
+    state_hash_add(&hash, p->data + at, (p->count - at) * sizeof *p->data);
+    return state_hash_value(&hash);
 }
 
 static bool keeps(bool is_frozen, enum bn_policy bn, const struct param *p)
@@ -27,15 +37,22 @@ enum result frozen_bytes_take(struct frozen_bytes *proof, const struct network *
     }
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
-        size_t before = proof->count;
+        int whole = 0;
         for (int k = 0; k < l->param_count; k++) {
-            if (keeps(frozen[i], bn, &l->params[k])) {
-                proof->tensors[proof->count++] =
-                    (struct frozen_tensor){i, k, hash_of(&l->params[k])};
-                proof->values += l->params[k].count;
+            bool is_whole = keeps(frozen[i], bn, &l->params[k]);
+            size_t moving = is_whole                    ? 0
+                            : l->params[k].is_statistic ? l->params[k].count
+                                                        : class_rows_moving(net, i, &l->params[k]);
+            if (moving < l->params[k].count) {
+                struct frozen_tensor *t = &proof->tensors[proof->count++];
+                *t = (struct frozen_tensor){.layer = i, .param = k, .is_whole = is_whole};
+                t->hash = hash_of(net, t);
+                t->values = l->params[k].count - moving;
+                proof->values += t->values;
+                whole += is_whole;
             }
         }
-        proof->layers += l->param_count > 0 && proof->count == before + (size_t)l->param_count;
+        proof->layers += l->param_count > 0 && whole == l->param_count;
     }
     return OK;
 }
@@ -61,10 +78,9 @@ size_t frozen_bytes_changed(const struct frozen_bytes *proof, const struct froze
     *first = NULL;
     for (size_t i = 0; i < proof->count; i++) {
         const struct frozen_tensor *t = &proof->tensors[i];
-        const struct param *p = &proof->net->layers[t->layer].params[t->param];
-        if (hash_of(p) != t->hash) {
+        if (hash_of(proof->net, t) != t->hash) {
             *first = *first ? *first : t;
-            bytes += p->count * sizeof *p->data;
+            bytes += t->values * sizeof(float);
         }
     }
     return bytes;

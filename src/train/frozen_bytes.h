@@ -12,6 +12,8 @@
 
 struct frozen_tensor {
     int layer, param;
+    bool is_whole; /* else only rows of classes that the head above is not for */
+    size_t values; /* that keep */
     uint64_t hash;
 };
 
@@ -24,7 +26,7 @@ struct frozen_bytes {
 };
 
 /* Take the hashes of everything that may not move when frozen[layer_count] is frozen under `bn`: whole frozen layers,
- * the stored statistics that trained layers normalise with, what bn=frozen keeps. This reads what was asked for, and not
+ * the stored statistics that trained layers normalise with, what bn=frozen keeps, rows of classes that a head is not for. This reads what was asked for, and not
  * the modes that it became: a second, independent reading of the table in docs/freezing.md. *proof is zeroed, or an
  * earlier one, which is freed first. */
 NODISCARD enum result frozen_bytes_take(struct frozen_bytes *proof, const struct network *net,

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "kernels/vectors.h"
+#include "net/class_rows.h"
 
 enum {
     PIECE = 16384,   /* floats a work item takes: its arrays share a cache */
@@ -98,10 +99,36 @@ static size_t list_slots(const struct optimizer_options *options, const struct n
     return count;
 }
 
+/* Values of the slot from *end on that are one run: all of a statistic, else what moves. */
+static bool next_run(const struct optimizer *o, const struct slot *s, size_t *first, size_t *end)
+{
+    if (s->is_statistic) {
+        *first = *end;
+        *end = s->count;
+        return *first < *end;
+    }
+    return class_rows_next(o->net, s->layer, slot_param(o, s), first, end);
+}
+
+/* Fills pieces (may be NULL) and returns how many there are. What keeps still within a tensor is in none. */
+static size_t cut_pieces(const struct optimizer *o, struct slot *s, struct piece *pieces)
+{
+    size_t count = 0, first, end = 0;
+    while (next_run(o, s, &first, &end)) {
+        for (size_t at = first; at < end; at += PIECE, count++) {
+            size_t part = end - at < PIECE ? end - at : PIECE;
+            if (pieces) {
+                pieces[count] = (struct piece){.slot = s, .first = at, .count = part};
+            }
+        }
+    }
+    return count;
+}
+
 static enum result allocate(struct optimizer *o, struct error *err)
 {
     for (size_t i = 0; i < o->slot_count; i++) {
-        o->piece_count += (o->slots[i].count + PIECE - 1) / PIECE;
+        o->piece_count += cut_pieces(o, &o->slots[i], NULL);
     }
     o->block = mem_alloc(o->block_floats, sizeof *o->block);
     o->pieces = mem_alloc(o->piece_count, sizeof *o->pieces);
@@ -130,10 +157,7 @@ static void lay_out(struct optimizer *o)
             take(&s->average, &next, s->count);
             memcpy(s->average, slot_param(o, s)->data, s->count * sizeof(float));
         }
-        for (size_t at = 0; at < s->count; at += PIECE) {
-            size_t part = s->count - at < PIECE ? s->count - at : PIECE;
-            *piece++ = (struct piece){.slot = s, .first = at, .count = part};
-        }
+        piece += cut_pieces(o, s, piece);
     }
 }
 
@@ -216,7 +240,10 @@ size_t optimizer_values(const struct optimizer *optimizer)
 {
     size_t values = 0;
     for (size_t i = 0; i < optimizer->slot_count; i++) {
-        values += optimizer->slots[i].is_statistic ? 0 : optimizer->slots[i].count;
+        const struct slot *s = &optimizer->slots[i];
+        values += s->is_statistic
+                      ? 0
+                      : class_rows_moving(optimizer->net, s->layer, slot_param(optimizer, s));
     }
     return values;
 }

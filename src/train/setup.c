@@ -52,7 +52,8 @@ static void warn_skipped(const char *what, const struct dataset *set)
 
 static enum result open_sets(struct training *t, struct error *err)
 {
-    int classes = t->model.head->classes;
+    bool is_mapped = t->added.old_count > 0;
+    int classes = is_mapped ? (int)t->added.data_count : t->model.head->classes;
     if (t->data.classes && t->data.classes != classes) {
         return error_at(err, ERR_FORMAT, t->data.path, 0,
                         "classes=%d, but the network of %s has %d (set classes= in its heads, and "
@@ -61,11 +62,14 @@ static enum result open_sets(struct training *t, struct error *err)
     }
     struct dataset_source source = {.path = t->data.train,
                                     .class_count = (size_t)classes,
-                                    .names = t->model.names,
-                                    .name_count = t->model.name_count,
+                                    .names = is_mapped ? t->added.data_names : t->model.names,
+                                    .name_count = (size_t)classes,
                                     .leaves_out = true};
     TRY(dataset_open(&source, &t->train, err));
     warn_skipped("training", &t->train);
+    if (is_mapped) {
+        added_map(&t->added, "training", &t->train);
+    }
     if (dataset_count_boxes(&t->train) == 0) {
         return error_at(
             err, ERR_FORMAT, t->data.train, 0,
@@ -77,6 +81,9 @@ static enum result open_sets(struct training *t, struct error *err)
         source.path = t->data.valid;
         TRY(dataset_open(&source, &t->valid, err));
         warn_skipped("validation", &t->valid);
+        if (is_mapped) {
+            added_map(&t->added, "validation", &t->valid);
+        }
         if (dataset_count_boxes(&t->valid) == 0) {
             log_warn("%s: %zu pictures, but not one usable label: no mAP, so no best.weights",
                      t->data.valid, t->valid.sample_count + t->valid.left_out_count);
@@ -103,9 +110,24 @@ static void hash_set(struct state_hash *hash, const struct dataset *set)
 
 /* ---- the network ---- */
 
+static enum result open_old_network(const struct train_args *args, struct training *t,
+                                    struct error *err)
+{
+    struct cfg_text text = {0};
+    enum result result =
+        added_open(&args->model, args->weights_names, &t->data, &t->added, &t->model, &text, err);
+    t->cfg_text = text.bytes;
+    t->cfg_size = text.size;
+    TRY(result);
+    return model_check_pictures(&t->model.net, err);
+}
+
 static enum result open_network(const struct train_args *args, struct training *t,
                                 struct error *err)
 {
+    if (args->add_classes && !args->resumes) {
+        return open_old_network(args, t, err);
+    }
     struct model_args model = args->model;
     if (args->resumes) {
         model.cfg = model.weights = model.names = model.model = NULL;
@@ -123,6 +145,9 @@ static enum result open_network(const struct train_args *args, struct training *
             "no [yolo], [Gaussian_yolo] or [region] section: there is nothing to train");
     }
     TRY(model_check_pictures(&t->model.net, err));
+    if (args->add_classes) {
+        TRY(added_reopen(&args->model, &t->data, &t->model, &t->added, err));
+    }
     return file_read(t->model.cfg_path, MAX_CFG_BYTES, &t->cfg_text, &t->cfg_size, err);
 }
 
@@ -134,6 +159,9 @@ static enum result load_start(const struct train_args *args, struct training *t,
         t->begin.loaded = mem_alloc(layers, sizeof *t->begin.loaded);
         snprintf(t->begin.text, sizeof t->begin.text, "%.300s/last.state", args->resume);
         return t->begin.loaded ? OK : mem_error(err, "training");
+    }
+    if (t->added.old_count > 0) {
+        return added_load(&t->added, (uint64_t)args->seed, &t->model, &t->begin, err);
     }
     if (args->resumes && args->model.weights) {
         snprintf(t->model.weights_path, sizeof t->model.weights_path, "%s", args->model.weights);
@@ -298,6 +326,7 @@ static enum result settle(const struct train_args *args, struct training *t, str
                                 .updates_per_epoch = updates_per_epoch(t),
                                 .optimizer = t->options.optimizer.kind};
     TRY(stage_plan_make(&basis, &t->plan, err));
+    TRY(added_check(&t->added, &t->model.net, &t->plan, err));
     int helpers = parallel_threads() / 2;
     struct train_options *o = &t->options;
     o->net = &t->model.net;
@@ -386,6 +415,9 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     TRY(open_data_file(args, t, err));
     TRY(open_network(args, t, err));
     TRY(open_sets(t, err));
+    if (args->add_classes && args->recipe == RECIPE_UNSAID) { /* its layers are no cfg's */
+        args->recipe = RECIPE_AUTO;
+    }
     TRY(settle_recipe(args, t, err));
     TRY(settle(args, t, err));
     TRY(check_trains(t, err));
@@ -395,6 +427,7 @@ enum result training_open(struct train_args *args, struct training *t, struct er
 
 void training_close(struct training *t)
 {
+    added_free(&t->added);
     dataset_free(&t->train);
     dataset_free(&t->valid);
     data_file_free(&t->data);

@@ -5,6 +5,7 @@
 #include "cfg/data_file.h"
 #include "train/freeze.h"
 #include "run/model.h"
+#include "train/add_classes.h"
 #include "train/args.h"
 #include "train/recipe.h"
 #include "train/start.h"
@@ -17,6 +18,7 @@ struct training {
     struct data_file data;
     struct dataset train, valid;
     bool has_valid;
+    struct added_classes added;  /* --add-classes */
     struct training_start begin; /* what the parameters were */
     struct recipe recipe;
     struct stage_plan plan;

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "net/class_rows.h"
+
 enum { NUMBER_BYTES = 32 };
 
 /* 1234567 as 1,234,567. */
@@ -23,13 +25,15 @@ struct tally {
     size_t moving, frozen, statistics;
 };
 
-static void add_layer(struct tally *sum, const struct layer *l, enum layer_mode mode)
+static void add_layer(struct tally *sum, const struct network *net, int layer, enum layer_mode mode)
 {
+    const struct layer *l = &net->layers[layer];
     for (int k = 0; k < l->param_count; k++) {
         const struct param *p = &l->params[k];
-        *(p->is_statistic       ? &sum->statistics
-          : mode_moves(mode, p) ? &sum->moving
-                                : &sum->frozen) += p->count;
+        size_t moving =
+            !p->is_statistic && mode_moves(mode, p) ? class_rows_moving(net, layer, p) : 0;
+        sum->moving += moving;
+        *(p->is_statistic ? &sum->statistics : &sum->frozen) += p->count - moving;
     }
 }
 
@@ -89,7 +93,7 @@ void stage_report_table(struct runlog *log, const struct network *net, const enu
         }
         first = first < 0 ? i : first;
         last = i;
-        add_layer(&sum, l, modes[i]);
+        add_layer(&sum, net, i, modes[i]);
     }
     if (first >= 0) {
         say_run(log, first, last, modes[first], &sum);
@@ -112,8 +116,8 @@ static size_t list_new(const struct network *net, const bool *from, const bool *
             first = first < 0 ? i : first;
             last = i;
             for (int k = 0; k < net->layers[i].param_count; k++) {
-                values +=
-                    net->layers[i].params[k].is_statistic ? 0 : net->layers[i].params[k].count;
+                const struct param *p = &net->layers[i].params[k];
+                values += p->is_statistic ? 0 : class_rows_moving(net, i, p);
             }
         } else if (first >= 0) {
             const char *comma = used ? "," : "";

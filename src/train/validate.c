@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kernels/elementwise.h"
+#include "net/added_heads.h"
 #include "run/detect.h"
 #include "train/step.h"
 
@@ -29,7 +30,8 @@ static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
     *h = pass->h;
 }
 
-/* Inference throughout; heads are only frozen, not in inference: their losses are wanted. */
+/* Inference throughout; heads are only frozen, not in inference: their losses are wanted, but not those of old classes
+ * that others were added to, which nobody has labelled. */
 static enum result open_pass(struct pass *pass, struct network *net, struct error *err)
 {
     pass->modes = mem_alloc((size_t)net->layer_count, sizeof *pass->modes);
@@ -37,7 +39,8 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
         return mem_error(err, "validation");
     }
     for (int i = 0; i < net->layer_count; i++) {
-        pass->modes[i] = net->layers[i].ops->loss ? MODE_FROZEN : MODE_INFER;
+        bool has_loss = net->layers[i].ops->loss && !added_heads_is_old(net, i);
+        pass->modes[i] = has_loss ? MODE_FROZEN : MODE_INFER;
     }
     struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};
     TRY(plan_build(net, pass->o->kernels, &plan, &pass->plan, err));
