@@ -4,6 +4,7 @@
 #include "base/cores.h"
 
 #include <limits.h>
+#include <math.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -11,9 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/fileio.h"
 
-enum { LINE = 4096, FOLDER = LINE + 256, PATH = FOLDER + 64, MAX_CPUS = CPU_SETSIZE };
+enum { PATH = 4608, MAX_CPUS = CPU_SETSIZE };
 
 /* NULL if there is no such file. */
 static FILE *open_if_there(const char *path)
@@ -102,109 +104,30 @@ int cores_physical(const char *root)
 
 /* ---- quota ---- */
 
-/* Quota and period in microseconds; version 2: both in cpu.max, "max" for none; version 1: a file
- * each, -1 for none. False if this group sets no quota. */
-static bool read_quota(const char *folder, double *quota, double *period)
+/* In cores; quota and period are microseconds. Version 2: both in cpu.max, "max" for none; version 1: a file each, -1
+ * for none. */
+static bool read_quota(const char *folder, double *cores)
 {
+    double quota, period;
     char path[PATH];
     int count = 0;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
     FILE *file = open_if_there(path);
     if (file) {
-        count = fscanf(file, "%lf %lf", quota, period); /* "max" is no number */
+        count = fscanf(file, "%lf %lf", &quota, &period);
         fclose(file);
-        return count == 2 && *quota > 0 && *period > 0;
+    } else {
+        count = cgroup_number(folder, "cpu.cfs_quota_us", &quota) +
+                cgroup_number(folder, "cpu.cfs_period_us", &period);
     }
-    const char *names[2] = {"cpu.cfs_quota_us", "cpu.cfs_period_us"};
-    double *values[2] = {quota, period};
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        file = open_if_there(path);
-        if (file) {
-            count += fscanf(file, "%lf", values[i]) == 1;
-            fclose(file);
-        }
-    }
-    return count == 2 && *quota > 0 && *period > 0;
-}
-
-/* The least quota of a group and those above it, in cores; the tree is mounted as /sys/fs/cgroup
- * `name`. A container sees its own group as the root of the mount, whatever `group` says, so that
- * one is looked at as well. */
-static int quota_of_group(const char *root, const char *name, const char *group)
-{
-    char folder[FOLDER];
-    int mount = snprintf(folder, sizeof folder, "%s/sys/fs/cgroup%s", root, name);
-    if (mount < 0 || (size_t)mount + strlen(group) >= sizeof folder) {
-        return INT_MAX;
-    }
-    strcpy(folder + mount, group);
-    int least = INT_MAX;
-    for (;;) {
-        double quota, period;
-        if (read_quota(folder, &quota, &period)) {
-            double cores = quota / period;
-            int whole = cores < 1             ? 1
-                        : cores > INT_MAX / 2 ? INT_MAX
-                                              : (int)cores + (cores > (int)cores);
-            least = whole < least ? whole : least;
-        }
-        char *slash = strrchr(folder, '/');
-        if (!slash || slash - folder < mount) {
-            return least;
-        }
-        *slash = '\0';
-    }
-}
-
-/* Does "name,name" hold the controller "cpu"? */
-static bool names_cpu(const char *controllers)
-{
-    for (const char *at = strstr(controllers, "cpu"); at; at = strstr(at + 1, "cpu")) {
-        bool begins = at == controllers || at[-1] == ',';
-        if (begins && (at[3] == ',' || at[3] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A line of /proc/self/cgroup is "number:controllers:/group"; version 2's has no controllers.
- * Version 1 mounts a tree under all of its controllers' names ("cpu,cpuacct"), most systems as "cpu", too. */
-static int quota_of_line(const char *root, char *line)
-{
-    char *controllers = strchr(line, ':');
-    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!group) {
-        return INT_MAX;
-    }
-    *controllers = '/';
-    *group++ = '\0';
-    group[strcspn(group, "\n")] = '\0';
-    if (controllers[1] == '\0') {
-        return quota_of_group(root, "", group);
-    }
-    if (!names_cpu(controllers + 1)) {
-        return INT_MAX;
-    }
-    int all = quota_of_group(root, controllers, group), cpu = quota_of_group(root, "/cpu", group);
-    return all < cpu ? all : cpu;
+    *cores = count == 2 ? quota / period : 0.0;
+    return count == 2 && quota > 0 && period > 0;
 }
 
 int cores_quota(const char *root)
 {
-    char path[PATH], line[LINE];
-    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *file = open_if_there(path);
-    int least = INT_MAX;
-    while (file && fgets(line, sizeof line, file)) {
-        int quota = quota_of_line(root, line);
-        least = quota < least ? quota : least;
-    }
-    if (file) {
-        fclose(file);
-    }
-    return least;
+    double cores = ceil(cgroup_least(root, "cpu", read_quota));
+    return cores < 1 ? 1 : cores > INT_MAX / 2 ? INT_MAX : (int)cores;
 }
 
 int cores_usable(void)

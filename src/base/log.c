@@ -11,12 +11,17 @@
 enum { PROGRESS_BYTES = 512, LINE_BYTES = 16384 };
 
 static enum log_level current_level = LOG_NORMAL;
-static bool progress_shown;
+static bool progress_shown, is_hushed;
 static pthread_mutex_t sink = PTHREAD_MUTEX_INITIALIZER;
 
 void log_set_level(enum log_level level)
 {
     current_level = level;
+}
+
+void log_hush(bool hushed)
+{
+    is_hushed = hushed;
 }
 
 bool log_is_terminal(void)
@@ -52,6 +57,9 @@ void log_error(const char *fmt, ...)
 
 void log_warn(const char *fmt, ...)
 {
+    if (is_hushed) {
+        return;
+    }
     va_list args;
     va_start(args, fmt);
     line("yolo: warning: ", fmt, args);
@@ -60,7 +68,7 @@ void log_warn(const char *fmt, ...)
 
 void log_info(const char *fmt, ...)
 {
-    if (current_level < LOG_NORMAL) {
+    if (current_level < LOG_NORMAL || is_hushed) {
         return;
     }
     va_list args;
@@ -71,7 +79,7 @@ void log_info(const char *fmt, ...)
 
 void log_debug(const char *fmt, ...)
 {
-    if (current_level < LOG_VERBOSE) {
+    if (current_level < LOG_VERBOSE || is_hushed) {
         return;
     }
     va_list args;
@@ -90,7 +98,7 @@ static int progress_width(void)
 
 void log_progress(const char *fmt, ...)
 {
-    if (current_level < LOG_NORMAL || !log_is_terminal()) {
+    if (current_level < LOG_NORMAL || is_hushed || !log_is_terminal()) {
         return;
     }
     pthread_mutex_lock(&sink);

@@ -11,6 +11,9 @@ enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
 
 void log_set_level(enum log_level level);
 
+/* Between true and false nothing but errors is said: of what is only tried out, and done again. */
+void log_hush(bool hushed);
+
 /* "yolo: error: ..." : always shown. */
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

@@ -237,6 +237,31 @@ static bool parse_number(const char *text, double *value)
     return end != text && *end == '\0' && text[strspn(text, " \t")] == text[0] && isfinite(*value);
 }
 
+/* "1.5" is hours; else numbers with h, m, s behind them, each at most once and in this order. */
+static bool parse_hours(const char *text, double *hours)
+{
+    static const char units[] = "hms";
+    static const double of_hour[] = {1.0, 60.0, 3600.0};
+    if (parse_number(text, hours)) {
+        return true;
+    }
+    *hours = 0.0;
+    for (size_t next = 0; *text; next++) {
+        char *end;
+        double count = strtod(text, &end);
+        bool is_plain = *text >= '0' && *text <= '9';
+        is_plain = is_plain || *text == '.';
+        const char *unit = end != text && *end ? strchr(units, *end) : NULL;
+        if (!is_plain || !unit || (size_t)(unit - units) < next || !isfinite(count)) {
+            return false;
+        }
+        next = (size_t)(unit - units);
+        *hours += count / of_hour[next];
+        text = end + 1;
+    }
+    return true;
+}
+
 static bool parse_whole(const char *text, size_t n, int *value)
 {
     char digits[16];
@@ -340,6 +365,16 @@ static enum result set_value(const struct match *match, const char *value, struc
     case OPTION_FLOAT:
         if (!parse_number(value, &number)) {
             return bad_value(option, value, "is not a number", err);
+        }
+        if (!in_range(option, number)) {
+            return out_of_range(option, value, err);
+        }
+        *(float *)match->target = (float)number;
+        return OK;
+    case OPTION_HOURS:
+        if (!parse_hours(value, &number)) {
+            return bad_value(option, value, "is no time: 2h, 90m, 45s, 1h30m, or hours as 1.5",
+                             err);
         }
         if (!in_range(option, number)) {
             return out_of_range(option, value, err);
@@ -543,6 +578,7 @@ static void format_default(const struct option *option, const void *target, char
         }
         break;
     case OPTION_FLOAT:
+    case OPTION_HOURS:
         if (*(const float *)target != 0 && in_range(option, (double)*(const float *)target)) {
             snprintf(text, size, "%g", (double)*(const float *)target);
         }

@@ -23,6 +23,7 @@ enum option_kind {
                        --letterbox|--stretch */
     OPTION_INT,    /* int in [min, max] */
     OPTION_FLOAT,  /* float in [min, max], finite */
+    OPTION_HOURS,  /* float, hours in [min, max]: 1.5, or with units 2h, 90m, 45s, 1h30m */
     OPTION_STRING, /* const char *, points into argv; may not be empty */
     OPTION_LIST,   /* struct string_list, repeatable */
     OPTION_CHOICE, /* int: the number of the word within `argument`, "text|json|csv" */

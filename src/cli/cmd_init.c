@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "doctor/init.h"
@@ -17,13 +18,16 @@
 static const struct option init_file_options[] = {
     {"names", OPTION_STRING, FIELD(names), 0, 0, "FILE", "your classes, one name a line", 0},
     {"base|cfg|model", OPTION_STRING, FIELD(base), 0, 0, "STEM|FILE",
-     "the network to begin from: yolov4-tiny is cfg/yolov4-tiny.cfg, or a .cfg", 0},
+     "the network to begin from: yolov4-tiny is cfg/yolov4-tiny.cfg, or a .cfg; auto = chosen among "
+     "those of the program by the pictures and the machine, with a table of the reasons",
+     0},
     {"weights", OPTION_STRING, FIELD(weights), 0, 0, "FILE",
      "weights of the base, whole or cut; default: weights/STEM.weights if it is there; none = begin "
      "with random numbers",
      0},
     {"freeze", OPTION_STRING, FIELD(freeze), 0, 0, "SET",
-     "also write stages.json: first this set is frozen, then all layers are tuned. " FREEZE_HELP,
+     "also write stages.json: first this set is frozen, then all layers are tuned. " FREEZE_HELP
+     "; auto = no plan, but the command that trains finds one",
      0},
     {"out", OPTION_STRING, FIELD(out), 0, 0, "DIR",
      "folder to write; default: the names file's name without its ending", 'o'},
@@ -150,7 +154,7 @@ static void print_summary(const struct init *init)
 static enum result print_cost(const struct init *init, struct error *err)
 {
     const struct init_length *length = &init->cfg.length;
-    double seconds, machine = memory_of_machine();
+    double seconds, machine = memory_limit("");
     if (init->o.recipe == RECIPE_DARKNET) {
         return OK;
     }
@@ -199,6 +203,9 @@ static void print_next(const struct init *init)
         printf(" --weights");
         print_word(has_weights ? init->weights : weights);
     }
+    if (init_advises(init)) {
+        printf(" --freeze auto");
+    }
     if (init->freeze.frozen) {
         print_file_option(init, "--stages", INIT_FILE_STAGES);
     }
@@ -226,7 +233,7 @@ static void print_next(const struct init *init)
 static enum result run_init(int argc, char **argv, int *status, struct error *err)
 {
     (void)status;
-    struct init_options args = {.sets.split = 0.1f, .anchors = -1};
+    struct init_options args = {.base = "auto", .sets.split = 0.1f, .anchors = -1};
     const struct usage usage = {
         .command = "init",
         .arguments = "",
@@ -247,6 +254,9 @@ static enum result run_init(int argc, char **argv, int *status, struct error *er
         return mem_error(err, "init");
     }
     enum result result = init_decide(&args, init, err);
+    if (result == OK && init->bases.count > 0) {
+        init_base_print(&init->basis, &init->bases, stdout);
+    }
     result = result == OK ? print_cost(init, err) : result;
     result = result == OK ? init_write(init, err) : result;
     if (result == OK) {

@@ -3,9 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cores.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "data/inputs.h"
@@ -45,6 +47,23 @@ static enum result open_base(struct init *init, struct error *err)
     path_stem(init->base_path, init->base_stem, sizeof init->base_stem);
     TRY(network_read(init->base_path, 0, 0, &init->base, err));
     return model_check_pictures(&init->base, err);
+}
+
+static enum result choose_base(struct init *init, struct error *err)
+{
+    struct init_options *o = &init->o;
+    if (strcmp(o->base, "auto") != 0) {
+        return OK;
+    }
+    init->basis = (struct init_base_basis){.set = &init->data.set,
+                                           .images = init->data.train_count,
+                                           .imgsz = o->imgsz,
+                                           .weights = o->weights,
+                                           .cores = cores_usable(),
+                                           .memory = memory_limit("")};
+    TRY(init_base_choose(&init->basis, &init->bases, err));
+    o->base = init->bases.of[init->bases.chosen].stem;
+    return OK;
 }
 
 /* The files get the folder's name; "." has none, there they get that of the names file. */
@@ -87,9 +106,14 @@ static enum result read_names(struct init *init, struct error *err)
     return settle_folder(init, err);
 }
 
+bool init_advises(const struct init *init)
+{
+    return init->o.freeze && strcmp(init->o.freeze, "auto") == 0;
+}
+
 static enum result settle_freeze(struct init *init, struct error *err)
 {
-    if (!init->o.freeze) {
+    if (!init->o.freeze || init_advises(init)) {
         return OK;
     }
     TRY(freeze_set_make(&init->net, init->o.freeze, BN_AUTO, NULL, &init->freeze, err));
@@ -386,13 +410,9 @@ enum result init_decide(const struct init_options *options, struct init *init, s
 {
     init->o = *options;
     TRY(read_names(init, err));
-    if (!init->o.base) {
-        return error_set(
-            err, ERR_ARG,
-            "init: --base is missing: yolov4-tiny, yolov4, tabletop... or a .cfg file");
-    }
-    TRY(open_base(init, err));
     TRY(init_data_find(&init->o.sets, init->name_count, &init->data, err));
+    TRY(choose_base(init, err));
+    TRY(open_base(init, err));
     init->begins_loaded = begins_loaded(init);
     TRY(make_cfg(init, err));
     TRY(find_head(init, err));

@@ -5,6 +5,7 @@
 
 #include "base/options.h"
 #include "cfg/data_file.h"
+#include "doctor/init_base.h"
 #include "doctor/init_cfg.h"
 #include "doctor/init_data.h"
 #include "run/model.h"
@@ -13,7 +14,7 @@
 /* The words of the command line; NULL and 0: not given. */
 struct init_options {
     const char *names;   /* file of the classes */
-    const char *base;    /* STEM of a bundled cfg, or a cfg */
+    const char *base;    /* STEM of a bundled cfg, or a cfg; "auto": doctor/init_base.h */
     const char *weights; /* "none": begin with random numbers */
     const char *out;     /* folder */
     const char *freeze;  /* layers that keep still in the first of two stages */
@@ -47,6 +48,8 @@ struct init {
     size_t name_count;
     struct data_file given; /* --data */
     struct init_data data;
+    struct init_base_basis basis; /* with --base auto, and these: */
+    struct init_bases bases;
     struct network base, net;
     struct init_cfg cfg;
     struct freeze_set freeze; /* zeroed without `freeze` */
@@ -65,6 +68,9 @@ NODISCARD enum result init_measure(const struct init *init, double *seconds, str
 /* The files: all or none, and none is replaced (ERR_ARG). */
 NODISCARD enum result init_write(const struct init *init, struct error *err);
 void init_free(struct init *init);
+
+/* --freeze auto: the training that is printed decides itself (train/freeze_advice.h). */
+bool init_advises(const struct init *init);
 
 /* Is this file written, and where. */
 bool init_writes(const struct init *init, enum init_file file);

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "report/batch_draw.h"
 #include "report/picture_sheet.h"
-#include "train/dry_run.h"
+#include "train/stage_cost.h"
 
 enum { COLUMNS = 4, TRAIN_PICTURES = 12, VAL_PICTURES = 6, LABEL_BYTES = 300 };
 
@@ -40,7 +40,7 @@ enum result run_pictures_train(const struct training *t, const char *folder, str
     size_t count = 0;
     char path[4096];
     enum result result = path_in(path, sizeof path, folder, "train_pictures.jpg", err);
-    result = result == OK ? dry_run_batches(t, &t->plan.stages[0], &batches, err) : result;
+    result = result == OK ? stage_trial_batches(t, &t->plan.stages[0], &batches, err) : result;
     result = result == OK ? take_batches(t, batches, pictures, &count, err) : result;
     batch_source_close(batches);
     if (result == OK) {

@@ -20,9 +20,9 @@
 #include "train/dry_run.h"
 #include "train/folder.h"
 #include "train/runlog.h"
-#include "train/validate.h"
+#include "train/stage_cost.h"
 
-enum { SHOWN_BATCHES = 3, VALIDATION_BATCH = 4 };
+enum { SHOWN_BATCHES = 3 };
 
 /* At least so far apart, and at most so large a share of the time, lie the drawings of the chart. */
 static const double REDRAW_SECONDS = 5.0, REDRAW_SHARE = 0.005;
@@ -48,12 +48,7 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
 {
     struct session *session = ctx;
     const struct training *t = session->t;
-    struct validate_options options = {.set = &t->valid,
-                                       .names = t->model.names,
-                                       .kernels = t->options.kern,
-                                       .letter_box = t->options.augment.letter_box,
-                                       .batch = VALIDATION_BATCH,
-                                       .loader_threads = t->options.loader_threads};
+    struct validate_options options = training_validation(t);
     struct validated *seen = &session->seen[!session->best];
     validated_free(seen);
     enum result result = train_validate(&options, net, seen, err);
@@ -142,7 +137,7 @@ static bool should_stop(void *ctx)
 static enum result show_batches(const struct training *t, const char *folder, struct error *err)
 {
     struct batch_source *batches = NULL;
-    enum result result = dry_run_batches(t, &t->plan.stages[0], &batches, err);
+    enum result result = stage_trial_batches(t, &t->plan.stages[0], &batches, err);
     for (int i = 0; result == OK && i < SHOWN_BATCHES; i++) {
         char prefix[MODEL_PATH + 32];
         struct batch batch;

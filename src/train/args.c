@@ -65,7 +65,12 @@ static const struct option class_options[] = {
 };
 
 static const struct option run_options[] = {
-    {"time", OPTION_FLOAT, FIELD(hours), 1e-5, 1e6, "H", "end after H hours of training", 0},
+    {"time", OPTION_HOURS, FIELD(hours), 1e-5, 1e6, "2h|90m|1.5",
+     "how long the training takes; a plain number is hours. Without --epochs and --iters a few updates "
+     "are measured and as many planned as fit, so that rate, warm-up and mosaics fit, too; --stage "
+     "lengths that do not fit become shares of it. Beside --epochs or --iters, and with --resume, it "
+     "only ends the run earlier",
+     0},
     {"checkpoint-every", OPTION_INT, FIELD(checkpoint_every), 1, 1e9, "N",
      "updates between checkpoints", 0},
     {"log-every", OPTION_INT, FIELD(log_every), 1, 1e9, "N", "updates between rows of results.csv",
@@ -265,6 +270,7 @@ enum result train_args_parse(struct train_args *args, int argc, char **argv, boo
     }
     args->has_new_stages = args->resumes && args->stages.stages.count > 0;
     args->limits_features = args->cache_features_gb >= 0.0f;
+    args->has_new_time = args->resumes && args->hours > 0.0f;
     settle_limit(args);
     args->argc = argc;
     args->argv = argv;
@@ -325,6 +331,7 @@ static void option_to_json(cJSON *object, const char *name, const struct option 
         cJSON_AddNumberToObject(object, name, *(const int *)target);
         break;
     case OPTION_FLOAT:
+    case OPTION_HOURS:
         cJSON_AddNumberToObject(object, name, short_double(*(const float *)target));
         break;
     case OPTION_STRING:
@@ -419,6 +426,7 @@ static bool option_from_json(const cJSON *item, const struct option *o, void *ta
         *(int *)target = item->valueint;
         return true;
     case OPTION_FLOAT:
+    case OPTION_HOURS:
         if (!number_from_json(item, o, short_double(*(const float *)target))) {
             return false;
         }
@@ -494,6 +502,8 @@ enum result train_args_load(struct train_args *args, const char *folder, struct 
     loaded.resume = folder;
     loaded.has_new_stages = args->has_new_stages;
     loaded.limits_features = args->limits_features;
+    loaded.has_new_time = args->has_new_time;
+    loaded.fits_time = cJSON_HasObjectItem(args->loaded, "time_fit");
     loaded.loaded = args->loaded;
     loaded.stages.plan = args->stages.plan;
     loaded.argc = args->argc;

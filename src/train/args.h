@@ -36,6 +36,8 @@ struct train_args {
 
     /* What does not. */
     float hours;
+    bool has_new_time; /* --time beside --resume */
+    bool fits_time;    /* the length is what --time had room for: in args.json as "time_fit" */
     int checkpoint_every, log_every, cache_mb, loader_threads;
     float cache_features_gb;
     bool limits_features; /* it was given on this command line */

@@ -6,9 +6,10 @@
 #include "layers/kinds.h"
 #include "run/model.h"
 
-static const char *const stems[] = {"yolov4-tiny", "yolov4-tiny-3l", "yolov4",
-                                    "yolov3-tiny", "yolov3",         "yolov4-csp",
-                                    "yolov4-p5",   "yolov4x-mish",   "tabletop"};
+const char *const base_cfg_stems[] = {"yolov4-tiny", "yolov4-tiny-3l", "yolov4",
+                                      "yolov3-tiny", "yolov3",         "yolov4-csp",
+                                      "yolov4-p5",   "yolov4x-mish",   "tabletop"};
+const size_t base_cfg_count = sizeof base_cfg_stems / sizeof base_cfg_stems[0];
 
 static bool is_head(const struct cfg_section *section)
 {
@@ -68,11 +69,11 @@ static bool has_same_layers(const struct cfg *a, const struct cfg *b)
 enum result base_cfg_find(const struct cfg *cfg, struct base_cfg *base, struct error *err)
 {
     *base = (struct base_cfg){0};
-    for (size_t i = 0; i < sizeof stems / sizeof stems[0]; i++) {
+    for (size_t i = 0; i < base_cfg_count; i++) {
         char path[MODEL_PATH];
         struct cfg other = {0};
         struct error why;
-        if (!model_find_own("cfg", stems[i], "cfg", path)) {
+        if (!model_find_own("cfg", base_cfg_stems[i], "cfg", path)) {
             continue;
         }
         enum result result = cfg_read(path, &other, &why);
@@ -83,7 +84,7 @@ enum result base_cfg_find(const struct cfg *cfg, struct base_cfg *base, struct e
             return result;
         }
         if (is_same) {
-            base->stem = stems[i];
+            base->stem = base_cfg_stems[i];
             return network_read(path, 0, 0, &base->net, err);
         }
     }

@@ -5,6 +5,10 @@
 
 #include "net/network.h"
 
+/* The stems of those that the program knows. */
+extern const char *const base_cfg_stems[];
+extern const size_t base_cfg_count;
+
 struct base_cfg {
     const char *stem;   /* "yolov4-tiny"; NULL: none has these layers */
     struct network net; /* without parameters; only with a stem */

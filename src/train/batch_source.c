@@ -47,7 +47,7 @@ static bool mosaics_end(const struct batch_source *f, uint64_t *end)
     const struct train_options *run = f->o.run;
     const struct train_stage *stage = f->o.stage;
     bool is_last = stage == &run->stages[run->stage_count - 1];
-    if (run->close_mosaic == 0 || !is_last || f->replay || stage->iterations == STAGE_ENDLESS) {
+    if (run->close_mosaic == 0 || !is_last || f->replay) {
         return false;
     }
     uint64_t with =

@@ -7,9 +7,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/text.h"
 #include "layers/yolo_head.h"
 #include "train/batch_source.h"
+#include "train/memory_need.h"
+#include "train/time_fit.h"
 
 /* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes
  * collapsed. */
@@ -35,23 +38,26 @@ static void describe_length(const struct training *t, size_t stage, bool to_stdo
 {
     const struct train_stage *s = &t->plan.stages[stage];
     uint64_t images = training_images_per_update(t);
-    bool is_endless = s->iterations == STAGE_ENDLESS;
-    char updates[64], epochs[32] = "", last[48] = "";
-    if (is_endless) {
-        snprintf(updates, sizeof updates, "until --time (%g hours) is over, in updates",
-                 t->options.time_limit_s / 3600.0);
-    } else {
-        long end = (long)(s->schedule_offset + s->iterations);
-        snprintf(updates, sizeof updates, "%" PRIu64 " updates", s->iterations);
-        snprintf(epochs, sizeof epochs, ", %.1f epochs",
-                 (double)s->iterations * (double)images / (double)t->train.sample_count);
-        snprintf(last, sizeof last, ", %g at the end", (double)schedule_rate(&s->schedule, end));
+    long end = (long)(s->schedule_offset + s->iterations);
+    say(to_stdout, "length    %" PRIu64 " updates of %" PRIu64 " pictures (%d x %d), %.1f epochs",
+        s->iterations, images, t->options.subdivisions, t->options.mini_batch,
+        (double)s->iterations * (double)images / (double)t->train.sample_count);
+    say(to_stdout, "rate      %g, policy %s, warm-up %ld updates, %g at the end; %s",
+        (double)s->schedule.rate, rate_policies[s->schedule.policy].name, s->schedule.warmup,
+        (double)schedule_rate(&s->schedule, end), optimizer_kind_name(t->options.optimizer.kind));
+}
+
+/* Does the run end by its length, or by the clock? */
+static void describe_time(const struct training *t, bool to_stdout)
+{
+    char limit[32];
+    hours_describe(t->options.time_limit_s / 3600.0, limit, sizeof limit);
+    if (t->time_fit.text[0]) {
+        say(to_stdout, "time      %s (the clock ends the run after %s)", t->time_fit.text, limit);
+    } else if (t->options.time_limit_s > 0.0) {
+        say(to_stdout, "time      the clock ends the run after %s; the rate falls by the length%s",
+            limit, t->options.resumes ? "" : " (--time alone makes that fit)");
     }
-    say(to_stdout, "length    %s of %" PRIu64 " pictures (%d x %d)%s", updates, images,
-        t->options.subdivisions, t->options.mini_batch, epochs);
-    say(to_stdout, "rate      %g, policy %s, warm-up %ld updates%s; %s", (double)s->schedule.rate,
-        rate_policies[s->schedule.policy].name, s->schedule.warmup, last,
-        optimizer_kind_name(t->options.optimizer.kind));
 }
 
 static void describe_stage(const struct training *t, size_t stage, bool to_stdout)
@@ -119,6 +125,20 @@ static void describe_recipe(const struct recipe *recipe, bool to_stdout)
     }
 }
 
+static void describe_memory(const struct training *t, bool to_stdout)
+{
+    struct memory_need need;
+    struct error ignored;
+    double have = memory_free_now("");
+    if (t->progress.stage < t->plan.count && memory_need_measure(t, &need, &ignored) == OK) {
+        say(to_stdout,
+            "memory    %.3g GB: parameters %.2g, a step %.2g, validation %.2g, pictures %.2g; %.3g GB "
+            "are free",
+            need.total / 1e9, need.parameters / 1e9, need.step / 1e9, need.validation / 1e9,
+            need.pictures / 1e9, have / 1e9);
+    }
+}
+
 void training_describe(const struct training *t, bool to_stdout)
 {
     char valid[96] = "no valid= set, so no validation and no best.weights";
@@ -139,6 +159,11 @@ void training_describe(const struct training *t, bool to_stdout)
     say(to_stdout, "start     %s", t->begin.text);
     describe_loaded(t, to_stdout);
     describe_recipe(&t->recipe, to_stdout);
+    if (t->advice.text[0]) {
+        say(to_stdout, "freezing  %s", t->advice.text);
+    }
+    describe_time(t, to_stdout);
+    describe_memory(t, to_stdout);
     for (size_t i = 0; i < t->plan.count; i++) {
         describe_stage(t, i, to_stdout);
     }
@@ -169,18 +194,6 @@ enum result training_check_features(const struct training *t, const char *folder
         }
     }
     return OK;
-}
-
-/* Twice as many mini-batches of half the size take half the memory. */
-static void warn_memory(const struct training *t, const struct train_stage *stage)
-{
-    struct error err;
-    double bytes, machine = memory_of_machine();
-    if (training_measure(t, stage, &bytes, &err) == OK && machine > 0.0 && bytes > 0.8 * machine) {
-        log_warn("mini-batches of %d take %.1f GB, the machine has %.1f: more --subdivisions "
-                 "take less",
-                 t->options.mini_batch, bytes / 1e9, machine / 1e9);
-    }
 }
 
 static void warn_unloaded(const struct training *t, const struct train_stage *stage)
@@ -282,9 +295,6 @@ void training_warn(const struct training *t)
     if (!t->options.resumes) {
         warn_boxes(t);
         warn_validation(t);
-    }
-    for (size_t i = 0; i < t->plan.count; i++) {
-        warn_memory(t, &t->plan.stages[i]);
     }
     for (size_t i = 0; i < t->plan.count && !t->options.resumes; i++) {
         warn_stage(t, i);

@@ -86,6 +86,18 @@ static enum result write_args(const char *folder, const struct train_args *args,
         cJSON_Delete(json);
         return mem_error(err, "args.json");
     }
+    if (t->advice.text[0]) {
+        cJSON *advice = cJSON_AddObjectToObject(json, "freeze_auto");
+        cJSON_AddStringToObject(advice, "plan", t->advice.text);
+        cJSON_AddNumberToObject(advice, "loss_free", t->advice.loss_free); /* null: not tried */
+        cJSON_AddNumberToObject(advice, "loss_frozen", t->advice.loss_kept);
+    }
+    if (args->fits_time) {
+        cJSON *fit = cJSON_AddObjectToObject(json, "time_fit");
+        cJSON_AddNumberToObject(fit, "seconds_an_update", t->time_fit.update);
+        cJSON_AddNumberToObject(fit, "seconds_a_validation", t->time_fit.validation);
+        cJSON_AddStringToObject(fit, "why", t->time_fit.text);
+    }
     cJSON_AddStringToObject(json, "isa", kernels_isa(t->model.kernels));
     enum result result = run_args_save(folder, json, err);
     cJSON_Delete(json);

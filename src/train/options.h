@@ -12,8 +12,8 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
-/* As the iterations of the last stage: until time_limit_s is over. */
-enum { STAGE_ENDLESS = 1000000000 };
+/* A stage has fewer updates. */
+enum { STAGE_TOO_LONG = 1000000000 };
 
 /* One stage: what is frozen, how batch norm behaves, at which rates, how long. */
 struct train_stage {
@@ -56,7 +56,8 @@ struct train_options {
     size_t cache_bytes;
     uint64_t validate_every, checkpoint_every, log_every; /* updates; 0 = never */
     double time_limit_s;                                  /* 0 = none */
-    bool resumes;                                         /* continue from folder/last.state */
+    bool fits_time; /* the stages were made to fit, so the limit is beyond what was asked for */
+    bool resumes;   /* continue from folder/last.state */
     const char *warning; /* for train.log, too, once it is open; NULL: none */
     struct train_fingerprint fingerprint;
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "base/memory_limit.h"
 #include "cfg/cfg.h"
 #include "layers/yolo_head.h"
 #include "train/base_cfg.h"
@@ -17,7 +17,7 @@
 /* Measured: docs/recipe.md. */
 static const float ADAM_RATE = 1e-3f, EMA = 0.99f, CLIP_NORM = 100.0f;
 static const float DARKNET_BN_MOMENTUM = 0.01f;
-static const double MEMORY_SHARE = 0.5, VALIDATION_SHARE = 0.1;
+static const double MEMORY_SHARE = 0.5, FREE_SHARE = 0.8, VALIDATION_SHARE = 0.1;
 enum {
     PASSES = 100,
     LEAST_UPDATES = 500,
@@ -76,6 +76,8 @@ int recipe_subdivisions(const struct network *net, const struct kernels *kernels
     struct freeze_set set = {0};
     struct error ignored;
     int parts = 1;
+    double most = MEMORY_SHARE * memory_limit(""), now = FREE_SHARE * memory_free_now("");
+    most = now > 0.0 && (now < most || !(most > 0.0)) ? now : most;
     *bytes = (double)INFINITY;
     if (freeze_set_make(net, freeze, BN_AUTO, NULL, &set, &ignored) == OK) {
         for (; parts <= batch; parts++) {
@@ -83,7 +85,7 @@ int recipe_subdivisions(const struct network *net, const struct kernels *kernels
                 continue;
             }
             *bytes = step_bytes_of(net, kernels, set.modes, batch / parts);
-            if (*bytes <= MEMORY_SHARE * memory_of_machine()) {
+            if (*bytes <= most) {
                 break;
             }
         }
@@ -157,7 +159,7 @@ static void choose_batch(struct chooser *c)
     snprintf(flag, sizeof flag, "--subdivisions %d", parts);
     if (bytes > 0.0) {
         add(c, RECIPE_BY_RECIPE, flag, "a mini-batch of %d takes %.2g GB, the machine has %.3g",
-            batch / parts, bytes / 1e9, memory_of_machine() / 1e9);
+            batch / parts, bytes / 1e9, memory_limit("") / 1e9);
     } else {
         add(c, is_given ? RECIPE_BY_COMMAND_LINE : RECIPE_BY_CFG, flag, "mini-batches of %d",
             batch / parts);
@@ -284,6 +286,10 @@ static void choose_length(struct chooser *c)
         snprintf(flag, sizeof flag, "--epochs %d", w->epochs);
     } else {
         snprintf(flag, sizeof flag, "--iters %" PRIu64, c->updates);
+    }
+    if (b->length_reason) {
+        add(c, RECIPE_BY_COMMAND_LINE, flag, "%.3g passes; %s", passes, b->length_reason);
+        return;
     }
     add(c, is_given ? RECIPE_BY_COMMAND_LINE : RECIPE_BY_CFG, flag,
         "%" PRIu64 " updates, %.3g passes", c->updates, passes);
@@ -521,7 +527,8 @@ void recipe_move_steps(const struct train_args *args, struct net_options *option
                        uint64_t updates_per_epoch)
 {
     int policy = args->stages.run.policy >= 0 ? args->stages.run.policy : (int)options->policy;
-    if (args->recipe != RECIPE_AUTO || policy != RATE_STEPS || options->max_batches < 1) {
+    bool follows = args->recipe == RECIPE_AUTO || args->fits_time;
+    if (!follows || policy != RATE_STEPS || options->max_batches < 1) {
         return;
     }
     uint64_t updates =

@@ -20,7 +20,7 @@ extern const char *const recipe_by_names[RECIPE_BY_COUNT];
 struct recipe_choice {
     char flag[64]; /* what would say it: "--batch 16" */
     enum recipe_by by;
-    char reason[192];
+    char reason[320];
 };
 
 struct recipe {
@@ -34,6 +34,7 @@ struct recipe_basis {
     const struct kernels *kernels;
     size_t images, valid; /* to train on, to validate on */
     bool begins_loaded;
+    const char *length_reason; /* where the length that is given comes from; NULL: from the user */
 };
 
 /* Settle everything in args that was not given; --recipe darknet leaves it to the cfg. A resumed run has its own. */
@@ -52,7 +53,7 @@ int recipe_warmup(uint64_t updates);
 int recipe_subdivisions(const struct network *net, const struct kernels *kernels,
                         const char *freeze, int batch, double *bytes);
 
-/* A cfg's steps, where the length is another one than the cfg's: they keep their share of it. */
+/* A cfg's steps, where the recipe or --time makes the length another one than the cfg's: they keep their share of it. */
 void recipe_move_steps(const struct train_args *args, struct net_options *options,
                        uint64_t updates_per_epoch);
 

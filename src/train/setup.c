@@ -12,10 +12,11 @@
 #include "base/parallel.h"
 #include "cfg/cfg.h"
 #include "layers/yolo_head.h"
-#include "train/batch_source.h"
+#include "train/freeze_advice.h"
+#include "train/memory_need.h"
 #include "train/runlog.h"
 #include "train/stateio.h"
-#include "train/step.h"
+#include "train/time_fit.h"
 
 enum { MAX_CFG_BYTES = 1 << 26 };
 
@@ -151,6 +152,15 @@ static enum result open_network(const struct train_args *args, struct training *
     return file_read(t->model.cfg_path, MAX_CFG_BYTES, &t->cfg_text, &t->cfg_size, err);
 }
 
+static void unload(struct training *t)
+{
+    struct network *net = &t->model.net;
+    for (int i = 0; i < net->layer_count; i++) {
+        network_release(net, i);
+    }
+    training_start_free(&t->begin);
+}
+
 static enum result load_start(const struct train_args *args, struct training *t, struct error *err)
 {
     TRY(network_allocate(&t->model.net, err));
@@ -178,7 +188,10 @@ static enum result settle_recipe(struct train_args *args, struct training *t, st
                                        .kernels = t->model.kernels,
                                        .images = t->train.sample_count,
                                        .begins_loaded = t->model.weights_path[0] != '\0',
-                                       .valid = t->valid.sample_count};
+                                       .valid = t->valid.sample_count,
+                                       .length_reason = args->fits_time       ? t->time_fit.text
+                                                        : t->advice.length[0] ? t->advice.length
+                                                                              : NULL};
     return recipe_settle(args, &basis, &t->recipe, err);
 }
 
@@ -225,11 +238,6 @@ static enum result settle_batch(const struct train_args *args, struct training *
     t->options.mini_batch = batch / parts;
     t->options.subdivisions = parts;
     return OK;
-}
-
-uint64_t training_images_per_update(const struct training *t)
-{
-    return (uint64_t)t->options.mini_batch * (uint64_t)t->options.subdivisions;
 }
 
 static uint64_t updates_per_epoch(const struct training *t)
@@ -313,15 +321,13 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
 
 static enum result settle(const struct train_args *args, struct training *t, struct error *err)
 {
-    TRY(settle_batch(args, t, err));
     TRY(settle_optimizer(args, t, err));
     TRY(settle_augment(t, err));
     TRY(settle_heads(args, t, err));
-    recipe_move_steps(args, &t->model.net.options, updates_per_epoch(t));
     struct stage_basis basis = {.words = &args->stages,
                                 .net = &t->model.net,
                                 .seed = (uint64_t)args->seed,
-                                .has_time_limit = args->hours > 0.0f,
+                                .fits_time = args->fits_time,
                                 .limits_features = args->limits_features,
                                 .updates_per_epoch = updates_per_epoch(t),
                                 .optimizer = t->options.optimizer.kind};
@@ -345,8 +351,9 @@ static enum result settle(const struct train_args *args, struct training *t, str
                                                               : updates_per_epoch(t);
     o->checkpoint_every = (uint64_t)args->checkpoint_every;
     o->log_every = (uint64_t)args->log_every;
-    o->time_limit_s = (double)args->hours * 3600.0;
-    return settle_fingerprint(args, t, err);
+    o->fits_time = args->fits_time && !args->has_new_time;
+    o->time_limit_s = (double)args->hours * 3600.0 * (o->fits_time ? TIME_FIT_SLACK : 1.0);
+    return OK;
 }
 
 /* With last.state the run goes on; one that was killed before its first checkpoint begins anew. */
@@ -364,25 +371,12 @@ static enum result find_resumed(const struct train_args *args, struct training *
                            "--weights FILE --out DIR");
 }
 
-enum result training_measure(const struct training *t, const struct train_stage *stage,
-                             double *bytes, struct error *err)
-{
-    const struct network *net = &t->model.net;
-    const struct multiscale sizes = batch_source_sizes(&t->options, stage, &net->size);
-    const struct step_options step = {.net = (struct network *)net, /* only measured */
-                                      .kernels = t->options.kern,
-                                      .modes = stage->freeze.modes,
-                                      .batch = t->options.mini_batch,
-                                      .optimizer = t->options.optimizer};
-    return step_measure(&step, multiscale_growth(&sizes), bytes, err);
-}
-
 /* What the trainer would refuse only when there is a folder already. */
 static enum result check_trains(const struct training *t, struct error *err)
 {
     for (size_t i = 0; i < t->plan.count; i++) {
         double bytes;
-        TRY(training_measure(t, &t->plan.stages[i], &bytes, err));
+        TRY(training_measure(t, &t->plan.stages[i], t->options.mini_batch, &bytes, err));
     }
     return OK;
 }
@@ -409,6 +403,72 @@ static enum result read_progress(const struct train_args *args, struct training 
     return OK;
 }
 
+/* Settle a run to measure or to try something with it; what args said is in them then as it would be for good. */
+static enum result rehearse(struct train_args *args, struct training *t, struct error *err)
+{
+    log_hush(true); /* all of it comes again */
+    enum result result = settle_recipe(args, t, err);
+    result = result == OK ? settle_batch(args, t, err) : result;
+    result = result == OK ? settle(args, t, err) : result;
+    result = result == OK ? check_trains(t, err) : result;
+    result = result == OK ? load_start(args, t, err) : result;
+    log_hush(false);
+    return result;
+}
+
+static void end_rehearsal(struct training *t)
+{
+    stage_plan_free(&t->plan);
+    t->recipe = (struct recipe){0};
+    unload(t);
+}
+
+static enum result load_again(const struct train_args *args, struct training *t, struct error *err)
+{
+    log_hush(true);
+    unload(t);
+    enum result result = load_start(args, t, err);
+    log_hush(false);
+    return result;
+}
+
+/* --freeze auto becomes a plan, found with nothing frozen. */
+static enum result advise(struct train_args *args, struct training *t, struct error *err)
+{
+    if (!freeze_is_auto(args)) {
+        return OK;
+    }
+    if (args->add_classes) {
+        return error_set(
+            err, ERR_ARG,
+            "--freeze auto beside --add-classes, which keeps all old layers as they are");
+    }
+    struct train_args trial = *args; /* its strings and lists are only read */
+    trial.stages.run.freeze = "none";
+    trial.stages.run.cache_features = 0;
+    TRY(rehearse(&trial, t, err));
+    TRY(freeze_advise(args, &trial, t, load_again, err));
+    end_rehearsal(t);
+    return OK;
+}
+
+/* --time where nothing else says how long. */
+static enum result fit_time(struct train_args *args, struct training *t, struct error *err)
+{
+    if (args->resumes || !(args->hours > 0.0f) || args->stages.epochs || args->stages.iterations) {
+        return OK;
+    }
+    struct train_args trial = *args;
+    if (trial.stages.stages.count == 0) { /* any length */
+        trial.stages.iterations = STAGE_TOO_LONG - 1;
+    }
+    TRY(rehearse(&trial, t, err));
+    TRY(memory_need_check(t, err));
+    TRY(time_fit_stages(args, t, err));
+    end_rehearsal(t);
+    return OK;
+}
+
 enum result training_open(struct train_args *args, struct training *t, struct error *err)
 {
     TRY(find_resumed(args, t, err));
@@ -418,10 +478,16 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     if (args->add_classes && args->recipe == RECIPE_UNSAID) { /* its layers are no cfg's */
         args->recipe = RECIPE_AUTO;
     }
+    TRY(advise(args, t, err));
+    TRY(fit_time(args, t, err));
     TRY(settle_recipe(args, t, err));
+    TRY(settle_batch(args, t, err));
+    recipe_move_steps(args, &t->model.net.options, updates_per_epoch(t));
     TRY(settle(args, t, err));
+    TRY(settle_fingerprint(args, t, err));
     TRY(check_trains(t, err));
     TRY(read_progress(args, t, err));
+    TRY(memory_need_check(t, err));
     return load_start(args, t, err);
 }
 

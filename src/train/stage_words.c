@@ -1,5 +1,6 @@
 #include "train/stage_words.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,10 @@ enum { MAX_PLAN_BYTES = 1 << 20, MAX_STAGES = 1000, MOST = 1000000000 };
 /* Rows that a stage and the whole run share; AT(field): where the field of a stage_spec lies. */
 /* clang-format off */
 #define WHO_ROWS(AT)                                                                               \
-    {"freeze", OPTION_STRING, AT(freeze), 0, 0, "SET", FREEZE_HELP, 0},                            \
+    {"freeze", OPTION_STRING, AT(freeze), 0, 0, "SET",                                             \
+     FREEZE_HELP "; auto = a trial of some updates with and without, memory and time decide "      \
+                 "what is frozen and when",                                                        \
+     0},                                                                                           \
     {"bn", OPTION_CHOICE, AT(bn), 0, 0, "auto|eval|frozen|train",                                  \
      "batch norm: auto = frozen layers keep their statistics, the others use the batch's; eval = " \
      "all use the stored statistics; frozen = gamma and beta keep still, too; train = Darknet's "  \
@@ -111,6 +115,16 @@ static enum result check(const struct stage_words *w, bool is_resumed, struct er
         return error_set(err, ERR_ARG,
                          "--unfreeze-every makes the stages itself: it does not go with %s",
                          w->run.freeze ? "--freeze" : "--stage");
+    }
+    bool is_auto = w->run.freeze && strcmp(w->run.freeze, "auto") == 0;
+    if (is_auto && has_stages) {
+        return error_set(err, ERR_ARG,
+                         "--freeze auto makes the stages itself: it does not go with --stage");
+    }
+    if (is_auto && w->run.bn == BN_TRAIN) {
+        return error_set(
+            err, ERR_ARG,
+            "--freeze auto keeps what is frozen as it is: it does not go with --bn train");
     }
     if (has_stages && !is_resumed && (w->epochs || w->iterations)) {
         return error_set(err, ERR_ARG,
@@ -212,6 +226,73 @@ bool stage_span_parse(const char *text, long *first, long *last)
         }
     }
     return *end == '\0' && *last >= 1 && *last <= MOST;
+}
+
+enum result stage_words_set(struct stage_words *w, const char *const *texts, size_t count,
+                            struct error *err)
+{
+    struct string_list list = {0};
+    cJSON *owner = cJSON_CreateArray();
+    enum result result = owner ? OK : mem_error(err, "stages");
+    for (size_t i = 0; result == OK && i < count; i++) {
+        cJSON *item = cJSON_CreateString(texts[i]);
+        bool is_kept = item && cJSON_AddItemToArray(owner, item);
+        if (!is_kept) {
+            cJSON_Delete(item);
+        }
+        result =
+            is_kept ? string_list_add(&list, item->valuestring, err) : mem_error(err, "stages");
+    }
+    if (result != OK) {
+        string_list_free(&list);
+        cJSON_Delete(owner);
+        return result;
+    }
+    string_list_free(&w->stages);
+    cJSON_Delete(w->plan);
+    w->stages = list;
+    w->plan = owner;
+    return OK;
+}
+
+/* The stage's words but for its length, and that as updates. NULL if out of memory. */
+static char *with_length(const char *text, uint64_t updates)
+{
+    char length[48];
+    size_t room = strlen(text) + sizeof length;
+    char *words = mem_strdup(text), *out = mem_alloc(room, 1), *rest = NULL;
+    for (char *word = words && out ? strtok_r(words, blanks, &rest) : NULL; word;
+         word = strtok_r(NULL, blanks, &rest)) {
+        char key[32];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(word, "="), word);
+        if (!word_in("epochs|iters|iterations", key)) {
+            snprintf(out + strlen(out), room - strlen(out), "%s ", word);
+        }
+    }
+    if (words && out) {
+        snprintf(out + strlen(out), room - strlen(out), "iters=%" PRIu64, updates);
+    }
+    mem_free(words);
+    return out;
+}
+
+enum result stage_words_set_lengths(struct stage_words *w, const uint64_t *updates,
+                                    struct error *err)
+{
+    size_t count = w->stages.count;
+    char **texts = mem_alloc(count, sizeof *texts);
+    bool is_whole = texts != NULL;
+    for (size_t i = 0; is_whole && i < count; i++) {
+        texts[i] = with_length(w->stages.items[i], updates[i]);
+        is_whole = texts[i] != NULL;
+    }
+    enum result result = is_whole ? stage_words_set(w, (const char *const *)texts, count, err)
+                                  : mem_error(err, "stages");
+    for (size_t i = 0; texts && i < count; i++) {
+        mem_free(texts[i]);
+    }
+    mem_free(texts);
+    return result;
 }
 
 /* ---- plan files ---- */

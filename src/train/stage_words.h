@@ -41,7 +41,7 @@ struct stage_words {
     const char *stage_file; /* --stages */
     int unfreeze_every;     /* epochs; 0: no gradual unfreezing */
     int unfreeze_from;      /* -1, or what joins first: heads, neck, backbone */
-    cJSON *plan;            /* what stage_file holds: owns strings of stages */
+    cJSON *plan; /* owns strings of stages: what stage_file holds, or what was made of them */
 };
 
 /* A command line without any. */
@@ -59,6 +59,14 @@ void stage_words_free(struct stage_words *words);
 /* Updates of a run without stages: as said, else `otherwise` (the cfg's max_batches). */
 uint64_t stage_words_updates(const struct stage_words *words, uint64_t updates_per_epoch,
                              uint64_t otherwise);
+
+/* These texts in place of the stages that there are. */
+NODISCARD enum result stage_words_set(struct stage_words *words, const char *const *texts,
+                                      size_t count, struct error *err);
+
+/* Give every stage of the list that many updates in place of the length that it says. */
+NODISCARD enum result stage_words_set_lengths(struct stage_words *words, const uint64_t *updates,
+                                              struct error *err);
 
 /* The stage `spec` with what it leaves to the run; borrows all strings. */
 struct stage_spec stage_words_fill(const struct stage_words *words, const struct stage_spec *spec);

@@ -53,12 +53,6 @@ static enum result settle_schedule(const struct stage_basis *b, const struct req
             err, ERR_ARG, b->net->cfg.path, 0,
             "policy steps needs the cfg's lists steps and scales (or --lr-policy constant)");
     }
-    bool needs_end = s->policy == RATE_COSINE || s->policy == RATE_POLY || s->policy == RATE_SGDR;
-    if (needs_end && r->length == STAGE_ENDLESS) {
-        return error_set(err, ERR_ARG,
-                         "policy %s needs a length beside --time: --epochs N or --iters N",
-                         rate_policies[s->policy].name);
-    }
     return OK;
 }
 
@@ -257,7 +251,7 @@ static enum result length_of(const struct stage_basis *b, const struct stage_spe
         *iterations = (uint64_t)count;
         reach->epochs = -1;
     }
-    if (*iterations >= STAGE_ENDLESS) {
+    if (*iterations >= STAGE_TOO_LONG) {
         return error_set(err, ERR_ARG, "%" PRIu64 " updates: too many", *iterations);
     }
     return OK;
@@ -344,23 +338,15 @@ static enum result total_length(const struct stage_basis *b, uint64_t *iteration
 {
     const struct stage_words *words = b->words;
     uint64_t most = (uint64_t)b->net->options.max_batches;
-    *iterations = stage_words_updates(words, b->updates_per_epoch,
-                                      !most && b->has_time_limit ? STAGE_ENDLESS : most);
+    *iterations = stage_words_updates(words, b->updates_per_epoch, most);
     if (*iterations == 0) {
         return error_at(err, ERR_ARG, b->net->cfg.path, 0,
                         "no max_batches in it: how long? (--epochs N, --iters N or --time H)");
     }
-    bool is_told = words->epochs || words->iterations || most;
-    if (is_told && *iterations >= STAGE_ENDLESS) {
+    if (*iterations >= STAGE_TOO_LONG) {
         return error_set(err, ERR_ARG, "%" PRIu64 " updates: too many", *iterations);
     }
     return OK;
-}
-
-/* Of a stage that begins behind `done` updates and goes on to `end`. */
-static uint64_t stage_length(uint64_t done, uint64_t end)
-{
-    return end == STAGE_ENDLESS ? STAGE_ENDLESS : end - done;
 }
 
 /* What burnin_update counts in: updates of the warm-up. */
@@ -396,10 +382,10 @@ static enum result plan_plain(const struct stage_basis *b, struct stage_plan *pl
         uint64_t border = freeze_next_change(b->net, freeze, &at);
         uint64_t end = border > 0 && border < total ? border : total;
         struct request r = request_of(b, &stage_spec_unsaid);
-        r.iterations = stage_length(at.updates, end);
+        r.iterations = end - at.updates;
         r.offset = at.updates;
         r.length = total;
-        r.keeps_warmup = true;
+        r.keeps_warmup = !b->fits_time;
         TRY(add_frozen(b, plan, &at, &r, err));
         at.updates = end;
     }
@@ -498,9 +484,9 @@ static enum result plan_gradual(const struct stage_basis *b, struct stage_plan *
     }
     struct request r = request_of(b, &stage_spec_unsaid);
     r.length = total;
-    r.keeps_warmup = true;
+    r.keeps_warmup = !b->fits_time;
     for (int level = first; level < level_count; level++) {
-        r.iterations = level == level_count - 1 ? stage_length(r.offset, total) : every;
+        r.iterations = level == level_count - 1 ? total - r.offset : every;
         TRY(add_level(b, plan, levels, level, &r, err));
         r.offset += every;
     }

@@ -19,7 +19,7 @@ struct stage_basis {
     const struct stage_words *words;
     const struct network *net;
     uint64_t seed, updates_per_epoch;
-    bool has_time_limit;           /* --time */
+    bool fits_time;                /* the length is --time's: the cfg's burn_in is cut to a share */
     bool limits_features;          /* --cache-features-gb was given */
     enum optimizer_kind optimizer; /* for titles */
 };

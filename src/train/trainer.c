@@ -95,12 +95,9 @@ static enum result enter_stage(struct trainer *t, struct error *err)
 
 static void announce_stage(const struct trainer *t)
 {
-    char length[32] = "until the time is over,";
-    if (t->stage->iterations != STAGE_ENDLESS) {
-        snprintf(length, sizeof length, "%llu", (unsigned long long)t->stage->iterations);
-    }
-    runlog_say(t->log, "stage %u of %zu: %s; %s updates of %llu images; %zu values move; %.0f MB",
-               t->progress.stage + 1, t->o->stage_count, t->stage->title, length,
+    runlog_say(t->log, "stage %u of %zu: %s; %llu updates of %llu images; %zu values move; %.0f MB",
+               t->progress.stage + 1, t->o->stage_count, t->stage->title,
+               (unsigned long long)t->stage->iterations,
                (unsigned long long)images_per_update(t->o), optimizer_values(t->step.optimizer),
                (double)step_bytes(&t->step) / 1e6);
     if (t->stage->cache_features > 0) {
@@ -373,20 +370,17 @@ static void show_progress(const struct trainer *t)
     const struct loss_parts *parts = &t->progress.sums.parts;
     double images = images_since_row(t);
     double update = t->pace.update;
-    char total[32] = "", left[32];
+    char left[32];
     progress_duration(seconds_left(t), left, sizeof left);
-    if (t->stage->iterations != STAGE_ENDLESS) {
-        snprintf(total, sizeof total, "/%llu",
-                 (unsigned long long)(t->progress.iteration + updates_left(t)));
-    }
     if (pace_is_settled(&t->pace)) {
         runlog_say(t->log, "about %s left: %.3g s an update; %.0f MB of memory so far", left,
                    update, memory_peak() / 1e6);
     }
-    log_progress("%llu%s  %s left  %.0f MB  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
+    log_progress("%llu/%llu  %s left  %.0f MB  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
                  "classes %.2f)  rate %.3g",
-                 (unsigned long long)t->progress.iteration, total, left, memory_peak() / 1e6,
-                 update > 0.0 ? (double)images_per_update(t->o) / update : 0.0,
+                 (unsigned long long)t->progress.iteration,
+                 (unsigned long long)(t->progress.iteration + updates_left(t)), left,
+                 memory_peak() / 1e6, update > 0.0 ? (double)images_per_update(t->o) / update : 0.0,
                  t->progress.average_loss, parts->box / images, parts->objectness / images,
                  parts->classes / images, (double)rate_of(t, t->progress.stage_iteration));
 }
@@ -544,6 +538,19 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     return OK;
 }
 
+static void say_late(const struct trainer *t)
+{
+    if (!t->o->fits_time || t->progress.stage >= t->o->stage_count) {
+        runlog_say(t->log, "the time is over after %.0f s", seconds_so_far(t));
+        return;
+    }
+    runlog_say(
+        t->log,
+        "the time is over after %.0f s, far beyond --time: updates took longer than those that "
+        "were measured, and %llu are left (yolo train --resume %s --time H goes on with them)",
+        seconds_so_far(t), (unsigned long long)updates_left(t), t->o->folder);
+}
+
 static enum result run_all(struct trainer *t, struct train_outcome *outcome, struct error *err)
 {
     while (t->progress.stage < t->o->stage_count) {
@@ -571,7 +578,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
             return save(t, checkpoint_save_interrupted, err);
         }
         if (is_late) {
-            runlog_say(t->log, "the time is over after %.0f s", seconds_so_far(t));
+            say_late(t);
             return OK;
         }
     }

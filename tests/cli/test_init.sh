@@ -188,6 +188,25 @@ try "are warned about" "$YOLO" init --recipe darknet --names my.names --base tab
 status 0; err 'layer [0-9]+ is in --freeze backbone, but tabletop.conv.20 ends before it'
 
 # ---- every bundled network ----
+# ---- which base ----
+
+try "no base is said: by the pictures" "$YOLO" init --names five.names --data-dir set --imgsz 96 --out chosen
+status 0
+out '^base +yolov4-tiny(-3l)?, by 12 pictures, [0-9]+ cores and [0-9.]+ GB \(--base STEM overrules it\)$'
+out '^  yolov4-tiny +[0-9.]+ +[0-9.]+ M +16 +[0-9]+ % +[0-9]+ min '
+out '^  yolov4 +[0-9.]+ +[0-9.]+ M +8 .* no weights/yolov4.weights here, and from nothing it wants many more pictures$'
+out '^  tabletop .*$'
+holds test "$(grep -c '% .* chosen' "$work/out")" = 1
+chosen=$(awk '/% .* chosen/ { print $1 }' "$work/out")
+holds grep -q "^base       $chosen, by" "$work/out"
+try "no pictures: nothing is known of them" "$YOLO" init --names five.names --base auto --out chosen2
+status 0
+out '^base +yolov4-tiny, by [0-9]+ cores'
+try "by the weights' name" "$YOLO" init --names five.names --weights "$root/weights/tabletop.weights" --out chosen3
+status 0
+out '^base +tabletop, by'
+no_out '^  yolov4-tiny '
+
 for base in "$root"/cfg/*.cfg; do
     stem=$(basename "$base" .cfg)
     try "base $stem" "$YOLO" init --recipe darknet --names my.names --base "$base" --out "all/$stem" --freeze backbone
@@ -205,7 +224,7 @@ refuse() { # NAME REGEX FLAGS...
 }
 try "nothing given" "$YOLO" init
 status 2; one_error '--names FILE is missing'
-refuse "no base" '--base is missing' --names five.names
+refuse "weights of nobody knows which base" 'of which network' --names five.names --weights short.weights
 refuse "an unknown base" 'no cfg/yolov9.cfg' --names five.names --base yolov9
 refuse "no such names" 'six.names' --names six.names --base yolov4-tiny
 refuse "a classifier" 'no detection head' --names five.names --base "$root/tests/golden/classifier.cfg"

@@ -200,34 +200,108 @@ no_out '^valid '
 
 sed '/max_batches/d' tiny.cfg >endless.cfg
 timed=(--data set/two.data --cfg endless.cfg --seed 3 --checkpoint-every 20 --val-every 1000000)
-try "no length but --time: the plan" "$YOLO" train "${timed[@]}" --time .5 --freeze 0-1 --dry-run
+try "no length but --time: the plan" "$YOLO" train "${timed[@]}" --time 30m --freeze 0-1 --dry-run
 status 0
-out '^length +until --time \(0.5 hours\) is over, in updates of 8 pictures \(2 x 4\)$'
-out '^rate +0.004, policy constant, warm-up 10 updates; sgd$'
-out '^estimate +[0-9]+ ms an update, 30.0 minutes for about [0-9]+ updates; '
-no_out '1000000000|at the end'
+out '^time +as many updates as fit into 30 minutes: an update takes about [0-9.e-]+ s, a validation [0-9.e-]+ s \(the clock ends the run after 33 minutes\)$'
+out '^length +[0-9]{4,} updates of 8 pictures \(2 x 4\), [0-9.]+ epochs$'
+out '^rate +0.004, policy constant, warm-up 10 updates, 0.004 at the end; sgd$'
+out '^estimate +[0-9]+ ms an update, [0-9.]+ minutes; '
 try "no length but --time: features" "$YOLO" train "${timed[@]}" --time .5 --freeze 0-1 --cache-features 2 --dry-run
 status 0
 out '^estimate +[0-9]+ ms an update, 0.0 minutes; '
-out '^features +[0-9]+ ms an update, (30.0|29.[0-9]) minutes for about [0-9]+ updates; '
+out '^features +[0-9]+ ms an update, [0-9.]+ minutes; '
 try "no length at all" "$YOLO" train "${timed[@]}" --dry-run
 status 2
 one_error 'no max_batches in it: how long'
-try "no length but --time" "$YOLO" train "${timed[@]}" --time .0003 --out timed
+for bad in 2x 1h2h 30m1h h -1h 1h30 '' nan; do
+    try "--time $bad" "$YOLO" train "${timed[@]}" --time="$bad" --dry-run
+    status 2
+    one_error "--time"
+done
+
+# The warm-up of 1,000 updates and the steps of the cfg are made to fit, too, and the number is kept.
+sed -e 's/max_batches=100/max_batches=100000\npolicy=steps\nsteps=50000,90000\nscales=.1,.1/' -e 's/burn_in=10/burn_in=1000/' tiny.cfg >long.cfg
+rows() {
+    awk -F, 'NR > 1 && $4 != "" { print $4 }' "$1/results.csv"
+}
+fitted=("${timed[@]}" --cfg long.cfg --checkpoint-every 1000 --log-every 1 --time 3s)
+whole_length() {
+    sed -n 's/.*"iters":[^0-9]*\([0-9]*\).*/\1/p' timed/args.json
+}
+begin_anew() { # FOLDER: the run timed, from its args.json
+    cp -r timed "$1"
+    rm "$1"/*.weights "$1/last.state" "$1/results.csv"
+}
+try "--time in place of the cfg's length" "$YOLO" train "${fitted[@]}" --out timed
+status 0
+updates=$(whole_length)
+holds grep -q '"time_fit"' timed/args.json
+holds grep -q '"seconds_an_update"' timed/args.json
+begin_anew shorter
+# On a machine that has become slow since it was measured the clock has ended it; the schedule is kept.
+try "resumed, to the end of the schedule" "$YOLO" train --resume timed --time 1h
+status 0
+err "^$updates updates; the latest"
+holds test "$(tail -n 1 timed/results.csv | cut -d, -f1)" -eq "$updates"
+holds below .0039 "$(rows timed | sort -g | tail -n 1)"
+holds below "$(rows timed | tail -n 1)" 4.1e-5
+try "the same number of updates in words" "$YOLO" train "${fitted[@]}" --iters "$updates" --dry-run
+status 0
+out '^length +'"$updates"' updates'
+out '^time +the clock ends the run after 3 seconds; the rate falls by the length'
+no_out 'as many updates as fit'
+
+# args.json keeps the number: a run begun anew from it, and ended earlier by another --time, comes to the same bytes.
+try "the clock ends it, for good" "$YOLO" train --resume shorter --time .0001
 status 0
 err 'the time is over after'
-cp -r timed over_time
-try "resumed when the time is over" "$YOLO" train --resume over_time
+holds test "$(tail -n 1 shorter/results.csv | cut -d, -f1)" -lt "$updates"
+try "resumed when the time is over" "$YOLO" train --resume shorter --time .0001
 status 2
-one_error 'over_time: the time is over: it has trained for [0-9.e-]+ hours, and --time is 0.0003 \(give more: .*--resume over_time --time H\)'
-holds cmp timed/last.weights over_time/last.weights
-holds cmp timed/results.csv over_time/results.csv
-try "resumed with more time" "$YOLO" train --resume over_time --time .0006
+one_error 'shorter: the time is over: it has trained for [0-9.e-]+ hours, and --time is [0-9.e-]+ \(give more: .*--resume shorter --time H\)'
+try "resumed with more time" "$YOLO" train --resume shorter --time 1h
 status 0
-if cmp -s timed/last.weights over_time/last.weights; then fault "nothing was trained"; fi
+holds cmp timed/last.weights shorter/last.weights
+
+try "not one update" "$YOLO" train "${timed[@]}" --time .00001 --batch 4096 --subdivisions 1024 --out refused
+status 2
+one_error 'an update takes about .* so not one fits into 0.036 seconds'
+holds test ! -e refused
+try "stages get their shares" "$YOLO" train "${timed[@]}" --time 2s --stage "freeze=0-1 epochs=1000000" --stage "freeze=none epochs=3000000 lr=.001" --dry-run
+status 0
+out '^time +the stages take .* hours, so they are cut to [0-9.e-]+ % to fit into 2 seconds: '
+lengths=$(awk '/^length/ { print $2 }' "$work/out" | tr '\n' ' ')
+holds test "$(echo "$lengths" | awk '{ print (NF == 2 && $2 >= 3 * $1 - 3 && $2 <= 3 * $1 + 3 && $1 > 0 && $1 + $2 < 100000) }')" = 1
+try "stages that fit" "$YOLO" train "${timed[@]}" --time 2h --stage "freeze=0-1 iters=3" --stage "freeze=none iters=4 lr=.001" --dry-run
+status 0
+out '^time +the stages take about .* seconds of 2 hours as they are: '
+out '^length +3 updates'
+out '^length +4 updates'
 try "too long to count" "$YOLO" train "${timed[@]}" --iters 1000000000 --time .0003 --out refused
 status 2
 one_error '1000000000 updates: too many'
+
+# ---- memory ----
+
+try "more memory than there is" "$YOLO" train "${base[@]}" --batch 65536 --subdivisions 1 --imgsz 1024 --out refused
+status 2
+one_error 'mini-batches of 65536 take [0-9.e+]+ GB of memory, and [0-9.e+]+ GB are free \(--batch 65536 --subdivisions [0-9]+ takes [0-9.]+ GB\)'
+holds test ! -e refused
+try "the dry run refuses it, too" "$YOLO" train "${base[@]}" --batch 65536 --subdivisions 1 --imgsz 1024 --dry-run
+status 2
+one_error 'takes [0-9.]+ GB\)'
+large=(--data set/two.data --cfg tiny.cfg --imgsz 640 --batch 32 --subdivisions 1 --no-augment --iters 2 --ema .9 --threads 1)
+try "the memory of a run" "$YOLO" train "${large[@]}" --dry-run
+status 0
+out '^memory +[0-9.]+ GB: parameters [0-9.e-]+, a step [0-9.]+, validation [0-9.]+, pictures [0-9.e-]+; [0-9.]+ GB are free$'
+said=$(awk '/^memory/ { print $2 * 1e6 }' "$work/out")
+if [ -n "$sanitized" ]; then
+    skip "the memory of a run is what was said" "a sanitizer keeps what was freed"
+else
+    try "the memory of a run is what was said" "$helpers/peak" "$YOLO" train "${large[@]}" --out large
+    status 0
+    holds awk -v said="$said" -v got="$(cat "$work/out")" 'BEGIN { exit !(got > .7 * said && got < 1.25 * said) }'
+fi
 
 # ---- freezing ----
 

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/fileio.h"
+#include "base/memory.h"
+#include "base/memory_limit.h"
 #include "test.h"
 
 /* A tree of /proc and /sys as the kernel lays it out. */
@@ -157,6 +159,38 @@ static void siblings(void)
     CHECK(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
 }
 
+/* A container's memory counts where it is less than the machine's, and what it has read of files does not. */
+static void memory(void)
+{
+    fresh();
+    CHECK(memory_limit(root) == memory_of_machine());
+    CHECK(memory_free_now(root) == 0); /* not known */
+    put("proc/meminfo",
+        "MemTotal:       8000000 kB\nMemFree:         100 kB\nMemAvailable:    2000000 kB\n");
+    CHECK(memory_free_now(root) == 2000000 * 1024.0);
+    put("proc/self/cgroup", "0::/box/inner\n");
+    put("sys/fs/cgroup/box/memory.max", "3000000\n");
+    put("sys/fs/cgroup/box/inner/memory.max", "max\n");
+    CHECK(memory_limit(root) == 3000000);
+    CHECK(memory_free_now(root) == 3000000);
+    put("sys/fs/cgroup/box/memory.current", "2500000\n");
+    CHECK(memory_free_now(root) == 500000);
+    put("sys/fs/cgroup/box/memory.stat", "anon 1\nfile 900000\ninactive_file 700000\n");
+    CHECK(memory_free_now(root) == 1200000);
+    put("sys/fs/cgroup/box/memory.high", "2600000\n");
+    CHECK(memory_limit(root) == 2600000);
+    put("sys/fs/cgroup/box/memory.current", "9000000\n");
+    CHECK(memory_free_now(root) == 1);
+    put("proc/self/cgroup", "4:memory:/box\n2:cpu:/box\n");
+    put("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "1000000\n");
+    put("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "400000\n");
+    CHECK(memory_limit(root) == 1000000);
+    CHECK(memory_free_now(root) == 600000);
+    put("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "9223372036854771712\n"); /* none */
+    CHECK(memory_limit(root) == memory_of_machine());
+    clear();
+}
+
 static const struct test_case cases[] = {
     {"no_quota", no_quota},
     {"unified", unified},
@@ -165,5 +199,6 @@ static const struct test_case cases[] = {
     {"version_1_mounts", version_1_mounts},
     {"broken", broken},
     {"siblings", siblings},
+    {"memory", memory},
 };
 TEST_MAIN(cases)

@@ -1,4 +1,5 @@
 /* yolo init: how long a training is to be, and what it writes into cfgs of every kind of head. */
+#include "doctor/init_base.h"
 #include "doctor/init_cfg.h"
 
 #include <unistd.h>
@@ -163,6 +164,52 @@ static void test_refusals(void)
     unlink(path);
 }
 
+/* ---- which base ---- */
+
+static void test_bases(void)
+{
+    static const struct {
+        size_t images;
+        float side; /* of the boxes, a share of the picture */
+        int cores;
+        const char *weights, *chosen;
+        size_t count;
+    } rows[] = {
+        {200, 0.3f, 2, NULL, "yolov4-tiny", 9},
+        {200, 0.03f, 2, NULL, "yolov4-tiny-3l", 9}, /* 12 pixels of 416: its cells have 8 */
+        {100000, 0.3f, 1, NULL, "tabletop", 9},     /* nothing is done within a day */
+        {0, 0.3f, 2, NULL, "yolov4-tiny", 9},
+        {200, 0.3f, 2, "a/yolov4-tiny.conv.29", "yolov4-tiny", 1},
+        {200, 0.3f, 2, "a/yolov4-tiny-3l_best.weights", "yolov4-tiny-3l", 1},
+        {200, 0.3f, 2, "none", "yolov4-tiny", 9},
+        {200, 0.3f, 2, "a/mine.weights", NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct truth truth = {.box = {0.5f, 0.5f, rows[i].side, rows[i].side}};
+        struct sample sample = {.truths = &truth, .truth_count = 1};
+        struct dataset set = {.samples = &sample, .sample_count = rows[i].images > 0};
+        struct init_base_basis basis = {.set = &set,
+                                        .images = rows[i].images,
+                                        .imgsz = {416, 416},
+                                        .weights = rows[i].weights,
+                                        .cores = rows[i].cores,
+                                        .memory = 1e15};
+        struct init_bases bases;
+        enum result result = init_base_choose(&basis, &bases, &err);
+        if (!rows[i].chosen) {
+            CHECK(result == ERR_ARG && strstr(err.text, "of which network"));
+            continue;
+        }
+        const char *chosen = result == OK ? bases.of[bases.chosen].stem : err.text;
+        CHECK_MSG(strcmp(chosen, rows[i].chosen) == 0, "row %zu: %s", i, chosen);
+        CHECK(bases.count == rows[i].count);
+        for (size_t k = 0; k < bases.count; k++) {
+            CHECK(bases.of[k].why[0]);
+            CHECK((strncmp(bases.of[k].why, "chosen", 6) == 0) == (k == bases.chosen));
+        }
+    }
+}
+
 static const struct test_case cases[] = {
     {"length", test_length},
     {"heads", test_heads},
@@ -170,5 +217,6 @@ static const struct test_case cases[] = {
     {"crossed_masks", test_crossed_masks},
     {"net", test_net},
     {"refusals", test_refusals},
+    {"bases", test_bases},
 };
 TEST_MAIN(cases)

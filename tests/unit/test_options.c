@@ -7,7 +7,7 @@
 struct args {
     bool save, agnostic;
     int fit, batch, format;
-    float conf, shift;
+    float conf, shift, hours;
     const char *out;
     struct string_list stages;
     struct option_size size;
@@ -19,6 +19,7 @@ static const struct option table[] = {
     {"conf|thresh", OPTION_FLOAT, FIELD(conf), 0, 1, "P", "least confidence", 0},
     {"shift", OPTION_FLOAT, FIELD(shift), -10, 10, "X", "a signed number", 0},
     {"batch", OPTION_INT, FIELD(batch), 1, 1024, "N", "pictures at a time", 'b'},
+    {"time", OPTION_HOURS, FIELD(hours), 1e-5, 1e6, "H", "how long", 0},
     {"no-save", OPTION_FLAG, FIELD(save), 0, 0, NULL, "no pictures", 0},
     {"agnostic", OPTION_FLAG, FIELD(agnostic), 0, 0, NULL, "across classes", 0},
     {"letterbox", OPTION_SET, FIELD(fit), 1, 0, NULL, "pad", 0},
@@ -219,6 +220,31 @@ static void out_of_memory(void)
     END;
 }
 
+static void hours(void)
+{
+    static const struct {
+        const char *text;
+        float hours; /* 0: refused */
+    } rows[] = {
+        {"1.5", 1.5f},       {"2h", 2.0f},   {"90m", 1.5f},  {"45s", 0.0125f}, {"1h30m", 1.5f},
+        {"1h30m36s", 1.51f}, {"1.5h", 1.5f}, {".5h", 0.5f},  {"1h36s", 1.01f}, {"2x", 0.0f},
+        {"30m1h", 0.0f},     {"1h2h", 0.0f}, {"1h30", 0.0f}, {"h", 0.0f},      {"1h-5m", 0.0f},
+        {"1h 5m", 0.0f},     {"", 0.0f},     {"nan", 0.0f},  {"0s", 0.0f},     {"9e9h", 0.0f},
+        {"infh", 0.0f},      {"-1", 0.0f},   {"2hh", 0.0f},  {"1H", 0.0f},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        BEGIN;
+        char word[32];
+        snprintf(word, sizeof word, "--time=%s", rows[i].text);
+        enum result result = PARSE(word);
+        bool is_right = rows[i].hours > 0.0f
+                            ? result == OK && fabsf(args.hours - rows[i].hours) < 1e-6f
+                            : result == ERR_ARG;
+        CHECK_MSG(is_right, "--time=%s: %g, %s", rows[i].text, (double)args.hours, err.text);
+        END;
+    }
+}
+
 static const struct test_case cases[] = {
     {"spellings", spellings},
     {"dashes_and_underscores", dashes_and_underscores},
@@ -227,6 +253,7 @@ static const struct test_case cases[] = {
     {"switches", switches},
     {"repeatable", repeatable},
     {"bad_numbers", bad_numbers},
+    {"hours", hours},
     {"missing_values", missing_values},
     {"unknown", unknown},
     {"levels", levels},

@@ -4,12 +4,14 @@
 #include "base/fileio.h"
 #include "base/listing.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/path.h"
 #include "kernels/kernels.h"
 #include "layers/yolo_head.h"
 #include "test.h"
 #include "train/base_cfg.h"
 #include "train/freeze.h"
+#include "train/freeze_advice.h"
 #include "train/multiscale.h"
 #include "train/optimizer.h"
 #include "train/step.h"
@@ -350,7 +352,7 @@ static void test_memory(void)
     CHECK(recipe_subdivisions(&net, kernels, NULL, 16, &whole) == 1);
     CHECK(whole > 1e6 && whole < 1e9);
     int parts = recipe_subdivisions(&net, kernels, NULL, 1 << 14, &bytes);
-    CHECK_MSG(bytes <= memory_of_machine() / 2 || parts == 1 << 14, "%g bytes", bytes);
+    CHECK_MSG(bytes <= memory_limit("") / 2 || parts == 1 << 14, "%g bytes", bytes);
     CHECK((1 << 14) % parts == 0);
     network_free(&net);
 }
@@ -429,6 +431,34 @@ static void test_assignment(void)
     network_free(&net);
 }
 
+/* --freeze auto: what follows from what was found. */
+static void test_freeze_advice(void)
+{
+    static const struct {
+        struct freeze_evidence found;
+        enum freeze_advice advice;
+        const char *why;
+    } rows[] = {
+        {{false, true, 16, 16, 0, NAN, NAN}, ADVICE_FREE, "random numbers"},
+        {{true, false, 16, 16, 0, NAN, NAN}, ADVICE_FREE, "no backbone"},
+        {{true, true, 16, 16, 0, 10, 12}, ADVICE_FREE, "30 trial updates the loss is 12"},
+        {{true, true, 16, 16, 0, 10, 9.9}, ADVICE_FREE, "has to learn"}, /* not clearly ahead */
+        {{true, true, 16, 16, 0, 10, 9.5}, ADVICE_FIRST, "fits these pictures"},
+        {{true, true, 16, 16, 0, NAN, 9.5}, ADVICE_FIRST, "fits these pictures"}, /* it diverged */
+        {{true, true, 16, 16, 0, 10, NAN}, ADVICE_FREE, "has to learn"},
+        {{true, true, 2, 8, 0, 10, 12}, ADVICE_KEEP, "mini-batches of 2"},
+        {{true, true, 2, 2, 0, 10, 12}, ADVICE_FREE, "has to learn"}, /* freezing helps nothing */
+        {{true, true, 16, 16, 40, 10, 12}, ADVICE_KEEP, "only 40 updates"},
+        {{true, true, 16, 16, 400, 10, 12}, ADVICE_FREE, "has to learn"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char why[256];
+        enum freeze_advice advice = freeze_advice_of(&rows[i].found, why, sizeof why);
+        CHECK_MSG(advice == rows[i].advice && strstr(why, rows[i].why), "row %zu: %d, %s", i,
+                  (int)advice, why);
+    }
+}
+
 static const struct test_case cases[] = {
     {"lengths", test_lengths},       {"bases", test_bases},
     {"every base", test_every_base}, {"nothing_said", test_nothing_said},
@@ -437,7 +467,7 @@ static const struct test_case cases[] = {
     {"darknet", test_darknet},       {"stages", test_stages},
     {"steps_move", test_steps_move}, {"memory", test_memory},
     {"assignment", test_assignment}, {"measure", test_measure},
-    {"growth", test_growth},
+    {"growth", test_growth},         {"freeze_advice", test_freeze_advice},
 };
 
 TEST_MAIN(cases)
