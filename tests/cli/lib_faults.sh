@@ -112,6 +112,14 @@ check_files() { # BEFORE WANT NOW
             [ "$(stat -c %s "$file")" -eq "$(stat -c %s "$work/start.weights")" ] || note "$name is not whole"
             continue
             ;;
+        out/thresholds.json) # of the best validation so far, as best.weights is
+            "$helpers/flat" "$file" >"$work/flat" 2>&1 || note "$name is not whole"
+            continue
+            ;;
+        out/val_pictures.jpg)
+            [ "$(tail -c 2 "$file" | od -An -tx1)" = " ff d9" ] || note "$name is not whole"
+            continue
+            ;;
         out/chart.png | out/batch_*) continue ;;
         esac
         if [ -e "$2/$name" ] && faults_same "$file" "$2/$name"; then continue; fi
@@ -140,7 +148,7 @@ check_resumed() { # the training goes on from what was left, or begins anew wher
         fi
         return
     fi
-    for file in last.weights best.weights results.csv; do
+    for file in last.weights best.weights thresholds.json results.csv; do
         faults_same "$now/out/$file" "$work/train.want/out/$file" || note "resumed, $file differs"
     done
 }
