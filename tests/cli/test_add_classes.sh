@@ -99,6 +99,7 @@ base=(--data new/cup.data -q)
 refuse "setting them free in a stage" 'stage 2 sets layer 0 free' --add-classes --run old --stage "epochs=1" --stage "freeze=none epochs=1"
 base=(--data new/cup.data --iters 2 -q)
 refuse "statistics that move" 'bn train moves the statistics' --add-classes --run old --bn train
+refuse "a plan of stages" 'auto beside --add-classes' --add-classes --run old --freeze auto
 sed 's/^mask=0,1//; s/^\[yolo\]/[region]/; s/^iou_.*//; s/^random=1//' tiny.cfg >region.cfg
 refuse "a region head" 'region.cfg:[0-9]+: \[region\] layer 4: no classes can be added' --add-classes --cfg region.cfg --weights old/best.weights
 finish
