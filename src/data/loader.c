@@ -394,7 +394,8 @@ void loader_close(struct loader *l)
 static struct batch batch_of(const struct loader_options *o, const struct slot *slot)
 {
     for (int i = 0; i < slot->images; i++) {
-        slot->truths[i] = (struct truth_set){slot->lists[i].items, slot->lists[i].count};
+        slot->truths[i] =
+            (struct truth_set){.items = slot->lists[i].items, .count = slot->lists[i].count};
     }
     return (struct batch){.input = slot->input,
                           .truths = slot->truths,

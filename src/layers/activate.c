@@ -31,8 +31,7 @@ static void forward(const struct layer *l, const struct exec *e)
 
 static void backward(const struct layer *l, const struct exec *e)
 {
-    const struct activation_state *s = l->state;
-    struct conv_epilogue f = {.act = s->act};
+    struct conv_epilogue f = {.act = layer_backward_activation(l)};
     if (e->input_grads[0].data) {
         op_activate_backward(e->kernels, &f, &e->inputs[0], &e->out_grad, &e->out_grad);
         op_accumulate(e->kernels, 1.0f, &e->out_grad, &e->input_grads[0], e->grad_adds[0]);

@@ -31,10 +31,15 @@ struct truth {
     int class_id;
 };
 
-/* The objects of one image; items belong to the loader. */
+/* What one image should give; both belong to the loader. Detection heads learn the objects; [softmax] and [cost] the values,
+ * one for every value of the last layer's output, in the order y, x, channel: numbers of a table, or a class as a vector
+ * (1 for it, 0 for the others; softer where labels are smoothed or pictures mixed). Without values (NULL) [cost] takes the
+ * network's input, where that has its output's shape; else there is no loss. */
 struct truth_set {
     const struct truth *items;
     size_t count;
+    const float *values;
+    size_t value_count;
 };
 
 /* Growing list; owns items. */

@@ -225,11 +225,11 @@ static void backward_to_z(const struct conv_unit *u, const struct layer *l, cons
     struct tensor z = keeps_z(u) ? batchnorm_saved_z(e) : e->out;
     if (u->has_bn) {
         struct batchnorm_used used = batchnorm_saved_used(e);
-        batchnorm_backward(l, e, u->act, &z, &used);
+        batchnorm_backward(l, e, layer_backward_activation(l), &z, &used);
         return;
     }
     if (keeps_z(u)) {
-        struct conv_epilogue f = {.act = u->act};
+        struct conv_epilogue f = {.act = layer_backward_activation(l)};
         op_activate_backward(e->kernels, &f, &z, &e->out_grad, &e->out_grad);
     }
     float *bias_grad = layer_param_grad(l, e, "biases");

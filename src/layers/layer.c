@@ -119,7 +119,13 @@ enum result layer_activation(struct layer *l, enum activation fallback, enum act
     words[ACT_COUNT] = (struct cfg_word){"silu", ACT_SWISH}; /* PyTorch's name: yolor, yolov7 */
     TRY(cfg_choice(l->section, "activation", words, ACT_COUNT + 1, (int)fallback, &word, err));
     *act = (enum activation)word;
+    l->act = *act;
     return OK;
+}
+
+enum activation layer_backward_activation(const struct layer *l)
+{
+    return l->by_logit ? ACT_LINEAR : l->act;
 }
 
 enum result layer_error(const struct layer *l, enum result code, struct error *err, const char *fmt,

@@ -58,6 +58,14 @@ struct layer {
     int param_count;
     void *state; /* ops->state_bytes, zeroed */
 
+    /* Settled by net/losses.c, which sees the whole network: */
+    bool has_loss;     /* ops->loss runs: heads, or the one [softmax] or [cost] at the end */
+    double loss_scale; /* [cost]'s `scale`, on this layer's loss; heads do not look at it */
+    bool
+        by_logit; /* a loss that has taken the layer's logistic with it: its gradient is that of what goes into the
+                          activation. True of both, the layer with the activation and that with the loss */
+    enum activation act; /* what layer_activation read; else ACT_LINEAR */
+
     /* Keys that every section may have; read by net/network. */
     bool dontload, dontloadscales; /* these parameters are not in the file: they keep their initial
                                       values */
@@ -139,6 +147,7 @@ struct exec {
     void *scratch;   /* 64-byte aligned */
     int choice;
     enum layer_mode mode;
+    const struct tensor *image; /* the network's input */
 
     /* Modes that keep for backward; NULL elsewhere. */
     float *saved;
@@ -158,7 +167,8 @@ struct exec {
 
 /* Loss over one mini-batch, summed (not averaged) over its images. */
 struct loss_parts {
-    double box, objectness, classes; /* the parts; total = their sum */
+    double box, objectness, classes; /* the parts of heads; total = the sum of all parts */
+    double values;                   /* of [softmax] and [cost] */
     double iou_sum;                  /* over assignments */
     size_t assignments, truths;
 };
@@ -168,6 +178,7 @@ static inline void loss_parts_add(struct loss_parts *into, const struct loss_par
     into->box += from->box;
     into->objectness += from->objectness;
     into->classes += from->classes;
+    into->values += from->values;
     into->iou_sum += from->iou_sum;
     into->assignments += from->assignments;
     into->truths += from->truths;
@@ -175,7 +186,7 @@ static inline void loss_parts_add(struct loss_parts *into, const struct loss_par
 
 static inline double loss_parts_total(const struct loss_parts *parts)
 {
-    return parts->box + parts->objectness + parts->classes;
+    return parts->box + parts->objectness + parts->classes + parts->values;
 }
 
 struct layer_ops {
@@ -207,11 +218,11 @@ struct layer_ops {
     const struct head_info *(*head)(const struct layer *l); /* heads only */
 
     /* dL/dout to dL/dinputs and parameter gradients; NULL for heads, whose loss does it, and for kinds
-     * that cannot be trained. Runs after every consumer's backward. */
+     * that cannot be trained. Runs after every consumer's backward; not where the layer has the loss. */
     void (*backward)(const struct layer *l, const struct exec *e);
-    /* Heads: the loss of the mini-batch in e->out against truths[e->out.n] added to *parts; writes (or
-     * adds, grad_adds) dL/dinput to input_grads[0] if wanted. dL/dx of the SUM over the mini-batch's
-     * images; the optimiser divides by the batch. */
+    /* Heads, [softmax], [cost]; runs if the layer has_loss: the loss of the mini-batch in e->out against
+     * truths[e->out.n] added to *parts; writes (or adds, grad_adds) dL/dinput to input_grads[0] if wanted. dL/dx of
+     * the SUM over the mini-batch's images; the optimiser divides by the batch. */
     void (*loss)(const struct layer *l, const struct exec *e, const struct truth_set *truths,
                  struct loss_parts *parts);
 };
@@ -259,9 +270,12 @@ float *layer_param_grad(const struct layer *l, const struct exec *e, const char 
 /* Floats in all its parameters. */
 size_t layer_values(const struct layer *l);
 
-/* Read the key "activation" (fallback as Darknet's for the kind). */
+/* Read the key "activation" (fallback as Darknet's for the kind); notes it in the layer, too. */
 NODISCARD enum result layer_activation(struct layer *l, enum activation fallback,
                                        enum activation *act, struct error *err);
+
+/* The activation that backward undoes: none by_logit. */
+enum activation layer_backward_activation(const struct layer *l);
 
 /* ERR_CFG / ERR_UNSUPPORTED at the section's line with "[kind] layer N: " in front. */
 enum result layer_error(const struct layer *l, enum result code, struct error *err, const char *fmt,

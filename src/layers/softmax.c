@@ -1,25 +1,31 @@
 /* [softmax]: e^((v - max) / temperature) / sum, over each of `groups` equal runs of channels; over
- * all pixels of an image together, or with spatial=1 for every pixel on its own. */
+ * all pixels of an image together, or with spatial=1 for every pixel on its own. At the end of a network the
+ * cross-entropy of each run is the loss: its gradient does not go through the output and is exact where that is 0. */
 #include <math.h>
 
 #include "kernels/softmax.h"
 #include "layers/kinds.h"
+#include "layers/value_loss.h"
 #include "cfg/cfg.h"
 
 struct softmax_state {
     int groups;
     float temperature;
-    bool is_per_pixel;
+    bool is_per_pixel, is_mute;
 };
+
+bool softmax_is_mute(const struct layer *softmax)
+{
+    return ((const struct softmax_state *)softmax->state)->is_mute;
+}
 
 static enum result parse(struct layer *l, struct error *err)
 {
     struct softmax_state *s = l->state;
-    bool has_no_loss;
     TRY(cfg_int(l->section, "groups", 1, 1, 1 << 24, &s->groups, err));
     TRY(cfg_float(l->section, "temperature", 1.0f, 1e-6f, 1e6f, &s->temperature, err));
     TRY(cfg_bool(l->section, "spatial", false, &s->is_per_pixel, err));
-    TRY(cfg_bool(l->section, "noloss", false, &has_no_loss, err)); /* training's */
+    TRY(cfg_bool(l->section, "noloss", false, &s->is_mute, err));
     return layer_read_previous(l, err);
 }
 
@@ -36,9 +42,11 @@ static enum result shape(struct layer *l, struct error *err)
 
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
-    (void)l;
     p->place = PLACE_IN_PLACE;
     p->backward_needs_output = mode_rules[limits->mode].keeps_backward;
+    if (l->has_loss) {
+        value_loss_plan(limits, p);
+    }
 }
 
 /* in and out: one image, the channels of one group. */
@@ -139,6 +147,50 @@ static void backward(const struct layer *l, const struct exec *e)
     }
 }
 
+/* The run's cross-entropy over `pixels` pixels from `first` on, in the channels of one group. */
+static double run_loss(const struct value_image *image, size_t first, size_t pixels, int group,
+                       int channels)
+{
+    const struct softmax_state *s = image->l->state;
+    double slope = image->l->loss_scale / (double)s->temperature, sum = 0, share = 0;
+    int begin = group * channels, end = begin + channels;
+    for (size_t p = first; p < first + pixels; p++) {
+        for (int c = begin; c < end; c++) {
+            share += (double)value_target_at(image, p)[c];
+        }
+    }
+    for (size_t p = first; p < first + pixels; p++) {
+        const float *out = image->out.data + p * image->out.stride;
+        const float *target = value_target_at(image, p);
+        for (int c = begin; c < end; c++) {
+            double t = (double)target[c];
+            sum += value_cross_entropy((double)out[c], t).value;
+            value_put_gradient(image, p, c, slope * (share * (double)out[c] - t));
+        }
+    }
+    return sum;
+}
+
+static double image_loss(const struct value_image *image)
+{
+    const struct softmax_state *s = image->l->state;
+    int channels = image->out.c / s->groups;
+    size_t pixels = tensor_pixels(&image->out), run = s->is_per_pixel ? 1 : pixels;
+    double sum = 0;
+    for (size_t first = 0; first < pixels; first += run) {
+        for (int group = 0; group < s->groups; group++) {
+            sum += run_loss(image, first, run, group, channels);
+        }
+    }
+    return sum;
+}
+
+static void loss(const struct layer *l, const struct exec *e, const struct truth_set *truths,
+                 struct loss_parts *parts)
+{
+    value_loss_run(image_loss, l, e, truths, parts);
+}
+
 static const char *const aliases[] = {"soft", NULL};
 
 const struct layer_ops softmax_ops = {
@@ -150,4 +202,5 @@ const struct layer_ops softmax_ops = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .loss = loss,
 };

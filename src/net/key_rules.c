@@ -145,8 +145,8 @@ enum result keys_name(struct cfg *cfg, const struct layer *layers, int count, st
     struct uses uses = {false, false};
     for (int i = 0; i < count; i++) {
         uses.has_heads = uses.has_heads || layers[i].ops->head;
+        uses.can_train = uses.can_train || layers[i].has_loss;
     }
-    uses.can_train = uses.has_heads;
     TRY(name_keys(&cfg->sections[0], NULL, &uses, err));
     for (int i = 0; i < count; i++) {
         TRY(name_keys(layers[i].section, layers[i].ops->name, &uses, err));

@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "layers/kinds.h"
 #include "net/key_rules.h"
+#include "net/losses.h"
 
 enum {
     MAX_SIDE = 16384,
@@ -462,6 +463,7 @@ static enum result build(struct network *net, int width, int height, struct erro
     }
     TRY(settle(net, err));
     TRY(check_classes(net, err));
+    TRY(losses_settle(net->layers, net->layer_count, err));
     TRY(keys_name(&net->cfg, net->layers, net->layer_count, err));
     warn_size(net);
     return OK;

@@ -109,6 +109,7 @@ static void wire(struct plan *p)
                            .scratch = p->scratch,
                            .choice = p->wants[i].choice,
                            .mode = p->modes[i],
+                           .image = &p->image,
                            .input_grads = p->input_grads + first,
                            .grad_adds = p->grad_adds + first,
                            .grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0])),

@@ -62,10 +62,10 @@ void plan_repack(struct plan *plan);
 void plan_set_seed(struct plan *plan, uint64_t seed);
 /* In place of the options' from here on. */
 void plan_set_bn_momentum(struct plan *plan, float momentum);
-/* The heads' losses against truths[images] and their gradients. Each head's is added to heads[] in layer order
- * (network_head_count; may be NULL), their sum to *sum. After plan_forward(plan, batch). */
+/* The losses against truths[images] and their gradients. Each layer's that has_loss is added to each[] in layer order
+ * (may be NULL), their sum to *sum. After plan_forward(plan, batch). */
 void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,
-               struct loss_parts *heads);
+               struct loss_parts *each);
 void plan_backward(struct plan *plan);
 void plan_zero_gradients(struct plan *plan);
 /* Gradient of params[param] of a layer: count floats; NULL if it does not move in this plan. */

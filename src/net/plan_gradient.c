@@ -32,15 +32,24 @@ static void find_moved(struct plan *p)
     }
 }
 
-/* What no loss is computed from has no gradient. Without heads the last output stands for the loss. */
+static bool has_losses(const struct network *net)
+{
+    bool has = false;
+    for (int i = 0; i < net->layer_count; i++) {
+        has = has || net->layers[i].has_loss;
+    }
+    return has;
+}
+
+/* What no loss is computed from has no gradient. Without any the last output stands for the loss. */
 static void leave_dead_ends(struct plan *p)
 {
     const struct network *net = p->net;
-    p->slots[plan_slot(net->layer_count - 1)].has_loss = network_head_count(net) == 0;
+    p->slots[plan_slot(net->layer_count - 1)].has_loss = !has_losses(net);
     for (int i = net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &net->layers[i];
         struct slot *slot = &p->slots[plan_slot(i)];
-        bool is_trained = slot->has_loss || l->ops->loss;
+        bool is_trained = slot->has_loss || l->has_loss;
         slot->flows = slot->flows && is_trained;
         for (int k = 0; is_trained && k < l->input_count; k++) {
             p->slots[plan_slot(l->inputs[k])].has_loss = true;
@@ -78,10 +87,10 @@ static enum result check_flow(const struct plan *p, struct error *err)
     for (int i = 0; i < p->net->layer_count; i++) {
         const struct layer *l = &p->net->layers[i];
         bool flows = p->slots[plan_slot(i)].flows;
-        if (flows && !l->ops->backward && !l->ops->loss && p->wants[i].place != PLACE_VIEW) {
+        if (flows && !l->ops->backward && !l->has_loss && p->wants[i].place != PLACE_VIEW) {
             return layer_error(l, ERR_UNSUPPORTED, err, "cannot be trained through");
         }
-        if (flows && l->ops->loss && p->slots[plan_slot(i)].has_loss) {
+        if (flows && l->has_loss && p->slots[plan_slot(i)].has_loss) {
             return layer_error(
                 l, ERR_UNSUPPORTED, err,
                 "cannot be trained through: another head is computed from its output");
@@ -155,13 +164,13 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
     int channel;
     int root = plan_root(p, plan_slot(i), &channel);
     int time = plan_backward_time(p, i);
-    if (!l->ops->loss) {
+    if (!l->has_loss) {
         extend_life(&p->slots[root].grad, time);
     }
-    if (!l->ops->loss && i == p->net->layer_count - 1) { /* the caller's seed */
+    if (!l->has_loss && i == p->net->layer_count - 1) { /* the caller's seed */
         memset(p->slots[root].is_written + channel, true, (size_t)l->out.c);
         extend_life(&p->slots[root].grad, p->net->layer_count);
-    } else if (!l->ops->loss && p->wants[i].place != PLACE_VIEW) {
+    } else if (!l->has_loss && p->wants[i].place != PLACE_VIEW) {
         TRY(zero_unwritten(p, i, root, channel, l->out.c, err));
     }
     for (int k = 0; k < l->input_count; k++) {
@@ -174,7 +183,7 @@ static enum result visit_layer(struct plan *p, int i, bool *adds, struct error *
         extend_life(&p->slots[input_root].grad, time);
         int count = p->slots[input].shape.c;
         bool is_shared = lies_inside(p, input, plan_slot(i)) || lies_inside(p, plan_slot(i), input);
-        if (is_shared && !l->ops->loss) {
+        if (is_shared && !l->has_loss) {
             /* In place, backward writes over what it was given. Else that is there already; of an
              * input listed twice one lies elsewhere in the root, and is added to. */
             adds[k] = p->wants[i].place != PLACE_IN_PLACE;
@@ -203,12 +212,12 @@ static enum result visit_all(struct plan *p, struct error *err)
 {
     const struct network *net = p->net;
     for (int i = 0; i < net->layer_count; i++) {
-        if (net->layers[i].ops->loss && p->slots[plan_slot(i)].flows) {
+        if (net->layers[i].has_loss && p->slots[plan_slot(i)].flows) {
             TRY(visit_layer(p, i, p->grad_adds + first_input(p, i), err));
         }
     }
     for (int i = net->layer_count - 1; i >= 0; i--) {
-        if (!net->layers[i].ops->loss && p->slots[plan_slot(i)].flows) {
+        if (!net->layers[i].has_loss && p->slots[plan_slot(i)].flows) {
             TRY(visit_layer(p, i, p->grad_adds + first_input(p, i), err));
         }
     }
@@ -282,19 +291,19 @@ static void zero_before(const struct plan *plan, int layer)
 }
 
 void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,
-               struct loss_parts *heads)
+               struct loss_parts *each)
 {
     for (int i = 0; i < plan->net->layer_count; i++) {
         const struct layer *l = &plan->net->layers[i];
-        if (!l->ops->loss) {
+        if (!l->has_loss) {
             continue;
         }
         struct loss_parts parts = {0};
         zero_before(plan, i);
         l->ops->loss(l, &plan->execs[i], truths, &parts);
         loss_parts_add(sum, &parts);
-        if (heads) {
-            loss_parts_add(heads++, &parts);
+        if (each) {
+            loss_parts_add(each++, &parts);
         }
     }
 }
@@ -304,7 +313,7 @@ static void backward_all(void *ctx)
     const struct plan *plan = ctx;
     for (int i = plan->net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &plan->net->layers[i];
-        if (plan->slots[plan_slot(i)].flows && l->ops->backward) { /* heads have none */
+        if (plan->slots[plan_slot(i)].flows && l->ops->backward && !l->has_loss) {
             zero_before(plan, i);
             l->ops->backward(l, &plan->execs[i]);
         }

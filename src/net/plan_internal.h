@@ -30,7 +30,7 @@ struct slot {
     bool *is_written;         /* roots, while gradients are planned: [channel] */
 };
 
-/* Channels of a gradient that nobody has written when `layer` reads them or, if it is a head, adds to them. */
+/* Channels of a gradient that nobody has written when `layer` reads them or, if it has a loss, adds to them. */
 struct zeroing {
     int layer;
     int root, channel, count;
@@ -66,7 +66,7 @@ static inline int plan_slot(int layer)
 static inline int plan_backward_time(const struct plan *p, int layer)
 {
     int layers = p->net->layer_count;
-    return p->net->layers[layer].ops->loss ? layers : 2 * layers - layer;
+    return p->net->layers[layer].has_loss ? layers : 2 * layers - layer;
 }
 
 static inline bool plan_is_training(const struct plan *p)

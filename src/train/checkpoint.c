@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "net/weights.h"
 
-enum { STATE_VERSION = 4, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
+enum { STATE_VERSION = 5, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
 
 static const char state_name[] = "last.state";
 static const char rollback_name[] = "rollback.state";
@@ -54,6 +54,7 @@ static const struct {
     FIELD(FIELD_F64, sums.parts.box),
     FIELD(FIELD_F64, sums.parts.objectness),
     FIELD(FIELD_F64, sums.parts.classes),
+    FIELD(FIELD_F64, sums.parts.values),
     FIELD(FIELD_F64, sums.parts.iou_sum),
     FIELD(FIELD_SIZE, sums.parts.assignments),
     FIELD(FIELD_SIZE, sums.parts.truths),

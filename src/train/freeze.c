@@ -27,7 +27,7 @@ static void find_reach(const struct network *net, bool cuts, bool *reaches)
 {
     for (int i = net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &net->layers[i];
-        reaches[i] = reaches[i] || l->ops->loss;
+        reaches[i] = reaches[i] || l->has_loss;
         for (int k = 0; k < l->input_count; k++) {
             if (l->inputs[k] != LAYER_IMAGE && reaches[i] && !(cuts && l->onlyforward)) {
                 reaches[l->inputs[k]] = true;
@@ -43,7 +43,7 @@ static enum result freeze_cut_off(const struct network *net, bool *frozen, struc
     bool is_cut = false;
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
-        if (l->onlyforward && l->ops->loss) {
+        if (l->onlyforward && l->has_loss) {
             return key_error(l, "onlyforward", err,
                              "on a detection layer: a head without a loss is not built here");
         }

@@ -56,7 +56,7 @@ static enum result validation_bytes(const struct training *t, double parameters,
         return mem_error(err, "validation");
     }
     for (int i = 0; i < net->layer_count; i++) {
-        modes[i] = net->layers[i].ops->loss ? MODE_FROZEN : MODE_INFER;
+        modes[i] = net->layers[i].has_loss ? MODE_FROZEN : MODE_INFER;
     }
     const struct step_options step = {.net = (struct network *)net, /* only measured */
                                       .kernels = t->options.kern,

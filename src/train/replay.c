@@ -296,7 +296,7 @@ bool replay_fetch(struct replay *replay, uint64_t k, int images, struct batch *b
             return false;
         }
         r->rows[i] = record.features;
-        r->truths[i] = (struct truth_set){record.truths, record.truth_count};
+        r->truths[i] = (struct truth_set){.items = record.truths, .count = record.truth_count};
         r->sample_index[i] = record.sample_index;
     }
     *batch = (struct batch){.truths = r->truths, .sample_index = r->sample_index, .images = images};

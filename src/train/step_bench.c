@@ -21,7 +21,7 @@ static void fill_truths(struct truth *items, struct truth_set *sets, int images,
             own[i].box.h = h;
             own[i].class_id = (int)rng_below(&rng, (uint64_t)classes);
         }
-        sets[n] = (struct truth_set){own, TRUTHS};
+        sets[n] = (struct truth_set){.items = own, .count = TRUTHS};
     }
 }
 

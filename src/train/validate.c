@@ -39,7 +39,7 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
         return mem_error(err, "validation");
     }
     for (int i = 0; i < net->layer_count; i++) {
-        bool has_loss = net->layers[i].ops->loss && !added_heads_is_old(net, i);
+        bool has_loss = net->layers[i].has_loss && !added_heads_is_old(net, i);
         pass->modes[i] = has_loss ? MODE_FROZEN : MODE_INFER;
     }
     struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};

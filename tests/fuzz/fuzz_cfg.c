@@ -30,7 +30,7 @@ static void run(struct network *net, const enum layer_mode *modes)
 {
     static const struct truth truths[] = {{.box = {0.4f, 0.6f, 0.3f, 0.2f}},
                                           {.box = {0.9f, 0.1f, 0.2f, 0.1f}, .class_id = 1}};
-    struct truth_set sets[BATCH] = {{truths, 2}, {truths, 0}};
+    struct truth_set sets[BATCH] = {{.items = truths, .count = 2}, {.items = truths}};
     struct loss_parts sum = {0}, heads[MAX_LAYERS] = {0};
     struct detection_list list = {0};
     const struct kernels *kern;

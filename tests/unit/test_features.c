@@ -98,7 +98,9 @@ static void learn(struct side *s)
 {
     static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1},
                                           {{0.6f, 0.3f, 0.2f, 0.2f}, 0}};
-    const struct truth_set sets[BATCH] = {{truths, 1}, {truths + 1, 1}, {truths, 2}};
+    const struct truth_set sets[BATCH] = {{.items = truths, .count = 1},
+                                          {.items = truths + 1, .count = 1},
+                                          {.items = truths, .count = 2}};
     struct loss_parts sum = {0};
     plan_loss(s->f.plan, sets, &sum, s->parts);
     plan_backward(s->f.plan);

@@ -157,7 +157,9 @@ static void train(struct rig *r, int steps, float rate)
 {
     static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1},
                                           {{0.6f, 0.3f, 0.5f, 0.2f}, 2}};
-    const struct truth_set sets[BATCH] = {{truths, 1}, {truths + 1, 1}, {truths, 2}};
+    const struct truth_set sets[BATCH] = {{.items = truths, .count = 1},
+                                          {.items = truths + 1, .count = 1},
+                                          {.items = truths, .count = 2}};
     struct loss_parts parts = {0};
     for (int step = 0; step < steps; step++) {
         fill_input(r->f.plan, BATCH, 100 + (unsigned)step);

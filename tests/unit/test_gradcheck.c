@@ -1,9 +1,10 @@
 /* Gradients of whole small networks against finite differences, per element and signed: one network for
  * every layer kind, activation and mode. The loss is a fixed random combination of the last output, summed in
- * double, or that of the network's heads; every moving parameter is stepped in both directions. Since each network begins with a trained
+ * double, or that of the network itself, where it has one; every moving parameter is stepped in both directions. Since each network begins with a trained
  * convolution, whatever stands behind it must hand its gradient down right. */
 #include "fixture.h"
 #include "net/modes.h"
+#include "net/task.h"
 
 enum { BATCH = 2, SIDE = 6, CHANNELS = 2, MAX_OUT = 4096 };
 
@@ -25,6 +26,7 @@ struct grad_case {
 #define YOLO_1 YOLO("0")
 #define YOLO_2 YOLO("0,1")
 #define REGION_1 "[region]\nclasses=1\nnum=1\nanchors=2,1\nthresh=1\n"
+#define COST(type) "[cost]\ntype=" type "\nscale=.5\n"
 #define ROUTE(...) "[route]\nlayers=" #__VA_ARGS__ "\n"
 #define PART(layers, id) "[route]\nlayers=" #layers "\ngroups=2\ngroup_id=" #id "\n"
 
@@ -126,7 +128,8 @@ static const struct grad_case grad_cases[] = {
     {"sam", CONV(4, 3, tanh) CONV(4, 1, logistic) "[sam]\nfrom=-2\n" HEAD, BN_AUTO, -1, USUAL},
     {"activation layer", CONV(4, 3, linear) "[activation]\nactivation=mish\n" HEAD, BN_AUTO, -1,
      USUAL},
-    {"softmax", CONV(4, 3, linear) "[softmax]\ngroups=2\ntemperature=1.5\n", BN_AUTO, -1, USUAL},
+    {"softmax", CONV(4, 3, linear) "[softmax]\ngroups=2\ntemperature=1.5\nnoloss=1\n", BN_AUTO, -1,
+     USUAL},
     {"softmax per pixel", CONV(4, 3, linear) "[softmax]\nspatial=1\n" HEAD, BN_AUTO, -1, USUAL},
     {"reorg3d", CONV(3, 3, tanh) "[reorg3d]\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
     {"reorg", CONV(4, 3, tanh) "[reorg]\nstride=2\n" HEAD, BN_AUTO, -1, USUAL},
@@ -182,6 +185,34 @@ static const struct grad_case grad_cases[] = {
     {"dropout behind a head", CONV(6, 3, linear) YOLO_1 "[dropout]\nprobability=.5\n", BN_AUTO, -1,
      USUAL},
     {"batchnorm behind a head", CONV(6, 3, linear) YOLO_1 "[batchnorm]\n", BN_AUTO, -1, USUAL},
+    {"loss softmax", CONV(4, 3, tanh) "[connected]\noutput=5\nactivation=linear\n[softmax]\n",
+     BN_AUTO, -1, USUAL},
+    {"loss softmax of groups, tempered",
+     CONV(4, 3,
+          tanh) "[connected]\noutput=6\nactivation=linear\n[softmax]\ngroups=2\ntemperature=1.7\n",
+     BN_AUTO, -1, USUAL},
+    {"loss softmax over a map", CONV(4, 3, tanh) HEAD "[softmax]\n", BN_AUTO, -1, USUAL},
+    {"loss softmax per pixel", CONV(4, 3, tanh) HEAD "[softmax]\nspatial=1\n", BN_AUTO, -1, USUAL},
+    {"loss softmax with a cost",
+     CONV(4, 3, tanh) "[avgpool]\n[softmax]\n[cost]\ntype=sse\nscale=2\n", BN_AUTO, -1, USUAL},
+    {"loss ce", CONV(4, 3, tanh) "[avgpool]\n[softmax]\nnoloss=1\n[cost]\ntype=ce\n", BN_AUTO, -1,
+     USUAL},
+    {"loss sse of a softmax", CONV(4, 3, tanh) "[avgpool]\n[softmax]\nnoloss=1\n[cost]\n", BN_AUTO,
+     -1, USUAL},
+    {"loss sse", CONV(4, 3, tanh) HEAD COST("sse"), BN_AUTO, -1, USUAL},
+    {"loss sse of the input", CONV(4, 3, tanh) CONV(2, 3, linear) COST("sse"), BN_AUTO, -1, USUAL},
+    {"loss smooth", CONV(4, 3, tanh) HEAD COST("smooth"), BN_AUTO, -1, USUAL},
+    {"loss masked", CONV(4, 3, tanh) HEAD COST("masked"), BN_AUTO, -1, USUAL},
+    {"loss L1", CONV(4, 3, tanh) HEAD COST("L1"), BN_AUTO, -1, USUAL},
+    {"loss bce by logit", CONV(4, 3, tanh) CONV(3, 1, logistic) COST("bce"), BN_AUTO, -1, USUAL},
+    {"loss bce by logit, batch norm", CONV(4, 3, tanh) CONV_BN(3, 1, logistic) COST("bce"), BN_AUTO,
+     -1, USUAL},
+    {"loss bce by logit, connected", CONV(4, 3, tanh) "[connected]\noutput=5\n" COST("bce"),
+     BN_AUTO, -1, USUAL},
+    {"loss bce by logit, activation layer",
+     CONV(4, 3, tanh) HEAD "[activation]\nactivation=logistic\n" COST("bce"), BN_AUTO, -1, USUAL},
+    {"loss bce behind other layers",
+     CONV(4, 3, tanh) CONV(3, 1, logistic) "[upsample]\n" COST("bce"), BN_AUTO, -1, USUAL},
     {"gate behind a head", CONV(6, 3, linear) REGION_1 "[sam]\nfrom=-2\n", BN_AUTO, -1, USUAL},
 };
 
@@ -189,7 +220,8 @@ struct check {
     struct fixture f;
     struct plan *plan;
     enum layer_mode modes[16];
-    float mix[MAX_OUT]; /* loss = sum mix * last output */
+    float mix[MAX_OUT];    /* loss = sum mix * last output */
+    float values[MAX_OUT]; /* or against these */
 };
 
 static const struct tensor *last_output(const struct check *c)
@@ -197,11 +229,17 @@ static const struct tensor *last_output(const struct check *c)
     return plan_output(c->plan, c->f.net.layer_count - 1);
 }
 
-static double head_loss(struct check *c)
+static double own_loss(struct check *c)
 {
     static const struct truth truths[] = {{{0.4f, 0.6f, 0.5f, 0.3f}, 0},
                                           {{0.8f, 0.3f, 0.2f, 0.3f}, 0}};
-    const struct truth_set sets[BATCH] = {{truths, 2}, {truths + 1, 1}};
+    struct truth_set sets[BATCH] = {{.items = truths, .count = 2},
+                                    {.items = truths + 1, .count = 1}};
+    size_t values = task_values(&c->f.net);
+    for (int n = 0; n < BATCH && task_of(&c->f.net) != TASK_RECONSTRUCT; n++) {
+        sets[n].values = c->values + (size_t)n * values;
+        sets[n].value_count = values;
+    }
     struct loss_parts sum = {0};
     plan_loss(c->plan, sets, &sum, NULL);
     return loss_parts_total(&sum);
@@ -211,8 +249,8 @@ static double run_loss(struct check *c)
 {
     plan_repack(c->plan);
     plan_forward(c->plan, BATCH);
-    if (network_head(&c->f.net)) {
-        return head_loss(c);
+    if (task_of(&c->f.net) != TASK_NONE) {
+        return own_loss(c);
     }
     const struct tensor *out = last_output(c);
     double loss = 0.0;
@@ -227,7 +265,7 @@ static double run_loss(struct check *c)
 
 static void seed_gradient(const struct check *c)
 {
-    if (network_head(&c->f.net)) { /* the heads have */
+    if (task_of(&c->f.net) != TASK_NONE) { /* its loss has */
         return;
     }
     const struct tensor *grad = plan_output_gradient(c->plan, c->f.net.layer_count - 1);
@@ -279,6 +317,7 @@ static bool open_check(struct check *c, const struct grad_case *g, const char *i
     }
     for (int i = 0; i < MAX_OUT; i++) {
         c->mix[i] = test_noise(&state);
+        c->values[i] = 0.5f + 0.5f * test_noise(&state);
     }
     plan_set_seed(c->plan, 99);
     return true;
