@@ -189,7 +189,8 @@ static void test_training(void)
     /* new classes, and old ones that somebody has labelled: no head but the old ones knows them */
     const struct truth truths[] = {
         {{.3f, .4f, .2f, .2f}, OLD}, {{.7f, .6f, .5f, .4f}, OLD + 2}, {{.5f, .5f, .3f, .3f}, 0}};
-    const struct truth_set sets[BATCH] = {{truths, 3}, {truths + 1, 2}};
+    const struct truth_set sets[BATCH] = {{.items = truths, .count = 3},
+                                          {.items = truths + 1, .count = 2}};
     for (size_t n = 0; n < 3; n++) {
         size_t loaded[LAYERS + 1] = {0}, values, changed, moved = 0;
         const struct frozen_tensor *first;
