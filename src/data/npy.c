@@ -137,8 +137,9 @@ static enum result parse_header(const char *path, const char *text, struct heade
     }
     header->is_double = strncmp(descr, "'<f8'", 5) == 0;
     if (!header->is_double && strncmp(descr, "'<f4'", 5) != 0) {
-        return error_at(err, ERR_UNSUPPORTED, path, 0,
-                        "only float32 ('<f4') is read (in NumPy: array.astype('<f4'))");
+        return error_at(
+            err, ERR_UNSUPPORTED, path, 0,
+            "only float32 ('<f4') and float64 are read (in NumPy: array.astype('<f4'))");
     }
     if (strncmp(order, "False", 5) != 0) {
         return error_at(err, ERR_UNSUPPORTED, path, 0,
@@ -165,9 +166,9 @@ static void to_floats(const struct header *header, const char *bytes, size_t cou
     }
 }
 
-/* The header and the data behind it, as floats: *data (mem_free). bytes[size] is zero. */
-static enum result parse(const char *path, char *bytes, size_t size, struct header *header,
-                         float **data, struct error *err)
+/* The header and the data behind it, as floats: *data (mem_free). bytes[size] is zero. `shape` is for people. */
+static enum result parse(const char *path, char *bytes, size_t size, const char *shape,
+                         struct header *header, float **data, struct error *err)
 {
     const unsigned char *raw = (const unsigned char *)bytes;
     if (size < PREFIX_BYTES + 2 || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
@@ -190,7 +191,7 @@ static enum result parse(const char *path, char *bytes, size_t size, struct head
     }
     fits = fits && size_mul(count, header->is_double ? 8 : 4, &wanted);
     if (header->dimensions < 0) {
-        return error_at(err, ERR_FORMAT, path, 0, "a shape that is not read here");
+        return error_at(err, ERR_FORMAT, path, 0, "the shape must be %s", shape);
     }
     if (!fits || wanted != left) {
         return error_at(err, ERR_FORMAT, path, 0, "%zu bytes of data do not fit the shape", left);
@@ -215,28 +216,29 @@ static enum result check_magic(const char *path, struct error *err)
     return matches ? OK : error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
 }
 
-static enum result read_array(const char *path, struct header *header, float **data,
-                              struct error *err)
+static enum result read_array(const char *path, const char *shape, struct header *header,
+                              float **data, struct error *err)
 {
     char *bytes;
     size_t size;
     *data = NULL;
     TRY(check_magic(path, err));
     TRY(file_read(path, SIZE_MAX / 4, &bytes, &size, err));
-    enum result result = parse(path, bytes, size, header, data, err);
+    enum result result = parse(path, bytes, size, shape, header, data, err);
     mem_free(bytes);
     return result;
 }
 
 enum result npy_read(const char *path, struct npy *array, struct error *err)
 {
+    static const char shape[] = "(n, c, h, w) or (c, h, w)";
     struct header header;
     float *data;
     *array = (struct npy){0};
-    TRY(read_array(path, &header, &data, err));
+    TRY(read_array(path, shape, &header, &data, err));
     if (header.dimensions != 3 && header.dimensions != 4) {
         mem_free(data);
-        return error_at(err, ERR_FORMAT, path, 0, "the shape must be (n, c, h, w) or (c, h, w)");
+        return error_at(err, ERR_FORMAT, path, 0, "the shape must be %s", shape);
     }
     const int *chw = header.extents + (header.dimensions - 3);
     *array = (struct npy){.n = header.dimensions == 4 ? header.extents[0] : 1,
@@ -251,12 +253,12 @@ enum result npy_read_table(const char *path, size_t *rows, size_t *columns, floa
                            struct error *err)
 {
     struct header header;
-    TRY(read_array(path, &header, cells, err));
+    TRY(read_array(path, "(rows, columns)", &header, cells, err));
     if (header.dimensions != 2) {
         mem_free(*cells);
         *cells = NULL;
-        return error_at(err, ERR_FORMAT, path, 0,
-                        "a table has two dimensions, rows and columns, not %d", header.dimensions);
+        return error_at(err, ERR_FORMAT, path, 0, "the shape must be (rows, columns), not %d long",
+                        header.dimensions);
     }
     *rows = (size_t)header.extents[0];
     *columns = (size_t)header.extents[1];

@@ -15,10 +15,10 @@ struct npy {
     float *data; /* [n][c][h][w], owned */
 };
 
-/* Read '<f4' in C order of shape [n, c, h, w] or [c, h, w] (n = 1), format version 1 to 3. A header
- * that says anything else, or a size that does not fit it, is ERR_FORMAT or ERR_UNSUPPORTED. */
+/* Read '<f4' or '<f8' (rounded to float) in C order of shape [n, c, h, w] or [c, h, w] (n = 1), format version 1 to 3. A
+ * header that says anything else, or a size that does not fit it, is ERR_FORMAT or ERR_UNSUPPORTED. */
 NODISCARD enum result npy_read(const char *path, struct npy *array, struct error *err);
-/* Read '<f4' or '<f8' (rounded to float) in C order of shape [rows, columns]: *cells (mem_free). Errors as npy_read's. */
+/* The same of shape [rows, columns]: *cells (mem_free). */
 NODISCARD enum result npy_read_table(const char *path, size_t *rows, size_t *columns, float **cells,
                                      struct error *err);
 void npy_free(struct npy *array); /* accepts a zeroed struct */

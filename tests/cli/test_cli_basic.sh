@@ -293,7 +293,9 @@ bad_npy "a shape that overflows" "$work/huge.npy" 'do not fit'
 write_npy "$work/negative.npy" "(-1, 3, 4)" 1
 bad_npy "a negative shape" "$work/negative.npy" 'shape must be'
 sed "s/'<f4'/'<f8'/" "$work/in.npy" >"$work/double.npy"
-bad_npy "doubles" "$work/double.npy" 'only float32'
+bad_npy "doubles that are half as many" "$work/double.npy" 'do not fit'
+sed "s/'<f4'/'<i4'/" "$work/in.npy" >"$work/int.npy"
+bad_npy "integers" "$work/int.npy" 'only float32'
 sed 's/False/True /' "$work/in.npy" >"$work/fortran.npy"
 bad_npy "Fortran order" "$work/fortran.npy" 'only C order'
 head -c 60 "$work/in.npy" >"$work/cut.npy"

@@ -127,7 +127,7 @@ static void test_npy(void)
     CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, ":1: column 2 is nan"));
     dataset_free(&set);
     path = put_npy("t.npy", "<f4", "(1, 1, 3)", bad, sizeof bad);
-    CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, "two dimensions"));
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, "(rows, columns)"));
     dataset_free(&set);
     path = put_npy("s.npy", "<f4", "(2, 3)", bad, sizeof bad);
     CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, "do not fit the shape"));
