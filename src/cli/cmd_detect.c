@@ -5,20 +5,23 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "cli/cmd.h"
+#include "cli/detect_command.h"
 #include "report/detect_run.h"
 #include "run/model.h"
 #include "base/options.h"
 
 enum { VOC_FROM_1, VOC_FROM_0 };
 
-static const float DEFAULT_CONFIDENCE = 0.25f;
+static const float DEFAULT_CONFIDENCE = 0.25f, DEFAULT_OVERLAP = 0.45f;
+enum { DEFAULT_DETECTIONS = 300 };
 
 struct detect_args {
     const char *confidence;
-    float iou;
+    float iou; /* negative: not given */
     const char *classes;
     bool agnostic;
-    int max_detections;
+    int max_detections; /* negative: not given */
+    int top;            /* 0: not given */
     int fit;
     int batch;
     const char *out;
@@ -41,13 +44,15 @@ static const struct option detection_options[] = {
      "a training (--run) found best for each class",
      0},
     {"iou|nms", OPTION_FLOAT, FIELD(iou), 0, 1, "X",
-     "of two boxes of a class that overlap more, drop the weaker", 0},
+     "of two boxes of a class that overlap more, drop the weaker; default 0.45", 0},
     {"classes", OPTION_STRING, FIELD(classes), 0, 0, "LIST",
      "only these: names, numbers, ranges, as in dog,2,5-8", 0},
     {"agnostic|agnostic-nms", OPTION_FLAG, FIELD(agnostic), 0, 0, NULL,
      "let boxes suppress each other across classes too", 0},
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
-     "at most N boxes a picture, best first; 0 = all", 0},
+     "at most N boxes a picture, best first; 0 = all; default 300", 0},
+    {"top", OPTION_INT, FIELD(top), 1, 1000000, "N",
+     "with a classifier: the best N classes of each picture, default 5", 0},
     {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", "pictures computed together", 0},
     {0},
 };
@@ -101,6 +106,8 @@ static const char about[] =
     "  yolo   DIR/labels/NAME.txt, a line a box: class cx cy w h as fractions of the picture\n"
     "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included; with\n"
     "         --pixels-from 0 edges from 0, xmin and ymin one less. scripts/voc_to_yolo.py reads both\n"
+    "With a classifier (its network ends with [softmax]) it does what yolo classify does: the best classes\n"
+    "of each picture; options and formats for boxes are refused.\n"
     "With thresholds by class (--conf best, --conf dog=.4,.25) json, jsonl and csv tell of each box the\n"
     "one that it has passed.\n"
     "\n"
@@ -151,38 +158,17 @@ static enum result check_args(const struct detect_args *args,
     return OK;
 }
 
-static void print_files(const char *what, size_t count, const char *folder, const char *below)
+/* What was given that a classifier has no use for. */
+static const char *box_option(const struct detect_args *args)
 {
-    if (count > 0) {
-        log_info("%zu %s%s in %s%s", count, what, count == 1 ? "" : "s", folder, below);
-    }
-}
-
-static void print_summary(const struct detect_run_options *o, const struct detect_totals *t,
-                          bool is_whole)
-{
-    double images = t->images > 0 ? (double)t->images : 1;
-    char skipped[48] = "";
-    bool is_empty = t->images + t->failures + t->skipped == 0;
-    if (is_empty && !is_whole) {
-        return; /* it ended before its first picture */
-    }
-    if (t->skipped > 0) {
-        snprintf(skipped, sizeof skipped, ", %zu skipped", t->skipped);
-    }
-    log_info("%zu image%s, %zu detection%s, %zu failed%s", t->images, t->images == 1 ? "" : "s",
-             t->objects, t->objects == 1 ? "" : "s", t->failures, skipped);
-    if (t->images > 0) {
-        log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s",
-                 t->load_ms / images, t->infer_ms / images, t->post_ms / images,
-                 images * 1e3 / t->wall_ms);
-    }
-    if (is_empty) {
-        log_warn("the inputs hold no pictures");
-    }
-    print_files("annotated picture", t->pictures, o->out, "");
-    print_files("label file", t->labels, o->out, o->format == RESULT_YOLO ? "/labels" : "");
-    print_files("crop", t->crops, o->out, "/crops");
+    return args->confidence            ? "--conf"
+           : args->iou >= 0            ? "--iou"
+           : args->agnostic            ? "--agnostic"
+           : args->max_detections >= 0 ? "--max-det"
+           : args->crops               ? "--crops"
+           : args->skips_existing      ? "--skip-existing"
+           : args->out                 ? "--out"
+                                       : NULL;
 }
 
 static struct detect_run_options options_of(const struct detect_args *args,
@@ -192,11 +178,14 @@ static struct detect_run_options options_of(const struct detect_args *args,
         .model = &args->model,
         .infer = {.confidence = args->confidence,
                   .rest_confidence = DEFAULT_CONFIDENCE,
-                  .iou = args->iou,
+                  .iou = args->iou >= 0 ? args->iou : DEFAULT_OVERLAP,
+                  .top = args->top,
                   .fit = args->fit,
                   .batch = args->batch,
-                  .max_detections = args->max_detections,
+                  .max_detections =
+                      args->max_detections >= 0 ? args->max_detections : DEFAULT_DETECTIONS,
                   .agnostic = args->agnostic},
+        .box_option = box_option(args),
         .classes = args->classes,
         .inputs = paths->items,
         .input_count = paths->count,
@@ -217,33 +206,16 @@ static enum result detect(const struct detect_args *args, const struct string_li
                           int *status, struct error *err)
 {
     const struct detect_run_options options = options_of(args, paths);
-    struct detect_totals totals = {0};
     if (paths->count == 0) {
         return error_set(err, ERR_ARG, "no input (try: yolo detect picture.jpg)");
     }
     TRY(check_args(args, &options, err));
-    enum result result = detect_run(&options, &totals, err);
-    if (totals.has_begun) {
-        print_summary(&options, &totals, result == OK);
-    }
-    if (totals.is_reader_gone) {
-        raise(SIGPIPE); /* all is written: end as any filter does whose reader has left, quietly */
-        *status = STATUS_FAILED;
-        return OK;
-    }
-    TRY(result);
-    if (args->fails_empty && totals.objects == 0) {
-        log_error("nothing was detected (--fail-empty)");
-        *status = STATUS_FAILED;
-    } else if (totals.failures > 0) {
-        *status = STATUS_SOME_INPUTS_FAILED;
-    }
-    return OK;
+    return detect_command(&options, args->fails_empty, status, err);
 }
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
 {
-    struct detect_args args = {.iou = 0.45f, .max_detections = 300, .batch = 1};
+    struct detect_args args = {.iou = -1.0f, .max_detections = -1, .batch = 1};
     const struct usage usage = {
         .command = "detect",
         .arguments = "INPUT...",

@@ -81,7 +81,7 @@ static enum result fill_input(const struct dump_args *args, const struct network
         return OK;
     }
     struct image_fit fit;
-    return image_to_input(image, infer_letterboxes(args->fit, net), &input, 0, &fit, err);
+    return image_to_input(image, infer_way(args->fit, net), &input, 0, &fit, err);
 }
 
 static enum result dump_model(const struct dump_args *args, const char *path,

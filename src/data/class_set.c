@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "data/dataset_private.h"
+#include "data/table_set.h"
 
 enum { PATH_BYTES = 4096, LISTED_NAMES = 120 };
 
@@ -21,10 +22,19 @@ static enum result keep_path(char **out, const char *folder, const char *name, s
     return *out ? OK : mem_error(err, folder);
 }
 
-static bool has_folder(const char *folder, const char *name)
+/* A folder of that name in `folder`, or a table: its name with ending. */
+static bool find_part(const char *folder, const char *part, char *name, size_t size)
 {
-    char path[PATH_BYTES];
-    return path_join(path, sizeof path, folder, name) && path_is_dir(path);
+    static const char *const endings[] = {"", ".csv", ".tsv", ".npy"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        char path[PATH_BYTES];
+        snprintf(name, size, "%s%s", part, endings[i]);
+        if (path_join(path, sizeof path, folder, name) && path_exists(path) &&
+            path_is_dir(path) == (endings[i][0] == 0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum result data_folder_read(const char *folder, struct data_file *file, struct error *err)
@@ -35,11 +45,12 @@ enum result data_folder_read(const char *folder, struct data_file *file, struct 
     if (!file->path) {
         return mem_error(err, folder);
     }
-    bool has_train = has_folder(folder, "train");
-    TRY(keep_path(&file->train, folder, has_train ? "train" : "", err));
+    char name[64];
+    bool has_train = find_part(folder, "train", name, sizeof name);
+    TRY(keep_path(&file->train, folder, has_train ? name : "", err));
     for (size_t i = 0; has_train && i < sizeof valid_names / sizeof valid_names[0]; i++) {
-        if (has_folder(folder, valid_names[i])) {
-            return keep_path(&file->valid, folder, valid_names[i], err);
+        if (find_part(folder, valid_names[i], name, sizeof name)) {
+            return keep_path(&file->valid, folder, name, err);
         }
     }
     return OK;
@@ -47,7 +58,14 @@ enum result data_folder_read(const char *folder, struct data_file *file, struct 
 
 enum result data_source_read(const char *path, struct data_file *file, struct error *err)
 {
-    return path_is_dir(path) ? data_folder_read(path, file, err) : data_file_read(path, file, err);
+    if (path_is_dir(path)) {
+        return data_folder_read(path, file, err);
+    }
+    if (!table_is_named(path)) {
+        return data_file_read(path, file, err);
+    }
+    *file = (struct data_file){.path = mem_strdup(path), .train = mem_strdup(path)};
+    return file->path && file->train ? OK : mem_error(err, path);
 }
 
 /* A folder of pictures of one class; names that begin with a dot belong to other programs. */

@@ -366,13 +366,15 @@ enum result dataset_open(const struct dataset_source *source, struct dataset *se
     return set->is_told ? OK : mem_error(err, source->path);
 }
 
-const float *dataset_values(const struct dataset *set, size_t index)
+struct truth_set dataset_targets(const struct dataset *set, size_t index)
 {
-    if (!set->values) {
-        return NULL;
+    if (!set->values || index >= set->sample_count) {
+        return (struct truth_set){0};
     }
     int class_id = set->samples[index].class_id;
-    return set->values + (class_id >= 0 ? (size_t)class_id : index) * set->value_count;
+    size_t row = class_id >= 0 ? (size_t)class_id : index;
+    return (struct truth_set){.values = set->values + row * set->value_count,
+                              .value_count = set->value_count};
 }
 
 size_t dataset_count_boxes(const struct dataset *set)

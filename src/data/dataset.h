@@ -84,6 +84,7 @@ struct dataset_source {
     size_t name_count;
     float label_smooth; /* classes: this share of a target goes to the other classes; 0: none */
     size_t features, targets; /* DATASET_TABLE: what the network takes and gives */
+    bool needs_no_targets;    /* DATASET_TABLE: it may hold features alone */
     bool
         refuses_empty; /* DATASET_CLASSES: a class folder without pictures is an error, not a warning */
     /* Pictures with an unusable line or annotation do not belong to the set: they would seem to show less than
@@ -110,8 +111,9 @@ NODISCARD enum result dataset_open(const struct dataset_source *source, struct d
                                    struct error *err);
 void dataset_free(struct dataset *set);
 
-/* What sample `index` should give, value_count numbers; NULL where there are boxes or nothing. */
-const float *dataset_values(const struct dataset *set, size_t index);
+/* The values that sample `index` should give, which belong to the set; without items. No values where the set has
+ * boxes or nothing, and for an index beyond the set (a picture that could not be read). */
+struct truth_set dataset_targets(const struct dataset *set, size_t index);
 
 /* Boxes that can be learnt and measured: not of crowds, nor of pictures with an unusable line. */
 size_t dataset_count_boxes(const struct dataset *set);

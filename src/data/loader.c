@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -147,6 +148,27 @@ static void fill_grey(struct slot *slot, int image)
     slot->fits[image] = (struct image_fit){0};
 }
 
+/* Features come in the order of files, the network's input is channels-last. */
+static void make_row(struct worker *w, const struct place *p)
+{
+    const struct dataset *set = w->loader->options.set;
+    struct slot *slot = p->slot;
+    const struct tensor *t = &slot->input;
+    size_t index = sample_at(w, p->epoch, p->position);
+    const float *row = set->features + index * set->feature_count;
+    float *out = tensor_at(t, p->image, 0, 0);
+    size_t pixels = (size_t)t->h * (size_t)t->w, channels = (size_t)t->c;
+    assert(pixels * channels == set->feature_count);
+    for (size_t k = 0; k < channels; k++) {
+        for (size_t i = 0; i < pixels; i++) {
+            out[i * channels + k] = row[k * pixels + i];
+        }
+    }
+    slot->indices[p->image] = index;
+    slot->lists[p->image].count = 0;
+    slot->fits[p->image] = (struct image_fit){0};
+}
+
 static enum result make_plain(struct worker *w, const struct place *p, struct error *err)
 {
     struct loader *l = w->loader;
@@ -278,6 +300,10 @@ static enum result make_image(void *ctx, void *slot, int image, int worker, stru
     p.epoch = k / o->set->sample_count;
     p.position = (size_t)(k % o->set->sample_count);
     struct worker *w = &l->workers[worker];
+    if (o->set->features) {
+        make_row(w, &p);
+        return OK;
+    }
     TRY(o->augment.is_off ? make_plain(w, &p, err) : make_augmented(w, &p, err));
     if (p.slot->indices[image] == LOADER_NO_SAMPLE) {
         l->unreadable++;
@@ -309,7 +335,7 @@ static enum result check_options(const struct loader_options *o, struct error *e
     if (o->batch < 1) {
         return error_set(err, ERR_ARG, "a batch of %d images", o->batch);
     }
-    return image_check_channels(o->channels, err);
+    return o->set->features ? OK : image_check_channels(o->channels, err);
 }
 
 static enum result open_workers(struct loader *l, struct error *err)
@@ -394,8 +420,9 @@ void loader_close(struct loader *l)
 static struct batch batch_of(const struct loader_options *o, const struct slot *slot)
 {
     for (int i = 0; i < slot->images; i++) {
-        slot->truths[i] =
-            (struct truth_set){.items = slot->lists[i].items, .count = slot->lists[i].count};
+        slot->truths[i] = dataset_targets(o->set, slot->indices[i]);
+        slot->truths[i].items = slot->lists[i].items;
+        slot->truths[i].count = slot->lists[i].count;
     }
     return (struct batch){.input = slot->input,
                           .truths = slot->truths,

@@ -15,7 +15,7 @@ struct loader_options {
     const struct dataset *set; /* outlives the loader */
     struct augment_options augment;
     int batch;    /* images per mini-batch */
-    int channels; /* 3 or 1 */
+    int channels; /* 3 or 1; any for tables, whose features fill the input */
     uint64_t seed;
     uint64_t first_sample; /* k of the first image */
     /* Which sample image number k is; a pure function, called from the workers. NULL: sample k. Not with
@@ -33,9 +33,10 @@ struct loader_options {
 };
 
 struct batch {
-    struct tensor input;            /* [images, h, w, channels], values in [0, 1], dense */
-    const struct truth_set *truths; /* [images], fractions of the network input; no crowds */
-    const size_t *sample_index;   /* [images], which sample of the set (the first, for a mosaic) */
+    struct tensor input; /* [images, h, w, channels], values in [0, 1], dense */
+    const struct truth_set
+        *truths;                /* [images], fractions of the network input, no crowds; or values */
+    const size_t *sample_index; /* [images], which sample of the set (the first, for a mosaic) */
     const struct image_fit *fits; /* [images], with augment.is_off: the way back to the picture */
     int images;                   /* < batch only at the end of an in_order pass; 0 = the end */
     uint64_t mini_batch;

@@ -27,7 +27,8 @@ struct reader {
     char separator;
     size_t columns; /* of every row; 0: not known yet */
     bool has_class; /* in place of the targets */
-    char **cells;   /* [columns], of the line at hand */
+    bool has_features_only;
+    char **cells; /* [columns], of the line at hand */
     size_t cell_capacity, capacity, value_capacity;
     size_t rows;
 };
@@ -40,7 +41,8 @@ static enum result settle_columns(struct reader *r, size_t columns, int line, st
     const struct dataset_source *s = r->build->source;
     r->columns = columns;
     r->has_class = s->targets > 1 && columns == s->features + 1;
-    if (columns == s->features + s->targets || r->has_class) {
+    r->has_features_only = s->needs_no_targets && columns == s->features;
+    if (columns == s->features + s->targets || r->has_class || r->has_features_only) {
         return OK;
     }
     char or_class[60] = "";
@@ -61,7 +63,8 @@ static enum result add_row(struct reader *r, int line, struct sample **sample, f
     const struct dataset_source *s = r->build->source;
     char place[4200];
     TRY(mem_grow((void **)&set->features, r->rows, &r->capacity, s->features * sizeof(float), err));
-    if (!r->has_class) {
+    bool has_values = !r->has_class && !r->has_features_only;
+    if (has_values) {
         TRY(mem_grow((void **)&set->values, r->rows, &r->value_capacity, s->targets * sizeof(float),
                      err));
     }
@@ -72,7 +75,7 @@ static enum result add_row(struct reader *r, int line, struct sample **sample, f
     }
     (*sample)->list_line = line;
     *features = set->features + r->rows * s->features;
-    *values = r->has_class ? NULL : set->values + r->rows * s->targets;
+    *values = !has_values ? NULL : set->values + r->rows * s->targets;
     r->rows++;
     return OK;
 }
@@ -270,7 +273,9 @@ static enum result take_array_row(struct reader *r, const float *row, int number
     if (r->has_class) {
         return take_class(r, number, (double)row[s->features], sample, err);
     }
-    memcpy(values, row + s->features, s->targets * sizeof *row);
+    if (values) {
+        memcpy(values, row + s->features, s->targets * sizeof *row);
+    }
     return OK;
 }
 

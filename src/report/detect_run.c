@@ -21,11 +21,12 @@
 #include "run/class_filter.h"
 #include "results/paths.h"
 
-enum { PATH_BYTES = 4096, PROGRESS_MS = 200 };
+enum { PATH_BYTES = 4096, PROGRESS_MS = 200, DEFAULT_TOP = 5 };
 
 /* What the options came to. */
 struct detect_job {
     const struct detect_run_options *o;
+    struct detect_run_options of_classifier; /* *o then points here */
     struct model model;
     struct infer infer;
     bool *wanted; /* [class count], or NULL */
@@ -389,6 +390,7 @@ static enum result run_job(struct detect_job *job, struct detect_totals *totals,
         .progress_ms = start,
     };
     run.stream.thresholds = job->infer.thresholds.of_class;
+    run.stream.is_of_classes = job->infer.top > 0;
     if (job->o->annotations) {
         run.stream.categories = job->ids.categories;
     }
@@ -427,12 +429,48 @@ static void say_what_is_known(const struct model *model)
              model->name_count, names);
 }
 
-static enum result open_model(struct detect_job *job, struct error *err)
+/* What has no meaning for the task of the model. */
+static enum result check_task(struct detect_job *job, struct error *err)
 {
     const struct detect_run_options *o = job->o;
+    const char *cfg = job->model.cfg_path;
+    if (job->model.head && o->only_classifies) {
+        error_at(err, ERR_ARG, cfg, 0, "a detector: it finds boxes, not classes of pictures");
+        return error_hint(err, "yolo detect");
+    }
+    if (job->model.head && o->infer.top > 0) {
+        return error_set(err, ERR_ARG, "--top acts only with a classifier, %s is a detector", cfg);
+    }
+    if (job->model.head || job->model.task != TASK_CLASSIFY) {
+        return OK;
+    }
+    if ((int)o->format >= RESULT_CLASS_FORMATS) {
+        static const char *const words[] = {RESULT_FORMATS(RESULT_FIRST_WORD, RESULT_WORD)};
+        return error_set(err, ERR_ARG,
+                         "--format %s is for boxes, %s is a classifier (" RESULT_CLASS_FORMAT_NAMES
+                         ")",
+                         words[o->format], cfg);
+    }
+    if (o->box_option) {
+        return error_set(err, ERR_ARG, "%s acts only on boxes, %s is a classifier", o->box_option,
+                         cfg);
+    }
+    job->of_classifier = *o;
+    job->of_classifier.saves_pictures = false;
+    job->o = &job->of_classifier;
+    return OK;
+}
+
+static enum result open_model(struct detect_job *job, struct error *err)
+{
     struct model *model = &job->model;
+    TRY(model_open(job->o->model, MODEL_WHOLE, model, err));
+    TRY(check_task(job, err));
+    const struct detect_run_options *o = job->o;
     struct infer_args infer = o->infer;
-    TRY(model_open(o->model, MODEL_WHOLE, model, err));
+    if (infer.top == 0) {
+        infer.top = DEFAULT_TOP;
+    }
     say_what_is_known(model);
     if (o->classes) {
         TRY(class_filter_parse(o->classes, model->names, model->name_count, &job->wanted, err));
@@ -486,6 +524,7 @@ enum result detect_run(const struct detect_run_options *options, struct detect_t
     enum result result = open_job(&job, err);
     if (result == OK) {
         totals->has_begun = true;
+        totals->is_of_classes = job.infer.top > 0;
         result = run_job(&job, totals, err);
     }
     close_job(&job);

@@ -1,4 +1,4 @@
-/* The run of `yolo detect`: pictures through a network, results to stdout and files. */
+/* The run of `yolo detect` and `yolo classify`: pictures through a network, results to stdout and files. */
 #ifndef REPORT_DETECT_RUN_H
 #define REPORT_DETECT_RUN_H
 
@@ -12,7 +12,10 @@
 /* Borrows everything; must outlive the run. */
 struct detect_run_options {
     const struct model_args *model;
-    struct infer_args infer;   /* but for its classes, and whether pictures are kept */
+    struct infer_args infer; /* but for its classes, and whether pictures are kept */
+    bool only_classifies;    /* a detector is an error */
+    /* The first option that was given and acts on boxes only: an error with a classifier. NULL: none. */
+    const char *box_option;
     const char *classes;       /* those wanted (class_filter_parse); NULL: all */
     const char *const *inputs; /* [input_count], as for inputs_open */
     size_t input_count;
@@ -20,14 +23,15 @@ struct detect_run_options {
     enum result_format format;
     const char *annotations; /* RESULT_COCO: where ids come from; else NULL */
     const char *out;         /* output folder, made if something is saved */
-    bool saves_pictures, saves_crops, saves_confidence;
+    bool saves_pictures;     /* of a detector */
+    bool saves_crops, saves_confidence;
     int voc_first_pixel;         /* of results_write_voc */
     bool skips_existing;         /* inputs whose annotated picture exists */
     const char *const *excluded; /* [excluded_count] folders to leave out, whoever names them */
     size_t excluded_count;
 };
 
-/* Whether anything goes into the output folder. */
+/* Whether, with a detector, anything goes into the output folder. */
 bool detect_writes_files(const struct detect_run_options *options);
 
 struct detect_totals {
@@ -37,6 +41,7 @@ struct detect_totals {
     size_t skipped;  /* --skip-existing */
     size_t pictures, crops, labels;             /* files written */
     double load_ms, infer_ms, post_ms, wall_ms; /* sums over images; wall: of the whole run */
+    bool is_of_classes;                         /* the model is a classifier */
     bool has_begun;                             /* model and inputs are open */
     bool is_reader_gone;                        /* stdout was closed: the run stopped early */
 };

@@ -1,6 +1,7 @@
 #include "report/run_table.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,15 @@
 enum { MAX_BYTES = 1 << 30 };
 
 static const char *const column_names[RUN_COLUMNS] = {
-    "iteration", "stage",    "rate",  "loss",     "box",    "objectness",
-    "classes",   "val_loss", "map50", "map50_95", "seconds"};
+    "iteration", "stage", "rate",     "loss", "box",  "objectness", "classes",
+    "val_loss",  "map50", "map50_95", "top1", "top5", "seconds"};
+
+/* Every training has these. */
+static bool is_needed(int column)
+{
+    return column == RUN_ITERATION || column == RUN_STAGE || column == RUN_RATE ||
+           column == RUN_LOSS || column == RUN_VALIDATION_LOSS || column == RUN_SECONDS;
+}
 
 double *run_table_row(const struct run_table *table, size_t row)
 {
@@ -40,7 +48,7 @@ static enum result read_header(const char *path, char *line, int cells[RUN_COLUM
         at = comma ? comma + 1 : NULL;
     }
     for (int c = 0; c < RUN_COLUMNS; c++) {
-        if (cells[c] < 0 && c != RUN_MAP) {
+        if (cells[c] < 0 && is_needed(c)) {
             return error_at(err, ERR_FORMAT, path, 1, "no column %s", column_names[c]);
         }
     }

@@ -17,12 +17,15 @@ enum run_column {
     RUN_VALIDATION_LOSS,
     RUN_MAP50,
     RUN_MAP, /* mAP@.5:.95; all NaN in the file of an older program, which has no such column */
+    RUN_TOP1,
+    RUN_TOP5,
     RUN_SECONDS,
     RUN_COLUMNS
 };
 
 struct run_table {
-    double *rows; /* [count][RUN_COLUMNS], NaN: empty; RUN_ITERATION never is */
+    double *
+        rows; /* [count][RUN_COLUMNS], NaN: empty, or not of the run's task; RUN_ITERATION never is */
     size_t count, capacity;
 };
 

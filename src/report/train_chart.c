@@ -49,6 +49,9 @@ static const struct panel panels[] = {
     {"mAP on the validation pictures",
      SCALE_SHARE,
      {{RUN_MAP50, "@.5", {0, 140, 90}}, {RUN_MAP, "@.5:.95", {120, 90, 170}}}},
+    {"right classes on the validation pictures",
+     SCALE_SHARE,
+     {{RUN_TOP1, "top-1", {0, 140, 90}}, {RUN_TOP5, "top-5", {120, 90, 170}}}},
     {"learning rate", SCALE_RATE, {{RUN_RATE, "now", {90, 90, 90}}}},
 };
 enum { PANELS = sizeof panels / sizeof panels[0] };
@@ -224,13 +227,16 @@ static void draw_panel(struct chart *chart, const struct panel *panel, int place
 static void draw_title(struct chart *chart, const char *folder, double last)
 {
     char text[512];
-    double best = -1.0;
+    double best = -1.0, top = -1.0;
     for (size_t i = 0; i < chart->table->count; i++) {
         best = fmax(best, run_table_row(chart->table, i)[RUN_MAP50]);
+        top = fmax(top, run_table_row(chart->table, i)[RUN_TOP1]);
     }
     int n = snprintf(text, sizeof text, "%.200s: %.0f updates", folder, last);
     if (best >= 0.0 && n > 0 && (size_t)n < sizeof text) {
         snprintf(text + n, sizeof text - (size_t)n, ", best mAP@.5 %.4f", best);
+    } else if (top >= 0.0 && n > 0 && (size_t)n < sizeof text) {
+        snprintf(text + n, sizeof text - (size_t)n, ", best top-1 %.4f", top);
     }
     draw_text(&chart->image, GAP_LEFT, 18, 24.0f, text, PLOT_INK);
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "report/batch_draw.h"
+#include "report/class_report.h"
 #include "report/eval_report.h"
 #include "report/run_pictures.h"
 #include "report/score_table.h"
@@ -94,11 +95,33 @@ static enum result write_scores(struct evaluation *evaluation, const char *folde
     return atomic_commit(&file, err);
 }
 
+/* The tables of a classifier as it was at its best. */
+static enum result keep_best_values(const struct session *session, const char *folder,
+                                    struct error *err)
+{
+    const struct training *t = session->t;
+    const struct validated *seen = &session->seen[session->best];
+    if (t->model.task != TASK_CLASSIFY) {
+        return OK;
+    }
+    char below[MODEL_PATH];
+    const struct class_report report = {.tally = &seen->tally,
+                                        .names = t->model.names,
+                                        .loss = seen->figures.loss,
+                                        .failures = seen->failures};
+    TRY(path_in(below, sizeof below, folder, "best", err));
+    TRY(dir_make(below, err));
+    return class_report_files(&report, below, err);
+}
+
 static enum result keep_best(void *ctx, const char *folder, uint64_t iteration, struct error *err)
 {
     struct session *session = ctx;
     session->best = !session->best;
     session->best_iteration = iteration;
+    if (session->t->model.task != TASK_DETECT) {
+        return keep_best_values(session, folder, err);
+    }
     session->is_sheet_due = !session->hides_pictures;
     TRY(write_scores(&session->seen[session->best].evaluation, folder, err));
     if (session->is_sheet_due && is_worth_drawing(&session->sheet)) {
@@ -181,8 +204,9 @@ static enum result dry_run(const struct train_args *args, struct training *t, st
 
 /* ---- the run ---- */
 
-static void say_end(const struct train_outcome *outcome, const char *folder)
+static void say_end(enum net_task task, const struct train_outcome *outcome, const char *folder)
 {
+    char best[64];
     if (outcome->was_interrupted) {
         log_info("interrupted after %" PRIu64 " updates; go on with: yolo train --resume %s",
                  outcome->iterations, folder);
@@ -191,11 +215,16 @@ static void say_end(const struct train_outcome *outcome, const char *folder)
     log_info("%" PRIu64 " updates; the latest weights are in %s/last.weights", outcome->iterations,
              folder);
     if (isfinite(outcome->best_map)) {
-        log_info("the best of the validations, mAP@.5 %.4f, in %s/best.weights", outcome->best_map,
-                 folder);
+        log_info("the best of the validations, %s, in %s/best.weights",
+                 train_score_text(task, outcome->best_map, best, sizeof best), folder);
     }
-    score_table_say(folder);
-    log_info("use them with: yolo detect --run %s picture.jpg", folder);
+    if (task == TASK_DETECT) {
+        score_table_say(folder);
+    }
+    if (task == TASK_DETECT || task == TASK_CLASSIFY) {
+        log_info("use them with: yolo %s --run %s picture.jpg",
+                 task == TASK_DETECT ? "detect" : "classify", folder);
+    }
     if (outcome->diverged) {
         log_error(
             "the training diverged three times; %s holds the last good state (a lower --lr, a "
@@ -233,7 +262,7 @@ static enum result run_session(struct session *session, const char *folder,
     if (session->is_sheet_due) {
         draw_validation(session, folder);
     }
-    say_end(outcome, folder);
+    say_end(t->model.task, outcome, folder);
     return added_prove(&t->added, folder, &t->model, err);
 }
 
@@ -318,7 +347,8 @@ static enum result train(struct train_args *args, struct training *t, char *fold
         }
     }
     struct error why;
-    if (!t->options.resumes && !args->no_pictures && run_pictures_train(t, folder, &why) != OK) {
+    if (!t->options.resumes && !args->no_pictures && !t->train.features &&
+        run_pictures_train(t, folder, &why) != OK) {
         log_warn("no train_pictures.jpg: %s", why.text);
     }
     return run_training(t, args->no_pictures, folder, outcome, err);

@@ -22,7 +22,8 @@ enum result results_begin(struct result_stream *stream, struct error *err)
     if (stream->format == RESULT_JSON || stream->format == RESULT_COCO) {
         fputc('[', stream->out);
     } else if (stream->format == RESULT_CSV) {
-        fprintf(stream->out, "image,class_id,class,confidence,x1,y1,x2,y2%s\n",
+        fprintf(stream->out, "image,class_id,class,confidence%s%s\n",
+                stream->is_of_classes ? "" : ",x1,y1,x2,y2",
                 stream->thresholds ? ",threshold" : "");
     }
     return check_stream(stream, err);
@@ -47,16 +48,23 @@ static void add_text(struct result_stream *stream, const struct result_record *r
         width = length > width ? length : width;
     }
     text_put(stream->out, record->image);
-    fprintf(stream->out, ": %dx%d, %zu object%s\n", record->width, record->height, record->count,
-            record->count == 1 ? "" : "s");
+    if (stream->is_of_classes) {
+        fprintf(stream->out, ": %dx%d\n", record->width, record->height);
+    } else {
+        fprintf(stream->out, ": %dx%d, %zu object%s\n", record->width, record->height,
+                record->count, record->count == 1 ? "" : "s");
+    }
     for (size_t i = 0; i < record->count; i++) {
         const struct result_object *o = &record->objects[i];
         const char *name = stream->names[o->class_id];
         fputs("  ", stream->out);
         text_put(stream->out, name);
-        fprintf(stream->out, "%*s  %.3f  %.1f %.1f %.1f %.1f\n", (int)(width - strlen(name)), "",
-                (double)o->confidence, (double)o->box.x1, (double)o->box.y1, (double)o->box.x2,
-                (double)o->box.y2);
+        fprintf(stream->out, "%*s  %.3f", (int)(width - strlen(name)), "", (double)o->confidence);
+        if (!stream->is_of_classes) {
+            fprintf(stream->out, "  %.1f %.1f %.1f %.1f", (double)o->box.x1, (double)o->box.y1,
+                    (double)o->box.x2, (double)o->box.y2);
+        }
+        fputc('\n', stream->out);
     }
     stream->written++;
 }
@@ -84,9 +92,12 @@ static void add_csv(struct result_stream *stream, const struct result_record *re
         results_put_csv(stream->out, record->image);
         fprintf(stream->out, ",%d,", o->class_id);
         results_put_csv(stream->out, stream->names[o->class_id]);
-        fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f,%.*f", CONFIDENCE_DIGITS, (double)o->confidence,
-                PIXEL_DIGITS, (double)o->box.x1, PIXEL_DIGITS, (double)o->box.y1, PIXEL_DIGITS,
-                (double)o->box.x2, PIXEL_DIGITS, (double)o->box.y2);
+        fprintf(stream->out, ",%.*f", CONFIDENCE_DIGITS, (double)o->confidence);
+        if (!stream->is_of_classes) {
+            fprintf(stream->out, ",%.*f,%.*f,%.*f,%.*f", PIXEL_DIGITS, (double)o->box.x1,
+                    PIXEL_DIGITS, (double)o->box.y1, PIXEL_DIGITS, (double)o->box.x2, PIXEL_DIGITS,
+                    (double)o->box.y2);
+        }
         if (stream->thresholds) {
             fprintf(stream->out, ",%.*f", CONFIDENCE_DIGITS,
                     (double)stream->thresholds[o->class_id]);
@@ -121,6 +132,9 @@ static bool add_object_json(cJSON *list, const struct result_stream *stream,
                     CONFIDENCE_DIGITS)) {
         return false;
     }
+    if (stream->is_of_classes) {
+        return true;
+    }
     cJSON *box = cJSON_AddObjectToObject(item, "box");
     return box && add_number(box, "x1", (double)o->box.x1, PIXEL_DIGITS) &&
            add_number(box, "y1", (double)o->box.y1, PIXEL_DIGITS) &&
@@ -140,7 +154,7 @@ static bool fill_json(cJSON *root, const struct result_stream *stream,
     cJSON *objects = NULL;
     if (!add_number(root, "width", record->width, 0) ||
         !add_number(root, "height", record->height, 0) ||
-        !(objects = cJSON_AddArrayToObject(root, "objects"))) {
+        !(objects = cJSON_AddArrayToObject(root, stream->is_of_classes ? "classes" : "objects"))) {
         return false;
     }
     for (size_t i = 0; i < record->count; i++) {

@@ -1,4 +1,4 @@
-/* What `yolo detect` found in one picture, and the formats in which it is told. */
+/* What `yolo detect` and `yolo classify` found in one picture, and the formats in which it is told. */
 #ifndef RESULTS_RESULTS_H
 #define RESULTS_RESULTS_H
 
@@ -20,9 +20,14 @@
     NEXT(VOC, "voc")                                                                               \
     NEXT(COCO, "coco")
 
+/* Those that tell classes of whole pictures: the first ones. */
+#define RESULT_CLASS_FORMAT_NAMES "text|json|jsonl|csv"
+enum { RESULT_CLASS_FORMATS = 4 };
+
 #define RESULT_CONSTANT(end, word) RESULT_##end,
 #define RESULT_FIRST_WORD(end, word) word
 #define RESULT_NEXT_WORD(end, word) "|" word
+#define RESULT_WORD(end, word) , word
 
 enum result_format { RESULT_FORMATS(RESULT_CONSTANT, RESULT_CONSTANT) };
 /* For an OPTION_CHOICE: the number of a word is its constant. */
@@ -31,7 +36,7 @@ enum result_format { RESULT_FORMATS(RESULT_CONSTANT, RESULT_CONSTANT) };
 struct result_object {
     int class_id;
     float confidence;
-    struct box_xyxy_px box; /* clipped to the picture */
+    struct box_xyxy_px box; /* clipped to the picture; not of a classifier's */
 };
 
 /* One picture. Borrows everything. */
@@ -53,7 +58,8 @@ struct result_stream {
     const double *categories; /* RESULT_COCO: category id by class_id */
     const float *
         thresholds; /* by class_id: json, jsonl and csv tell them of each object; NULL: they do not */
-    size_t written; /* array elements or lines so far; zero before results_begin */
+    bool is_of_classes; /* objects are classes of whole pictures: formats without boxes */
+    size_t written;     /* array elements or lines so far; zero before results_begin */
 };
 
 /* Begin the format: '[' or the csv header. ERR_IO, here and below, if the stream takes no more. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "eval/class_tally.h"
 
 enum { MAX_HELPERS = 8 };
 
@@ -17,9 +18,14 @@ const struct option fit_options[] = {
     {0},
 };
 
-bool infer_letterboxes(int fit, const struct network *net)
+enum image_way infer_way(int fit, const struct network *net)
 {
-    return fit == FIT_AS_CFG ? net->options.letter_box : fit == FIT_LETTERBOX;
+    enum net_task task = task_of(net);
+    bool is_cropped = task != TASK_DETECT && task != TASK_NONE;
+    if (fit != FIT_AS_CFG) {
+        return fit == FIT_LETTERBOX ? IMAGE_LETTERBOX : IMAGE_STRETCH;
+    }
+    return is_cropped ? IMAGE_CROP : net->options.letter_box ? IMAGE_LETTERBOX : IMAGE_STRETCH;
 }
 
 static enum result open_thresholds(const struct model *model, const char *run,
@@ -34,22 +40,11 @@ static enum result open_thresholds(const struct model *model, const char *run,
     return thresholds_open(&source, &infer->thresholds, err);
 }
 
-enum result infer_open(struct model *model, const char *run, const struct infer_args *args,
-                       struct infer *infer, struct error *err)
+static enum result open_detector(struct model *model, const char *run,
+                                 const struct infer_args *args, struct infer *infer,
+                                 struct error *err)
 {
-    if (!model->head) {
-        return error_at(err, ERR_CFG, model->cfg_path, 0,
-                        "the network has no [yolo] or [region] layer, so it detects nothing");
-    }
-    TRY(model_check_pictures(&model->net, err));
     TRY(open_thresholds(model, run, args, infer, err));
-    TRY(model_plan(model, args->batch, false, &infer->plan, err));
-    int helpers = parallel_threads() / 2;
-    infer->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
-    infer->model = model;
-    infer->batch = args->batch;
-    infer->keeps_pictures = args->keeps_pictures;
-    infer->letterbox = infer_letterboxes(args->fit, &model->net);
     infer->options = (struct detect_options){
         .threshold = infer->thresholds.least,
         .thresholds = infer->thresholds.of_class,
@@ -63,10 +58,42 @@ enum result infer_open(struct model *model, const char *run, const struct infer_
     return OK;
 }
 
+static enum result open_classifier(const struct model *model, const struct infer_args *args,
+                                   struct infer *infer, struct error *err)
+{
+    size_t top = (size_t)args->top;
+    infer->top = top > 0 && top < model->name_count ? top : model->name_count;
+    infer->options.classes = args->classes;
+    infer->best = mem_alloc(infer->top, sizeof *infer->best);
+    return infer->best ? OK : mem_error(err, "classes");
+}
+
+enum result infer_open(struct model *model, const char *run, const struct infer_args *args,
+                       struct infer *infer, struct error *err)
+{
+    if (!model->head && model->task != TASK_CLASSIFY) {
+        return error_at(err, ERR_CFG, model->cfg_path, 0,
+                        "the network has no [yolo] or [region] layer and does not end with "
+                        "[softmax], so it finds neither boxes nor classes");
+    }
+    TRY(model_check_pictures(&model->net, err));
+    TRY(model->head ? open_detector(model, run, args, infer, err)
+                    : open_classifier(model, args, infer, err));
+    TRY(model_plan(model, args->batch, false, &infer->plan, err));
+    int helpers = parallel_threads() / 2;
+    infer->helpers = helpers < 1 ? 1 : helpers > MAX_HELPERS ? MAX_HELPERS : helpers;
+    infer->model = model;
+    infer->batch = args->batch;
+    infer->keeps_pictures = args->keeps_pictures;
+    infer->way = infer_way(args->fit, &model->net);
+    return OK;
+}
+
 void infer_close(struct infer *infer)
 {
     plan_free(infer->plan);
     infer->plan = NULL;
+    mem_free(infer->best);
     thresholds_free(&infer->thresholds);
 }
 
@@ -97,7 +124,7 @@ static enum result load(const struct infer *infer, struct infer_slot *slot, stru
     }
     slot->record.width = slot->picture.w;
     slot->record.height = slot->picture.h;
-    return image_to_input(&slot->picture, infer->letterbox, &fitted, 0, &slot->fit, err);
+    return image_to_input(&slot->picture, infer->way, &fitted, 0, &slot->fit, err);
 }
 
 void infer_drop_picture(struct infer_slot *slot)
@@ -134,11 +161,8 @@ static void copy_input(const struct infer_slot *slot, const struct tensor *input
     }
 }
 
-static enum result find_objects(const struct infer *infer, struct infer_slot *slot, int n,
-                                struct error *err)
+static enum result need_objects(struct infer_slot *slot, size_t count, struct error *err)
 {
-    TRY(detect_find(infer->plan, n, &infer->options, &slot->fit, &slot->list, err));
-    size_t count = slot->list.count;
     if (count > slot->object_capacity) {
         mem_free(slot->objects);
         slot->object_capacity = 0;
@@ -148,6 +172,35 @@ static enum result find_objects(const struct infer *infer, struct infer_slot *sl
         }
         slot->object_capacity = count;
     }
+    slot->record.objects = slot->objects;
+    slot->record.count = count;
+    return OK;
+}
+
+static enum result find_classes(const struct infer *infer, struct infer_slot *slot, int n,
+                                struct error *err)
+{
+    const struct network *net = &infer->model->net;
+    const float *scores = tensor_at(plan_output(infer->plan, net->layer_count - 1), n, 0, 0);
+    size_t count = class_best(scores, infer->model->name_count, infer->options.classes, infer->best,
+                              infer->top);
+    TRY(need_objects(slot, count, err));
+    for (size_t i = 0; i < count; i++) {
+        slot->objects[i] = (struct result_object){.class_id = (int)infer->best[i],
+                                                  .confidence = scores[infer->best[i]]};
+    }
+    return OK;
+}
+
+static enum result find_objects(const struct infer *infer, struct infer_slot *slot, int n,
+                                struct error *err)
+{
+    if (infer->top > 0) {
+        return find_classes(infer, slot, n, err);
+    }
+    TRY(detect_find(infer->plan, n, &infer->options, &slot->fit, &slot->list, err));
+    size_t count = slot->list.count;
+    TRY(need_objects(slot, count, err));
     for (size_t i = 0; i < count; i++) {
         const struct detection *d = &slot->list.items[i];
         slot->objects[i] = (struct result_object){
@@ -156,8 +209,6 @@ static enum result find_objects(const struct infer *infer, struct infer_slot *sl
             .box = detect_box_px(&d->box, slot->record.width, slot->record.height),
         };
     }
-    slot->record.objects = slot->objects;
-    slot->record.count = count;
     return OK;
 }
 

@@ -1,5 +1,5 @@
 /* Pictures through a network, as the slots of a stream (data/stream.h): read and fitted beside
- * the computation, computed in batches, boxes back on the picture. What detect and eval share. */
+ * the computation, computed in batches; boxes back on the picture, or its classes. What detect, classify and eval share. */
 #ifndef RUN_INFER_H
 #define RUN_INFER_H
 
@@ -16,8 +16,8 @@ enum infer_fit { FIT_AS_CFG, FIT_LETTERBOX, FIT_STRETCH };
 /* --letterbox, --stretch: rows for a table whose target is an int that holds an enum infer_fit. */
 extern const struct option fit_options[];
 
-/* Whether pictures keep their shape, between grey borders. */
-bool infer_letterboxes(int fit, const struct network *net);
+/* How pictures come into the network: as asked for, else as the cfg says; those of a classifier by their middle. */
+enum image_way infer_way(int fit, const struct network *net);
 
 enum { INFER_MAX_BATCH = 1024 };
 
@@ -28,6 +28,7 @@ struct infer_args {
     int fit;             /* enum infer_fit */
     int batch;           /* 1 .. INFER_MAX_BATCH */
     int max_detections;  /* a picture; 0 = all */
+    int top;             /* classes of a picture that a classifier tells, best first; 0 = all */
     bool agnostic;       /* boxes suppress each other across classes */
     const bool *classes; /* [class count] wanted; NULL = all. Must outlive the run */
     bool keeps_pictures; /* until the slot is done: they are wanted for saving */
@@ -38,12 +39,15 @@ struct infer {
     struct plan *plan;
     struct thresholds thresholds;
     struct detect_options options;
-    bool letterbox, keeps_pictures;
+    enum image_way way;
+    bool keeps_pictures;
+    size_t top;   /* classes to tell; 0: a detector */
+    size_t *best; /* [top] */
     int batch;
     int helpers; /* loader threads */
 };
 
-/* A plan for the model, whose network must have a head (ERR_CFG otherwise); run: the training's folder that it was
+/* A plan for the model, which must be a detector or a classifier (ERR_CFG otherwise); run: the training's folder that it was
  * named by, or NULL. *infer must be zeroed. infer_close also after an error. */
 NODISCARD enum result infer_open(struct model *model, const char *run,
                                  const struct infer_args *args, struct infer *infer,

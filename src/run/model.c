@@ -353,8 +353,7 @@ static enum result find_fitting_names(const struct model *model, char *out, stru
         const char *name = listing.entries[i].name;
         path_stem(name, stem, sizeof stem);
         if (path_ends_in(name, ".names") && path_join(path, sizeof path, dir, name) &&
-            !find_beside(path, stem, "cfg", owner) &&
-            count_names(path) == (size_t)model->head->classes) {
+            !find_beside(path, stem, "cfg", owner) && count_names(path) == model->name_count) {
             found++;
             memcpy(out, path, sizeof path);
         }
@@ -364,8 +363,8 @@ static enum result find_fitting_names(const struct model *model, char *out, stru
         return error_hint(err, "the class names are looked for there; name them: --names FILE");
     }
     if (found == 1) {
-        log_info("names: %s, as it is the one list of %d names beside the cfg", out,
-                 model->head->classes);
+        log_info("names: %s, as it is the one list of %zu names beside the cfg", out,
+                 model->name_count);
     } else {
         out[0] = '\0';
     }
@@ -398,7 +397,7 @@ static enum result find_names(struct model *model, struct error *err)
         return OK;
     }
     TRY(find_fitting_names(model, out, err));
-    if (!out[0] && is_official(stem) && model->head->classes == OFFICIAL_CLASSES) {
+    if (!out[0] && is_official(stem) && model->name_count == OFFICIAL_CLASSES) {
         (void)find_where_models_live("coco", out);
     }
     return OK;
@@ -438,10 +437,31 @@ bool model_find_weights_names(const char *weights, int classes, char *out)
 }
 
 /* The same layout as names_read: pointers and text in one block. */
+static enum result copy_names(char *const *from, size_t count, struct model *model,
+                              struct error *err)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += strlen(from[i]) + 1;
+    }
+    char **names = mem_alloc(1, count * sizeof *names + bytes);
+    if (!names) {
+        return mem_error(err, "class names");
+    }
+    char *text = (char *)(names + count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = strcpy(text, from[i]);
+        text += strlen(from[i]) + 1;
+    }
+    model->names = names;
+    model->name_count = count;
+    return OK;
+}
+
 static enum result number_names(struct model *model, struct error *err)
 {
     enum { NAME_BYTES = 24 };
-    size_t count = (size_t)model->head->classes;
+    size_t count = model->name_count;
     char **names = mem_alloc(count, sizeof *names + NAME_BYTES);
     if (!names) {
         return mem_error(err, "class names");
@@ -452,34 +472,61 @@ static enum result number_names(struct model *model, struct error *err)
         snprintf(names[i], NAME_BYTES, "class_%d", (int)i);
     }
     model->names = names;
-    model->name_count = count;
     return OK;
+}
+
+/* Names of the data are for a model that has none of its own. */
+static enum result find_any_names(const struct model_args *args, enum model_need need,
+                                  struct model *model, struct error *err)
+{
+    TRY(option_need_file("names", args->names, err));
+    TRY(option_need_file("data", args->data, err));
+    if (args->names) {
+        return set_path(model->names_path, args->names, err);
+    }
+    if (args->data) {
+        return names_of_data(args->data, model->names_path, err);
+    }
+    bool looks = !model->names_path[0] && !args->class_names && need != MODEL_CFG_ONLY;
+    return looks && model->name_count > 0 ? find_names(model, err) : OK;
+}
+
+/* 0: none, and names mean nothing. Values that are not classes may be called so. */
+static size_t class_count(const struct model *model)
+{
+    const struct shape *out = &model->net.layers[model->net.layer_count - 1].out;
+    bool has_values =
+        model->task == TASK_CLASSIFY || (model->task == TASK_REGRESS && out->h == 1 && out->w == 1);
+    return model->head ? (size_t)model->head->classes : has_values ? task_values(&model->net) : 0;
 }
 
 static enum result open_names(const struct model_args *args, enum model_need need,
                               struct model *model, struct error *err)
 {
-    if (!model->head) {
+    size_t classes = class_count(model);
+    model->name_count = model->task == TASK_REGRESS ? 0 : classes;
+    if (classes == 0) {
         return OK;
     }
-    TRY(option_need_file("names", args->names, err));
-    TRY(option_need_file("data", args->data, err));
-    if (args->names) {
-        TRY(set_path(model->names_path, args->names, err));
-    } else if (args->data) {
-        TRY(names_of_data(args->data, model->names_path, err));
-    } else if (!model->names_path[0] && need != MODEL_CFG_ONLY) {
-        TRY(find_names(model, err));
+    TRY(find_any_names(args, need, model, err));
+    const char *path = model->names_path;
+    bool fits = model->task != TASK_REGRESS || args->class_name_count == classes;
+    bool has_folders = args->class_names && !model->head && fits;
+    if (!path[0] && !has_folders) {
+        return model->name_count > 0 ? number_names(model, err) : OK;
     }
-    if (!model->names_path[0]) {
-        return number_names(model, err);
+    if (path[0]) {
+        TRY(names_read(path, &model->names, &model->name_count, err));
+    } else {
+        TRY(copy_names(args->class_names, args->class_name_count, model, err));
+        path = "class folders";
     }
-    TRY(names_read(model->names_path, &model->names, &model->name_count, err));
-    if (model->name_count != (size_t)model->head->classes) {
-        return error_at(err, ERR_FORMAT, model->names_path, 0,
-                        "%zu names, but the network of %s has %d classes", model->name_count,
-                        model->cfg_path, model->head->classes);
+    if (model->name_count != classes) {
+        return error_at(err, ERR_FORMAT, path, 0,
+                        "%zu names, but the network of %s has %zu classes", model->name_count,
+                        model->cfg_path, classes);
     }
+    model->task = model->task == TASK_REGRESS ? TASK_CLASSIFY : model->task;
     return OK;
 }
 
@@ -539,8 +586,9 @@ static void report(enum model_need need, const struct model *model)
     if (!weights[0]) {
         weights = "none (random numbers stand in)";
     }
-    if (!model->head) {
-        log_info("model: %s, weights %s, no detection head", model->cfg_path, weights);
+    if (model->name_count == 0) {
+        log_info("model: %s, weights %s, no classes (%s)", model->cfg_path, weights,
+                 task_name(model->task));
     } else {
         log_info("model: %s, weights %s, %zu classes, names %s", model->cfg_path, weights,
                  model->name_count, model->names_path[0] ? model->names_path : "none (class_0...)");
@@ -576,6 +624,7 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
     }
     TRY(network_read(model->cfg_path, args->imgsz.w, args->imgsz.h, &model->net, err));
     model->head = network_head(&model->net);
+    model->task = task_of(&model->net);
     TRY(open_names(args, need, model, err));
     if (need > MODEL_TRAIN) {
         TRY(open_parameters(need, model, err));

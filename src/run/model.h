@@ -9,14 +9,18 @@
 #include "base/options.h"
 #include "net/network.h"
 #include "net/plan.h"
+#include "net/task.h"
 
 /* Targets of model_options. Zeroed = the defaults. */
 struct model_args {
     const char *cfg, *weights, *names, *data; /* files */
     const char *model, *run;                  /* a stem; a training run's folder */
     struct option_size imgsz;                 /* 0 = the cfg's */
-    int threads;                              /* 0 = the default of base/parallel.h */
-    const char *cpu;                          /* NULL = the best */
+    char *const *
+        class_names; /* [class_name_count], of the data: where no names file is named; or NULL. Outlive the call */
+    size_t class_name_count;
+    int threads;     /* 0 = the default of base/parallel.h */
+    const char *cpu; /* NULL = the best */
     bool no_winograd;
 };
 
@@ -40,9 +44,10 @@ enum { MODEL_PATH = 4096 };
 struct model {
     struct network net;
     const struct kernels *kernels;
+    enum net_task task; /* TASK_CLASSIFY also for TASK_REGRESS with a name for each value */
     const struct head_info *head; /* NULL if the network has no detection head */
     char **names;                 /* [name_count], "class_0"... where no names file was found */
-    size_t name_count;            /* = head->classes, or 0 without a head */
+    size_t name_count;            /* classes of the heads or of the classifier; else 0 */
     char cfg_path[MODEL_PATH], weights_path[MODEL_PATH], names_path[MODEL_PATH]; /* "" = none */
 };
 

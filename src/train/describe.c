@@ -146,11 +146,23 @@ void training_describe(const struct training *t, bool to_stdout)
         snprintf(valid, sizeof valid, "validation on %zu every %" PRIu64 " updates",
                  t->valid.sample_count, t->options.validate_every);
     }
-    say(to_stdout, "network   %s, %dx%d, %zu classes, names %s", t->model.cfg_path,
-        t->model.net.size.w, t->model.net.size.h, t->model.name_count,
-        t->model.names_path[0] ? t->model.names_path : "none (class_0...)");
-    say(to_stdout, "data      %s: %zu pictures, %zu objects; %s", t->data.path,
-        t->train.sample_count, dataset_count_boxes(&t->train), valid);
+    const struct model *model = &t->model;
+    const char *names = model->names_path[0]                   ? model->names_path
+                        : t->train.values && model->name_count ? "of the data"
+                                                               : "none (class_0...)";
+    if (model->name_count > 0) {
+        say(to_stdout, "network   %s, %dx%d, %zu classes, names %s", model->cfg_path,
+            model->net.size.w, model->net.size.h, model->name_count, names);
+    } else {
+        say(to_stdout, "network   %s, %dx%d, %s, %zu values", model->cfg_path, model->net.size.w,
+            model->net.size.h, task_name(model->task), task_values(&model->net));
+    }
+    char objects[40] = "";
+    if (model->head) {
+        snprintf(objects, sizeof objects, ", %zu objects", dataset_count_boxes(&t->train));
+    }
+    say(to_stdout, "data      %s: %zu %s%s; %s", t->data.path, t->train.sample_count,
+        t->train.features ? "rows" : "pictures", objects, valid);
     if (t->train.left_out_count + t->valid.left_out_count > 0) {
         say(to_stdout,
             "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",

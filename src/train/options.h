@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "data/loader.h"
+#include "net/task.h"
 #include "train/checkpoint.h"
 #include "train/freeze.h"
 #include "train/optimizer.h"
@@ -32,12 +33,15 @@ struct train_stage {
 
 /* What a validation found; NaN: not measured. */
 struct validation {
-    double map50, map, loss; /* mAP@.5, mAP@.5:.95 */
+    double map50, map; /* of detectors: mAP@.5, mAP@.5:.95 */
+    double top1, top5; /* of classifiers */
+    double loss;
 };
 
 struct train_options {
     const char *folder;  /* exists */
     struct network *net; /* parameters allocated and loaded */
+    enum net_task task;  /* the model's (run/model.h): what decides which parameters are the best */
     const struct kernels *kern;
     const struct dataset *set;
     struct augment_options augment;

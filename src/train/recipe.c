@@ -59,13 +59,14 @@ static double step_bytes_of(const struct network *net, const struct kernels *ker
                                       .modes = modes,
                                       .batch = images,
                                       .optimizer = {.kind = OPTIMIZER_ADAMW, .ema_decay = EMA}};
-    struct cfg_section *head = network_head_layer(net, network_head_count(net) - 1)->section;
+    const struct layer *head = network_head_layer(net, network_head_count(net) - 1);
     struct multiscale sizes = {
         .step = net->options.resize_step, .base_w = net->size.w, .base_h = net->size.h};
     struct error ignored;
     double bytes = (double)INFINITY;
-    return cfg_float(head, "random", 0.0f, 0.0f, 1e3f, &sizes.random, &ignored) == OK &&
-                   step_measure(&step, multiscale_growth(&sizes), &bytes, &ignored) == OK
+    bool is_read = !head || cfg_float(head->section, "random", 0.0f, 0.0f, 1e3f, &sizes.random,
+                                      &ignored) == OK;
+    return is_read && step_measure(&step, multiscale_growth(&sizes), &bytes, &ignored) == OK
                ? bytes
                : (double)INFINITY;
 }

@@ -12,6 +12,7 @@
 static const uint64_t replay_stream = 0x7265706c61790000u;
 
 struct replay {
+    const struct dataset *set;
     struct features features;
     struct feature_cache *cache; /* NULL: none can be had */
     const char *folder;
@@ -221,6 +222,7 @@ enum result replay_open(const struct replay_options *options, struct replay **re
         return mem_error(err, "features");
     }
     *r = (struct replay){.folder = o->folder,
+                         .set = o->set,
                          .seed = o->seed,
                          .first = o->first_sample,
                          .pictures = o->set->sample_count,
@@ -296,7 +298,9 @@ bool replay_fetch(struct replay *replay, uint64_t k, int images, struct batch *b
             return false;
         }
         r->rows[i] = record.features;
-        r->truths[i] = (struct truth_set){.items = record.truths, .count = record.truth_count};
+        r->truths[i] = dataset_targets(r->set, record.sample_index);
+        r->truths[i].items = record.truths;
+        r->truths[i].count = record.truth_count;
         r->sample_index[i] = record.sample_index;
     }
     *batch = (struct batch){.truths = r->truths, .sample_index = r->sample_index, .images = images};

@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cfg/cfg.h"
+#include "data/class_set.h"
+#include "data/table_set.h"
 #include "layers/yolo_head.h"
 #include "train/freeze_advice.h"
 #include "train/memory_need.h"
@@ -32,8 +34,10 @@ static enum result open_data_file(struct train_args *args, struct training *t, s
         }
         args->model.data = t->bundled_data;
     }
-    TRY(option_need_file("data", args->model.data, err));
-    TRY(data_file_read(args->model.data, &t->data, err));
+    if (!path_is_dir(args->model.data)) {
+        TRY(option_need_file("data", args->model.data, err));
+    }
+    TRY(data_source_read(args->model.data, &t->data, err));
     return data_file_need(&t->data, DATA_TRAIN, err);
 }
 
@@ -51,8 +55,90 @@ static void warn_skipped(const char *what, const struct dataset *set)
     }
 }
 
+/* ---- sets without boxes ---- */
+
+/* Names of class folders, for a network that has as many classes as there are. */
+static enum result find_folder_names(const struct training *t, struct model_args *model,
+                                     char ***names, struct error *err)
+{
+    bool asks = !model->names && !model->run && path_is_dir(t->data.train);
+    *names = NULL;
+    if (!asks || class_folders_names(t->data.train, names, &model->class_name_count, err) != OK) {
+        return asks && err->code == ERR_MEMORY ? ERR_MEMORY : OK;
+    }
+    model->class_names = *names;
+    return OK;
+}
+
+static enum result no_set(const struct training *t, struct error *err)
+{
+    if (t->model.task == TASK_NONE) {
+        return error_at(err, ERR_CFG, t->model.cfg_path, 0,
+                        "nothing to train: no [yolo], [Gaussian_yolo] or [region] section, and "
+                        "neither [softmax] nor [cost] at the end");
+    }
+    error_at(err, ERR_FORMAT, t->data.train, 0,
+             "the network of %s gives %zu values, which pictures alone do not tell",
+             t->model.cfg_path, task_values(&t->model.net));
+    return error_hint(err, "a table, .csv or .npy; or class folders or names= for %zu classes",
+                      task_values(&t->model.net));
+}
+
+static enum result settle_source(const struct training *t, struct dataset_source *source,
+                                 struct error *err)
+{
+    const struct network *net = &t->model.net;
+    enum net_task task = t->model.task;
+    bool is_table = table_is_named(source->path);
+    *source = (struct dataset_source){.path = source->path,
+                                      .kind = is_table                ? DATASET_TABLE
+                                              : task == TASK_CLASSIFY ? DATASET_CLASSES
+                                                                      : DATASET_PICTURES,
+                                      .class_count = t->model.name_count,
+                                      .names = t->model.names,
+                                      .name_count = t->model.name_count,
+                                      .features = (size_t)net->size.w * (size_t)net->size.h *
+                                                  (size_t)net->size.c,
+                                      .targets = task_values(net),
+                                      .needs_no_targets = task == TASK_RECONSTRUCT};
+    if (is_table) {
+        return task == TASK_NONE ? no_set(t, err) : OK;
+    }
+    TRY(task == TASK_CLASSIFY || task == TASK_RECONSTRUCT ? OK : no_set(t, err));
+    return model_check_pictures(net, err);
+}
+
+static enum result open_value_sets(struct training *t, struct error *err)
+{
+    struct dataset_source source = {.path = t->data.train};
+    if (t->data.classes && t->model.name_count && (size_t)t->data.classes != t->model.name_count) {
+        return error_at(err, ERR_FORMAT, t->data.path, 0,
+                        "classes=%d, but the network of %s has %zu", t->data.classes,
+                        t->model.cfg_path, t->model.name_count);
+    }
+    TRY(settle_source(t, &source, err));
+    source.refuses_empty = true;
+    source.label_smooth = t->model.net.options.label_smooth_eps;
+    TRY(dataset_open(&source, &t->train, err));
+    warn_skipped("training", &t->train);
+    if (t->data.valid) {
+        TRY(data_file_need(&t->data, DATA_VALID, err));
+        source.path = t->data.valid;
+        TRY(settle_source(t, &source, err));
+        TRY(dataset_open(&source, &t->valid, err));
+        warn_skipped("validation", &t->valid);
+        t->has_valid = true;
+    }
+    return OK;
+}
+
+/* ---- sets with boxes ---- */
+
 static enum result open_sets(struct training *t, struct error *err)
 {
+    if (!t->model.head) {
+        return open_value_sets(t, err);
+    }
     bool is_mapped = t->added.old_count > 0;
     int classes = is_mapped ? (int)t->added.data_count : t->model.head->classes;
     if (t->data.classes && t->data.classes != classes) {
@@ -101,11 +187,22 @@ static void hash_set(struct state_hash *hash, const struct dataset *set)
         const struct sample *sample = &set->samples[i];
         const char *name = path_base(sample->image_path);
         state_hash_add(hash, name, strlen(name) + 1);
+        if (sample->class_id >= 0) {
+            state_hash_add(hash, &sample->class_id, sizeof sample->class_id);
+        }
         for (size_t k = 0; k < sample->truth_count; k++) {
             struct truth truth;
             memcpy(&truth, &sample->truths[k], sizeof truth);
             state_hash_add(hash, &truth, sizeof truth);
         }
+    }
+    if (set->features) {
+        state_hash_add(hash, set->features,
+                       set->sample_count * set->feature_count * sizeof *set->features);
+    }
+    if (set->values) {
+        size_t rows = set->samples[0].class_id >= 0 ? set->class_count : set->sample_count;
+        state_hash_add(hash, set->values, rows * set->value_count * sizeof *set->values);
     }
 }
 
@@ -139,13 +236,14 @@ static enum result open_network(const struct train_args *args, struct training *
         TRY(data_file_need(&t->data, DATA_NAMES, err));
         model.names = t->data.names;
     }
-    TRY(model_open(&model, MODEL_TRAIN, &t->model, err));
-    if (!t->model.head) {
-        return error_at(
-            err, ERR_CFG, t->model.cfg_path, 0,
-            "no [yolo], [Gaussian_yolo] or [region] section: there is nothing to train");
+    char **names;
+    TRY(find_folder_names(t, &model, &names, err));
+    enum result result = model_open(&model, MODEL_TRAIN, &t->model, err);
+    mem_free(names);
+    TRY(result);
+    if (t->model.head) {
+        TRY(model_check_pictures(&t->model.net, err));
     }
-    TRY(model_check_pictures(&t->model.net, err));
     if (args->add_classes) {
         TRY(added_reopen(&args->model, &t->data, &t->model, &t->added, err));
     }
@@ -278,7 +376,7 @@ static enum result settle_augment(struct training *t, struct error *err)
 {
     const struct network *whole = &t->model.net;
     const struct net_options *net = &whole->options;
-    struct cfg_section *head = network_head_layer(whole, network_head_count(whole) - 1)->section;
+    const struct layer *last = network_head_layer(whole, network_head_count(whole) - 1);
     struct augment_options *a = &t->options.augment;
     int most;
     *a = (struct augment_options){.letter_box = net->letter_box,
@@ -290,12 +388,21 @@ static enum result settle_augment(struct training *t, struct error *err)
                                   .exposure = net->exposure,
                                   .blur = net->blur,
                                   .gaussian_noise = net->gaussian_noise};
+    t->options.resize_step = net->resize_step;
+    if (!last) {
+        a->crops = true;
+        a->crop = (struct crop_options){.angle = net->angle,
+                                        .aspect = net->aspect,
+                                        .min_crop = net->min_crop,
+                                        .max_crop = net->max_crop};
+        return OK;
+    }
+    struct cfg_section *head = last->section;
     TRY(cfg_float(head, "jitter", 0.2f, 0.0f, 1.0f, &a->jitter, err));
     TRY(cfg_float(head, "resize", 1.0f, 0.0f, 1e3f, &a->resize, err));
     TRY(cfg_int(head, "max", 200, 1, INT_MAX, &most, err));
     TRY(cfg_float(head, "random", 0.0f, 0.0f, 1e3f, &t->options.random, err));
     a->max_truths = (size_t)most;
-    t->options.resize_step = net->resize_step;
     return OK;
 }
 
@@ -336,6 +443,7 @@ static enum result settle(const struct train_args *args, struct training *t, str
     int helpers = parallel_threads() / 2;
     struct train_options *o = &t->options;
     o->net = &t->model.net;
+    o->task = t->model.task;
     o->kern = t->model.kernels;
     o->set = &t->train;
     o->stages = t->plan.stages;

@@ -27,11 +27,31 @@ static const double DIVERGENCE = 1e4;
 /* Mean overlap of predictions with their objects; one with anchors at all near is far above. */
 static const double COLLAPSED_IOU = 0.01;
 
-const char *const train_columns[] = {
-    "iteration",    "epoch",      "stage",    "rate",          "loss",
-    "box",          "objectness", "classes",  "iou",           "gradient_norm",
-    "val_loss",     "map50",      "map50_95", "frozen_values", "frozen_bytes_changed",
-    "images_per_s", "seconds"};
+/* Columns of results.csv: of every task, of detectors, of classifiers. */
+enum { OF_ALL, OF_BOXES, OF_CLASSES };
+static const struct column {
+    const char *name;
+    int use;
+} columns[] = {{"iteration", OF_ALL},
+               {"epoch", OF_ALL},
+               {"stage", OF_ALL},
+               {"rate", OF_ALL},
+               {"loss", OF_ALL},
+               {"box", OF_BOXES},
+               {"objectness", OF_BOXES},
+               {"classes", OF_BOXES},
+               {"iou", OF_BOXES},
+               {"gradient_norm", OF_ALL},
+               {"val_loss", OF_ALL},
+               {"map50", OF_BOXES},
+               {"map50_95", OF_BOXES},
+               {"top1", OF_CLASSES},
+               {"top5", OF_CLASSES},
+               {"frozen_values", OF_ALL},
+               {"frozen_bytes_changed", OF_ALL},
+               {"images_per_s", OF_ALL},
+               {"seconds", OF_ALL}};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 struct trainer {
     const struct train_options *o;
@@ -40,7 +60,8 @@ struct trainer {
     struct step step;
     struct batch_source *source;
     struct runlog *log;
-    struct net_size base; /* the cfg's */
+    const char *columns[COLUMNS]; /* those of the task */
+    struct net_size base;         /* the cfg's */
     struct pace pace;
     struct validation found;   /* the latest, until it is in a row */
     struct frozen_bytes proof; /* what keeps in the stage */
@@ -54,6 +75,32 @@ struct trainer {
 static uint64_t images_per_update(const struct train_options *o)
 {
     return (uint64_t)o->mini_batch * (uint64_t)o->subdivisions;
+}
+
+static bool has_boxes(const struct trainer *t)
+{
+    return network_head_count(t->o->net) > 0;
+}
+
+static bool is_shown(const struct trainer *t, const struct column *column)
+{
+    return column->use == OF_ALL || (column->use == OF_BOXES && has_boxes(t)) ||
+           (column->use == OF_CLASSES && t->o->task == TASK_CLASSIFY);
+}
+
+double train_score(enum net_task task, const struct validation *found)
+{
+    return task == TASK_DETECT ? found->map50 : task == TASK_CLASSIFY ? found->top1 : -found->loss;
+}
+
+const char *train_score_text(enum net_task task, double score, char *text, size_t size)
+{
+    const char *name = task == TASK_DETECT     ? "mAP@.5"
+                       : task == TASK_CLASSIFY ? "top-1"
+                                               : "validation loss";
+    bool is_loss = task != TASK_DETECT && task != TASK_CLASSIFY;
+    snprintf(text, size, is_loss ? "%s %.6g" : "%s %.4f", name, is_loss ? -score : score);
+    return text;
 }
 
 /* ---- stages ---- */
@@ -244,6 +291,22 @@ static enum result save(struct trainer *t,
     return write(t->o->folder, &content, err);
 }
 
+static void say_validation(const struct trainer *t)
+{
+    const struct train_progress *p = &t->progress;
+    const struct validation *found = &t->found;
+    char what[80] = "", best[64];
+    if (t->o->task == TASK_DETECT) {
+        snprintf(what, sizeof what, "mAP@.5 %.4f, mAP@.5:.95 %.4f, ", found->map50, found->map);
+    } else if (t->o->task == TASK_CLASSIFY) {
+        snprintf(what, sizeof what, "top-1 %.4f, top-5 %.4f, ", found->top1, found->top5);
+    }
+    runlog_say(t->log, "%llu: %svalidation loss %.*f; best %s at %llu",
+               (unsigned long long)p->iteration, what, t->o->task == TASK_DETECT ? 3 : 5,
+               found->loss, train_score_text(t->o->task, p->best_map, best, sizeof best),
+               (unsigned long long)p->best_iteration);
+}
+
 /* Validate at the cfg's size, with the averages in place of the live values if there are any. */
 static enum result validate(struct trainer *t, bool *is_best, struct error *err)
 {
@@ -258,21 +321,19 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
     TRY(step_resize(&t->step, w, h, err));
     pace_validation(&t->pace, clock_seconds() - start);
     struct train_progress *p = &t->progress;
-    *is_best = isnan(p->best_map) || t->found.map50 >= p->best_map;
+    double score = train_score(t->o->task, &t->found);
+    *is_best = isnan(p->best_map) || score >= p->best_map;
     if (*is_best) {
-        p->best_map = t->found.map50;
+        p->best_map = score;
         p->best_iteration = p->iteration;
     }
-    if (isnan(p->stage_best_map) || t->found.map50 > p->stage_best_map) {
-        p->stage_best_map = t->found.map50;
+    if (isnan(p->stage_best_map) || score > p->stage_best_map) {
+        p->stage_best_map = score;
         p->validations_without_gain = 0;
     } else {
         p->validations_without_gain++;
     }
-    runlog_say(t->log,
-               "%llu: mAP@.5 %.4f, mAP@.5:.95 %.4f, validation loss %.3f; best mAP@.5 %.4f at %llu",
-               (unsigned long long)p->iteration, t->found.map50, t->found.map, t->found.loss,
-               p->best_map, (unsigned long long)p->best_iteration);
+    say_validation(t);
     return OK;
 }
 
@@ -286,7 +347,11 @@ static double images_since_row(const struct trainer *t)
 /* Forget what was measured since the last row. */
 static void forget_findings(struct trainer *t)
 {
-    t->found = (struct validation){.map50 = (double)NAN, .map = (double)NAN, .loss = (double)NAN};
+    t->found = (struct validation){.map50 = (double)NAN,
+                                   .map = (double)NAN,
+                                   .top1 = (double)NAN,
+                                   .top5 = (double)NAN,
+                                   .loss = (double)NAN};
     t->changed = (double)NAN;
 }
 
@@ -298,7 +363,7 @@ static enum result write_row(struct trainer *t, struct error *err)
     double assignments = y->parts.assignments ? (double)y->parts.assignments : (double)NAN;
     double per_second = (double)(t->pace.row_updates * images_per_update(t->o)) /
                         (clock_seconds() - t->pace.row_started);
-    double values[TRAIN_COLUMNS - 1] = {
+    double values[COLUMNS - 1] = {
         (double)p->samples / (double)t->o->set->sample_count,
         (double)p->stage + 1,
         (double)rate_of(t, t->progress.stage_iteration),
@@ -311,13 +376,25 @@ static enum result write_row(struct trainer *t, struct error *err)
         t->found.loss,
         t->found.map50,
         t->found.map,
+        t->found.top1,
+        t->found.top5,
         (double)t->proof.values,
         t->changed,
         per_second,
         seconds_so_far(t),
     };
-    TRY(runlog_row(t->log, p->iteration, values, err));
-    if (y->updates) {
+    double row[COLUMNS - 1];
+    size_t count = 0;
+    for (size_t i = 1; i < COLUMNS; i++) {
+        if (is_shown(t, &columns[i])) {
+            row[count++] = values[i - 1];
+        }
+    }
+    TRY(runlog_row(t->log, p->iteration, row, err));
+    if (y->updates && !has_boxes(t)) {
+        runlog_say(t->log, "%llu: loss %.5f, rate %.3g, %.1f img/s",
+                   (unsigned long long)p->iteration, values[3], values[2], per_second);
+    } else if (y->updates) {
         runlog_say(
             t->log,
             "%llu: loss %.3f (box %.3f, objectness %.3f, classes %.3f), IoU %.3f, rate %.3g, "
@@ -376,13 +453,17 @@ static void show_progress(const struct trainer *t)
         runlog_say(t->log, "about %s left: %.3g s an update; %.0f MB of memory so far", left,
                    update, memory_peak() / 1e6);
     }
-    log_progress("%llu/%llu  %s left  %.0f MB  %.1f img/s  loss %.3f (box %.2f, objectness %.2f, "
-                 "classes %.2f)  rate %.3g",
+    char of_what[96] = "";
+    if (has_boxes(t)) {
+        snprintf(of_what, sizeof of_what, " (box %.2f, objectness %.2f, classes %.2f)",
+                 parts->box / images, parts->objectness / images, parts->classes / images);
+    }
+    log_progress("%llu/%llu  %s left  %.0f MB  %.1f img/s  loss %.3f%s  rate %.3g",
                  (unsigned long long)t->progress.iteration,
                  (unsigned long long)(t->progress.iteration + updates_left(t)), left,
                  memory_peak() / 1e6, update > 0.0 ? (double)images_per_update(t->o) / update : 0.0,
-                 t->progress.average_loss, parts->box / images, parts->objectness / images,
-                 parts->classes / images, (double)rate_of(t, t->progress.stage_iteration));
+                 t->progress.average_loss, of_what,
+                 (double)rate_of(t, t->progress.stage_iteration));
 }
 
 static bool is_due(uint64_t every, uint64_t iteration)
@@ -520,7 +601,10 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
         stage_report_frozen(t->log, &t->proof);
     }
     if (is_over && !ends_stage) {
-        runlog_say(t->log, "no better mAP@.5 in %d validations: stage %u of %zu ends early",
+        runlog_say(t->log, "no better %s in %d validations: stage %u of %zu ends early",
+                   t->o->task == TASK_DETECT     ? "mAP@.5"
+                   : t->o->task == TASK_CLASSIFY ? "top-1"
+                                                 : "validation loss",
                    t->stage->patience, t->progress.stage + 1, t->o->stage_count);
     }
     if (is_best) {
@@ -616,8 +700,13 @@ static enum result begin(struct trainer *t, struct error *err)
         TRY(enter_stage(t, err));
         TRY(save(t, checkpoint_save, err)); /* there is always something to go back to */
     }
-    TRY(runlog_open(t->o->folder, train_columns, TRAIN_COLUMNS, t->progress.iteration, &t->log,
-                    err));
+    size_t count = 0;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (is_shown(t, &columns[i])) {
+            t->columns[count++] = columns[i].name;
+        }
+    }
+    TRY(runlog_open(t->o->folder, t->columns, count, t->progress.iteration, &t->log, err));
     if (t->o->warning) {
         runlog_warn(t->log, "%s", t->o->warning);
     }

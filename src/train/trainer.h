@@ -11,14 +11,15 @@
 
 struct train_outcome {
     uint64_t iterations;
-    double best_map; /* NaN: never validated */
+    double best_map; /* the highest train_score; NaN: never validated */
     bool was_interrupted;
     bool diverged; /* the loss left all bounds three times: rolled back and saved */
 };
 
-/* Columns of results.csv. */
-extern const char *const train_columns[];
-enum { TRAIN_COLUMNS = 17 };
+/* What the best parameters have most of: mAP@.5 of a detector, top-1 of a classifier, else minus the loss. */
+double train_score(enum net_task task, const struct validation *found);
+/* Its name and its value as people want it: "mAP@.5 0.5000", "top-1 0.9800", "validation loss 0.0120". */
+const char *train_score_text(enum net_task task, double score, char *text, size_t size);
 
 /* Train until all stages are done, the time is over or should_stop says so; everything is then saved. A resumed run
  * continues with the bits of the uninterrupted one. ERR_* on failures that no later update could mend; what was

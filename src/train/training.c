@@ -13,6 +13,7 @@ uint64_t training_images_per_update(const struct training *t)
 struct validate_options training_validation(const struct training *t)
 {
     return (struct validate_options){.set = &t->valid,
+                                     .task = t->model.task,
                                      .names = t->model.names,
                                      .kernels = t->options.kern,
                                      .letter_box = t->options.augment.letter_box,

@@ -45,7 +45,9 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
     struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};
     TRY(plan_build(net, pass->o->kernels, &plan, &pass->plan, err));
     struct loader_options loader = {.set = pass->o->set,
-                                    .augment = {.is_off = true, .letter_box = pass->o->letter_box},
+                                    .augment = {.is_off = true,
+                                                .letter_box = pass->o->letter_box,
+                                                .crops = pass->o->task != TASK_DETECT},
                                     .batch = pass->o->batch,
                                     .channels = net->size.c,
                                     .in_order = true,
@@ -53,6 +55,12 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
                                     .size_of = size_of,
                                     .size_ctx = pass};
     TRY(loader_open(&loader, &pass->loader, err));
+    if (pass->o->task == TASK_CLASSIFY) {
+        return class_tally_init(&pass->found->tally, pass->o->set->class_count, err);
+    }
+    if (pass->o->task != TASK_DETECT) {
+        return OK;
+    }
     return eval_set_of_dataset(pass->o->set, pass->o->names, (size_t)network_head(net)->classes,
                                &pass->found->set, err);
 }
@@ -84,9 +92,28 @@ static enum result take_detections(struct pass *pass, int n, size_t picture,
     return result;
 }
 
+static void take_classes(struct pass *pass, const struct batch *batch, int n, size_t sample)
+{
+    struct class_tally *tally = &pass->found->tally;
+    size_t truth = (size_t)pass->o->set->samples[sample].class_id;
+    if (batch->sample_index[n] == LOADER_NO_SAMPLE) {
+        class_tally_add_unread(tally, truth);
+    } else {
+        class_tally_add(tally, truth,
+                        tensor_at(plan_output(pass->plan, pass->net->layer_count - 1), n, 0, 0));
+    }
+}
+
 static enum result take_image(struct pass *pass, const struct batch *batch, int n, size_t picture,
                               struct error *err)
 {
+    pass->found->failures += batch->sample_index[n] == LOADER_NO_SAMPLE;
+    if (pass->o->task != TASK_DETECT) {
+        if (pass->o->task == TASK_CLASSIFY) {
+            take_classes(pass, batch, n, picture);
+        }
+        return OK;
+    }
     struct eval_set *set = &pass->found->set;
     const struct image_fit *fit = &batch->fits[n];
     if (batch->sample_index[n] == LOADER_NO_SAMPLE) { /* its objects are missed */
@@ -135,13 +162,25 @@ enum result train_validate(const struct validate_options *options, struct networ
     log_progress("%s", "");
     close_pass(&pass);
     TRY(result);
+    double loss = pass.images ? pass.loss / (double)pass.images : (double)NAN;
+    found->figures = (struct validation){.map50 = (double)NAN,
+                                         .map = (double)NAN,
+                                         .top1 = (double)NAN,
+                                         .top5 = (double)NAN,
+                                         .loss = loss};
+    if (options->task == TASK_CLASSIFY) {
+        struct class_numbers all = class_tally_all(&found->tally);
+        found->figures.top1 = or_nan(all.recall);
+        found->figures.top5 = or_nan(all.top);
+    }
+    if (options->task != TASK_DETECT) {
+        return OK;
+    }
     const struct evaluation_options figures = {.threshold = -1.0};
     TRY(evaluation_measure(&found->set, &figures, &found->evaluation, err));
     const double *numbers = found->evaluation.all.numbers;
-    found->figures =
-        (struct validation){.map50 = or_nan(numbers[COCO_AP50]),
-                            .map = or_nan(numbers[COCO_AP]),
-                            .loss = pass.images ? pass.loss / (double)pass.images : (double)NAN};
+    found->figures.map50 = or_nan(numbers[COCO_AP50]);
+    found->figures.map = or_nan(numbers[COCO_AP]);
     return OK;
 }
 
@@ -149,5 +188,6 @@ void validated_free(struct validated *found)
 {
     evaluation_free(&found->evaluation);
     eval_set_free(&found->set);
+    class_tally_free(&found->tally);
     *found = (struct validated){0};
 }

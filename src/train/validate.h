@@ -1,8 +1,10 @@
-/* Validation during training: loss and mAP of the network's present parameters over a data set. */
+/* Validation during training: loss of the network's present parameters over a data set, mAP of a detector, top-1 and
+ * top-5 of a classifier. */
 #ifndef TRAIN_VALIDATE_H
 #define TRAIN_VALIDATE_H
 
 #include "data/dataset.h"
+#include "eval/class_tally.h"
 #include "eval/evaluation.h"
 #include "net/plan.h"
 #include "train/trainer.h"
@@ -15,6 +17,7 @@
 
 struct validate_options {
     const struct dataset *set;
+    enum net_task task;
     char *const *names; /* of the network's classes */
     const struct kernels *kernels;
     bool letter_box;
@@ -25,12 +28,14 @@ struct validate_options {
 /* What a validation saw and what that comes to. Refers to the set of its options. */
 struct validated {
     struct validation figures;
-    struct eval_set set;          /* truths and detections of each picture */
+    struct class_tally tally;     /* of a classifier, else zeroed */
+    size_t failures;              /* samples that could not be read */
+    struct eval_set set;          /* of a detector: truths and detections of each picture */
     struct evaluation evaluation; /* thresholds where F1 is best; points to set */
 };
 
-/* One pass in order, at the network's size, in inference mode, pictures only resized. loss: the
- * mean over pictures; map50 and map: COCO's AP50 and AP (eval/coco.h) of detections above .005,
+/* One pass in order, at the network's size, in inference mode, pictures only resized (their middles, but for detectors).
+ * loss: the mean over pictures; map50 and map: COCO's AP50 and AP (eval/coco.h) of detections above .005,
  * suppressed at IoU .45 by the last head's kind; NaN if the set holds no object. A picture that
  * cannot be read counts as one in which nothing was found. The network is not changed. *found must
  * be zeroed and stay where it is; validated_free also after an error. */

@@ -41,8 +41,8 @@ static void test_folders(void)
     CHECK(set.samples[0].class_id == 0 && set.samples[1].class_id == 1 &&
           set.samples[2].class_id == 1);
     CHECK(set.samples[0].truth_count == 0 && !set.samples[0].label_path);
-    CHECK(set.value_count == 2 && dataset_values(&set, 0)[0] == 1.0f &&
-          dataset_values(&set, 0)[1] == 0.0f && dataset_values(&set, 2)[1] == 1.0f);
+    CHECK(set.value_count == 2 && dataset_targets(&set, 0).values[0] == 1.0f &&
+          dataset_targets(&set, 0).values[1] == 0.0f && dataset_targets(&set, 2).values[1] == 1.0f);
     dataset_free(&set);
     CHECK_OK(open_classes(file.valid, names, count, false, &set)); /* no cat: only said */
     CHECK(set.sample_count == 1 && set.samples[0].class_id == 1);

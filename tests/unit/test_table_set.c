@@ -30,15 +30,17 @@ static void test_csv(void)
     CHECK_OK(open_table(path, 2, 1, 0, &set));
     CHECK(set.sample_count == 2 && set.feature_count == 2 && set.value_count == 1);
     CHECK(set.features[0] == 1.0f && set.features[1] == 2.5f && set.features[3] == 5.0f);
-    CHECK(dataset_values(&set, 0)[0] == -300.0f && dataset_values(&set, 1)[0] == 6.0f);
+    CHECK(dataset_targets(&set, 0).values[0] == -300.0f &&
+          dataset_targets(&set, 1).values[0] == 6.0f);
     CHECK(set.samples[1].list_line == 4 && strstr(set.samples[1].image_path, "a.csv:4"));
     dataset_free(&set);
     path = put("b.tsv", "1\t2\t3\t4\n5\t6\t7\t8"); /* no header, tabs, two targets */
     CHECK_OK(open_table(path, 2, 2, 0, &set));
-    CHECK(set.sample_count == 2 && set.features[2] == 5.0f && dataset_values(&set, 1)[1] == 8.0f);
+    CHECK(set.sample_count == 2 && set.features[2] == 5.0f &&
+          dataset_targets(&set, 1).values[1] == 8.0f);
     dataset_free(&set);
     CHECK_OK(open_table(put("c.csv", "7;8\n9;10\n"), 1, 1, 0, &set));
-    CHECK(set.features[1] == 9.0f && dataset_values(&set, 1)[0] == 10.0f);
+    CHECK(set.features[1] == 9.0f && dataset_targets(&set, 1).values[0] == 10.0f);
     dataset_free(&set);
 }
 
@@ -50,7 +52,7 @@ static void test_classes(void)
     CHECK(set.sample_count == 3 && set.class_count == 3 && set.value_count == 3);
     CHECK(set.samples[0].class_id == 1 && set.samples[1].class_id == 0 &&
           set.samples[2].class_id == 2);
-    const float *v = dataset_values(&set, 0);
+    const float *v = dataset_targets(&set, 0).values;
     CHECK_NEAR(v[0], .05, 1e-7);
     CHECK_NEAR(v[1], .9, 1e-7);
     CHECK_NEAR(v[2], .05, 1e-7);
@@ -116,7 +118,8 @@ static void test_npy(void)
     const double doubles[] = {.1, 1, 0, .2, 2, 2};
     struct dataset set;
     CHECK_OK(open_table(put_npy("f.npy", "<f4", "(2, 3)", singles, sizeof singles), 2, 1, 0, &set));
-    CHECK(set.sample_count == 2 && set.features[3] == 5.0f && dataset_values(&set, 1)[0] == 6.0f);
+    CHECK(set.sample_count == 2 && set.features[3] == 5.0f &&
+          dataset_targets(&set, 1).values[0] == 6.0f);
     CHECK(strstr(set.samples[1].image_path, "f.npy:2"));
     dataset_free(&set);
     CHECK_OK(open_table(put_npy("d.npy", "<f8", "(2, 3)", doubles, sizeof doubles), 2, 3, 3, &set));

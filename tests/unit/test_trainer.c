@@ -98,6 +98,7 @@ static int run(struct validations *validations, struct row *rows)
                                 .iterations = UPDATES};
     struct train_options options = {.folder = folder,
                                     .net = &net,
+                                    .task = TASK_DETECT,
                                     .set = &set,
                                     .augment = {.max_truths = 9},
                                     .resize_step = 32,

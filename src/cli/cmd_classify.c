@@ -1,0 +1,111 @@
+/* yolo classify: the best classes of pictures. The work is in detect_run.c. */
+#include "base/path.h"
+#include "base/options.h"
+#include "cli/cmd.h"
+#include "cli/detect_command.h"
+
+struct classify_args {
+    int top, batch, format, fit;
+    const char *classes;
+    bool reads_stdin;
+    struct string_list excluded;
+    struct model_args model;
+};
+
+#define FIELD(name) offsetof(struct classify_args, name)
+
+static const struct option classify_options[] = {
+    {"top|topk", OPTION_INT, FIELD(top), 1, 1000000, "N", "the best N classes of each picture",
+     't'},
+    {"classes", OPTION_STRING, FIELD(classes), 0, 0, "LIST",
+     "only these: names, numbers, ranges, as in dog,2,5-8", 0},
+    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", "pictures computed together", 0},
+    {"format", OPTION_CHOICE, FIELD(format), 0, 0, RESULT_CLASS_FORMAT_NAMES,
+     "what goes to stdout, see above", 0},
+    {"exclude", OPTION_LIST, FIELD(excluded), 0, 0, "DIR",
+     "leave out inputs that lie in this folder; may be given again", 0},
+    {"stdin", OPTION_FLAG, FIELD(reads_stdin), 0, 0, NULL,
+     "without INPUT: paths on stdin, as with -", 0},
+    {"dont-show", OPTION_NOTHING, 0, 0, 0, NULL, "Darknet's; no window is ever shown", 0},
+    {"gpus|i", OPTION_NOTHING, 0, 0, 0, "X", "Darknet's; everything runs on the CPU", 0},
+    {0},
+};
+
+static const char about[] =
+    "Tells the best classes of pictures, by a network that ends with [softmax] (or with [cost], where\n"
+    "names say that its values are classes). INPUT is as in yolo detect: a picture, a folder, a glob\n"
+    "pattern, a .txt list of paths, or - for paths on stdin. Results come in the order of the inputs;\n"
+    "one that cannot be read costs only itself. The confidence is the network's output: a softmax's sum to 1.\n"
+    "Pictures come into the network as in validation: the shorter side fills the input, its middle is\n"
+    "taken (--letterbox, --stretch: all of it).\n"
+    "\n"
+    "Formats on stdout:\n"
+    "  text   a line a picture, then an indented line a class: name confidence\n"
+    "  jsonl  an object a line and picture, \"classes\" in it; json: an array of them, valid also when\n"
+    "         interrupted\n"
+    "  csv    a row a class: image,class_id,class,confidence\n";
+
+static const char exit_codes[] =
+    "0 done, 1 failed, 2 wrong usage or a wrong cfg or weights file,\n"
+    "3 done but some inputs failed, 130 interrupted (what is printed is "
+    "whole).\n";
+
+static enum result classify(const struct classify_args *args, const struct string_list *paths,
+                            int *status, struct error *err)
+{
+    const struct detect_run_options options = {
+        .model = &args->model,
+        .infer = {.fit = args->fit, .batch = args->batch, .top = args->top},
+        .only_classifies = true,
+        .classes = args->classes,
+        .inputs = paths->items,
+        .input_count = paths->count,
+        .format = (enum result_format)args->format,
+        .excluded = args->excluded.items,
+        .excluded_count = args->excluded.count,
+    };
+    if (paths->count == 0) {
+        return error_set(err, ERR_ARG, "no input (try: yolo classify picture.jpg)");
+    }
+    for (size_t i = 0; i < args->excluded.count; i++) {
+        if (!path_is_dir(args->excluded.items[i])) {
+            return error_set(err, ERR_ARG, "--exclude %s: no such folder", args->excluded.items[i]);
+        }
+    }
+    return detect_command(&options, false, status, err);
+}
+
+static enum result run(int argc, char **argv, int *status, struct error *err)
+{
+    struct classify_args args = {.top = 5, .batch = 1};
+    const struct usage usage = {
+        .command = "classify",
+        .arguments = "INPUT...",
+        .about = about,
+        .example = "yolo classify --run runs/train/exp --top 3 photos/",
+        .exit_codes = exit_codes,
+        .groups = {{"Classification", classify_options, &args},
+                   {"Fit into the network's input", fit_options, &args.fit},
+                   {"Model", model_options, &args.model},
+                   {"Machine", machine_options, &args.model}},
+    };
+    struct string_list paths = {0};
+    bool done = false;
+    enum result result = options_parse(&usage, argc, argv, &paths, &done, err);
+    if (result == OK && args.reads_stdin && paths.count == 0) {
+        result = string_list_add(&paths, "-", err);
+    }
+    if (result == OK && !done) {
+        result = classify(&args, &paths, status, err);
+    }
+    string_list_free(&paths);
+    string_list_free(&args.excluded);
+    return result;
+}
+
+const struct command cmd_classify = {
+    .name = "classify",
+    .aliases = "",
+    .summary = "the best classes of images, by a classifier",
+    .run = run,
+};

@@ -1,0 +1,68 @@
+#include "cli/detect_command.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cli/cmd.h"
+
+static void print_files(const char *what, size_t count, const char *folder, const char *below)
+{
+    if (count > 0) {
+        log_info("%zu %s%s in %s%s", count, what, count == 1 ? "" : "s", folder, below);
+    }
+}
+
+static void print_summary(const struct detect_run_options *o, const struct detect_totals *t,
+                          bool is_whole)
+{
+    double images = t->images > 0 ? (double)t->images : 1;
+    char skipped[48] = "";
+    bool is_empty = t->images + t->failures + t->skipped == 0;
+    if (is_empty && !is_whole) {
+        return; /* it ended before its first picture */
+    }
+    if (t->skipped > 0) {
+        snprintf(skipped, sizeof skipped, ", %zu skipped", t->skipped);
+    }
+    if (t->is_of_classes) {
+        log_info("%zu image%s, %zu failed", t->images, t->images == 1 ? "" : "s", t->failures);
+    } else {
+        log_info("%zu image%s, %zu detection%s, %zu failed%s", t->images, t->images == 1 ? "" : "s",
+                 t->objects, t->objects == 1 ? "" : "s", t->failures, skipped);
+    }
+    if (t->images > 0) {
+        log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s",
+                 t->load_ms / images, t->infer_ms / images, t->post_ms / images,
+                 images * 1e3 / t->wall_ms);
+    }
+    if (is_empty) {
+        log_warn("the inputs hold no pictures");
+    }
+    print_files("annotated picture", t->pictures, o->out, "");
+    print_files("label file", t->labels, o->out, o->format == RESULT_YOLO ? "/labels" : "");
+    print_files("crop", t->crops, o->out, "/crops");
+}
+
+enum result detect_command(const struct detect_run_options *options, bool fails_empty, int *status,
+                           struct error *err)
+{
+    struct detect_totals totals = {0};
+    enum result result = detect_run(options, &totals, err);
+    if (totals.has_begun) {
+        print_summary(options, &totals, result == OK);
+    }
+    if (totals.is_reader_gone) {
+        raise(SIGPIPE); /* all is written: end as any filter does whose reader has left, quietly */
+        *status = STATUS_FAILED;
+        return OK;
+    }
+    TRY(result);
+    if (fails_empty && totals.objects == 0) {
+        log_error("nothing was detected (--fail-empty)");
+        *status = STATUS_FAILED;
+    } else if (totals.failures > 0) {
+        *status = STATUS_SOME_INPUTS_FAILED;
+    }
+    return OK;
+}

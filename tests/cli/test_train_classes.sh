@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# yolo train on a classifier, an autoencoder and a dense network: class folders, lists, tables; what is wrong with them.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 1
+
+picture() { # FILE SEED BRIGHT: 10 x 8 grey pixels, bright at the left or at the right
+    mkdir -p "$(dirname "$1")"
+    awk -v seed="$2" -v left="$3" 'BEGIN {
+        srand(seed); print "P2\n10 8\n255"
+        for (i = 0; i < 80; i++) { x = i % 10; print int(rand() * 60 + ((x < 5) == left ? 180 : 10)) }
+    }' >"$1.p2"
+    { printf 'P6\n10 8\n255\n'; awk 'NR > 3 { v = $1; printf "\\%03o\\%03o\\%03o", v, v, v }' "$1.p2" | xargs -0 printf '%b'; } >"$1"
+    rm "$1.p2"
+}
+for i in 1 2 3 4 5 6 7 8; do
+    picture set/train/left/$i.ppm $i 1
+    picture set/train/right/$i.ppm 1$i 0
+done
+for i in 1 2 3; do
+    picture set/val/left/$i.ppm 2$i 1
+    picture set/val/right/$i.ppm 3$i 0
+done
+cat >net.cfg <<'CFG'
+[net]
+width=8
+height=8
+channels=1
+batch=8
+learning_rate=0.02
+momentum=0.9
+policy=constant
+max_batches=40
+min_crop=8
+max_crop=9
+angle=4
+flip=0
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+stride=2
+pad=1
+activation=leaky
+[connected]
+output=2
+activation=linear
+[softmax]
+CFG
+train=("$YOLO" train --cfg net.cfg --data set --weights none --seed 3)
+
+try "class folders are learnt" "${train[@]}" --out run --val-every 20
+status 0
+err 'top-1 1\.0000, top-5 1\.0000, validation loss'
+err 'the best of the validations, top-1 1\.0000, in run/best.weights'
+err 'yolo classify --run run'
+holds [ "$(head -n 1 run/results.csv)" = "iteration,epoch,stage,rate,loss,gradient_norm,val_loss,top1,top5,frozen_values,frozen_bytes_changed,images_per_s,seconds" ]
+holds [ "$(cat run/net.names)" = "left
+right" ]
+json 'v["top1"] == 1 && v["confusion[0][0]"] == 3 && v["classes[1].name"] == "right"' run/best/metrics.json
+holds test -s run/best/confusion.png
+
+try "its classes" "$YOLO" classify set/val --run run --format csv --top 1
+status 0
+holds [ "$(grep -c '/left/.*,0,left,' "$work/out")" -eq 3 ]
+holds [ "$(grep -c '/right/.*,1,right,' "$work/out")" -eq 3 ]
+
+try "other threads, the same bytes" "${train[@]}" --out threads --val-every 20 --threads 1 --loader-threads 3
+status 0
+holds cmp run/last.weights threads/last.weights
+
+try "frozen layers stay, the rest moves" "${train[@]}" --out frozen --weights run/last.weights --freeze 0 --iters 5
+status 0
+try "which moved" "$YOLO" diff run/last.weights frozen/last.weights --cfg net.cfg
+holds true
+
+find set/train -name '*.ppm' | sort >train.txt
+find set/val -name '*.ppm' | sort >val.txt
+printf 'train = train.txt\nvalid = val.txt\nlabels = set.names\nclasses = 2\n' >set.data
+printf 'left\nright\n' >set.names
+try "the same by lists" "$YOLO" train --cfg net.cfg --data set.data --weights none --seed 3 --out lists --val-every 20
+status 0
+holds cmp run/last.weights lists/last.weights
+
+refuse() { # NAME ERROR WORDS...
+    try "$1" "$YOLO" "${@:3}" --out never
+    status 2
+    one_error "$2"
+    holds [ ! -e never ]
+}
+mkdir -p bad/train/left bad/train/right
+cp set/train/left/1.ppm bad/train/left
+refuse "an empty class folder" 'bad/train/right: an empty class folder' train --cfg net.cfg --data bad --weights none
+printf 'set/train/left/1.ppm\nset/lost.ppm\nnet.ppm\n' >none.txt
+cp set/train/left/1.ppm net.ppm
+printf 'train = none.txt\nlabels = set.names\n' >none.data
+refuse "a path without a class" 'none.txt:3: net.ppm: no class in the path \(the classes are left, right\)' train --cfg net.cfg --data none.data --weights none
+cp net.ppm left_right.ppm
+echo left_right.ppm >two.txt
+printf 'train = two.txt\nlabels = set.names\n' >two.data
+refuse "two classes in a path" 'two.txt:1: left_right.ppm: two classes in the path, left and right' train --cfg net.cfg --data two.data --weights none
+printf 'a\nb\nc\n' >three.names
+refuse "other numbers of classes" 'three.names: 3 names, but the network of net.cfg has 2 classes' train --cfg net.cfg --data set --names three.names --weights none
+mkdir -p more/train/{a,b,c}
+refuse "more folders than classes" '3 names, but the network of net.cfg has 2 classes' train --cfg net.cfg --data more --weights none
+
+# ---- tables ----
+
+cat >dense.cfg <<'CFG'
+[net]
+width=1
+height=1
+channels=2
+batch=16
+learning_rate=0.02
+momentum=0.9
+policy=constant
+max_batches=300
+[connected]
+output=8
+activation=leaky
+[connected]
+output=1
+activation=linear
+[cost]
+type=sse
+CFG
+awk 'BEGIN { srand(5); print "x,y,sum"; for (i = 0; i < 64; i++) { x = rand(); y = rand(); print x "," y "," x + 2 * y } }' >train.csv
+awk 'BEGIN { srand(6); for (i = 0; i < 16; i++) { x = rand(); y = rand(); print x "," y "," x + 2 * y } }' >val.csv
+printf 'train = train.csv\nvalid = val.csv\n' >table.data
+try "a table is learnt" "$YOLO" train --cfg dense.cfg --data table.data --weights none --seed 1 --out dense --val-every 100
+status 0
+err 'the best of the validations, validation loss [0-9.e-]+, in dense/best.weights'
+holds awk -F, 'NR > 1 && $7 != "" { loss = $7 } END { exit !(loss < .02) }' dense/results.csv
+holds [ "$(head -n 1 dense/results.csv)" = "iteration,epoch,stage,rate,loss,gradient_norm,val_loss,frozen_values,frozen_bytes_changed,images_per_s,seconds" ]
+printf '1,2,3\n4,5\n' >ragged.csv
+refuse "a ragged table" 'ragged.csv:2: 2 columns, but the rows above have 3' train --cfg dense.cfg --data ragged.csv --weights none
+printf '1,2,3\n4,x,5\n' >text.csv
+refuse "text in a table" 'text.csv:2: column 2: "x" is no number' train --cfg dense.cfg --data text.csv --weights none
+printf '1,2,3\n4,nan,5\n' >nan.csv
+refuse "NaN in a table" 'nan.csv:2: column 2 is nan' train --cfg dense.cfg --data nan.csv --weights none
+refuse "pictures for a table's network" 'gives 1 values, which pictures alone do not tell' train --cfg dense.cfg --data set --weights none
+
+# ---- an autoencoder ----
+
+sed '/^\[convolutional\]/,$d' net.cfg >auto.cfg
+cat >>auto.cfg <<'CFG'
+[convolutional]
+filters=6
+size=3
+stride=1
+pad=1
+activation=leaky
+[maxpool]
+size=2
+stride=2
+[upsample]
+stride=2
+[convolutional]
+filters=1
+size=3
+stride=1
+pad=1
+activation=logistic
+[cost]
+type=sse
+CFG
+try "an autoencoder learns pictures alone" "$YOLO" train --cfg auto.cfg --data set --weights none --seed 1 --out auto --val-every 20
+status 0
+err 'the best of the validations, validation loss [0-9.]+, in auto/best.weights'
+holds awk -F, 'NR > 1 && $7 != "" { if (!n++) first = $7; last = $7 } END { exit !(n == 2 && last < first) }' auto/results.csv
+finish
