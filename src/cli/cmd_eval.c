@@ -6,9 +6,13 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/fileio.h"
+#include "base/json.h"
+#include "report/class_report.h"
 #include "report/compare_report.h"
 #include "report/eval_files.h"
 #include "report/eval_report.h"
+#include "report/reconstructions.h"
 #include "run/evaluate.h"
 #include "train/validate.h"
 
@@ -98,6 +102,12 @@ static const char about[] =
     "known\n"
     "are COCO's results, yolo detect --format json and jsonl, and Darknet's -out file.\n"
     "\n"
+    "Of a classifier (its network ends with [softmax]) it tells top-1, top-5, precision and recall by\n"
+    "class, the loss, and with --out what was taken for what; DATA is a folder of class folders (or one with\n"
+    "train/ and val/, valid/ or test/), a list whose paths name the classes, or such a .data file. Of networks that\n"
+    "end with [cost] it tells the loss; DATA is then a table (.csv, .npy), or for an autoencoder pictures,\n"
+    "which --out shows beside what the network makes of them. Options for boxes are refused.\n"
+    "\n"
     "--points adds mAP as Darknet's `detector map` counts it (101 points: MS COCO in its words), "
     "or\n"
     "with --rules voc as PASCAL VOC does. Darknet averages over all classes, also those without "
@@ -154,6 +164,20 @@ static enum result check_args(const struct eval_args *args, struct error *err)
     return OK;
 }
 
+/* What was given that another network than a detector has no use for. */
+static const char *box_option(const struct eval_args *args)
+{
+    return args->confidence              ? "--conf"
+           : args->overlap >= 0          ? "--iou"
+           : args->max_detections >= 0   ? "--max-det"
+           : args->threshold >= 0        ? "--thresh"
+           : args->points != POINTS_NONE ? "--points"
+           : args->worst >= 0            ? "--worst"
+           : args->fit == FIT_LETTERBOX  ? "--letterbox"
+           : args->fit == FIT_STRETCH    ? "--stretch"
+                                         : NULL;
+}
+
 static struct evaluate_options options_of(const struct eval_args *args, const char *data)
 {
     static const enum map_points points[] = {MAP_AREA, MAP_AREA, MAP_11, MAP_101};
@@ -164,6 +188,7 @@ static struct evaluate_options options_of(const struct eval_args *args, const ch
         .images = args->images,
         .results = args->results,
         .out = args->out,
+        .box_option = box_option(args),
         .infer = {.confidence = args->confidence,
                   .rest_confidence = VALIDATE_CONFIDENCE,
                   .iou = args->overlap >= 0 ? args->overlap : VALIDATE_OVERLAP,
@@ -182,6 +207,76 @@ static struct evaluate_options options_of(const struct eval_args *args, const ch
                                           ? args->rules == MAP_DARKNET
                                           : args->absent == ABSENT_ZERO},
     };
+}
+
+/* ---- networks without boxes ---- */
+
+static struct class_report class_report_of(const struct evaluated *found)
+{
+    return (struct class_report){.tally = &found->values.tally,
+                                 .names = found->model.names,
+                                 .loss = found->values.figures.loss,
+                                 .failures = found->failures};
+}
+
+static enum result print_loss(const struct evaluated *found, int format, FILE *out,
+                              struct error *err)
+{
+    double loss = found->values.figures.loss;
+    size_t count = found->samples.sample_count;
+    if (format == FORMAT_CSV) {
+        fprintf(out, "samples,failed,loss\n%zu,%zu,%.9g\n", count, found->failures, loss);
+    } else if (format == FORMAT_TEXT) {
+        fprintf(out, "loss     %.6g  mean of the %s\n", loss,
+                found->samples.features ? "rows" : "pictures");
+    } else {
+        cJSON *root = cJSON_CreateObject();
+        cJSON_AddNumberToObject(root, "loss", loss);
+        cJSON_AddNumberToObject(root, "samples", (double)count);
+        cJSON_AddNumberToObject(root, "failed", (double)found->failures);
+        return json_write(root, true, out, err);
+    }
+    return OK;
+}
+
+static enum result print_values(const struct evaluated *found, int format, struct error *err)
+{
+    const struct class_report report = class_report_of(found);
+    log_info("%s: %zu %s", found->list, found->samples.sample_count,
+             found->samples.features ? "rows" : "pictures");
+    if (found->model.task != TASK_CLASSIFY) {
+        return print_loss(found, format, stdout, err);
+    }
+    switch (format) {
+    case FORMAT_JSON:
+        return class_report_json(&report, stdout, err);
+    case FORMAT_CSV:
+        class_report_csv(&report, stdout);
+        return OK;
+    default:
+        class_report_text(&report, stdout);
+        return OK;
+    }
+}
+
+static enum result write_values(const struct evaluated *found, struct reconstructions *pairs,
+                                const char *folder, struct error *err)
+{
+    const struct class_report report = class_report_of(found);
+    if (found->model.task == TASK_CLASSIFY) {
+        return class_report_files(&report, folder, err);
+    }
+    struct atomic_file file;
+    TRY(atomic_open_in(&file, folder, "metrics.json", err));
+    enum result result = print_loss(found, FORMAT_JSON, file.stream, err);
+    if (result != OK) {
+        atomic_abandon(&file);
+        return result;
+    }
+    TRY(atomic_commit(&file, err));
+    return found->model.task == TASK_RECONSTRUCT && !found->samples.features
+               ? reconstructions_write(pairs, folder, err)
+               : OK;
 }
 
 static enum result print(const struct evaluated *found, int format, struct error *err)
@@ -205,12 +300,21 @@ static enum result print(const struct evaluated *found, int format, struct error
 static enum result run_eval(const struct eval_args *args, const char *data, int *status,
                             struct error *err)
 {
-    const struct evaluate_options options = options_of(args, data);
+    struct evaluate_options options = options_of(args, data);
     struct evaluated found = {0};
+    struct reconstructions pairs = {0};
+    options.see = args->out ? reconstructions_see : NULL;
+    options.ctx = &pairs;
     enum result result = check_args(args, err);
     result = result == OK ? evaluate(&options, &found, err) : result;
-    result = result == OK ? print(&found, args->format, err) : result;
-    if (result == OK && args->out) {
+    if (result == OK && found.is_of_values) {
+        result = print_values(&found, args->format, err);
+        result = result == OK && args->out ? write_values(&found, &pairs, args->out, err) : result;
+    } else if (result == OK) {
+        result = print(&found, args->format, err);
+    }
+    reconstructions_free(&pairs);
+    if (result == OK && args->out && !found.is_of_values) {
         size_t worst = (size_t)(args->worst >= 0 ? args->worst : DEFAULT_WORST);
         result = eval_write_files(&found.evaluation, args->out, worst, err);
     }

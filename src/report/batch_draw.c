@@ -69,15 +69,22 @@ enum result batch_draw(const struct batch *batch, const char *const *names, size
     return OK;
 }
 
+enum result batch_tensor_picture(const struct tensor *input, int n, struct image *out,
+                                 double *scale, struct error *err)
+{
+    struct image whole;
+    TRY(image_new(input->w, input->h, &whole, err));
+    draw_pixels(input, n, &whole);
+    enum result result = sheet_scale(&whole, out, scale, err);
+    image_free(&whole);
+    return result;
+}
+
 enum result batch_sheet_picture(const struct batch *batch, int n, const char *const *names,
                                 size_t name_count, struct sheet_picture *out, struct error *err)
 {
-    struct image whole;
     double scale;
-    TRY(image_new(batch->input.w, batch->input.h, &whole, err));
-    draw_pixels(&batch->input, n, &whole);
-    enum result result = sheet_scale(&whole, &out->image, &scale, err);
-    image_free(&whole);
+    enum result result = batch_tensor_picture(&batch->input, n, &out->image, &scale, err);
     if (result == OK) {
         draw_truths(&out->image, &batch->truths[n], names, name_count);
     }

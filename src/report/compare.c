@@ -78,7 +78,10 @@ static enum result measure_run(const struct evaluate_options *options, const cha
     run->options.model = &run->model;
     TRY(evaluate(&run->options, &run->found, err));
     evaluated_drop_network(&run->found);
-    return OK;
+    return !run->found.is_of_values
+               ? OK
+               : error_set(err, ERR_ARG, "--compare measures boxes, the network of %s has none",
+                           run->folder);
 }
 
 static enum result measure_all(const struct evaluate_options *options, struct comparison *c,

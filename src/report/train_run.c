@@ -13,6 +13,7 @@
 #include "report/batch_draw.h"
 #include "report/class_report.h"
 #include "report/eval_report.h"
+#include "report/reconstructions.h"
 #include "report/run_pictures.h"
 #include "report/score_table.h"
 #include "report/train_chart.h"
@@ -40,6 +41,7 @@ struct session {
     bool best;                /* which is the best */
     uint64_t best_iteration;
     bool hides_pictures, is_sheet_due; /* of the best */
+    struct reconstructions pairs;      /* of the latest validation */
 };
 
 /* ---- callbacks ---- */
@@ -52,6 +54,11 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
     struct validate_options options = training_validation(t);
     struct validated *seen = &session->seen[!session->best];
     validated_free(seen);
+    if (t->model.task == TASK_RECONSTRUCT && !session->hides_pictures) {
+        reconstructions_free(&session->pairs);
+        options.see = reconstructions_see;
+        options.ctx = &session->pairs;
+    }
     enum result result = train_validate(&options, net, seen, err);
     *found = seen->figures;
     return result;
@@ -96,11 +103,13 @@ static enum result write_scores(struct evaluation *evaluation, const char *folde
 }
 
 /* The tables of a classifier as it was at its best. */
-static enum result keep_best_values(const struct session *session, const char *folder,
-                                    struct error *err)
+static enum result keep_best_values(struct session *session, const char *folder, struct error *err)
 {
     const struct training *t = session->t;
     const struct validated *seen = &session->seen[session->best];
+    if (t->model.task == TASK_RECONSTRUCT && !session->hides_pictures && !t->train.features) {
+        return reconstructions_write(&session->pairs, folder, err);
+    }
     if (t->model.task != TASK_CLASSIFY) {
         return OK;
     }
@@ -273,6 +282,7 @@ static enum result run_training(struct training *t, bool hides_pictures, const c
     enum result result = run_session(&session, folder, outcome, err);
     validated_free(&session.seen[0]);
     validated_free(&session.seen[1]);
+    reconstructions_free(&session.pairs);
     return result;
 }
 

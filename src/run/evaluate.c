@@ -11,10 +11,13 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "data/class_set.h"
 #include "data/inputs.h"
 #include "data/stream.h"
 #include "net/class_rows.h"
+#include "data/table_set.h"
 #include "results/results_file.h"
+#include "run/value_set.h"
 
 enum { ARGS_MAX_BYTES = 1 << 20 };
 
@@ -23,6 +26,12 @@ enum { ARGS_MAX_BYTES = 1 << 20 };
 static bool is_data_file(const char *path)
 {
     return path_ends_in(path, ".data");
+}
+
+/* Folders and tables say all of themselves. */
+static bool is_list(const char *path)
+{
+    return !is_data_file(path) && (path_is_dir(path) || table_is_named(path));
 }
 
 /* "data" of a training run's args.json. */
@@ -58,7 +67,8 @@ static enum result find_source(struct evaluated *e, struct error *err)
     }
     if (!data && !list && o->model->run) {
         TRY(data_of_run(o->model->run, e->of_run, sizeof e->of_run, err));
-        data = e->of_run;
+        data = is_list(e->of_run) ? NULL : e->of_run;
+        list = data ? NULL : e->of_run;
     }
     if (!data && !list && !model_find_bundled("data/tabletop", "tabletop", "data", e->bundled)) {
         return error_set(err, ERR_ARG,
@@ -71,7 +81,7 @@ static enum result find_source(struct evaluated *e, struct error *err)
     if (data) {
         TRY(data_file_read(data, &e->file, err));
     }
-    if (list && o->uses_train) {
+    if (list && o->uses_train && !path_is_dir(list)) {
         return error_set(err, ERR_ARG, "--split acts only on a .data file");
     }
     enum data_key key = o->uses_train ? DATA_TRAIN : DATA_VALID;
@@ -119,6 +129,24 @@ static enum result find_own_classes(struct evaluated *e, struct error *err)
     return result;
 }
 
+/* Those of class folders, where nothing else names classes. */
+static enum result find_folder_names(const struct evaluated *e, struct model_args *model,
+                                     char ***names, struct error *err)
+{
+    struct data_file folder = {0};
+    enum result result = OK;
+    if (path_is_dir(e->list) && !e->file.path) {
+        result = data_folder_read(e->list, &folder, err);
+    }
+    const char *train = folder.train ? folder.train : e->file.train;
+    *names = NULL;
+    if (result == OK && train) {
+        result = value_set_names(train, model, names, err);
+    }
+    data_file_free(&folder);
+    return result;
+}
+
 static enum result open_model(struct evaluated *e, struct error *err)
 {
     const struct evaluate_options *o = e->o;
@@ -128,7 +156,17 @@ static enum result open_model(struct evaluated *e, struct error *err)
         TRY(data_file_need(&e->file, DATA_NAMES, err));
         model.names = e->file.names;
     }
-    TRY(model_open(&model, MODEL_WHOLE, &e->model, err));
+    char **names;
+    TRY(find_folder_names(e, &model, &names, err));
+    enum result result = model_open(&model, MODEL_WHOLE, &e->model, err);
+    mem_free(names);
+    TRY(result);
+    e->is_of_values = !e->model.head;
+    if (e->is_of_values) {
+        return !o->box_option ? OK
+                              : error_set(err, ERR_ARG, "%s acts only on boxes, %s is no detector",
+                                          o->box_option, e->model.cfg_path);
+    }
     TRY(infer_open(&e->model, o->model->run, &o->infer, &e->infer, err));
     TRY(find_own_classes(e, err));
     if (!e->has_own_classes && e->file.classes && (size_t)e->file.classes != e->model.name_count) {
@@ -398,15 +436,72 @@ static enum result read_results(struct evaluated *e, struct error *err)
     return OK;
 }
 
+/* ---- networks without boxes ---- */
+
+/* A folder with parts: the one to validate on, else itself. */
+static enum result find_part(struct evaluated *e, const char **path, struct error *err)
+{
+    *path = e->list;
+    if (!path_is_dir(e->list)) {
+        return OK;
+    }
+    data_file_free(&e->file);
+    TRY(data_folder_read(e->list, &e->file, err));
+    *path = e->o->uses_train || !e->file.valid ? e->file.train : e->file.valid;
+    return OK;
+}
+
+static enum result measure_values(struct evaluated *e, struct error *err)
+{
+    struct dataset_source source;
+    const char *path;
+    TRY(find_part(e, &path, err));
+    e->list = path;
+    TRY(value_set_source(&e->model, path, &source, err));
+    TRY(dataset_open(&source, &e->samples, err));
+    e->failures += e->samples.faults[FAULT_NO_IMAGE];
+    const struct validate_options options = {.set = &e->samples,
+                                             .task = e->model.task,
+                                             .names = e->model.names,
+                                             .kernels = e->model.kernels,
+                                             .batch = e->o->infer.batch,
+                                             .loader_threads = 2,
+                                             .is_stopped = interrupt_pending,
+                                             .see = e->o->see,
+                                             .ctx = e->o->ctx};
+    TRY(train_validate(&options, &e->model.net, &e->values, err));
+    e->failures += e->values.failures;
+    return OK;
+}
+
+static bool is_split_folder(const struct evaluated *e)
+{
+    return e->o->uses_train && path_is_dir(e->list) && !e->file.path;
+}
+
+static enum result no_split(struct error *err)
+{
+    return error_set(err, ERR_ARG, "--split acts only on a .data file");
+}
+
 static enum result fill_set(struct evaluated *e, struct error *err)
 {
     if (e->o->results) {
+        if (is_split_folder(e)) {
+            return no_split(err);
+        }
         TRY(read_names(e, err));
         TRY(open_set(e, err));
         return read_results(e, err);
     }
     interrupt_catch(); /* from here on the run ends in order, however early the signal */
     TRY(open_model(e, err));
+    if (e->is_of_values) {
+        return measure_values(e, err);
+    }
+    if (is_split_folder(e)) {
+        return no_split(err);
+    }
     TRY(open_set(e, err));
     TRY(match_classes(e, err));
     TRY(match_thresholds(e, err));
@@ -421,6 +516,9 @@ enum result evaluate(const struct evaluate_options *options, struct evaluated *e
         TRY(dir_make(options->out, err));
     }
     TRY(fill_set(e, err));
+    if (e->is_of_values) {
+        return OK;
+    }
     struct evaluation_options metrics = options->metrics;
     metrics.thresholds = e->thresholds;
     return evaluation_measure(&e->set, &metrics, &e->evaluation, err);
@@ -437,6 +535,8 @@ void evaluated_free(struct evaluated *e)
     evaluated_drop_network(e);
     evaluation_free(&e->evaluation);
     eval_set_free(&e->set);
+    validated_free(&e->values);
+    dataset_free(&e->samples);
     data_file_free(&e->file);
     mem_free(e->names);
     mem_free(e->class_of);

@@ -9,6 +9,7 @@
 #include "eval/evaluation.h"
 #include "run/infer.h"
 #include "run/model.h"
+#include "train/validate.h"
 
 struct evaluate_options {
     const struct model_args *model;
@@ -18,14 +19,21 @@ struct evaluate_options {
     const char *images;  /* COCO: the folder of the pictures, or NULL */
     const char *results; /* saved detections in place of a network's, or NULL */
     const char *out;     /* a folder that is made once the sources are known, or NULL */
+    /* The first option that was given and acts on boxes only: an error with another network. NULL: none. */
+    const char *box_option;
+    void (*see)(void *ctx, const struct validate_sight *sight); /* of other networks; or NULL */
+    void *ctx;
     struct infer_args infer;
     struct evaluation_options metrics;
 };
 
 struct evaluated {
     const char *list;             /* what was measured on: list, folder or .json */
-    struct evaluation evaluation; /* points into set */
+    struct evaluation evaluation; /* of a detector; points into set */
     struct eval_set set;
+    bool is_of_values; /* no detector: */
+    struct dataset samples;
+    struct validated values;
     size_t failures; /* pictures that could not be read */
     double infer_ms; /* of the network on a picture, the mean; 0 without a network */
 

@@ -120,6 +120,8 @@ enum result training_make_folder(const struct train_args *args, struct training 
     }
     TRY(run_folder_lock(folder, &t->lock, err));
     TRY(write_file(folder, cfg, t->cfg_text, t->cfg_size, err));
-    TRY(write_names(folder, names, &t->model, err));
+    if (t->model.name_count > 0) {
+        TRY(write_names(folder, names, &t->model, err));
+    }
     return write_args(folder, args, t, err);
 }

@@ -12,7 +12,7 @@
 #include "base/parallel.h"
 #include "cfg/cfg.h"
 #include "data/class_set.h"
-#include "data/table_set.h"
+#include "run/value_set.h"
 #include "layers/yolo_head.h"
 #include "train/freeze_advice.h"
 #include "train/memory_need.h"
@@ -57,57 +57,6 @@ static void warn_skipped(const char *what, const struct dataset *set)
 
 /* ---- sets without boxes ---- */
 
-/* Names of class folders, for a network that has as many classes as there are. */
-static enum result find_folder_names(const struct training *t, struct model_args *model,
-                                     char ***names, struct error *err)
-{
-    bool asks = !model->names && !model->run && path_is_dir(t->data.train);
-    *names = NULL;
-    if (!asks || class_folders_names(t->data.train, names, &model->class_name_count, err) != OK) {
-        return asks && err->code == ERR_MEMORY ? ERR_MEMORY : OK;
-    }
-    model->class_names = *names;
-    return OK;
-}
-
-static enum result no_set(const struct training *t, struct error *err)
-{
-    if (t->model.task == TASK_NONE) {
-        return error_at(err, ERR_CFG, t->model.cfg_path, 0,
-                        "nothing to train: no [yolo], [Gaussian_yolo] or [region] section, and "
-                        "neither [softmax] nor [cost] at the end");
-    }
-    error_at(err, ERR_FORMAT, t->data.train, 0,
-             "the network of %s gives %zu values, which pictures alone do not tell",
-             t->model.cfg_path, task_values(&t->model.net));
-    return error_hint(err, "a table, .csv or .npy; or class folders or names= for %zu classes",
-                      task_values(&t->model.net));
-}
-
-static enum result settle_source(const struct training *t, struct dataset_source *source,
-                                 struct error *err)
-{
-    const struct network *net = &t->model.net;
-    enum net_task task = t->model.task;
-    bool is_table = table_is_named(source->path);
-    *source = (struct dataset_source){.path = source->path,
-                                      .kind = is_table                ? DATASET_TABLE
-                                              : task == TASK_CLASSIFY ? DATASET_CLASSES
-                                                                      : DATASET_PICTURES,
-                                      .class_count = t->model.name_count,
-                                      .names = t->model.names,
-                                      .name_count = t->model.name_count,
-                                      .features = (size_t)net->size.w * (size_t)net->size.h *
-                                                  (size_t)net->size.c,
-                                      .targets = task_values(net),
-                                      .needs_no_targets = task == TASK_RECONSTRUCT};
-    if (is_table) {
-        return task == TASK_NONE ? no_set(t, err) : OK;
-    }
-    TRY(task == TASK_CLASSIFY || task == TASK_RECONSTRUCT ? OK : no_set(t, err));
-    return model_check_pictures(net, err);
-}
-
 static enum result open_value_sets(struct training *t, struct error *err)
 {
     struct dataset_source source = {.path = t->data.train};
@@ -116,15 +65,14 @@ static enum result open_value_sets(struct training *t, struct error *err)
                         "classes=%d, but the network of %s has %zu", t->data.classes,
                         t->model.cfg_path, t->model.name_count);
     }
-    TRY(settle_source(t, &source, err));
+    TRY(value_set_source(&t->model, source.path, &source, err));
     source.refuses_empty = true;
     source.label_smooth = t->model.net.options.label_smooth_eps;
     TRY(dataset_open(&source, &t->train, err));
     warn_skipped("training", &t->train);
     if (t->data.valid) {
         TRY(data_file_need(&t->data, DATA_VALID, err));
-        source.path = t->data.valid;
-        TRY(settle_source(t, &source, err));
+        TRY(value_set_source(&t->model, t->data.valid, &source, err));
         TRY(dataset_open(&source, &t->valid, err));
         warn_skipped("validation", &t->valid);
         t->has_valid = true;
@@ -237,7 +185,7 @@ static enum result open_network(const struct train_args *args, struct training *
         model.names = t->data.names;
     }
     char **names;
-    TRY(find_folder_names(t, &model, &names, err));
+    TRY(value_set_names(t->data.train, &model, &names, err));
     enum result result = model_open(&model, MODEL_TRAIN, &t->model, err);
     mem_free(names);
     TRY(result);

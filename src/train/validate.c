@@ -109,6 +109,12 @@ static enum result take_image(struct pass *pass, const struct batch *batch, int 
 {
     pass->found->failures += batch->sample_index[n] == LOADER_NO_SAMPLE;
     if (pass->o->task != TASK_DETECT) {
+        bool is_read = batch->sample_index[n] != LOADER_NO_SAMPLE;
+        const struct validate_sight sight = {
+            picture, &batch->input, plan_output(pass->plan, pass->net->layer_count - 1), n};
+        if (pass->o->see && is_read) {
+            pass->o->see(pass->o->ctx, &sight);
+        }
         if (pass->o->task == TASK_CLASSIFY) {
             take_classes(pass, batch, n, picture);
         }
@@ -130,6 +136,9 @@ static enum result run_pass(struct pass *pass, struct error *err)
     struct batch batch;
     for (size_t done = 0;; done += (size_t)batch.images) {
         TRY(loader_next(pass->loader, &batch, err));
+        if (pass->o->is_stopped && pass->o->is_stopped()) {
+            return error_set(err, ERR_INTERRUPTED, "interrupted after %zu of %zu", done, count);
+        }
         if (batch.images == 0) {
             return OK;
         }

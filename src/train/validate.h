@@ -15,6 +15,13 @@
 #define VALIDATE_CONFIDENCE_WORD "0.005"
 #define VALIDATE_OVERLAP 0.45f
 
+/* A sample without boxes, as the network has seen it. */
+struct validate_sight {
+    size_t sample;
+    const struct tensor *input, *output; /* image n of both */
+    int n;
+};
+
 struct validate_options {
     const struct dataset *set;
     enum net_task task;
@@ -23,6 +30,10 @@ struct validate_options {
     bool letter_box;
     int batch;
     int loader_threads;
+    bool (*is_stopped)(void); /* ends it with ERR_INTERRUPTED; NULL: never */
+    void (*see)(void *ctx,
+                const struct validate_sight *sight); /* every sample that was read; or NULL */
+    void *ctx;
 };
 
 /* What a validation saw and what that comes to. Refers to the set of its options. */

@@ -73,6 +73,30 @@ status 0
 try "which moved" "$YOLO" diff run/last.weights frozen/last.weights --cfg net.cfg
 holds true
 
+try "eval tells the same, and draws" "$YOLO" eval --run run --format json --out ev
+status 0
+json 'v["top1"] == 1 && v["images"] == 6 && v["failed"] == 0 && v["classes[0].F1"] == 1 && v["top2"] == 1'
+holds cmp ev/confusion.csv run/best/confusion.csv
+holds test -s ev/confusion.png
+try "eval of another set, as a table" "$YOLO" eval set/train --run run
+status 0
+out '^top-1 +1\.0000 '
+out '^left +8 +8 +1\.0000 +1\.0000 +1\.0000 +1\.0000$'
+try "eval of the training part" "$YOLO" eval set --split train --run run --format csv
+status 0
+out '^,all,16,16,1,1,1,1$'
+cp -r set/val torn
+printf 'not a picture' >torn/left/1.ppm
+try "a picture that cannot be read is missed" "$YOLO" eval torn --run run --format json
+status 3
+json 'v["images"] == 6 && v["failed"] == 1 && v["classes[0].recall"] > .66 && v["classes[0].recall"] < .67'
+for option in "--conf .3" "--iou .3" "--points 11" "--worst 3 --out drawn"; do
+    # shellcheck disable=SC2086 # two words
+    try "eval ${option%% *}" "$YOLO" eval --run run $option
+    status 2
+    one_error "${option%% *} acts only on boxes"
+done
+
 find set/train -name '*.ppm' | sort >train.txt
 find set/val -name '*.ppm' | sort >val.txt
 printf 'train = train.txt\nvalid = val.txt\nlabels = set.names\nclasses = 2\n' >set.data
@@ -132,6 +156,9 @@ status 0
 err 'the best of the validations, validation loss [0-9.e-]+, in dense/best.weights'
 holds awk -F, 'NR > 1 && $7 != "" { loss = $7 } END { exit !(loss < .02) }' dense/results.csv
 holds [ "$(head -n 1 dense/results.csv)" = "iteration,epoch,stage,rate,loss,gradient_norm,val_loss,frozen_values,frozen_bytes_changed,images_per_s,seconds" ]
+try "eval of a table" "$YOLO" eval --run dense --format json
+status 0
+json 'v["samples"] == 16 && v["loss"] < .02'
 printf '1,2,3\n4,5\n' >ragged.csv
 refuse "a ragged table" 'ragged.csv:2: 2 columns, but the rows above have 3' train --cfg dense.cfg --data ragged.csv --weights none
 printf '1,2,3\n4,x,5\n' >text.csv
@@ -168,4 +195,10 @@ try "an autoencoder learns pictures alone" "$YOLO" train --cfg auto.cfg --data s
 status 0
 err 'the best of the validations, validation loss [0-9.]+, in auto/best.weights'
 holds awk -F, 'NR > 1 && $7 != "" { if (!n++) first = $7; last = $7 } END { exit !(n == 2 && last < first) }' auto/results.csv
+holds test -s auto/reconstructions.jpg
+try "eval of an autoencoder" "$YOLO" eval --run auto --out auto_ev
+status 0
+out '^loss +[0-9.]+  mean of the pictures$'
+holds test -s auto_ev/reconstructions.jpg
+holds test -s auto_ev/metrics.json
 finish
