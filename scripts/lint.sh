@@ -182,7 +182,7 @@ fi
 
 if [ "${1:-}" != --quick ]; then
     if command -v shellcheck >/dev/null; then
-        shellcheck scripts/*.sh .ci/run tests/*/*.sh >>"$faults" 2>&1
+        shellcheck -x -S warning scripts/*.sh .ci/run tests/*/*.sh >>"$faults" 2>&1
     else
         echo "lint: shellcheck is not installed; scripts not checked" >&2
     fi

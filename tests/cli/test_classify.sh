@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # yolo classify, and detect on a classifier: the best classes of pictures.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
 golden=$root/tests/golden

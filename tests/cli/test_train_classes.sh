@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # yolo train on a classifier, an autoencoder and a dense network: class folders, lists, tables; what is wrong with them.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
 
