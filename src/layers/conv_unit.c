@@ -196,20 +196,27 @@ void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const stru
     }
 }
 
-/* Modes that keep for backward: the plain convolution z is saved, then normalised and activated; with
- * stored statistics the output has the bits of conv_unit_infer. */
-static void forward_kept(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+struct tensor conv_unit_z(const struct conv_unit *u, const struct exec *e)
+{
+    return keeps_z(u) ? batchnorm_saved_z(e) : e->out;
+}
+
+struct conv_epilogue conv_unit_z_epilogue(const struct conv_unit *u, const struct exec *e)
 {
     const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
-    struct tensor z = keeps_z(u) ? batchnorm_saved_z(e) : e->out;
-    struct conv_epilogue plain = {
+    return (struct conv_epilogue){
         .shift = u->has_bn ? NULL : scale + tensor_align((size_t)u->geometry.filters)};
-    conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &plain,
-                 &e->inputs[0], &z, e->scratch);
+}
+
+/* The saved z is normalised and activated; with stored statistics the output has the bits of conv_unit_infer. */
+void conv_unit_finish(const struct layer *l, const struct exec *e)
+{
+    const struct conv_unit *u = l->state;
+    struct tensor z = conv_unit_z(u, e);
+    struct conv_epilogue rest = {.act = u->act};
     if (!keeps_z(u)) {
         return;
     }
-    struct conv_epilogue rest = {.act = u->act};
     if (u->has_bn) {
         struct batchnorm_used used = batchnorm_saved_used(e);
         batchnorm_settle(l, e, &z, &used);
@@ -219,10 +226,20 @@ static void forward_kept(const struct conv_unit *u, const struct layer *l, const
     op_epilogue(e->kernels, &rest, &z, &e->out);
 }
 
-/* dL/dout in e->out_grad to dL/dz in the same place. */
-static void backward_to_z(const struct conv_unit *u, const struct layer *l, const struct exec *e)
+static void forward_kept(const struct layer *l, const struct exec *e)
 {
-    struct tensor z = keeps_z(u) ? batchnorm_saved_z(e) : e->out;
+    const struct conv_unit *u = l->state;
+    struct tensor z = conv_unit_z(u, e);
+    struct conv_epilogue plain = conv_unit_z_epilogue(u, e);
+    conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &plain,
+                 &e->inputs[0], &z, e->scratch);
+    conv_unit_finish(l, e);
+}
+
+void conv_unit_backward_to_z(const struct layer *l, const struct exec *e)
+{
+    const struct conv_unit *u = l->state;
+    struct tensor z = conv_unit_z(u, e);
     if (u->has_bn) {
         struct batchnorm_used used = batchnorm_saved_used(e);
         batchnorm_backward(l, e, layer_backward_activation(l), &z, &used);
@@ -257,7 +274,7 @@ static void backward_to_input(const struct conv_unit *u, const float *weights, c
 void conv_unit_forward(const struct layer *l, const struct exec *e)
 {
     if (mode_rules[e->mode].keeps_backward) {
-        forward_kept(l->state, l, e);
+        forward_kept(l, e);
     } else {
         conv_unit_infer(l->state, e, &e->inputs[0], &e->out, e->scratch);
     }
@@ -267,7 +284,7 @@ void conv_unit_backward(const struct layer *l, const struct exec *e)
 {
     const struct conv_unit *u = l->state;
     float *weight_grad = layer_param_grad(l, e, "weights");
-    backward_to_z(u, l, e);
+    conv_unit_backward_to_z(l, e);
     if (weight_grad) {
         conv_backward_weights(e->kernels, &u->geometry, &e->inputs[0], &e->out_grad, weight_grad,
                               e->scratch);

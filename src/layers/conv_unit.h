@@ -50,6 +50,14 @@ void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const f
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                      const struct tensor *out, void *scratch);
 
+/* Modes that keep for backward, for a kind with a convolution of its own: it writes z = conv_unit_z with the epilogue
+ * conv_unit_z_epilogue, then conv_unit_finish makes the output of it. conv_unit_backward_to_z turns e->out_grad into
+ * dL/dz in place and adds the gradients of all parameters but the weights. */
+struct tensor conv_unit_z(const struct conv_unit *u, const struct exec *e);
+struct conv_epilogue conv_unit_z_epilogue(const struct conv_unit *u, const struct exec *e);
+void conv_unit_finish(const struct layer *l, const struct exec *e);
+void conv_unit_backward_to_z(const struct layer *l, const struct exec *e);
+
 /* Slots. */
 void conv_unit_plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p);
 void conv_unit_prepare(const struct layer *l, const struct exec *e);

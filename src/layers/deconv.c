@@ -5,11 +5,16 @@
  * out = (in - 1) * stride + size - 2 * padding. Run as a plain convolution with stride 1 and the
  * mirrored window over the input spread out with stride - 1 zeros between its pixels and padded by
  * size - 1 - padding, image by image. Prepared memory: a conv_unit's, then the weights as
- * [filters][c][size][size], mirrored. Scratch: the spread image, then the convolution's. */
+ * [filters][c][size][size], mirrored. Scratch: the spread image, then the convolution's.
+ *
+ * Backward it is the other way round: the output's gradient is the input of a plain convolution with this stride and
+ * padding, whose weights are the file's, [c][filters][size][size]; the input's gradient is its output, and the
+ * weights' gradient is that of its weights. Scratch: its packed weights, its output, then its own. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/elementwise.h"
 #include "layers/conv_unit.h"
 #include "layers/kinds.h"
 #include "cfg/cfg.h"
@@ -58,12 +63,54 @@ static size_t spread_floats(const struct conv_geometry *g)
     return tensor_align((size_t)g->in_h * (size_t)g->in_w * (size_t)g->in_c);
 }
 
+/* The convolution of the backward pass. */
+static struct conv_geometry adjoint(const struct layer *l)
+{
+    const struct deconv_state *s = l->state;
+    const struct conv_geometry *g = &s->unit.geometry;
+    struct shape in = l->input_shapes[0];
+    return (struct conv_geometry){.in_h = l->out.h,
+                                  .in_w = l->out.w,
+                                  .in_c = l->out.c,
+                                  .filters = in.c,
+                                  .groups = 1,
+                                  .kernel_h = g->kernel_h,
+                                  .kernel_w = g->kernel_w,
+                                  .stride_y = s->stride,
+                                  .stride_x = s->stride,
+                                  .pad_y = s->unit.padding,
+                                  .pad_x = s->unit.padding,
+                                  .dilation = 1,
+                                  .out_h = in.h,
+                                  .out_w = in.w};
+}
+
+static size_t adjoint_packed_floats(const struct kernels *kern, const struct conv_geometry *g)
+{
+    return tensor_align(conv_packed_floats(kern, g, conv_choose(kern, g)));
+}
+
+static size_t backward_scratch_bytes(const struct layer *l, const struct plan_limits *limits)
+{
+    struct conv_geometry g = adjoint(l);
+    const struct kernels *kern = limits->kernels;
+    size_t weights = conv_backward_scratch_bytes(kern, &g, limits->batch);
+    size_t pixels = (size_t)limits->batch * (size_t)g.out_h * (size_t)g.out_w;
+    size_t floats = adjoint_packed_floats(kern, &g) + tensor_align(pixels * (size_t)g.filters);
+    size_t data = floats * sizeof(float) + conv_scratch_bytes(kern, &g, conv_choose(kern, &g));
+    return weights > data ? weights : data;
+}
+
 static void plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     const struct deconv_state *s = l->state;
     conv_unit_plan(l, limits, p);
     p->prepared_floats += layer_param(l, "weights")->count;
     p->scratch_bytes += spread_floats(&s->unit.geometry) * sizeof(float);
+    if (mode_rules[limits->mode].keeps_backward) {
+        size_t backward = backward_scratch_bytes(l, limits);
+        p->scratch_bytes = backward > p->scratch_bytes ? backward : p->scratch_bytes;
+    }
 }
 
 static void prepare(const struct layer *l, const struct exec *e)
@@ -102,14 +149,56 @@ static void forward(const struct layer *l, const struct exec *e)
 {
     const struct deconv_state *s = l->state;
     const struct conv_geometry *g = &s->unit.geometry;
+    bool keeps = mode_rules[e->mode].keeps_backward;
+    struct tensor to = keeps ? conv_unit_z(&s->unit, e) : e->out;
+    struct conv_epilogue plain = conv_unit_z_epilogue(&s->unit, e);
     float *buffer = e->scratch;
     struct tensor wide = {buffer, 1, g->in_h, g->in_w, g->in_c, (size_t)g->in_c};
     for (int n = 0; n < e->out.n; n++) {
-        struct tensor out = e->out;
-        out.data = tensor_at(&e->out, n, 0, 0);
+        struct tensor out = to;
+        out.data = tensor_at(&to, n, 0, 0);
         out.n = 1;
         spread(s, &e->inputs[0], n, buffer);
-        conv_unit_infer(&s->unit, e, &wide, &out, buffer + spread_floats(g));
+        if (keeps) {
+            conv_forward(e->kernels, g, (enum conv_algorithm)e->choice, e->prepared, &plain, &wide,
+                         &out, buffer + spread_floats(g));
+        } else {
+            conv_unit_infer(&s->unit, e, &wide, &out, buffer + spread_floats(g));
+        }
+    }
+    if (keeps) {
+        conv_unit_finish(l, e);
+    }
+}
+
+static void backward_to_input(const struct layer *l, const struct exec *e,
+                              const struct conv_geometry *g)
+{
+    enum conv_algorithm algorithm = conv_choose(e->kernels, g);
+    const struct conv_epilogue none = {.act = ACT_LINEAR};
+    float *packed = e->scratch;
+    struct tensor dx = {packed + adjoint_packed_floats(e->kernels, g),
+                        e->out.n,
+                        g->out_h,
+                        g->out_w,
+                        g->filters,
+                        (size_t)g->filters};
+    float *scratch = dx.data + tensor_align(tensor_pixels(&dx) * dx.stride);
+    conv_pack(e->kernels, g, algorithm, layer_param(l, "weights")->data, packed);
+    conv_forward(e->kernels, g, algorithm, packed, &none, &e->out_grad, &dx, scratch);
+    op_accumulate(e->kernels, 1.0f, &dx, &e->input_grads[0], e->grad_adds[0]);
+}
+
+static void backward(const struct layer *l, const struct exec *e)
+{
+    struct conv_geometry g = adjoint(l);
+    float *weight_grad = layer_param_grad(l, e, "weights");
+    conv_unit_backward_to_z(l, e);
+    if (weight_grad) {
+        conv_backward_weights(e->kernels, &g, &e->out_grad, &e->inputs[0], weight_grad, e->scratch);
+    }
+    if (e->input_grads[0].data) {
+        backward_to_input(l, e, &g);
     }
 }
 
@@ -140,6 +229,7 @@ const struct layer_ops deconvolutional_ops = {
     .plan = plan,
     .prepare = prepare,
     .forward = forward,
+    .backward = backward,
     .choice_names = conv_unit_choices,
     .flops = flops,
     .describe = describe,

@@ -19,7 +19,8 @@ static int readers_of(const struct layer *layers, int count, int layer)
 /* Its backward asks layer_backward_activation. */
 static bool can_go_by_logit(const struct layer *l)
 {
-    return l->ops == &convolutional_ops || l->ops == &connected_ops || l->ops == &activation_ops;
+    return l->ops == &convolutional_ops || l->ops == &deconvolutional_ops ||
+           l->ops == &connected_ops || l->ops == &activation_ops;
 }
 
 static enum result settle_cost(struct layer *layers, int count, struct layer *cost,

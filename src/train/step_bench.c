@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "net/task.h"
 #include "train/step_cost.h"
 
 enum { TRUTHS = 8 };
@@ -25,11 +26,31 @@ static void fill_truths(struct truth *items, struct truth_set *sets, int images,
     }
 }
 
+/* A class an image, or numbers within [0, 1]; the same on every run. Of a picture that is its own target: none. */
+static void fill_values(float *values, struct truth_set *sets, int images,
+                        const struct network *net)
+{
+    enum net_task task = task_of(net);
+    size_t count = task_values(net);
+    struct rng rng = rng_make(1, 0, 0);
+    for (int n = 0; n < images && task != TASK_RECONSTRUCT; n++) {
+        float *own = values + (size_t)n * count;
+        for (size_t i = 0; i < count && task != TASK_CLASSIFY; i++) {
+            own[i] = rng_uniform(&rng, 0.0f, 1.0f);
+        }
+        if (task == TASK_CLASSIFY) {
+            own[rng_below(&rng, count)] = 1.0f;
+        }
+        sets[n] = (struct truth_set){.values = own, .value_count = count};
+    }
+}
+
 /* What a run of steps borrows. */
 struct bench {
     struct step_cost cost;
     struct freeze_set freeze;
     struct truth *items;
+    float *values; /* [images][task_values] */
     struct truth_set *sets;
     double *samples; /* [runs] */
 };
@@ -39,17 +60,27 @@ static enum result prepare(struct model *model, const struct step_bench_options 
 {
     size_t images = (size_t)o->runs.batch;
     b->items = mem_alloc(images * TRUTHS, sizeof *b->items);
+    size_t floats, values = task_values(&model->net);
+    b->values = size_mul(images, values ? values : 1, &floats)
+                    ? mem_alloc(floats, sizeof *b->values)
+                    : NULL;
     b->sets = mem_alloc(images, sizeof *b->sets);
     b->samples = mem_alloc((size_t)o->runs.count, sizeof(double));
-    if (!b->items || !b->sets || !b->samples) {
+    if (!b->items || !b->values || !b->sets || !b->samples) {
         return mem_error(err, "training steps");
     }
-    if (!model->head) {
-        return error_at(err, ERR_CFG, model->cfg_path, 0,
-                        "no detection head: it has no loss to train");
+    if (task_of(&model->net) == TASK_NONE) {
+        return error_at(
+            err, ERR_CFG, model->cfg_path, 0,
+            "no loss to train: it has no detection head, and ends neither with [softmax] nor with "
+            "[cost]");
     }
     TRY(freeze_set_make(&model->net, o->freeze, BN_AUTO, NULL, &b->freeze, err));
-    fill_truths(b->items, b->sets, o->runs.batch, model->head->classes);
+    if (model->head) {
+        fill_truths(b->items, b->sets, o->runs.batch, model->head->classes);
+    } else {
+        fill_values(b->values, b->sets, o->runs.batch, &model->net);
+    }
     struct step_cost_options options = {
         .net = &model->net,
         .kernels = model->kernels,
@@ -94,6 +125,7 @@ enum result step_bench(struct model *model, const struct step_bench_options *opt
     step_cost_close(&b.cost);
     freeze_set_free(&b.freeze);
     mem_free(b.items);
+    mem_free(b.values);
     mem_free(b.sets);
     mem_free(b.samples);
     return result;

@@ -20,7 +20,7 @@ struct step_times {
     size_t features_floats; /* of an image */
 };
 
-/* ERR_CFG without a detection head; ERR_ARG for a set that freeze_set_make or freeze_set_check refuse, or that has no
+/* ERR_CFG for a network without a loss; ERR_ARG for a set that freeze_set_make or freeze_set_check refuse, or that has no
  * features. */
 NODISCARD enum result step_bench(struct model *model, const struct step_bench_options *options,
                                  struct step_times *times, struct error *err);

@@ -10,6 +10,7 @@
 #include "net/cfg_edit.h"
 #include "net/features.h"
 #include "net/backbone.h"
+#include "net/task.h"
 
 enum { MAX_LAYERS = 24, BATCH = 2 };
 static const double MAX_FLOPS = 3e6, MAX_FLOATS = 3e5;
@@ -31,6 +32,13 @@ static void run(struct network *net, const enum layer_mode *modes)
     static const struct truth truths[] = {{.box = {0.4f, 0.6f, 0.3f, 0.2f}},
                                           {.box = {0.9f, 0.1f, 0.2f, 0.1f}, .class_id = 1}};
     struct truth_set sets[BATCH] = {{.items = truths, .count = 2}, {.items = truths}};
+    size_t values = task_values(net);
+    float *targets = mem_alloc(values + 1, sizeof *targets); /* the second image has none */
+    for (size_t i = 0; targets && i < values; i++) {
+        targets[i] = (float)(i % 5) / 4;
+    }
+    sets[0].values = values > 0 ? targets : NULL;
+    sets[0].value_count = values;
     struct loss_parts sum = {0}, heads[MAX_LAYERS] = {0};
     struct detection_list list = {0};
     const struct kernels *kern;
@@ -39,6 +47,7 @@ static void run(struct network *net, const enum layer_mode *modes)
     struct plan_options options = {.batch = BATCH, .modes = modes, .bn_momentum = 0.1f};
     if (!fuzz_read(kernels_select(NULL, &kern, &err), &err) ||
         !fuzz_read(plan_build(net, kern, &options, &plan, &err), &err)) {
+        mem_free(targets);
         return;
     }
     const struct tensor *input = plan_input(plan);
@@ -60,6 +69,7 @@ static void run(struct network *net, const enum layer_mode *modes)
     }
     detection_list_free(&list);
     plan_free(plan);
+    mem_free(targets);
 }
 
 static void use(struct network *net)
@@ -72,6 +82,12 @@ static void use(struct network *net)
     }
     network_initialise(net, 1);
     run(net, NULL);
+    if (task_values(net) > 0) {
+        for (int i = 0; i < net->layer_count; i++) {
+            modes[i] = MODE_TRAIN;
+        }
+        run(net, modes);
+    }
     if (fuzz_read(parts_find(net, parts, &err), &err)) {
         for (int i = 0; i < net->layer_count; i++) {
             modes[i] = parts[i] == PART_BACKBONE ? MODE_INFER : MODE_TRAIN;

@@ -1,5 +1,5 @@
-/* What freezing promises (docs/freezing.md), on convolutional, connected and stand-alone batchnorm
- * layers, for every optimiser with averages and clipping, on every instruction set: what is frozen
+/* What freezing promises (docs/freezing.md), on convolutional, deconvolutional, connected and stand-alone batchnorm
+ * layers, of a detector and of a classifier with dropout, for every optimiser with averages and clipping, on every instruction set: what is frozen
  * keeps its bytes whatever momentum and decay do; statistics move where a layer trains with the
  * batch's and nowhere else; a frozen batch norm computes in the training phase exactly what it
  * computes in inference. */
@@ -28,27 +28,48 @@ static const char sections[] =
             /* 10 */ "[yolo]\nclasses=3\nnum=1\nmask=0\nanchors=3,4\niou_loss=ciou\n"
             "iou_normalizer=.07\n";
 
+/* A classifier. */
+static const char of_classes[] =
+    /* 0 */
+    "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\nstride=2\npad=1\nactivation=leaky\n"
+    /* 1 */ "[deconvolutional]\nbatch_normalize=1\nfilters=6\nsize=2\nstride=2\nactivation=mish\n"
+    /* 2 */ "[dropout]\nprobability=.3\n"
+    /* 3 */ "[maxpool]\nsize=4\nstride=4\n"
+    /* 4 */ "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\nstride=2\npad=1\n"
+    "activation=leaky\n"
+    /* 5 */ "[connected]\nbatch_normalize=1\noutput=12\nactivation=leaky\n"
+    /* 6 */ "[dropout]\nprobability=.3\n"
+    /* 7 */ "[connected]\noutput=5\nactivation=linear\n"
+    /* 8 */ "[softmax]\n";
+
 struct setting {
     const char *name;
     enum bn_policy bn;
     const int frozen[MAX_LAYERS]; /* ends with -1 */
+    bool is_classifier;
 };
 
 static const struct setting settings[] = {
-    {"nothing frozen", BN_AUTO, {-1}},
-    {"nothing frozen, eval", BN_EVAL, {-1}},
-    {"nothing frozen, frozen bn", BN_FROZEN, {-1}},
-    {"a prefix", BN_AUTO, {0, 1, 2, -1}},
-    {"a prefix, eval", BN_EVAL, {0, 1, 2, -1}},
-    {"a prefix, frozen bn", BN_FROZEN, {0, 1, 2, -1}},
-    {"a prefix up to connected", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}},
-    {"a convolution between", BN_AUTO, {3, -1}},
-    {"batchnorm between", BN_AUTO, {2, 5, -1}},
-    {"connected between", BN_AUTO, {7, -1}},
-    {"every second", BN_AUTO, {1, 3, 5, 8, -1}},
-    {"every second, eval", BN_EVAL, {0, 2, 7, 9, -1}},
-    {"all but the first and last", BN_AUTO, {1, 2, 3, 5, 7, 8, -1}},
-    {"prefix, statistics move", BN_TRAIN, {0, 1, 2, 7, -1}},
+    {"nothing frozen", BN_AUTO, {-1}, false},
+    {"nothing frozen, eval", BN_EVAL, {-1}, false},
+    {"nothing frozen, frozen bn", BN_FROZEN, {-1}, false},
+    {"a prefix", BN_AUTO, {0, 1, 2, -1}, false},
+    {"a prefix, eval", BN_EVAL, {0, 1, 2, -1}, false},
+    {"a prefix, frozen bn", BN_FROZEN, {0, 1, 2, -1}, false},
+    {"a prefix up to connected", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}, false},
+    {"a convolution between", BN_AUTO, {3, -1}, false},
+    {"batchnorm between", BN_AUTO, {2, 5, -1}, false},
+    {"connected between", BN_AUTO, {7, -1}, false},
+    {"every second", BN_AUTO, {1, 3, 5, 8, -1}, false},
+    {"every second, eval", BN_EVAL, {0, 2, 7, 9, -1}, false},
+    {"all but the first and last", BN_AUTO, {1, 2, 3, 5, 7, 8, -1}, false},
+    {"prefix, statistics move", BN_TRAIN, {0, 1, 2, 7, -1}, false},
+    {"classifier, nothing frozen", BN_AUTO, {-1}, true},
+    {"classifier, eval", BN_EVAL, {-1}, true},
+    {"classifier, a prefix", BN_AUTO, {0, 1, 2, 3, 4, -1}, true},
+    {"classifier, frozen bn", BN_FROZEN, {0, -1}, true},
+    {"classifier, deconvolution between", BN_AUTO, {1, -1}, true},
+    {"classifier, connected and dropout between", BN_AUTO, {5, 6, -1}, true},
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -124,7 +145,7 @@ static void fill_input(const struct plan *plan, int images, unsigned noise)
 static bool rig_open(struct rig *r, const char *isa, const struct setting *s)
 {
     *r = (struct rig){0};
-    if (!fixture_open(&r->f, SIDE, SIDE, CHANNELS, sections) ||
+    if (!fixture_open(&r->f, SIDE, SIDE, CHANNELS, s->is_classifier ? of_classes : sections) ||
         kernels_select(isa, &r->kern, &r->f.err) != OK) {
         return false;
     }
@@ -157,9 +178,12 @@ static void train(struct rig *r, int steps, float rate)
 {
     static const struct truth truths[] = {{{0.4f, 0.6f, 0.3f, 0.5f}, 1},
                                           {{0.6f, 0.3f, 0.5f, 0.2f}, 2}};
-    const struct truth_set sets[BATCH] = {{.items = truths, .count = 1},
-                                          {.items = truths + 1, .count = 1},
-                                          {.items = truths, .count = 2}};
+    static const float classes[BATCH][5] = {
+        {1, 0, 0, 0, 0}, {0, 0, .5f, .5f, 0}, {.1f, .1f, .1f, .1f, .6f}};
+    const struct truth_set sets[BATCH] = {
+        {.items = truths, .count = 1, .values = classes[0], .value_count = 5},
+        {.items = truths + 1, .count = 1, .values = classes[1], .value_count = 5},
+        {.items = truths, .count = 2, .values = classes[2], .value_count = 5}};
     struct loss_parts parts = {0};
     for (int step = 0; step < steps; step++) {
         fill_input(r->f.plan, BATCH, 100 + (unsigned)step);
@@ -304,13 +328,20 @@ static void frozen_computes_inference(void)
 {
     /* Layer 0 has no statistics, so a moving layer 0 lets the frozen ones run in the training
      * phase. */
-    static const struct setting above = {"all above a moving one", BN_AUTO, {1, 2, 3, 5, 7, 8, -1}};
-    static const struct setting prefix = {"prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}};
-    static const struct setting eval = {"eval", BN_EVAL, {-1}};
-    static const struct setting fixed = {"frozen bn", BN_FROZEN, {2, 7, -1}};
+    static const struct setting above = {
+        "all above a moving one", BN_AUTO, {1, 2, 3, 5, 7, 8, -1}, false};
+    static const struct setting prefix = {"prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}, false};
+    static const struct setting eval = {"eval", BN_EVAL, {-1}, false};
+    static const struct setting fixed = {"frozen bn", BN_FROZEN, {2, 7, -1}, false};
+    static const struct setting dropless = {
+        "classifier, prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, -1}, true};
+    static const struct setting between = {
+        "classifier, frozen above a moving one", BN_FROZEN, {1, 2, 4, 5, 6, -1}, true};
     int failed = 0;
     for (int i = 0; i < ISA_COUNT; i++) {
         if (isa_kernels(ISA_NAMES[i])) {
+            failed += !equals_inference(ISA_NAMES[i], &dropless, 8);
+            failed += !equals_inference(ISA_NAMES[i], &between, 8);
             failed += !equals_inference(ISA_NAMES[i], &above, 10);
             failed += !equals_inference(ISA_NAMES[i], &prefix, 7);
             failed += !equals_inference(ISA_NAMES[i], &eval, 10);
@@ -379,8 +410,8 @@ static bool ignores_batch_mates(const char *isa, const struct setting *s, int un
 
 static void frozen_ignores_batch_mates(void)
 {
-    static const struct setting prefix = {"prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}};
-    static const struct setting moving = {"moving", BN_AUTO, {-1}};
+    static const struct setting prefix = {"prefix", BN_AUTO, {0, 1, 2, 3, 4, 5, 6, 7, -1}, false};
+    static const struct setting moving = {"moving", BN_AUTO, {-1}, false};
     int failed = 0;
     for (int i = 0; i < ISA_COUNT; i++) {
         if (isa_kernels(ISA_NAMES[i])) {
@@ -403,7 +434,7 @@ static float *first_value(struct rig *r, int layer, const char *role)
  * of a tensor that may move is not. */
 static void proof_sees_every_change(void)
 {
-    static const struct setting s = {"a prefix and one between", BN_AUTO, {0, 1, 2, 7, -1}};
+    static const struct setting s = {"a prefix and one between", BN_AUTO, {0, 1, 2, 7, -1}, false};
     static const struct {
         int layer;
         const char *role;
@@ -444,8 +475,8 @@ static void proof_sees_every_change(void)
  * what keeps; stored ones that trained layers normalise with are. */
 static void proof_follows_the_policy(void)
 {
-    static const struct setting legacy = {"legacy", BN_TRAIN, {1, -1}};
-    static const struct setting eval = {"eval", BN_EVAL, {-1}};
+    static const struct setting legacy = {"legacy", BN_TRAIN, {1, -1}, false};
+    static const struct setting eval = {"eval", BN_EVAL, {-1}, false};
     struct rig r;
     struct frozen_bytes still = {0};
     const struct frozen_tensor *first;

@@ -19,6 +19,9 @@ struct grad_case {
 #define CONV(filters, size, act)                                                                   \
     "[convolutional]\nfilters=" #filters "\nsize=" #size "\npad=1\nactivation=" #act "\n"
 #define CONV_BN(filters, size, act) CONV(filters, size, act) "batch_normalize=1\n"
+#define DECONV(filters, size, stride, padding, act)                                                \
+    "[deconvolutional]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride                     \
+    "\npadding=" #padding "\nactivation=" #act "\n"
 #define HEAD CONV(3, 3, linear)
 /* Detection heads of 6 and 12 channels. No threshold: a loss without steps. ([Gaussian_yolo] holds parts of its
  * loss constant: test_loss_gradients.c.) */
@@ -185,6 +188,21 @@ static const struct grad_case grad_cases[] = {
     {"dropout behind a head", CONV(6, 3, linear) YOLO_1 "[dropout]\nprobability=.5\n", BN_AUTO, -1,
      USUAL},
     {"batchnorm behind a head", CONV(6, 3, linear) YOLO_1 "[batchnorm]\n", BN_AUTO, -1, USUAL},
+    {"deconvolutional", CONV(3, 3, tanh) DECONV(4, 2, 2, 0, linear) HEAD, BN_AUTO, -1, USUAL},
+    {"deconvolutional, padded, activated", CONV(3, 3, tanh) DECONV(4, 4, 2, 1, mish) HEAD, BN_AUTO,
+     -1, USUAL},
+    {"deconvolutional of stride 1", CONV(3, 3, tanh) DECONV(4, 3, 1, 1, logistic), BN_AUTO, -1,
+     USUAL},
+    {"deconvolutional bn", CONV(3, 3, tanh) DECONV(4, 3, 2, 1, swish) "batch_normalize=1\n" HEAD,
+     BN_AUTO, -1, USUAL},
+    {"deconvolutional bn eval",
+     CONV(3, 3, tanh) DECONV(4, 3, 2, 1, swish) "batch_normalize=1\n" HEAD, BN_EVAL, -1, USUAL},
+    {"deconvolutional, frozen",
+     CONV(3, 3, tanh) DECONV(4, 3, 2, 1, swish) "batch_normalize=1\n" HEAD, BN_AUTO, 1, USUAL},
+    {"deconvolutional, its input read twice",
+     CONV(4, 3, tanh) DECONV(4, 3, 1, 1, tanh) "[route]\nlayers=-1,0\n" HEAD, BN_AUTO, -1, USUAL},
+    {"loss bce by logit, deconvolutional",
+     CONV(3, 3, tanh) DECONV(2, 2, 2, 0, logistic) COST("bce"), BN_AUTO, -1, USUAL},
     {"loss softmax", CONV(4, 3, tanh) "[connected]\noutput=5\nactivation=linear\n[softmax]\n",
      BN_AUTO, -1, USUAL},
     {"loss softmax of groups, tempered",

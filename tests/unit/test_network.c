@@ -37,6 +37,13 @@ static const struct facts own_facts[] = {
     {"cfg/yolov3-tiny.cfg", 416, 416, 24, 8858734, 8852366, 5.571, {17, 24}},
 };
 
+static const struct facts value_facts[] = {
+    {"cfg/mnist.cfg", 28, 28, 9, 33882, 33658, 0, {0}},
+    {"cfg/mnist-dense.cfg", 28, 28, 6, 109962, 109578, 0, {0}},
+    {"cfg/mnist-encoder.cfg", 28, 28, 23, 213306, 212602, 0, {0}},
+    {"cfg/mnist-autoencoder.cfg", 28, 28, 24, 194753, 193825, 0, {0}},
+};
+
 /* Our own design: its weights must stay within 4,000,000 bytes to lie in the repository. */
 static const struct facts bundled_facts = {"cfg/tabletop.cfg", 320, 320, 87, 998154, 991786, 0.776,
                                            {73, 80, 87}};
@@ -97,7 +104,9 @@ static void check_facts(const char *path, const struct facts *f)
     enum result result = network_read(path, 0, 0, &net, &err);
     capture_end();
     CHECK_MSG(result == OK, "%s", err.text);
-    CHECK_MSG(captured[0] == 0, "%s: warnings: %s", path, captured);
+    bool is_crop = strstr(captured, "[crop] flip is not built here") && /* cifar's */
+                   strchr(captured, '\n') == strrchr(captured, '\n');
+    CHECK_MSG(captured[0] == 0 || is_crop, "%s: warnings: %s", path, captured);
     CHECK_MSG(net.size.w == f->width && net.size.h == f->height, "%s: %d x %d", path, net.size.w,
               net.size.h);
     CHECK_MSG(net.layer_count == f->layers, "%s: %d layers", path, net.layer_count);
@@ -122,6 +131,9 @@ static void test_own_facts(void)
 {
     for (size_t i = 0; i < sizeof own_facts / sizeof *own_facts && !test_failed; i++) {
         check_facts(own_facts[i].path, &own_facts[i]);
+    }
+    for (size_t i = 0; i < sizeof value_facts / sizeof *value_facts && !test_failed; i++) {
+        check_facts(value_facts[i].path, &value_facts[i]);
     }
     check_facts(bundled_facts.path, &bundled_facts);
 }
