@@ -314,6 +314,8 @@ enum result table_set_read(struct dataset_build *build, struct error *err)
 
 /* ---- scales ---- */
 
+const char feature_scale_name[] = "features.csv";
+
 static enum result alloc_scale(struct feature_scale *scale, size_t count, struct error *err)
 {
     *scale = (struct feature_scale){.count = count};

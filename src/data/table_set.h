@@ -22,6 +22,9 @@ struct feature_scale {
     double *mean, *deviation; /* [count]; 1 for a feature that is always the same */
     size_t count;
 };
+/* The file of a run's folder that holds one. */
+extern const char feature_scale_name[];
+
 /* free also after an error */
 NODISCARD enum result feature_scale_of(const struct dataset *set, struct feature_scale *scale,
                                        struct error *err);

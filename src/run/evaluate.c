@@ -451,6 +451,24 @@ static enum result find_part(struct evaluated *e, const char **path, struct erro
     return OK;
 }
 
+/* As the run did with what it was trained on. */
+static enum result standardize(struct evaluated *e, struct error *err)
+{
+    char path[PATH_MAX];
+    struct feature_scale scale;
+    if (!e->o->model->run || !e->samples.features) {
+        return OK;
+    }
+    TRY(path_in(path, sizeof path, e->o->model->run, feature_scale_name, err));
+    if (!path_exists(path)) {
+        return OK;
+    }
+    enum result result = feature_scale_read(path, &scale, err);
+    result = result == OK ? feature_scale_apply(&scale, &e->samples, err) : result;
+    feature_scale_free(&scale);
+    return result;
+}
+
 static enum result measure_values(struct evaluated *e, struct error *err)
 {
     struct dataset_source source;
@@ -459,6 +477,7 @@ static enum result measure_values(struct evaluated *e, struct error *err)
     e->list = path;
     TRY(value_set_source(&e->model, path, &source, err));
     TRY(dataset_open(&source, &e->samples, err));
+    TRY(standardize(e, err));
     e->failures += e->samples.faults[FAULT_NO_IMAGE];
     const struct validate_options options = {.set = &e->samples,
                                              .task = e->model.task,

@@ -84,6 +84,10 @@ static const struct option run_options[] = {
      0},
     {"loader-threads", OPTION_INT, FIELD(loader_threads), 1, 256, "N",
      "threads that read pictures; default: half of --threads", 0},
+    {"standardize|standardise", OPTION_FLAG, FIELD(standardizes), 0, 0, NULL,
+     "tables: every feature minus its mean, by its deviation, of the training rows; the numbers are kept "
+     "in features.csv of the run's folder, and eval --run takes them from there",
+     0},
     {"no-pictures", OPTION_FLAG, FIELD(no_pictures), 0, 0, NULL,
      "no train_pictures.jpg and val_pictures.jpg in the run's folder", 0},
     {0},

@@ -43,6 +43,7 @@ struct train_args {
     bool limits_features; /* it was given on this command line */
     const char *out;
     bool dry_run, show_batch, no_pictures;
+    bool standardizes;
 
     bool resumes;
     const char *resume;  /* the folder; NULL: the newest */

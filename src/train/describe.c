@@ -161,8 +161,9 @@ void training_describe(const struct training *t, bool to_stdout)
     if (model->head) {
         snprintf(objects, sizeof objects, ", %zu objects", dataset_count_boxes(&t->train));
     }
-    say(to_stdout, "data      %s: %zu %s%s; %s", t->data.path, t->train.sample_count,
-        t->train.features ? "rows" : "pictures", objects, valid);
+    say(to_stdout, "data      %s: %zu %s%s%s; %s", t->data.path, t->train.sample_count,
+        t->train.features ? "rows" : "pictures", objects,
+        t->scale.count > 0 ? ", features standardised" : "", valid);
     if (t->train.left_out_count + t->valid.left_out_count > 0) {
         say(to_stdout,
             "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",

@@ -123,5 +123,10 @@ enum result training_make_folder(const struct train_args *args, struct training 
     if (t->model.name_count > 0) {
         TRY(write_names(folder, names, &t->model, err));
     }
+    if (t->scale.count > 0) {
+        char path[PATH_MAX];
+        TRY(path_in(path, sizeof path, folder, feature_scale_name, err));
+        TRY(feature_scale_write(&t->scale, path, err));
+    }
     return write_args(folder, args, t, err);
 }

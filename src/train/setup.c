@@ -57,7 +57,22 @@ static void warn_skipped(const char *what, const struct dataset *set)
 
 /* ---- sets without boxes ---- */
 
-static enum result open_value_sets(struct training *t, struct error *err)
+static enum result standardize(const struct train_args *args, struct training *t, struct error *err)
+{
+    if (!args->standardizes) {
+        return OK;
+    }
+    if (!t->train.features) {
+        return error_set(err, ERR_ARG, "--standardize acts only on tables, %s is none",
+                         t->data.train);
+    }
+    TRY(feature_scale_of(&t->train, &t->scale, err));
+    TRY(feature_scale_apply(&t->scale, &t->train, err));
+    return t->has_valid ? feature_scale_apply(&t->scale, &t->valid, err) : OK;
+}
+
+static enum result open_value_sets(const struct train_args *args, struct training *t,
+                                   struct error *err)
 {
     struct dataset_source source = {.path = t->data.train};
     if (t->data.classes && t->model.name_count && (size_t)t->data.classes != t->model.name_count) {
@@ -77,15 +92,19 @@ static enum result open_value_sets(struct training *t, struct error *err)
         warn_skipped("validation", &t->valid);
         t->has_valid = true;
     }
-    return OK;
+    return standardize(args, t, err);
 }
 
 /* ---- sets with boxes ---- */
 
-static enum result open_sets(struct training *t, struct error *err)
+static enum result open_sets(const struct train_args *args, struct training *t, struct error *err)
 {
     if (!t->model.head) {
-        return open_value_sets(t, err);
+        return open_value_sets(args, t, err);
+    }
+    if (args->standardizes) {
+        return error_set(err, ERR_ARG, "--standardize acts only on tables, %s is a detector",
+                         t->model.cfg_path);
     }
     bool is_mapped = t->added.old_count > 0;
     int classes = is_mapped ? (int)t->added.data_count : t->model.head->classes;
@@ -530,7 +549,7 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     TRY(find_resumed(args, t, err));
     TRY(open_data_file(args, t, err));
     TRY(open_network(args, t, err));
-    TRY(open_sets(t, err));
+    TRY(open_sets(args, t, err));
     if (args->add_classes && args->recipe == RECIPE_UNSAID) { /* its layers are no cfg's */
         args->recipe = RECIPE_AUTO;
     }
@@ -552,6 +571,7 @@ void training_close(struct training *t)
     added_free(&t->added);
     dataset_free(&t->train);
     dataset_free(&t->valid);
+    feature_scale_free(&t->scale);
     data_file_free(&t->data);
     model_close(&t->model);
     stage_plan_free(&t->plan);

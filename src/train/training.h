@@ -4,6 +4,7 @@
 
 #include "cfg/data_file.h"
 #include "data/dataset.h"
+#include "data/table_set.h"
 #include "run/model.h"
 #include "train/add_classes.h"
 #include "train/args.h"
@@ -32,6 +33,8 @@ struct training {
     struct data_file data;
     struct dataset train, valid;
     bool has_valid;
+    struct feature_scale
+        scale; /* --standardize: what was done to the features of both; count 0: nothing */
     struct added_classes added;  /* --add-classes */
     struct training_start begin; /* what the parameters were */
     struct recipe recipe;

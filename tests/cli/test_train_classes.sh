@@ -160,6 +160,18 @@ holds [ "$(head -n 1 dense/results.csv)" = "iteration,epoch,stage,rate,loss,grad
 try "eval of a table" "$YOLO" eval --run dense --format json
 status 0
 json 'v["samples"] == 16 && v["loss"] < .02'
+awk -F, 'NR > 1 { print $1 * 1000 + 5e4 "," $2 "," $3 }' train.csv >far.csv
+awk -F, '{ print $1 * 1000 + 5e4 "," $2 "," $3 }' val.csv >far_val.csv
+printf 'train = far.csv\nvalid = far_val.csv\n' >far.data
+try "features that are far off are standardised" "$YOLO" train --cfg dense.cfg --data far.data --weights none --seed 1 --out far --standardize
+status 0
+err 'data +far.data: 64 rows, features standardised'
+holds awk -F, 'NR == 2 { exit !($2 > 50400 && $2 < 50600 && $3 > 200 && $3 < 400) }' far/features.csv
+holds awk -F, 'NR > 1 && $7 != "" { loss = $7 } END { exit !(loss < .02) }' far/results.csv
+try "eval takes the numbers of the run" "$YOLO" eval --run far --format json
+status 0
+json 'v["loss"] < .02'
+refuse "--standardize with pictures" '--standardize acts only on tables' train --cfg net.cfg --data set --weights none --standardize
 printf '1,2,3\n4,5\n' >ragged.csv
 refuse "a ragged table" 'ragged.csv:2: 2 columns, but the rows above have 3' train --cfg dense.cfg --data ragged.csv --weights none
 printf '1,2,3\n4,x,5\n' >text.csv
