@@ -50,11 +50,11 @@ static void test_damage(void)
     CHECK_REFUSED("weights", ERR_FORMAT, "not a training state");
     mem_free(weights);
     memcpy(bad, good, size);
-    bad[8] = 5;
+    bad[8]++;
     CHECK(spill("last.state", bad, size));
-    CHECK_REFUSED("a later version", ERR_FORMAT, "version 5; this program reads version 4");
+    CHECK_REFUSED("a later version", ERR_FORMAT, "this program reads version");
     memset(bad + size / 2, 0, size - size / 2);
-    bad[8] = 4;
+    bad[8] = good[8];
     CHECK(spill("last.state", bad, size));
     CHECK_REFUSED("zeros from the middle on", ERR_FORMAT, "cut off");
     memset(bad, 0, size);
@@ -96,7 +96,7 @@ static bool forge(const char *good, size_t size, size_t at, const void *patch, s
 {
     char *copy = malloc(size);
     struct state_writer out;
-    if (!copy || state_create(&out, in_folder("last.state"), 4, &err) != OK) {
+    if (!copy || state_create(&out, in_folder("last.state"), (uint32_t)good[8], &err) != OK) {
         return false;
     }
     memcpy(copy, good, size);
