@@ -99,7 +99,7 @@ static void test_bases(void)
     check_base("yolov4-tiny", plain, false);
 }
 
-/* A cfg that is added to cfg/ is a base like the others. */
+/* A detector's cfg that is added to cfg/ is a base like the others. Nobody has measured a recipe for other tasks. */
 static void test_every_base(void)
 {
     struct listing folder = {0};
@@ -115,6 +115,10 @@ static void test_every_base(void)
         snprintf(path, sizeof path, "cfg/%s", folder.entries[i].name);
         path_stem(path, stem, sizeof stem);
         CHECK_OK(cfg_read(path, &cfg, &err));
+        if (strcmp(cfg.sections[cfg.section_count - 1].name, "yolo") != 0) {
+            cfg_free(&cfg);
+            continue;
+        }
         CHECK_OK(base_cfg_find(&cfg, &base, &err));
         CHECK_MSG(base.stem && strcmp(base.stem, stem) == 0, "%s is %s", stem,
                   base.stem ? base.stem : "none");
