@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cfg/cfg.h"
 #include "net/features.h"
+#include "net/task.h"
 #include "net/backbone.h"
 
 enum { MAX_STAGE_LINE = 4096, WARMUP_SHARE = 10 };
@@ -130,6 +131,12 @@ static enum result settle_features(const struct stage_basis *b, const struct req
 {
     int wanted = r->spec.cache_features;
     struct features features = {0};
+    if (wanted > 0 && task_of(b->net) == TASK_RECONSTRUCT) {
+        return error_set(err, ERR_ARG,
+                         "cache-features=%d: the network's target is the picture itself, which "
+                         "kept features lack",
+                         wanted);
+    }
     enum result result = features_find(b->net, stage->freeze.modes, &features, err);
     stage->cache_features = result == OK && features.kept > 0 ? wanted : 0;
     if (result == OK && features.kept == 0 && r->said->cache_features > 0) {
