@@ -32,12 +32,12 @@ static const struct option classify_options[] = {
 };
 
 static const char about[] =
-    "Tells the best classes of pictures, by a network that ends with [softmax] (or with [cost], where\n"
-    "names say that its values are classes). INPUT is as in yolo detect: a picture, a folder, a glob\n"
-    "pattern, a .txt list of paths, or - for paths on stdin. Results come in the order of the inputs;\n"
-    "one that cannot be read costs only itself. The confidence is the network's output: a softmax's sum to 1.\n"
-    "Pictures come into the network as in validation: the shorter side fills the input, its middle is\n"
-    "taken (--letterbox, --stretch: all of it).\n"
+    "Tells the best classes of pictures, by a network that ends with [softmax] (or with [cost],\n"
+    "where names say that its values are classes). INPUT is as in yolo detect: a picture, a\n"
+    "folder, a glob pattern, a .txt list of paths, or - for paths on stdin. Results come in the\n"
+    "order of the inputs; one that cannot be read costs only itself. The confidence is the\n"
+    "network's output: a softmax's sum to 1. Pictures come into the network as in validation: the\n"
+    "shorter side fills the input, its middle is taken (--letterbox, --stretch: all of it).\n"
     "\n"
     "Formats on stdout:\n"
     "  text   a line a picture, then an indented line a class: name confidence\n"
