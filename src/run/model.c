@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json_file.h"
 #include "base/listing.h"
 #include "base/path.h"
 #include "base/log.h"
@@ -30,7 +31,7 @@ const struct option model_options[] = {
      "short for cfg/STEM.cfg, weights/STEM.weights and STEM.names", 0},
     {"run", OPTION_STRING, FIELD(run), 0, 0, "DIR", "the model of a training run's folder", 0},
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
-     "network input size in place of the cfg's", 0},
+     "network input size in place of the cfg's, or of a run's", 0},
     {0},
 };
 
@@ -595,6 +596,45 @@ static void report(enum model_need need, const struct model *model)
     }
 }
 
+/* ---- the size at which a run was trained ---- */
+
+enum { MAX_RUN_ARGS = 1 << 24 };
+
+/* The cfg in a run's folder is that of the command line, whose --imgsz is in args.json alone. Keeps args where it had none. */
+static enum result read_run_size(const char *run, struct model_args *args, struct error *err)
+{
+    char path[MODEL_PATH], word[48];
+    uint64_t given = 0;
+    cJSON *root;
+    if (!path_join(path, sizeof path, run, "args.json") || !is_file(path)) {
+        return OK;
+    }
+    TRY(json_file_read(path, MAX_RUN_ARGS, &root, err));
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "imgsz"));
+    enum result result = OK;
+    if (text && strcmp(text, "0x0") != 0) {
+        snprintf(word, sizeof word, "imgsz=%s", text);
+        result = options_assign(model_options, args, &given, word, err);
+    }
+    cJSON_Delete(root);
+    return result == OK ? OK : error_prefix(err, "%s", path);
+}
+
+/* A detector is used, and its thresholds hold, at the size at which it was trained and validated. A training that begins
+ * with a run's weights says its own size, which its own args.json keeps. */
+static void take_run_size(enum model_need need, struct model_args *args)
+{
+    struct error why;
+    if (!args->run || args->imgsz.w || need == MODEL_TRAIN) {
+        return;
+    }
+    if (read_run_size(args->run, args, &why) != OK) {
+        log_warn("%s (the input's size is the cfg's)", why.text);
+    } else if (args->imgsz.w) {
+        log_info("input: %dx%d, as the run was trained (--imgsz)", args->imgsz.w, args->imgsz.h);
+    }
+}
+
 /* ---- the whole ---- */
 
 bool weights_are_none(const char *weights)
@@ -622,7 +662,8 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
     if (is_random) {
         model->weights_path[0] = '\0';
     }
-    TRY(network_read(model->cfg_path, args->imgsz.w, args->imgsz.h, &model->net, err));
+    take_run_size(need, &named);
+    TRY(network_read(model->cfg_path, named.imgsz.w, named.imgsz.h, &model->net, err));
     model->head = network_head(&model->net);
     model->task = task_of(&model->net);
     TRY(open_names(args, need, model, err));

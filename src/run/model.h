@@ -15,7 +15,7 @@
 struct model_args {
     const char *cfg, *weights, *names, *data; /* files */
     const char *model, *run;                  /* a stem; a training run's folder */
-    struct option_size imgsz;                 /* 0 = the cfg's */
+    struct option_size imgsz;                 /* 0 = the cfg's, or the run's */
     char *const *
         class_names; /* [class_name_count], of the data: where no names file is named; or NULL. Outlive the call */
     size_t class_name_count;

@@ -58,6 +58,25 @@ holds [ "$(head -n 1 old/results.csv)" = "$(head -n 1 good/results.csv)" ]
 holds [ "$(tail -n 1 old/results.csv | cut -d, -f1)" = 124 ]
 holds [ "$(awk -F, 'NF != 17' old/results.csv | wc -l)" = 0 ]
 
+# ---- at the size at which it was trained ----
+
+try "trained at another size than the cfg's" "$YOLO" train "${base[@]}" --iters 30 --val-every 30 --imgsz 96x32 --out sized -q
+status 0
+try "a run is measured at its own size" "$YOLO" eval --run sized --format json
+status 0
+err '^input: 96x32, as the run was trained'
+grep -v '"conf"' out >found.json
+grep -v '"conf"' sized/thresholds.json >left.json
+holds agree 1e-5 left.json found.json
+try "what is asked for holds" "$YOLO" detect --run sized set/images --no-save --imgsz 64 -v
+status 0; no_err '^input: '
+try "a run at the cfg's size" "$YOLO" detect --run bare set/images --no-save
+status 0; no_err '^input: '
+cp -r sized torn
+sed -i 's/96x32/96xx/' torn/args.json
+try "a damaged args.json" "$YOLO" detect --run torn set/images --no-save
+status 0; err "torn/args.json.*the input's size is the cfg's"
+
 # ---- --conf ----
 
 threshold() { # CLASS: as the run left it
