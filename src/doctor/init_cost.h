@@ -5,8 +5,8 @@
 #include "kernels/kernels.h"
 #include "net/cfg_edit.h"
 
-/* Seconds of an update of so many pictures on this machine, all layers trained: one picture is measured, at a smaller size
- * where the network is large. `path` is for messages. */
+/* Seconds of an update of so many pictures on this machine, all layers trained: steps on one picture and on a few are measured, at a
+ * smaller size where the network is large. `path` is for messages. */
 NODISCARD enum result init_cost_measure(const char *path, const struct cfg_text *text,
                                         const struct kernels *kernels, int images, double *seconds,
                                         struct error *err);

@@ -1,6 +1,7 @@
 /* yolo init: how long a training is to be, and what it writes into cfgs of every kind of head. */
 #include "doctor/init_base.h"
 #include "doctor/init_cfg.h"
+#include "doctor/init_cost.h"
 
 #include <unistd.h>
 
@@ -210,6 +211,26 @@ static void test_bases(void)
     }
 }
 
+/* ---- the time of an update ---- */
+
+/* Many weights at a small size: moving and packing them is paid once an update, not once a picture. */
+static void test_cost(void)
+{
+    static char wide[] = "[net]\nwidth=32\nheight=32\nchannels=3\n"
+                         "[convolutional]\nfilters=512\nsize=1\nstride=32\nactivation=leaky\n"
+                         "[convolutional]\nfilters=8192\nsize=1\nactivation=leaky\n"
+                         "[convolutional]\nfilters=18\nsize=1\nactivation=linear\n"
+                         "[yolo]\nmask=0,1,2\nanchors=8,8, 16,16, 24,24\nnum=3\nclasses=1\n";
+    const struct cfg_text text = {.bytes = wide, .size = sizeof wide - 1};
+    const struct kernels *kernels;
+    double one = 0.0, many = 0.0;
+    CHECK(kernels_select(NULL, &kernels, &err) == OK);
+    CHECK(init_cost_measure("wide.cfg", &text, kernels, 1, &one, &err) == OK);
+    CHECK(init_cost_measure("wide.cfg", &text, kernels, 64, &many, &err) == OK);
+    CHECK_MSG(one > 0.0 && many > 0.0 && many < 48.0 * one, "%.3g s, 64 pictures: %.3g s", one,
+              many);
+}
+
 static const struct test_case cases[] = {
     {"length", test_length},
     {"heads", test_heads},
@@ -218,5 +239,6 @@ static const struct test_case cases[] = {
     {"net", test_net},
     {"refusals", test_refusals},
     {"bases", test_bases},
+    {"cost", test_cost},
 };
 TEST_MAIN(cases)
