@@ -291,11 +291,13 @@ static enum result bad_value(const struct option *option, const char *value, con
 static enum result out_of_range(const struct option *option, const char *value, struct error *err)
 {
     char reason[96];
+    const char *unit = option->kind == OPTION_HOURS ? " hours" : "";
     bool open_above = option->max >= INT_MAX;
     if (open_above) {
         snprintf(reason, sizeof reason, "must be at least %g", option->min);
     } else {
-        snprintf(reason, sizeof reason, "must lie between %g and %g", option->min, option->max);
+        snprintf(reason, sizeof reason, "must lie between %g and %g%s", option->min, option->max,
+                 unit);
     }
     return bad_value(option, value, reason, err);
 }

@@ -159,11 +159,12 @@ static enum result print_cost(const struct init *init, struct error *err)
         return OK;
     }
     TRY(init_measure(init, &seconds, err));
-    printf("takes      %.2g GB a mini-batch, of %.3g GB; about %.2g s an update", init->bytes / 1e9,
-           machine / 1e9, seconds);
+    printf("takes      %.2g GB a mini-batch, of %.3g GB; about %.*f s an update", init->bytes / 1e9,
+           machine / 1e9, seconds < 10.0 ? 1 : 0, seconds);
     if (!length->is_left) {
         double hours = seconds * length->updates / 3600.0;
-        printf(", %.2g %s in all, validation apart", hours < 1.0 ? hours * 60.0 : hours,
+        double count = hours < 1.0 ? hours * 60.0 : hours;
+        printf(", %.*f %s in all, validation apart", count < 10.0 ? 1 : 0, count,
                hours < 1.0 ? "minutes" : "hours");
     }
     printf(" (threads: %d)\n", parallel_threads());

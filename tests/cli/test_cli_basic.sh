@@ -50,6 +50,8 @@ try "bad number" "$YOLO" bench --runs many
 status 2; one_error '--runs many: is not a whole number'
 try "out of range" "$YOLO" bench --runs 0
 status 2; one_error '--runs 0: must lie between 1 and'
+try "a time out of range" "$YOLO" train --time 0s
+status 2; one_error '--time 0s: must lie between 1e-05 and 1e[+]06 hours'
 try "missing value" "$YOLO" info --cfg
 status 2; one_error '--cfg needs a value'
 try "every format of detect is explained" "$YOLO" detect --help
