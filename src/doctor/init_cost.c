@@ -15,10 +15,13 @@ static int smaller(int side)
     return half < SMALLEST_SIDE ? SMALLEST_SIDE : half;
 }
 
-/* What of an update is paid once (the optimiser, packing weights), and what each picture adds, in milliseconds. */
-struct parts {
-    double once, picture;
-};
+double init_cost_of(const struct init_timing *timing, double pictures)
+{
+    int many = timing->many;
+    /* Never less than a quarter of its share: a busy machine may have slowed the first alone. */
+    double picture = fmax((timing->all - timing->one) / (many - 1), timing->all / many / 4.0);
+    return fmax(timing->all - many * picture, 0.0) + picture * pictures;
+}
 
 /* Other work only ever adds to a time. */
 static double least_ms(struct step_cost *cost, const struct truth_set *truths, int images)
@@ -30,9 +33,9 @@ static double least_ms(struct step_cost *cost, const struct truth_set *truths, i
     return ms;
 }
 
-/* Of the parsed network's steps on one picture and on `many`. */
-static enum result time_steps(struct network *net, const struct kernels *kernels, int many,
-                              struct parts *parts, struct error *err)
+/* Of the parsed network's steps. */
+static enum result time_steps(struct network *net, const struct kernels *kernels,
+                              struct init_timing *timing, struct error *err)
 {
     struct freeze_set nothing = {0};
     struct step_cost cost = {0};
@@ -43,15 +46,13 @@ static enum result time_steps(struct network *net, const struct kernels *kernels
         result = freeze_set_make(net, "none", BN_AUTO, NULL, &nothing, err);
     }
     struct step_cost_options options = {
-        .net = net, .kernels = kernels, .freeze = &nothing, .batch = many};
+        .net = net, .kernels = kernels, .freeze = &nothing, .batch = timing->many};
     if (result == OK) {
         result = step_cost_open(&options, &cost, err);
     }
     if (result == OK) {
-        double one = least_ms(&cost, truths, 1), all = least_ms(&cost, truths, many);
-        /* Never less than half of its share: a busy machine may have slowed the first alone. */
-        parts->picture = fmax((all - one) / (many - 1), all / many / 2.0);
-        parts->once = fmax(all - many * parts->picture, 0.0);
+        timing->one = least_ms(&cost, truths, 1);
+        timing->all = least_ms(&cost, truths, timing->many);
     }
     step_cost_close(&cost);
     freeze_set_free(&nothing);
@@ -63,7 +64,7 @@ enum result init_cost_measure(const char *path, const struct cfg_text *text,
                               struct error *err)
 {
     struct network net = {0};
-    struct parts parts = {0};
+    struct init_timing timing = {.many = 2};
     enum result result = network_parse(path, text->bytes, text->size, 0, 0, &net, err);
     double pixels = (double)net.size.w * (double)net.size.h;
     while (result == OK && network_flops(&net) > MOST_FLOPS &&
@@ -72,10 +73,11 @@ enum result init_cost_measure(const char *path, const struct cfg_text *text,
     }
     if (result == OK) {
         double fit = MOST_FLOPS / fmax((double)network_flops(&net), 1.0);
-        result = time_steps(&net, kernels, (int)fmin(fmax(fit, 2.0), MOST_PICTURES), &parts, err);
+        timing.many = (int)fmin(fmax(fit, 2.0), MOST_PICTURES);
+        result = time_steps(&net, kernels, &timing, err);
     }
     double share = pixels / ((double)net.size.w * (double)net.size.h);
-    *seconds = (parts.once + parts.picture * images * share) / 1000.0;
+    *seconds = init_cost_of(&timing, images * share) / 1000.0;
     network_free(&net);
     return result;
 }

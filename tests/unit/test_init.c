@@ -3,6 +3,7 @@
 #include "doctor/init_cfg.h"
 #include "doctor/init_cost.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -213,22 +214,22 @@ static void test_bases(void)
 
 /* ---- the time of an update ---- */
 
-/* Many weights at a small size: moving and packing them is paid once an update, not once a picture. */
 static void test_cost(void)
 {
-    static char wide[] = "[net]\nwidth=32\nheight=32\nchannels=3\n"
-                         "[convolutional]\nfilters=512\nsize=1\nstride=32\nactivation=leaky\n"
-                         "[convolutional]\nfilters=8192\nsize=1\nactivation=leaky\n"
-                         "[convolutional]\nfilters=18\nsize=1\nactivation=linear\n"
-                         "[yolo]\nmask=0,1,2\nanchors=8,8, 16,16, 24,24\nnum=3\nclasses=1\n";
-    const struct cfg_text text = {.bytes = wide, .size = sizeof wide - 1};
-    const struct kernels *kernels;
-    double one = 0.0, many = 0.0;
-    CHECK(kernels_select(NULL, &kernels, &err) == OK);
-    CHECK(init_cost_measure("wide.cfg", &text, kernels, 1, &one, &err) == OK);
-    CHECK(init_cost_measure("wide.cfg", &text, kernels, 64, &many, &err) == OK);
-    CHECK_MSG(one > 0.0 && many > 0.0 && many < 48.0 * one, "%.3g s, 64 pictures: %.3g s", one,
-              many);
+    static const struct {
+        struct init_timing timing;
+        double pictures, ms;
+    } rows[] = {
+        {{2, 10.0, 20.0}, 16.0, 160.0},   /* each picture costs the same */
+        {{4, 100.0, 130.0}, 64.0, 730.0}, /* 90 once, 10 a picture, not 64 times 100 */
+        {{4, 100.0, 130.0}, 1.5, 105.0},  /* the size makes parts of pictures */
+        {{2, 80.0, 80.0}, 4.0, 100.0}, /* the first was slowed: a quarter of the share at least */
+        {{2, 10.0, 50.0}, 4.0, 160.0}, /* the second was: nothing is paid once */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double ms = init_cost_of(&rows[i].timing, rows[i].pictures);
+        CHECK_MSG(fabs(ms - rows[i].ms) < 1e-9, "row %zu: %g ms", i, ms);
+    }
 }
 
 static const struct test_case cases[] = {
