@@ -208,6 +208,11 @@ out '^base +tabletop, by'
 no_out '^  yolov4-tiny '
 
 for base in "$root"/cfg/*.cfg; do
+    if ! grep -q '^\[yolo\]' "$base"; then
+        try "base $(basename "$base" .cfg): no detector" "$YOLO" init --names my.names --base "$base" --weights none --out all/none
+        status 2; one_error 'no detection head'; holds [ ! -e all/none ]
+        continue
+    fi
     stem=$(basename "$base" .cfg)
     try "base $stem" "$YOLO" init --recipe darknet --names my.names --base "$base" --out "all/$stem" --freeze backbone
     status 0
