@@ -336,8 +336,8 @@ head -c 1000 one/last.weights >short.weights
 refuse "a cut-off weights file" 'short.weights' --weights short.weights
 sed 's/channels=3/channels=4/' tiny.cfg >four.cfg
 refuse "a cfg of four channels" 'four.cfg:4: \[net\] channels: pictures have 3 channels or 1, not 4' --cfg four.cfg
-sed 's/^.yolo./[deconvolutional]\nfilters=14\nsize=1\nactivation=linear\n&/' tiny.cfg >deconv.cfg
-refuse "a layer that cannot be trained through" 'deconvolutional.* cannot be trained through' --cfg deconv.cfg
+sed 's/^.yolo./[crop]\ncrop_height=4\ncrop_width=4\n&/' tiny.cfg >crop.cfg
+refuse "a layer that cannot be trained through" 'crop.* cannot be trained through' --cfg crop.cfg
 try "a folder with a run" "$YOLO" train "${base[@]}" --out whole
 status 2
 one_error 'holds a run already'
