@@ -1,5 +1,4 @@
 /* yolo classify: the best classes of pictures. The work is in detect_run.c. */
-#include "base/path.h"
 #include "base/options.h"
 #include "cli/cmd.h"
 #include "cli/detect_command.h"
@@ -7,8 +6,7 @@
 struct classify_args {
     int top, batch, format, fit;
     const char *classes;
-    bool reads_stdin;
-    struct string_list excluded;
+    struct detect_inputs inputs;
     struct model_args model;
 };
 
@@ -22,9 +20,9 @@ static const struct option classify_options[] = {
     {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", "pictures computed together", 0},
     {"format", OPTION_CHOICE, FIELD(format), 0, 0, RESULT_CLASS_FORMAT_NAMES,
      "what goes to stdout, see above", 0},
-    {"exclude", OPTION_LIST, FIELD(excluded), 0, 0, "DIR",
+    {"exclude", OPTION_LIST, FIELD(inputs.excluded), 0, 0, "DIR",
      "leave out inputs that lie in this folder; may be given again", 0},
-    {"stdin", OPTION_FLAG, FIELD(reads_stdin), 0, 0, NULL,
+    {"stdin", OPTION_FLAG, FIELD(inputs.reads_stdin), 0, 0, NULL,
      "without INPUT: paths on stdin, as with -", 0},
     {"dont-show", OPTION_NOTHING, 0, 0, 0, NULL, "Darknet's; no window is ever shown", 0},
     {"gpus|i", OPTION_NOTHING, 0, 0, 0, "X", "Darknet's; everything runs on the CPU", 0},
@@ -50,29 +48,16 @@ static const char exit_codes[] =
     "3 done but some inputs failed, 130 interrupted (what is printed is "
     "whole).\n";
 
-static enum result classify(const struct classify_args *args, const struct string_list *paths,
-                            int *status, struct error *err)
+static enum result classify(const struct classify_args *args, int *status, struct error *err)
 {
     const struct detect_run_options options = {
         .model = &args->model,
         .infer = {.fit = args->fit, .batch = args->batch, .top = args->top},
         .only_classifies = true,
         .classes = args->classes,
-        .inputs = paths->items,
-        .input_count = paths->count,
         .format = (enum result_format)args->format,
-        .excluded = args->excluded.items,
-        .excluded_count = args->excluded.count,
     };
-    if (paths->count == 0) {
-        return error_set(err, ERR_ARG, "no input (try: yolo classify picture.jpg)");
-    }
-    for (size_t i = 0; i < args->excluded.count; i++) {
-        if (!path_is_dir(args->excluded.items[i])) {
-            return error_set(err, ERR_ARG, "--exclude %s: no such folder", args->excluded.items[i]);
-        }
-    }
-    return detect_command(&options, false, status, err);
+    return detect_command(&options, &args->inputs, false, status, err);
 }
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
@@ -89,17 +74,12 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
-    struct string_list paths = {0};
     bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &paths, &done, err);
-    if (result == OK && args.reads_stdin && paths.count == 0) {
-        result = string_list_add(&paths, "-", err);
-    }
+    enum result result = detect_inputs_parse(&usage, argc, argv, &args.inputs, &done, err);
     if (result == OK && !done) {
-        result = classify(&args, &paths, status, err);
+        result = classify(&args, status, err);
     }
-    string_list_free(&paths);
-    string_list_free(&args.excluded);
+    detect_inputs_free(&args.inputs);
     return result;
 }
 

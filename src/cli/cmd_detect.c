@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "base/path.h"
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/detect_command.h"
@@ -31,8 +30,8 @@ struct detect_args {
     bool saves_confidence;
     int voc_pixels; /* VOC_FROM_1, VOC_FROM_0 */
     const char *annotations;
-    bool skips_existing, fails_empty, reads_stdin;
-    struct string_list excluded;
+    bool skips_existing, fails_empty;
+    struct detect_inputs inputs;
     struct model_args model;
 };
 
@@ -74,13 +73,13 @@ static const struct option output_options[] = {
      "--format coco: the annotation file that image and category ids come from", 0},
     {"skip-existing", OPTION_FLAG, FIELD(skips_existing), 0, 0, NULL,
      "leave out inputs whose annotated picture exists: nothing is printed for them", 0},
-    {"exclude", OPTION_LIST, FIELD(excluded), 0, 0, "DIR",
+    {"exclude", OPTION_LIST, FIELD(inputs.excluded), 0, 0, "DIR",
      "leave out inputs that lie in this folder, as those in --out are; may be given again", 0},
     {"fail-empty", OPTION_FLAG, FIELD(fails_empty), 0, 0, NULL,
      "exit with 1 if nothing was detected in all inputs together", 0},
     {"save-labels", OPTION_SET, FIELD(format), RESULT_YOLO, 0, NULL,
      "Darknet's, the same as --format yolo", 0},
-    {"stdin", OPTION_FLAG, FIELD(reads_stdin), 0, 0, NULL,
+    {"stdin", OPTION_FLAG, FIELD(inputs.reads_stdin), 0, 0, NULL,
      "without INPUT: paths on stdin, as with -", 0},
     {"dont-show|ext-output", OPTION_NOTHING, 0, 0, 0, NULL,
      "Darknet's; no window is ever shown, coordinates are always printed", 0},
@@ -150,11 +149,6 @@ static enum result check_args(const struct detect_args *args,
     if (args->out && !detect_writes_files(options)) {
         return error_set(err, ERR_ARG, "--out has nothing to hold with --no-save");
     }
-    for (size_t i = 0; i < args->excluded.count; i++) {
-        if (!path_is_dir(args->excluded.items[i])) {
-            return error_set(err, ERR_ARG, "--exclude %s: no such folder", args->excluded.items[i]);
-        }
-    }
     return OK;
 }
 
@@ -171,8 +165,7 @@ static const char *box_option(const struct detect_args *args)
                                        : NULL;
 }
 
-static struct detect_run_options options_of(const struct detect_args *args,
-                                            const struct string_list *paths)
+static struct detect_run_options options_of(const struct detect_args *args)
 {
     return (struct detect_run_options){
         .model = &args->model,
@@ -187,8 +180,6 @@ static struct detect_run_options options_of(const struct detect_args *args,
                   .agnostic = args->agnostic},
         .box_option = box_option(args),
         .classes = args->classes,
-        .inputs = paths->items,
-        .input_count = paths->count,
         .format = (enum result_format)args->format,
         .annotations = args->annotations,
         .out = args->out ? args->out : "runs/detect",
@@ -197,20 +188,14 @@ static struct detect_run_options options_of(const struct detect_args *args,
         .saves_confidence = args->saves_confidence,
         .voc_first_pixel = args->voc_pixels == VOC_FROM_0 ? 0 : 1,
         .skips_existing = args->skips_existing,
-        .excluded = args->excluded.items,
-        .excluded_count = args->excluded.count,
     };
 }
 
-static enum result detect(const struct detect_args *args, const struct string_list *paths,
-                          int *status, struct error *err)
+static enum result detect(const struct detect_args *args, int *status, struct error *err)
 {
-    const struct detect_run_options options = options_of(args, paths);
-    if (paths->count == 0) {
-        return error_set(err, ERR_ARG, "no input (try: yolo detect picture.jpg)");
-    }
+    const struct detect_run_options options = options_of(args);
     TRY(check_args(args, &options, err));
-    return detect_command(&options, args->fails_empty, status, err);
+    return detect_command(&options, &args->inputs, args->fails_empty, status, err);
 }
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
@@ -228,17 +213,12 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
-    struct string_list paths = {0};
     bool done = false;
-    enum result result = options_parse(&usage, argc, argv, &paths, &done, err);
-    if (result == OK && args.reads_stdin && paths.count == 0) {
-        result = string_list_add(&paths, "-", err);
-    }
+    enum result result = detect_inputs_parse(&usage, argc, argv, &args.inputs, &done, err);
     if (result == OK && !done) {
-        result = detect(&args, &paths, status, err);
+        result = detect(&args, status, err);
     }
-    string_list_free(&paths);
-    string_list_free(&args.excluded);
+    detect_inputs_free(&args.inputs);
     return result;
 }
 

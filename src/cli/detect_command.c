@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/path.h"
 #include "cli/cmd.h"
 
 static void print_files(const char *what, size_t count, const char *folder, const char *below)
@@ -44,13 +45,46 @@ static void print_summary(const struct detect_run_options *o, const struct detec
     print_files("crop", t->crops, o->out, "/crops");
 }
 
-enum result detect_command(const struct detect_run_options *options, bool fails_empty, int *status,
+enum result detect_inputs_parse(const struct usage *usage, int argc, char **argv,
+                                struct detect_inputs *inputs, bool *done, struct error *err)
+{
+    TRY(options_parse(usage, argc, argv, &inputs->paths, done, err));
+    if (*done) {
+        return OK;
+    }
+    if (inputs->reads_stdin && inputs->paths.count == 0) {
+        TRY(string_list_add(&inputs->paths, "-", err));
+    }
+    return inputs->paths.count > 0
+               ? OK
+               : error_set(err, ERR_ARG, "no input (try: yolo %s picture.jpg)", usage->command);
+}
+
+void detect_inputs_free(struct detect_inputs *inputs)
+{
+    string_list_free(&inputs->paths);
+    string_list_free(&inputs->excluded);
+}
+
+enum result detect_command(const struct detect_run_options *options,
+                           const struct detect_inputs *inputs, bool fails_empty, int *status,
                            struct error *err)
 {
+    struct detect_run_options all = *options;
     struct detect_totals totals = {0};
-    enum result result = detect_run(options, &totals, err);
+    for (size_t i = 0; i < inputs->excluded.count; i++) {
+        if (!path_is_dir(inputs->excluded.items[i])) {
+            return error_set(err, ERR_ARG, "--exclude %s: no such folder",
+                             inputs->excluded.items[i]);
+        }
+    }
+    all.inputs = inputs->paths.items;
+    all.input_count = inputs->paths.count;
+    all.excluded = inputs->excluded.items;
+    all.excluded_count = inputs->excluded.count;
+    enum result result = detect_run(&all, &totals, err);
     if (totals.has_begun) {
-        print_summary(options, &totals, result == OK);
+        print_summary(&all, &totals, result == OK);
     }
     if (totals.is_reader_gone) {
         raise(SIGPIPE); /* all is written: end as any filter does whose reader has left, quietly */

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "report/run_table.h"
-#include "train/runlog.h"
+#include "run/run_args.h"
 
 /* ---- may they be compared? ---- */
 

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "base/interrupt.h"
-#include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -17,9 +16,8 @@
 #include "net/class_rows.h"
 #include "data/table_set.h"
 #include "results/results_file.h"
+#include "run/run_args.h"
 #include "run/value_set.h"
-
-enum { ARGS_MAX_BYTES = 1 << 20 };
 
 /* ---- where truths come from ---- */
 
@@ -37,14 +35,14 @@ static bool is_list(const char *path)
 /* "data" of a training run's args.json. */
 static enum result data_of_run(const char *folder, char *out, size_t size, struct error *err)
 {
-    char path[PATH_MAX];
     cJSON *args;
-    TRY(path_in(path, sizeof path, folder, "args.json", err));
-    TRY(json_file_read(path, ARGS_MAX_BYTES, &args, err));
+    TRY(run_args_load(folder, &args, err));
     const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(args, "data"));
-    enum result result = data && *data ? path_in(out, size, "", data, err)
-                                       : error_at(err, ERR_FORMAT, path, 0,
-                                                  "no \"data\" in it (name the data with --data)");
+    enum result result =
+        data && *data
+            ? path_in(out, size, "", data, err)
+            : error_set(err, ERR_FORMAT,
+                        "%s/args.json: no \"data\" in it (name the data with --data)", folder);
     cJSON_Delete(args);
     return result;
 }

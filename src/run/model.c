@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json_file.h"
+#include "run/run_args.h"
 #include "base/listing.h"
 #include "base/path.h"
 #include "base/log.h"
@@ -598,8 +598,6 @@ static void report(enum model_need need, const struct model *model)
 
 /* ---- the size at which a run was trained ---- */
 
-enum { MAX_RUN_ARGS = 1 << 24 };
-
 /* The cfg in a run's folder is that of the command line, whose --imgsz is in args.json alone. Keeps args where it had none. */
 static enum result read_run_size(const char *run, struct model_args *args, struct error *err)
 {
@@ -609,7 +607,7 @@ static enum result read_run_size(const char *run, struct model_args *args, struc
     if (!path_join(path, sizeof path, run, "args.json") || !is_file(path)) {
         return OK;
     }
-    TRY(json_file_read(path, MAX_RUN_ARGS, &root, err));
+    TRY(run_args_load(run, &root, err));
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "imgsz"));
     enum result result = OK;
     if (text && strcmp(text, "0x0") != 0) {

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "run/run_args.h"
 #include "train/runlog.h"
 
 #define FIELD(name) offsetof(struct train_args, name)

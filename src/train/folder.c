@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/listing.h"
 #include "base/memory.h"
+#include "run/run_args.h"
 #include "train/runlog.h"
 
 static enum result write_file(const char *folder, const char *name, const char *text, size_t size,

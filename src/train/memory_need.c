@@ -7,6 +7,7 @@
 #include "data/image.h"
 #include "train/batch_source.h"
 #include "train/step.h"
+#include "train/validate.h"
 
 enum { TRIED_PICTURES = 16 };
 
@@ -55,9 +56,7 @@ static enum result validation_bytes(const struct training *t, double parameters,
     if (!modes) {
         return mem_error(err, "validation");
     }
-    for (int i = 0; i < net->layer_count; i++) {
-        modes[i] = net->layers[i].has_loss ? MODE_FROZEN : MODE_INFER;
-    }
+    validate_modes(net, modes);
     const struct step_options step = {.net = (struct network *)net, /* only measured */
                                       .kernels = t->options.kern,
                                       .modes = modes,

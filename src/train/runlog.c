@@ -14,12 +14,11 @@
 
 #include "base/fileio.h"
 #include "base/path.h"
-#include "base/json_file.h"
 #include "base/log.h"
 #include "base/listing.h"
 #include "base/memory.h"
 
-enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_ARGS = 1 << 26, MAX_CSV = 1 << 30 };
+enum { MAX_PATH = 4096, MAX_RUNS = 1000000, MAX_CSV = 1 << 30 };
 
 struct runlog {
     FILE *csv, *text;
@@ -125,28 +124,6 @@ const char *run_folder_trace(const char *folder)
         }
     }
     return NULL;
-}
-
-/* ---- args.json ---- */
-
-enum result run_args_save(const char *folder, const cJSON *args, struct error *err)
-{
-    char path[MAX_PATH];
-    TRY(path_in(path, sizeof path, folder, "args.json", err));
-    return json_file_write(path, args, err);
-}
-
-enum result run_args_load(const char *folder, cJSON **args, struct error *err)
-{
-    char path[MAX_PATH];
-    TRY(path_in(path, sizeof path, folder, "args.json", err));
-    TRY(json_file_read(path, MAX_ARGS, args, err));
-    if (cJSON_IsObject(*args)) {
-        return OK;
-    }
-    cJSON_Delete(*args);
-    *args = NULL;
-    return error_at(err, ERR_FORMAT, path, 0, "is not a JSON object");
 }
 
 /* ---- results.csv ---- */

@@ -1,12 +1,10 @@
-/* A training run's folder and what is written there for people: results.csv, train.log, args.json.
+/* A training run's folder and what is written there for people: results.csv, train.log.
  * The weights and the state are train/checkpoint.h's. */
 #ifndef TRAIN_RUNLOG_H
 #define TRAIN_RUNLOG_H
 
 #include <stdint.h>
 #include <stdio.h>
-
-#include <cjson/cJSON.h>
 
 #include "base/error.h"
 
@@ -23,11 +21,6 @@ NODISCARD enum result run_folder_lock(const char *folder, FILE **lock, struct er
 /* The file that shows that a run in the folder has got somewhere: "last.state" if it can go on, else the name of its
  * weights or results. NULL: there was no run, or it ended before its first checkpoint. */
 const char *run_folder_trace(const char *folder);
-
-/* folder/args.json: what the run was started with. Loading names the line of a syntax error; *args
- * is an object, freed with cJSON_Delete. */
-NODISCARD enum result run_args_save(const char *folder, const cJSON *args, struct error *err);
-NODISCARD enum result run_args_load(const char *folder, cJSON **args, struct error *err);
 
 struct runlog;
 

@@ -30,18 +30,21 @@ static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
     *h = pass->h;
 }
 
-/* Inference throughout; heads are only frozen, not in inference: their losses are wanted, but not those of old classes
- * that others were added to, which nobody has labelled. */
+void validate_modes(const struct network *net, enum layer_mode *modes)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        bool has_loss = net->layers[i].has_loss && !added_heads_is_old(net, i);
+        modes[i] = has_loss ? MODE_FROZEN : MODE_INFER;
+    }
+}
+
 static enum result open_pass(struct pass *pass, struct network *net, struct error *err)
 {
     pass->modes = mem_alloc((size_t)net->layer_count, sizeof *pass->modes);
     if (!pass->modes) {
         return mem_error(err, "validation");
     }
-    for (int i = 0; i < net->layer_count; i++) {
-        bool has_loss = net->layers[i].has_loss && !added_heads_is_old(net, i);
-        pass->modes[i] = has_loss ? MODE_FROZEN : MODE_INFER;
-    }
+    validate_modes(net, pass->modes);
     struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};
     TRY(plan_build(net, pass->o->kernels, &plan, &pass->plan, err));
     struct loader_options loader = {.set = pass->o->set,

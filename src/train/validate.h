@@ -54,4 +54,8 @@ NODISCARD enum result train_validate(const struct validate_options *options, str
                                      struct validated *found, struct error *err);
 void validated_free(struct validated *found);
 
+/* modes[layer_count] of its plan: inference throughout, but where a loss is wanted the layer is only frozen. Losses of old
+ * classes that others were added to are not: nobody has labelled these. */
+void validate_modes(const struct network *net, enum layer_mode *modes);
+
 #endif

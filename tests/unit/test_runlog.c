@@ -1,4 +1,5 @@
 /* The run's folder, results.csv, train.log, args.json. */
+#include "run/run_args.h"
 #include "train/runlog.h"
 
 #include <sys/stat.h>
