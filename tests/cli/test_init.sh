@@ -173,6 +173,12 @@ try "classes that the names do not cover" "$YOLO" init --recipe darknet --names 
 status 0; err 'boxes of classes that the 3 names do not cover'
 try "new anchors" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set --out run8 --anchors new
 status 0; out '^anchors +(keep the old|take the new)'; out '^\+anchors = '
+try "new anchors, another size" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set --out run8small --imgsz 96 --anchors new
+status 0; out '^\+anchors = '
+cp run8small/*.cfg resized.cfg
+sed -i 's/^width *=.*/width=96/; s/^height *=.*/height=96/' run8/*.cfg # the same boxes on another input
+"$YOLO" anchors run8/run8.data --cfg run8/run8.cfg >direct.txt # finds them for it
+holds grep -qF "$(sed -n 's/^anchors = //p' resized.cfg | head -1)" direct.txt
 try "a cfg by path, and its weights" "$YOLO" init --recipe darknet --names my.names --base "$root/tests/golden/tiny.cfg" \
     --weights "$root/tests/golden/tiny.weights" --out run9
 status 0; out '--weights [^ ]*tests/golden/tiny.weights'
