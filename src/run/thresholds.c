@@ -32,7 +32,7 @@ static enum result read_value(const char *text, float *value, struct error *err)
     char *end;
     double number = strtod(text, &end);
     if (end == text || *end || !isfinite(number)) {
-        error_set(err, ERR_ARG, "--conf %s: is not a number", text);
+        error_set(err, ERR_ARG, "--conf '%s': not a number", text);
         return error_hint(err, "--conf .4, --conf dog=.4,cat=.3,.25, or --conf best with --run");
     }
     *value = (float)number;

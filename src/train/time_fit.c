@@ -125,13 +125,15 @@ void hours_describe(double hours, char *text, size_t size)
 static void describe(const struct fit *fit, const char *what, double update)
 {
     struct time_fit *found = &fit->t->time_fit;
-    char validation[64] = "";
+    char validation[64] = "", one[32], all[32];
+    hours_describe(update / 3600.0, one, sizeof one);
+    hours_describe(fit->validation / 3600.0, all, sizeof all);
     if (fit->validation > 0.0) {
-        snprintf(validation, sizeof validation, ", a validation %.2g s", fit->validation);
+        snprintf(validation, sizeof validation, ", a validation %s", all);
     }
     found->update = update;
     found->validation = fit->validation;
-    snprintf(found->text, sizeof found->text, "%s: an update takes about %.2g s%s", what, update,
+    snprintf(found->text, sizeof found->text, "%s: an update takes about %s%s", what, one,
              validation);
 }
 
@@ -155,10 +157,12 @@ static enum result fit_plain(struct train_args *args, struct fit *fit, double bu
     }
     hours_describe((double)args->hours, hours, sizeof hours);
     if (total == 0) {
-        error_set(
-            err, ERR_ARG,
-            "--time: an update takes about %.2g s and a validation %.2g s, so not one fits into %s",
-            piece.picture, fit->validation, hours);
+        char update[32], validation[32];
+        hours_describe(piece.picture / 3600.0, update, sizeof update);
+        hours_describe(fit->validation / 3600.0, validation, sizeof validation);
+        error_set(err, ERR_ARG,
+                  "--time: an update takes about %s and a validation %s, so not one fits into %s",
+                  update, validation, hours);
         return error_hint(err, "more --time, a smaller --batch, or --iters N");
     }
     args->stages.iterations = (int)(total < STAGE_TOO_LONG ? total : STAGE_TOO_LONG - 1);

@@ -143,7 +143,7 @@ sed '/max_batches/d' tiny.cfg >endless.cfg
 timed=(--data set/two.data --cfg endless.cfg --seed 3 --checkpoint-every 20 --val-every 1000000)
 try "no length but --time: the plan" "$YOLO" train "${timed[@]}" --time 30m --freeze 0-1 --dry-run
 status 0
-out '^time +as many updates as fit into 30 minutes: an update takes about [0-9.e-]+ s, a validation [0-9.e-]+ s \(the clock ends the run after 33 minutes\)$'
+out '^time +as many updates as fit into 30 minutes: an update takes about [0-9.]+ seconds, a validation [0-9.]+ seconds \(the clock ends the run after 33 minutes\)$'
 out '^length +[0-9]{4,} updates of 8 pictures \(2 x 4\), [0-9.]+ epochs$'
 out '^rate +0.004, policy constant, warm-up 10 updates, 0.004 at the end; sgd$'
 out '^estimate +[0-9]+ ms an update, [0-9.]+ minutes; '
