@@ -98,6 +98,7 @@ static void describe(const struct layer *l, char *text, size_t size)
 const struct layer_ops dropout_ops = {
     .name = "dropout",
     .state_bytes = sizeof(struct dropout_state),
+    .acts_in_training = true,
     .parse = parse,
     .shape = layer_keep_shape,
     .plan = plan,

@@ -193,6 +193,8 @@ struct layer_ops {
     const char *name;           /* section name without brackets */
     const char *const *aliases; /* NULL-terminated, or NULL */
     size_t state_bytes;
+    bool
+        acts_in_training; /* without parameters, and yet other than in inference wherever it stands: [dropout] */
 
     enum result (*parse)(struct layer *l, struct error *err);
     void (*destroy)(struct layer *l); /* frees what parse put into state; NULL if nothing */

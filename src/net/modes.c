@@ -10,7 +10,8 @@ static bool has_batch_norm(const struct layer *l)
     return false;
 }
 
-static bool has_moving_ancestor(const struct layer *l, const enum layer_mode *modes)
+/* Something before it is not what inference would give. */
+static bool is_reached_by_training(const struct layer *l, const enum layer_mode *modes)
 {
     for (int k = 0; k < l->input_count; k++) {
         if (l->inputs[k] != LAYER_IMAGE && modes[l->inputs[k]] != MODE_INFER) {
@@ -33,8 +34,9 @@ void modes_resolve(const struct network *net, const bool *frozen, enum bn_policy
 {
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
-        bool is_reached = has_moving_ancestor(l, modes);
-        if (!frozen[i] && (l->param_count > 0 || is_reached)) {
+        bool is_reached = is_reached_by_training(l, modes);
+        bool acts = l->param_count > 0 || l->ops->acts_in_training;
+        if (!frozen[i] && (acts || is_reached)) {
             modes[i] = moving_mode(l, bn);
         } else if (frozen[i] && bn == BN_TRAIN && has_batch_norm(l)) {
             modes[i] = MODE_ADAPT;

@@ -2,51 +2,9 @@
 # yolo train on a classifier, an autoencoder and a dense network: class folders, lists, tables; what is wrong with them.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
-cd "$work" || exit 1
+# shellcheck source=tests/cli/lib_values.sh
+. "$root/tests/cli/lib_values.sh"
 
-picture() { # FILE SEED BRIGHT: 10 x 8 grey pixels, bright at the left or at the right
-    mkdir -p "$(dirname "$1")"
-    awk -v seed="$2" -v left="$3" 'BEGIN {
-        srand(seed); print "P2\n10 8\n255"
-        for (i = 0; i < 80; i++) { x = i % 10; print int(rand() * 60 + ((x < 5) == left ? 180 : 10)) }
-    }' >"$1.p2"
-    { printf 'P6\n10 8\n255\n'; awk 'NR > 3 { v = $1; printf "\\%03o\\%03o\\%03o", v, v, v }' "$1.p2" | xargs -0 printf '%b'; } >"$1"
-    rm "$1.p2"
-}
-for i in 1 2 3 4 5 6 7 8; do
-    picture set/train/left/$i.ppm $i 1
-    picture set/train/right/$i.ppm 1$i 0
-done
-for i in 1 2 3; do
-    picture set/val/left/$i.ppm 2$i 1
-    picture set/val/right/$i.ppm 3$i 0
-done
-cat >net.cfg <<'CFG'
-[net]
-width=8
-height=8
-channels=1
-batch=8
-learning_rate=0.02
-momentum=0.9
-policy=constant
-max_batches=40
-min_crop=8
-max_crop=9
-angle=4
-flip=0
-[convolutional]
-batch_normalize=1
-filters=4
-size=3
-stride=2
-pad=1
-activation=leaky
-[connected]
-output=2
-activation=linear
-[softmax]
-CFG
 train=("$YOLO" train --cfg net.cfg --data set --weights none --seed 3)
 
 try "class folders are learnt" "${train[@]}" --out run --val-every 20
@@ -68,11 +26,6 @@ holds [ "$(grep -c '/right/.*,1,right,' "$work/out")" -eq 3 ]
 try "other threads, the same bytes" "${train[@]}" --out threads --val-every 20 --threads 1 --loader-threads 3
 status 0
 holds cmp run/last.weights threads/last.weights
-
-try "frozen layers stay, the rest moves" "${train[@]}" --out frozen --weights run/last.weights --freeze 0 --iters 5
-status 0
-try "which moved" "$YOLO" diff run/last.weights frozen/last.weights --cfg net.cfg
-holds true
 
 try "eval tells the same, and draws" "$YOLO" eval --run run --format json --out ev
 status 0
@@ -130,27 +83,6 @@ refuse "more folders than classes" '3 names, but the network of net.cfg has 2 cl
 
 # ---- tables ----
 
-cat >dense.cfg <<'CFG'
-[net]
-width=1
-height=1
-channels=2
-batch=16
-learning_rate=0.02
-momentum=0.9
-policy=constant
-max_batches=300
-[connected]
-output=8
-activation=leaky
-[connected]
-output=1
-activation=linear
-[cost]
-type=sse
-CFG
-awk 'BEGIN { srand(5); print "x,y,sum"; for (i = 0; i < 64; i++) { x = rand(); y = rand(); print x "," y "," x + 2 * y } }' >train.csv
-awk 'BEGIN { srand(6); for (i = 0; i < 16; i++) { x = rand(); y = rand(); print x "," y "," x + 2 * y } }' >val.csv
 printf 'train = train.csv\nvalid = val.csv\n' >table.data
 try "a table is learnt" "$YOLO" train --cfg dense.cfg --data table.data --weights none --seed 1 --out dense --val-every 100
 status 0
@@ -182,28 +114,6 @@ refuse "pictures for a table's network" 'gives 1 values, which pictures alone do
 
 # ---- an autoencoder ----
 
-sed '/^\[convolutional\]/,$d' net.cfg >auto.cfg
-cat >>auto.cfg <<'CFG'
-[convolutional]
-filters=6
-size=3
-stride=1
-pad=1
-activation=leaky
-[maxpool]
-size=2
-stride=2
-[upsample]
-stride=2
-[convolutional]
-filters=1
-size=3
-stride=1
-pad=1
-activation=logistic
-[cost]
-type=sse
-CFG
 try "an autoencoder learns pictures alone" "$YOLO" train --cfg auto.cfg --data set --weights none --seed 1 --out auto --val-every 20
 status 0
 err 'the best of the validations, validation loss [0-9.]+, in auto/best.weights'

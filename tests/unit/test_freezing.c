@@ -371,6 +371,74 @@ static void trainable_differs_from_inference(void)
     CHECK(!same_norm);
 }
 
+/* The share of values that are zero in one image or, kept, are not 1 / (1 - p) times the input's. */
+static bool drops(const struct tensor *in, const struct tensor *out, double *zeros)
+{
+    size_t count = 0, zero = 0;
+    for (int y = 0; y < in->h; y++) {
+        for (int x = 0; x < in->w; x++) {
+            for (int c = 0; c < in->c; c++) {
+                float from = tensor_at(in, 0, y, x)[c], to = tensor_at(out, 0, y, x)[c];
+                zero += to == 0.0f;
+                count++;
+                if (to != 0.0f && fabsf(to - from / 0.5f) > 1e-5f * fabsf(to)) {
+                    return false;
+                }
+            }
+        }
+    }
+    *zeros = (double)zero / (double)count;
+    return true;
+}
+
+/* On the image, and right above a frozen prefix, where nothing that it reads moves; not where it is frozen itself. */
+static void dropout_acts_where_it_is_not_frozen(void)
+{
+    static const char text[] =
+        /* 0 */ "[dropout]\nprobability=.5\n"
+                /* 1 */ "[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=linear\n"
+                /* 2 */ "[dropout]\nprobability=.5\n"
+                /* 3 */ "[connected]\noutput=5\nactivation=linear\n"
+                /* 4 */ "[softmax]\n";
+    static const struct {
+        bool frozen[5];
+        enum layer_mode modes[5];
+    } cases[] = {
+        {{0}, {MODE_TRAIN, MODE_TRAIN, MODE_TRAIN, MODE_TRAIN, MODE_TRAIN}},
+        {{1, 1, 0, 0, 0}, {MODE_INFER, MODE_INFER, MODE_TRAIN, MODE_TRAIN, MODE_TRAIN}},
+        {{1, 1, 1, 0, 0}, {MODE_INFER, MODE_INFER, MODE_INFER, MODE_TRAIN, MODE_TRAIN}},
+        {{0, 1, 1, 0, 0}, {MODE_TRAIN, MODE_FROZEN, MODE_FROZEN, MODE_TRAIN, MODE_TRAIN}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig r = {0};
+        CHECK(fixture_open(&r.f, SIDE, SIDE, CHANNELS, text));
+        CHECK_OK(kernels_select(NULL, &r.kern, &r.f.err));
+        randomise(&r, 5);
+        modes_resolve(&r.f.net, cases[i].frozen, BN_AUTO, r.modes);
+        for (int k = 0; k < 5; k++) {
+            CHECK_MSG(r.modes[k] == cases[i].modes[k], "case %zu: layer %d is in mode %s", i, k,
+                      mode_rules[r.modes[k]].name);
+        }
+        struct plan_options options = {.batch = BATCH, .keep_outputs = true, .modes = r.modes};
+        CHECK_OK(plan_build(&r.f.net, r.kern, &options, &r.f.plan, &r.f.err));
+        fill_input(r.f.plan, BATCH, 77);
+        plan_set_seed(r.f.plan, 7);
+        plan_forward(r.f.plan, BATCH);
+        for (int k = 0; k <= 2; k += 2) {
+            const struct tensor *in = k ? plan_output(r.f.plan, k - 1) : plan_input(r.f.plan);
+            const struct tensor *out = plan_output(r.f.plan, k);
+            double zeros = 0;
+            if (r.modes[k] != MODE_TRAIN) {
+                CHECK(same_bits(in, out));
+                continue;
+            }
+            CHECK(drops(in, out, &zeros));
+            CHECK_MSG(zeros > .4 && zeros < .6, "case %zu: layer %d drops %g", i, k, zeros);
+        }
+        rig_close(&r);
+    }
+}
+
 /* (b): the first image's outputs of a frozen prefix, whatever the other images are. */
 static bool ignores_batch_mates(const char *isa, const struct setting *s, int until)
 {
@@ -565,6 +633,7 @@ static const struct test_case cases[] = {
     {"rate_zero_moves_statistics_only", rate_zero_moves_statistics_only},
     {"frozen_computes_inference", frozen_computes_inference},
     {"trainable_differs_from_inference", trainable_differs_from_inference},
+    {"dropout_acts_where_it_is_not_frozen", dropout_acts_where_it_is_not_frozen},
     {"frozen_ignores_batch_mates", frozen_ignores_batch_mates},
     {"proof_sees_every_change", proof_sees_every_change},
     {"proof_follows_the_policy", proof_follows_the_policy},
