@@ -37,9 +37,48 @@ static bool find_part(const char *folder, const char *part, char *name, size_t s
     return false;
 }
 
+static bool find_valid_part(const char *folder, char *name, size_t size)
+{
+    static const char *const names[] = {"val", "valid", "validation", "test"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
+        found = find_part(folder, names[i], name, size);
+    }
+    return found;
+}
+
+/* A folder in `folder` with parts to train and to validate on, where the data really are: its name. */
+static enum result find_part_below(const char *folder, char *below, size_t size, struct error *err)
+{
+    struct listing listing;
+    below[0] = 0;
+    TRY(listing_read(folder, &listing, err));
+    for (size_t i = 0; i < listing.count && !below[0]; i++) {
+        char path[PATH_BYTES], part[64];
+        if (listing.entries[i].is_dir && listing.entries[i].name[0] != '.' &&
+            path_join(path, sizeof path, folder, listing.entries[i].name) &&
+            find_part(path, "train", part, sizeof part) &&
+            find_valid_part(path, part, sizeof part)) {
+            snprintf(below, size, "%s", listing.entries[i].name);
+        }
+    }
+    listing_free(&listing);
+    return OK;
+}
+
+static enum result check_no_part_below(const char *folder, struct error *err)
+{
+    char below[PATH_BYTES];
+    TRY(find_part_below(folder, below, sizeof below, err));
+    if (!below[0]) {
+        return OK;
+    }
+    error_at(err, ERR_FORMAT, folder, 0, "no train/ in it, but in %.200s", below);
+    return error_hint(err, "--data %.300s/%.200s", folder, below);
+}
+
 enum result data_folder_read(const char *folder, struct data_file *file, struct error *err)
 {
-    static const char *const valid_names[] = {"val", "valid", "validation", "test"};
     *file = (struct data_file){0};
     file->path = mem_strdup(folder);
     if (!file->path) {
@@ -47,13 +86,10 @@ enum result data_folder_read(const char *folder, struct data_file *file, struct 
     }
     char name[64];
     bool has_train = find_part(folder, "train", name, sizeof name);
+    TRY(has_train ? OK : check_no_part_below(folder, err));
     TRY(keep_path(&file->train, folder, has_train ? name : "", err));
-    for (size_t i = 0; has_train && i < sizeof valid_names / sizeof valid_names[0]; i++) {
-        if (find_part(folder, valid_names[i], name, sizeof name)) {
-            return keep_path(&file->valid, folder, name, err);
-        }
-    }
-    return OK;
+    bool has_valid = has_train && find_valid_part(folder, name, sizeof name);
+    return has_valid ? keep_path(&file->valid, folder, name, err) : OK;
 }
 
 enum result data_source_read(const char *path, struct data_file *file, struct error *err)

@@ -14,8 +14,8 @@
 
 #include "cfg/data_file.h"
 
-/* The training and validation folders of DIR, as if a .data file had named them (names stay NULL). Free with data_file_free,
- * also after an error. */
+/* The training and validation folders of DIR, as if a .data file had named them (names stay NULL). ERR_FORMAT if the
+ * parts lie one folder deeper. Free with data_file_free, also after an error. */
 NODISCARD enum result data_folder_read(const char *folder, struct data_file *file,
                                        struct error *err);
 

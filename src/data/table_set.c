@@ -188,16 +188,17 @@ static enum result take_class_cell(const struct reader *r, int line, struct samp
     return take_class(r, line, number, sample, err);
 }
 
+/* A line whose features are all words. Numbers among them: a row with something in it that is none. */
 static bool is_header(const struct reader *r, size_t count)
 {
-    size_t features = r->build->source->features;
+    size_t features = r->build->source->features, words = 0, numbers = 0;
     double value;
     for (size_t i = 0; i < count && i < features; i++) {
-        if (r->cells[i][0] && !read_number(r->cells[i], &value)) {
-            return true;
-        }
+        bool is_number = read_number(r->cells[i], &value);
+        numbers += is_number;
+        words += !is_number && r->cells[i][0];
     }
-    return false;
+    return words > 0 && numbers == 0;
 }
 
 static enum result take_line(struct reader *r, int line, struct error *err)

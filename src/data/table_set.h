@@ -1,7 +1,7 @@
 /* Tables for networks without pictures: rows of features, then targets.
  *
  * CSV: cells between commas, else semicolons, else tabs; in double quotes or not; blank lines are passed over; a first
- * line with a feature that is no number is a header. Or a .npy of [rows, columns]. The network takes `features` numbers and
+ * line with words for features, and no number, is a header. Or a .npy of [rows, columns]. The network takes `features` numbers and
  * gives `targets`; so a table has as many columns as both, or with one column in place of all targets the class: a
  * number from 0, or a name (those of `names`). Features are in the order of .weights files: channel, y, x.
  *

@@ -520,12 +520,12 @@ static enum result open_names(const struct model_args *args, enum model_need nee
         TRY(names_read(path, &model->names, &model->name_count, err));
     } else {
         TRY(copy_names(args->class_names, args->class_name_count, model, err));
-        path = "class folders";
+        path = args->class_folder;
     }
     if (model->name_count != classes) {
-        return error_at(err, ERR_FORMAT, path, 0,
-                        "%zu names, but the network of %s has %zu classes", model->name_count,
-                        model->cfg_path, classes);
+        return error_at(err, ERR_FORMAT, path, 0, "%zu %s%s, but the network of %s has %zu classes",
+                        model->name_count, model->names_path[0] ? "name" : "class folder",
+                        model->name_count == 1 ? "" : "s", model->cfg_path, classes);
     }
     model->task = model->task == TASK_REGRESS ? TASK_CLASSIFY : model->task;
     return OK;

@@ -19,8 +19,9 @@ struct model_args {
     char *const *
         class_names; /* [class_name_count], of the data: where no names file is named; or NULL. Outlive the call */
     size_t class_name_count;
-    int threads;     /* 0 = the default of base/parallel.h */
-    const char *cpu; /* NULL = the best */
+    const char *class_folder; /* where those are from */
+    int threads;              /* 0 = the default of base/parallel.h */
+    const char *cpu;          /* NULL = the best */
     bool no_winograd;
 };
 

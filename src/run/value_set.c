@@ -13,6 +13,7 @@ enum result value_set_names(const char *folder, struct model_args *args, char **
         return asks && err->code == ERR_MEMORY ? ERR_MEMORY : OK;
     }
     args->class_names = *names;
+    args->class_folder = folder;
     return OK;
 }
 

@@ -79,7 +79,41 @@ refuse "two classes in a path" 'two.txt:1: left_right.ppm: two classes in the pa
 printf 'a\nb\nc\n' >three.names
 refuse "other numbers of classes" 'three.names: 3 names, but the network of net.cfg has 2 classes' train --cfg net.cfg --data set --names three.names --weights none
 mkdir -p more/train/{a,b,c}
-refuse "more folders than classes" '3 names, but the network of net.cfg has 2 classes' train --cfg net.cfg --data more --weights none
+refuse "more folders than classes" 'more/train: 3 class folders, but the network of net.cfg has 2 classes' train --cfg net.cfg --data more --weights none
+mkdir -p above only/one
+cp -r set above/set
+cp -r set/train only/one/left
+refuse "the folder above" 'above: no train/ in it, but in set \(--data above/set\)' train --cfg net.cfg --data above --weights none
+try "eval of the folder above" "$YOLO" eval above --run run
+status 2
+one_error 'above: no train/ in it, but in set'
+refuse "one class folder" 'only/one: 1 class folder, but the network of net.cfg has 2 classes' train --cfg net.cfg --data only/one --weights none
+cp -r set half
+printf 'not a picture' >half/train/left/1.ppm
+try "an unreadable picture: another one takes its place" "$YOLO" train --cfg net.cfg --data half --weights none --iters 20 --out half.run
+status 0
+err 'half/train/left/1.ppm: not a picture .*another picture takes its place'
+err 'top-1 1\.0000'
+cp -r set none
+for file in none/train/*/*.ppm; do
+    printf 'not a picture' >"$file"
+done
+try "no readable picture at all" "$YOLO" train --cfg net.cfg --data none --weights none --out none.run
+status 1
+one_error 'none of the 16 pictures of the data set can be read'
+rm -r none
+cp -r set none
+for file in none/val/*/*.ppm; do
+    printf 'not a picture' >"$file"
+done
+try "none to validate on: nothing is lost" "$YOLO" train --cfg net.cfg --data none --weights none --iters 10 --val-every 5 --out none.valid
+status 1
+one_error 'none of the 6 pictures of the data set can be read \(once that is mended: yolo train --resume none.valid\)'
+rm -r none/val
+cp -r set/val none/val
+try "and it goes on" "$YOLO" train --resume none.valid
+status 0
+err 'top-1 1\.0000'
 
 # ---- tables ----
 
@@ -110,6 +144,28 @@ printf '1,2,3\n4,x,5\n' >text.csv
 refuse "text in a table" 'text.csv:2: column 2: "x" is no number' train --cfg dense.cfg --data text.csv --weights none
 printf '1,2,3\n4,nan,5\n' >nan.csv
 refuse "NaN in a table" 'nan.csv:2: column 2 is nan' train --cfg dense.cfg --data nan.csv --weights none
+printf '1,2,3\n4,5,-inf\n' >inf.csv
+refuse "infinity in a table" 'inf.csv:2: column 3 is -inf' train --cfg dense.cfg --data inf.csv --weights none
+printf '1,x,3\n4,5,6\n' >first.csv
+refuse "text in the first row, which is no header" 'first.csv:1: column 2: "x" is no number' train --cfg dense.cfg --data first.csv --weights none
+printf 'train = train.csv\nvalid = wide.csv\n' >wide.data
+printf '1,2,3,4\n' >wide.csv
+refuse "a table to validate on with other columns" 'wide.csv:1: 4 columns, but the network takes 2 features and gives 1 values' train --cfg dense.cfg --data wide.data --weights none
+npy() { # FILE DESCR FORTRAN SHAPE BYTES: a header of 118 bytes, then so many zeros
+    local text="{'descr': '$2', 'fortran_order': $3, 'shape': $4, }"
+    { printf '\223NUMPY\001\000\166\000%-117s\n' "$text"; head -c "$5" /dev/zero; } >"$1"
+}
+npy whole.npy '<f4' False '(2, 3)' 24
+try "a .npy table" "$YOLO" train --cfg dense.cfg --data whole.npy --weights none --iters 2 --out npy
+status 0
+npy cut.npy '<f4' False '(2, 3)' 20
+refuse "a .npy that is cut off" 'cut.npy: 20 bytes of data do not fit the shape' train --cfg dense.cfg --data cut.npy --weights none
+npy int.npy '<i8' False '(2, 3)' 48
+refuse "a .npy of integers" "int.npy: only float32 .* are read \(in NumPy: array.astype" train --cfg dense.cfg --data int.npy --weights none
+npy columns.npy '<f4' True '(2, 3)' 24
+refuse "a .npy in Fortran's order" 'columns.npy: only C order is read \(in NumPy: numpy.ascontiguousarray' train --cfg dense.cfg --data columns.npy --weights none
+npy flat.npy '<f4' False '(6,)' 24
+refuse "a .npy of one dimension" 'flat.npy: the shape must be \(rows, columns\)' train --cfg dense.cfg --data flat.npy --weights none
 refuse "pictures for a table's network" 'gives 1 values, which pictures alone do not tell' train --cfg dense.cfg --data set --weights none
 
 # ---- an autoencoder ----

@@ -58,6 +58,9 @@ static void test_folders(void)
     CHECK_OK(data_source_read(in_root("f/train"), &file, &err)); /* itself the classes */
     CHECK(strcmp(file.train, in_root("f/train")) == 0 && !file.valid);
     data_file_free(&file);
+    CHECK(data_source_read(in_root(""), &file, &err) == ERR_FORMAT); /* the folder above */
+    CHECK(strstr(err.text, "no train/ in it, but in f") && strstr(err.text, "f)"));
+    data_file_free(&file);
     put("flat/a.png", "");
     CHECK(class_folders_names(in_root("flat"), &names, &count, &err) == ERR_FORMAT);
     CHECK(error_is(in_root("flat"), "no class folders"));

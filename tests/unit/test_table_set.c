@@ -68,6 +68,7 @@ static void test_faults(void)
         {"1,2,3\n4,5\n", ":2: 2 columns, but the rows above have 3", 1},
         {"1,2,3\n4,5,6,7\n", ":2: 4 columns, but the rows above have 3", 1},
         {"1,2,3\n\n4,x,6\n", ":3: column 2: \"x\" is no number", 1},
+        {"1,x,3\n4,5,6\n", ":1: column 2: \"x\" is no number", 1}, /* no header */
         {"a,b,c\nd,e,f\n", ":2: column 1: \"d\" is no number", 1},
         {"1,2,3\n4,,6\n", ":2: column 2 is empty", 1},
         {"1,2,nan\n", ":1: column 3 is nan: not a number that can be learnt", 1},
@@ -132,6 +133,24 @@ static void test_npy(void)
     path = put_npy("t.npy", "<f4", "(1, 1, 3)", bad, sizeof bad);
     CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, "(rows, columns)"));
     dataset_free(&set);
+    const float infinite[] = {1, 2, (float)INFINITY};
+    path = put_npy("i.npy", "<f4", "(1, 3)", infinite, sizeof infinite);
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, ":1: column 3 is inf"));
+    dataset_free(&set);
+    const double huge[] = {1, 1e300, 3};
+    path = put_npy("h.npy", "<f8", "(1, 3)", huge, sizeof huge);
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, ":1: column 2 is inf"));
+    dataset_free(&set);
+    path = put_npy("w.npy", "<i8", "(1, 3)", huge, sizeof huge);
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_UNSUPPORTED && error_is(path, "only float32"));
+    dataset_free(&set);
+    path = put_npy("o.npy", "<f4", "(3,)", bad, sizeof bad);
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, "(rows, columns)"));
+    dataset_free(&set);
+    path = put_npy("k.npy", "<f4", "(1, 4)", huge, 16);
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT &&
+          error_is(path, ": 4 columns, but the network takes 2 features"));
+    dataset_free(&set);
     path = put_npy("s.npy", "<f4", "(2, 3)", bad, sizeof bad);
     CHECK(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, "do not fit the shape"));
     dataset_free(&set);
@@ -172,9 +191,34 @@ static void test_scales(void)
     dataset_free(&set);
 }
 
-static const struct test_case cases[] = {{"csv", test_csv},
-                                         {"classes", test_classes},
-                                         {"faults", test_faults},
-                                         {"npy", test_npy},
-                                         {"scales", test_scales}};
+/* What NumPy writes by columns, and what was cut off. */
+static void test_broken_npy(void)
+{
+    const float values[] = {1, 2, 3, 4, 5, 6};
+    char file[256];
+    struct dataset set;
+    put_npy("whole.npy", "<f4", "(2, 3)", values, sizeof values);
+    FILE *stream = fopen(in_root("whole.npy"), "rb");
+    CHECK(stream);
+    size_t size = fread(file, 1, sizeof file, stream);
+    fclose(stream);
+    CHECK(size == 128 + sizeof values);
+    const char *path;
+    for (size_t kept = 0; kept < size; kept++) {
+        path = put_bytes("cut.npy", file, kept);
+        CHECK_MSG(open_table(path, 2, 1, 0, &set) == ERR_FORMAT && error_is(path, ": "), "%zu",
+                  kept);
+        dataset_free(&set);
+    }
+    char *order = strstr(file + 10, "False");
+    CHECK(order);
+    memcpy(order, "True ", 5);
+    path = put_bytes("columns.npy", file, size);
+    CHECK(open_table(path, 2, 1, 0, &set) == ERR_UNSUPPORTED && error_is(path, "only C order"));
+    dataset_free(&set);
+}
+
+static const struct test_case cases[] = {
+    {"csv", test_csv}, {"classes", test_classes},       {"faults", test_faults},
+    {"npy", test_npy}, {"broken_npy", test_broken_npy}, {"scales", test_scales}};
 TEST_MAIN(cases)
