@@ -4,7 +4,7 @@
 #   floors        an include points to the own floor or a lower one; data/ knows nothing of networks, eval/
 #                 of net/ and run/; synth/ sees of data/ only image.h
 #   circles       no file includes, by way of others, one that includes it (foo_private.h counts as foo)
-#   places        stb only in data/ and report/, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
+#   places        stb only in data/ and report/, libyaml only in base/yaml.c, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
 #                 base/memory.c, exit only in cli/main.c, fopen only in base/fileio.c and, as lists may be
 #                 pipes, data/inputs.c; opendir only in base/ and report/eval_worst.c; JSON is printed in
 #                 base/json.c, which makes it UTF-8, but by results/results.c in pieces, and in memory by train/args.c
@@ -88,6 +88,9 @@ code ~ /^[ \t]*#[ \t]*include/ {
     split(target, part, "/")
     if (target ~ /(^|\/)stb_[a-z_]*\.h$/ && folder != "data" && folder != "report") {
         fault(target " belongs to data/ and report/ only")
+    }
+    if (target == "yaml.h" && FILENAME != "src/base/yaml.c") {
+        fault(target " belongs to base/yaml.c only")
     }
     if (target ~ /^[a-z0-9]*intrin\.h$/ && !(folder == "kernels" && name ~ /^avx(2|512)_/)) {
         fault(target " belongs to kernels/avx2_* and kernels/avx512_* only")

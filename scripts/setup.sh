@@ -33,9 +33,13 @@ need make command -v make
 need libc6-dev has_header stdio.h
 need libstb-dev has_header stb/stb_image.h
 need libcjson-dev has_header cjson/cJSON.h
+need libyaml-dev has_header yaml.h
 need fonts-dejavu-core test -r "$font"
 if command -v "${CC:-gcc}" >/dev/null && has_header cjson/cJSON.h; then
     need libcjson-dev can_link -lcjson
+fi
+if command -v "${CC:-gcc}" >/dev/null && has_header yaml.h; then
+    need libyaml-dev can_link -lyaml
 fi
 if [ "${1:-}" = --python ]; then
     need python3 command -v python3
@@ -48,7 +52,7 @@ fi
 echo "setup: missing: ${missing[*]}" >&2
 
 if ! command -v apt-get >/dev/null; then
-    echo "setup: no apt-get here. Please install a C compiler, make, the stb headers, cJSON and the" \
+    echo "setup: no apt-get here. Please install a C compiler, make, the stb headers, cJSON, libyaml and the" \
         "DejaVu Sans font (or set FONT=/path/to.ttf), then run this again." >&2
     exit 1
 fi

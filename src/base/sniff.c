@@ -144,9 +144,8 @@ const char *sniff_structured(const char *line)
         return "JSON (COCO annotations are a file named .json)";
     }
     if (strncmp(line, "---", 3) == 0 || is_yaml(line)) {
-        return "YAML, which is not read; a .data file has lines \"train = list.txt\", \"valid = "
-               "...\", "
-               "\"names = ...\" (yolo init --data-dir DIR writes one)";
+        return "YAML, and so not of this kind (a data.yaml is read where its name ends in .yaml or "
+               ".yml)";
     }
     return NULL;
 }

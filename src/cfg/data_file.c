@@ -14,6 +14,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "base/lookup.h"
+#include "base/yaml.h"
 
 enum { DATA_MAX_BYTES = 1024 * 1024, PATH_SIZE = 4096 };
 
@@ -244,7 +245,11 @@ enum result data_file_need(const struct data_file *file, enum data_key key, stru
     struct data_file copy = *file;
     const char *value = *path_field(&copy, key);
     if (!value) {
-        return error_at(err, ERR_FORMAT, file->path, 0, "no line \"%s = ...\"", path_keys[key]);
+        return yaml_is_named(file->path)
+                   ? error_at(err, ERR_FORMAT, file->path, 0, "no \"%s: ...\" in it",
+                              key == DATA_VALID ? "val" : path_keys[key])
+                   : error_at(err, ERR_FORMAT, file->path, 0, "no line \"%s = ...\"",
+                              path_keys[key]);
     }
     if (path_exists(value)) {
         return OK;

@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cfg/data_file.h"
+#include "data/data_source.h"
 #include "base/json.h"
 #include "base/options.h"
 #include "doctor/advice.h"
@@ -92,8 +92,8 @@ static enum result open_set(struct anchors_job *job, struct error *err)
     struct dataset_source source = {.path = job->args->data, .leaves_out = true};
     struct data_file file = {0};
     enum result result = OK;
-    if (path_ends_in(source.path, ".data")) {
-        result = data_file_read(source.path, &file, err);
+    if (data_is_description(source.path)) {
+        result = data_source_read(source.path, &file, err);
         result = result == OK ? data_file_need(&file, DATA_TRAIN, err) : result;
         source.path = file.train;
         source.class_count = (size_t)file.classes;

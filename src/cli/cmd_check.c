@@ -4,7 +4,7 @@
 
 #include "base/options.h"
 #include "base/parallel.h"
-#include "base/path.h"
+#include "data/data_source.h"
 #include "doctor/check.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON, DRAW_MOST = 200 };
@@ -79,7 +79,7 @@ static enum result take_words(const char *const words[2], struct doctor_source *
 {
     size_t used = 0;
     if (words[0] && !source->data && !source->train) {
-        *(path_ends_in(words[0], ".data") ? &source->data : &source->train) = words[0];
+        *(data_is_description(words[0]) ? &source->data : &source->train) = words[0];
         used = 1;
         if (words[1] && source->train && !source->valid) {
             source->valid = words[1];

@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cfg/data_file.h"
+#include "data/data_source.h"
 #include "data/convert.h"
 #include "base/options.h"
 #include "data/inputs.h"
@@ -117,10 +117,11 @@ struct to_coco {
     size_t name_count;
 };
 
-static enum result convert_one(const struct to_coco *to, const char *path, const char *out,
-                               int *status, struct error *err)
+static enum result convert_one(const struct to_coco *to, const char *path, enum data_part part,
+                               const char *out, int *status, struct error *err)
 {
     const struct convert_to_coco job = {.path = path,
+                                        .part = part,
                                         .names = to->names,
                                         .name_count = to->name_count,
                                         .annotations = to->args->annotations,
@@ -178,12 +179,12 @@ static enum result convert_data(struct to_coco *to, int *status, struct error *e
     if (data->train) {
         TRY(data_file_need(data, DATA_TRAIN, err));
         TRY(out_path(to->args, "train", out, err));
-        TRY(convert_one(to, data->train, out, status, err));
+        TRY(convert_one(to, data->train, DATA_PART_TRAIN, out, status, err));
     }
     if (data->valid) {
         TRY(data_file_need(data, DATA_VALID, err));
         TRY(out_path(to->args, "valid", out, err));
-        TRY(convert_one(to, data->valid, out, status, err));
+        TRY(convert_one(to, data->valid, DATA_PART_VALID, out, status, err));
     }
     return OK;
 }
@@ -218,15 +219,15 @@ static enum result run_to(const struct convert_args *args, const struct string_l
     if (!args->out) {
         return missing_out("a new .json, or a folder", err);
     }
-    bool is_data = path_ends_in(input, ".data");
-    enum result result = is_data ? data_file_read(input, &to.data, err) : OK;
+    bool is_data = data_is_description(input);
+    enum result result = is_data ? data_source_read(input, &to.data, err) : OK;
     result = result == OK ? open_names(&to, err) : result;
     if (result == OK && is_data) {
         result = convert_data(&to, status, err);
     } else if (result == OK) {
         char out[CONVERT_PATH];
         result = out_path(args, "annotations", out, err);
-        result = result == OK ? convert_one(&to, input, out, status, err) : result;
+        result = result == OK ? convert_one(&to, input, DATA_PART_TRAIN, out, status, err) : result;
     }
     mem_free(to.names);
     data_file_free(&to.data);

@@ -43,7 +43,8 @@ NODISCARD enum result convert_from_coco(const struct convert_from_coco *job,
 
 /* To COCO. */
 struct convert_to_coco {
-    const char *path;        /* a list or a folder of pictures */
+    const char *path;        /* a list or a folder of pictures, or a data.yaml */
+    enum data_part part;     /* of a data.yaml */
     char *const *names;      /* [name_count]; categories without a name are class_0... */
     size_t name_count;       /* 0: as many classes as the labels have */
     const char *annotations; /* COCO file to take image and category ids from; NULL: see below */

@@ -171,7 +171,8 @@ static enum result drop_repeats(struct conversion *c, struct error *err)
     qsort(sorted, count, sizeof *sorted, by_path);
     for (size_t i = 1; i < count; i++) {
         if (strcmp(sorted[i]->image_path, sorted[i - 1]->image_path) == 0) {
-            log_warn("%s:%d: %s is given again (left out)", c->job->path, sorted[i]->list_line,
+            log_warn("%s:%d: %s is given again (left out)",
+                     sorted[i]->list ? sorted[i]->list : c->job->path, sorted[i]->list_line,
                      sorted[i]->image_path);
             sorted[i]->image_w = 0;
             c->counts->lost++;
@@ -234,7 +235,7 @@ static enum result open_set(struct conversion *c, struct error *err)
 {
     const struct convert_to_coco *job = c->job;
     const struct dataset_source source = {
-        .path = job->path, .class_count = job->name_count, .leaves_out = true};
+        .path = job->path, .part = job->part, .class_count = job->name_count, .leaves_out = true};
     TRY(dataset_open(&source, &c->data, err));
     if (c->data.sample_count == 0) {
         return error_at(err, ERR_FORMAT, job->path, 0,

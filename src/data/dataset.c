@@ -10,11 +10,12 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/yaml.h"
 #include "data/dataset_private.h"
 #include "data/inputs.h"
 #include "data/label_path.h"
 
-enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000 };
+enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000, PATH_BYTES = 4096 };
 
 /* How far rounding to four digits may move an edge over the border of the picture. */
 static const double edge_slack = 1e-4;
@@ -36,7 +37,7 @@ const char *label_fault_name(enum label_fault fault)
         [FAULT_ORPHAN_LABEL] = "label files without a picture",
         [FAULT_ANNOTATION] = "annotations without a usable box",
         [FAULT_CONFIDENCE] = "lines with a confidence, which is dropped",
-        [FAULT_POLYGON] = "polygons or oriented boxes, taken as their boxes",
+        [FAULT_POLYGON] = "polygons, oriented boxes or key points, taken as their boxes",
     };
     return names[fault];
 }
@@ -160,7 +161,7 @@ static enum result read_label(struct dataset_build *build, struct sample *sample
 }
 
 static enum result add_picture(struct dataset_build *build, const struct input_item *item,
-                               int class_id, struct error *err)
+                               const char *list, int class_id, struct error *err)
 {
     const char *colon = strrchr(item->origin, ':');
     int line = colon ? atoi(colon + 1) : 0;
@@ -173,6 +174,7 @@ static enum result add_picture(struct dataset_build *build, const struct input_i
     if (!sample) {
         return ERR_MEMORY;
     }
+    sample->list = list;
     sample->list_line = line;
     sample->class_id = class_id;
     switch (build->source->kind) {
@@ -208,13 +210,27 @@ static void report_line(struct dataset_build *build)
     build->list_error.code = OK;
 }
 
-enum result dataset_read_pictures(struct dataset_build *build, const char *path, int class_id,
-                                  struct error *err)
+/* The set's own copy of the list's path. */
+static enum result keep_list(struct dataset *set, const char *path, const char **list,
+                             struct error *err)
+{
+    TRY(mem_grow((void **)&set->lists, set->list_count, &set->list_capacity, sizeof *set->lists,
+                 err));
+    *list = set->lists[set->list_count] = mem_strdup(path);
+    set->list_count += *list != NULL;
+    return *list ? OK : mem_error(err, path);
+}
+
+/* A list or a folder of pictures. */
+static enum result read_pictures(struct dataset_build *build, const char *path, int class_id,
+                                 struct error *err)
 {
     struct inputs *inputs;
+    const char *list = NULL;
     if (path_is_dir(path)) {
         TRY(inputs_open(&path, 1, &inputs, err));
     } else {
+        TRY(keep_list(build->set, path, &list, err));
         TRY(inputs_open_list(path, &inputs, err));
     }
     enum result result = OK;
@@ -223,7 +239,7 @@ enum result dataset_read_pictures(struct dataset_build *build, const char *path,
     while (result == OK && (got = inputs_next(inputs, &item, err)) != 0) {
         report_line(build);
         if (got > 0) {
-            result = add_picture(build, &item, class_id, err);
+            result = add_picture(build, &item, list, class_id, err);
         } else if (err->code == ERR_MEMORY) {
             result = ERR_MEMORY;
         } else {
@@ -241,13 +257,47 @@ enum result dataset_read_pictures(struct dataset_build *build, const char *path,
     return result;
 }
 
+/* Each entry of the part as if it were the source: messages name it. */
+static enum result read_entries(struct dataset_build *build, const struct data_yaml *yaml,
+                                int class_id, struct error *err)
+{
+    const struct dataset_source *whole = build->source;
+    struct dataset_source source = *whole;
+    char path[PATH_BYTES];
+    enum result result = OK;
+    source.path = path;
+    build->source = &source;
+    for (size_t i = 0; result == OK && i < data_yaml_count(yaml, whole->part); i++) {
+        result = data_yaml_path(yaml, whole->part, i, path, err);
+        result = result == OK ? read_pictures(build, path, class_id, err) : result;
+    }
+    build->source = whole;
+    return result;
+}
+
+enum result dataset_read_pictures(struct dataset_build *build, const char *path, int class_id,
+                                  struct error *err)
+{
+    if (path_is_dir(path) || !yaml_is_named(path)) {
+        return read_pictures(build, path, class_id, err);
+    }
+    struct data_yaml yaml;
+    enum result result = data_yaml_read(path, false, &yaml, err);
+    build->key_numbers = result == OK ? (size_t)yaml.key_numbers : 0;
+    result = result == OK ? read_entries(build, &yaml, class_id, err) : result;
+    data_yaml_free(&yaml);
+    return result;
+}
+
 static enum result read_boxes(struct dataset_build *build, struct error *err)
 {
     TRY(dataset_read_pictures(build, build->source->path, CLASS_OF_PATH, err));
     report_mended(build, FAULT_CONFIDENCE, &build->confidences,
                   "a sixth number is taken as a confidence and dropped");
     report_mended(build, FAULT_POLYGON, &build->polygons,
-                  "a polygon or an oriented box is taken as the box around it");
+                  build->key_numbers > 0
+                      ? "key points are dropped, and the box is taken"
+                      : "a polygon or an oriented box is taken as the box around it");
     return dataset_find_orphans(build, err);
 }
 
@@ -437,6 +487,10 @@ void dataset_free(struct dataset *set)
         mem_free(sample->lines);
         mem_free(sample->areas);
     }
+    for (size_t i = 0; i < set->list_count; i++) {
+        mem_free(set->lists[i]);
+    }
+    mem_free(set->lists);
     mem_free(set->samples);
     mem_free(set->is_told);
     mem_free(set->category_ids);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "cfg/data_yaml.h"
 #include "layers/box.h"
 
 struct sample {
@@ -18,7 +19,8 @@ struct sample {
     bool *is_crowd;       /* [truth_count], NULL if there is none */
     int *lines;           /* [truth_count], in the label file; NULL for COCO or without truths */
     size_t truth_count;
-    int list_line;        /* where the list names the picture; 0 for a folder or COCO */
+    const char *list;     /* that names the picture, of the set's; NULL for a folder or COCO */
+    int list_line;        /* where; 0 for a folder or COCO */
     int64_t coco_id;      /* image id of a COCO file; -1 otherwise */
     int class_id;         /* of the whole sample, where it has one; -1 otherwise */
     int image_w, image_h; /* as a COCO file says, else of its picture; 0 for label files */
@@ -50,7 +52,9 @@ const char *label_fault_name(enum label_fault fault);
 struct dataset {
     struct sample *samples;
     size_t sample_count, sample_capacity;
-    atomic_bool *is_told;  /* [sample_count], of which picture a loader has warned already */
+    atomic_bool *is_told; /* [sample_count], of which picture a loader has warned already */
+    char **lists;         /* [list_count], those that were read */
+    size_t list_count, list_capacity;
     size_t left_out_count; /* samples behind sample_count: pictures that leaves_out took away */
     size_t class_count;
     int64_t *category_ids; /* COCO: [class_count], ids by class; NULL otherwise */
@@ -76,9 +80,10 @@ enum dataset_kind {
 
 struct dataset_source {
     enum dataset_kind kind;
-    const char *path;   /* a list of images, a folder, or a COCO .json */
-    const char *images; /* COCO: the folder of the pictures; NULL: beside the json */
-    size_t class_count; /* 0: not known; then the largest class + 1 (COCO: all categories) */
+    const char *path;    /* a list of images, a folder, a data.yaml, or a COCO .json */
+    enum data_part part; /* of a data.yaml */
+    const char *images;  /* COCO: the folder of the pictures; NULL: beside the json */
+    size_t class_count;  /* 0: not known; then the largest class + 1 (COCO: all categories) */
     /* [name_count]. COCO: not the categories' in another order; or NULL. DATASET_CLASSES: the classes */
     char *const *names;
     size_t name_count;

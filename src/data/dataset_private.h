@@ -16,6 +16,7 @@ struct dataset_build {
     const struct dataset_source *source;
     struct dataset *set;
     struct mended_lines confidences, polygons;
+    size_t key_numbers;      /* of key points behind each box of a label file */
     struct error list_error; /* the latest unusable line, not yet reported; code OK: none */
 };
 
@@ -38,7 +39,7 @@ NODISCARD enum result label_file_read(struct dataset_build *build, struct sample
 /* Report label files that have no picture, in the folders of the set's label files; ERR_MEMORY only. */
 NODISCARD enum result dataset_find_orphans(struct dataset_build *build, struct error *err);
 
-/* Read the pictures of a folder or list, as far as it can be read, into the set: each with `class_id`, or where that is
+/* Read the pictures of a folder, a list or a data.yaml's part, as far as they can be read, into the set: each with `class_id`, or where that is
  * CLASS_OF_PATH and the set is one of classes with that of its path. */
 enum { CLASS_OF_PATH = -1 };
 NODISCARD enum result dataset_read_pictures(struct dataset_build *build, const char *path,

@@ -34,9 +34,11 @@ NODISCARD enum result inputs_need(const struct input_item *item, struct error *e
 
 void inputs_close(struct inputs *inputs);
 
-/* Lines of a names file: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. *names is an
+/* The class names of a file: names: of a data.yaml (cfg/data_yaml.h), else its lines: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. *names is an
  * array of *count strings in one block (mem_free once). ERR_FORMAT if the file is empty or binary, for an empty
  * line among the names, and for one that is too long for a name. */
 NODISCARD enum result names_read(const char *path, char ***names, size_t *count, struct error *err);
+/* The line that names a class; 0 where names are not one a line. */
+int names_line(const char *path, size_t class_id);
 
 #endif

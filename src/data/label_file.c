@@ -103,7 +103,8 @@ static enum result read_line(struct label_file *f, const struct label_line *line
         return OK;
     }
     if (line->form != LABEL_BOX) {
-        count_mended(f, line->form == LABEL_POLYGON ? &f->build->polygons : &f->build->confidences);
+        count_mended(f,
+                     line->form == LABEL_CONFIDENCE ? &f->build->confidences : &f->build->polygons);
     }
     TRY(mem_grow((void **)&sample->truths, sample->truth_count, &f->capacity,
                  sizeof *sample->truths, err));
@@ -127,7 +128,7 @@ static enum result read_lines(struct label_file *f, const char *text, struct err
     for (const char *at = text; at;) {
         struct label_line line;
         f->line++;
-        if (label_line_read(at, &line)) {
+        if (label_line_read(at, f->build->key_numbers, &line)) {
             empty = false;
             TRY(read_line(f, &line, err));
         }

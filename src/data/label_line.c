@@ -56,7 +56,7 @@ static bool read_numbers(const char *text, struct numbers *n, char *why, size_t 
     return true;
 }
 
-bool label_line_read(const char *text, struct label_line *line)
+bool label_line_read(const char *text, size_t key_numbers, struct label_line *line)
 {
     struct numbers n = {.count = 0};
     *line = (struct label_line){.form = LABEL_UNUSABLE};
@@ -65,9 +65,10 @@ bool label_line_read(const char *text, struct label_line *line)
     }
     const double *v = n.first;
     bool has_confidence = n.count == BOX_NUMBERS + 1 && v[5] >= 0 && v[5] <= 1;
+    bool has_points = key_numbers > 0 && n.count == BOX_NUMBERS + key_numbers;
     line->class_id = v[0];
-    if (n.count == BOX_NUMBERS || has_confidence) {
-        line->form = has_confidence ? LABEL_CONFIDENCE : LABEL_BOX;
+    if (n.count == BOX_NUMBERS || has_confidence || has_points) {
+        line->form = has_points ? LABEL_KEY_POINTS : has_confidence ? LABEL_CONFIDENCE : LABEL_BOX;
         line->edges =
             (struct edges){v[1] - v[3] / 2, v[2] - v[4] / 2, v[1] + v[3] / 2, v[2] + v[4] / 2};
     } else if (n.count >= POLYGON_LEAST && n.count % 2 == 1) {

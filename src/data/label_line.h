@@ -17,6 +17,7 @@ enum label_form {
     LABEL_UNUSABLE,   /* no numbers, or a number of them that means nothing */
     LABEL_BOX,        /* class x y w h */
     LABEL_CONFIDENCE, /* class x y w h confidence, as detectors save what they found */
+    LABEL_KEY_POINTS, /* class x y w h and numbers of key points */
     LABEL_POLYGON,    /* class and three or more points x y; an oriented box is one of four */
 };
 
@@ -27,7 +28,8 @@ struct label_line {
     char why[160];      /* LABEL_UNUSABLE: what is wrong */
 };
 
-/* Read one line, which ends at a line feed or at the end of the text. False for a blank one. */
-bool label_line_read(const char *text, struct label_line *line);
+/* Read one line, which ends at a line feed or at the end of the text. False for a blank one. key_numbers: how many
+ * numbers of key points stand behind a box; 0: none. */
+bool label_line_read(const char *text, size_t key_numbers, struct label_line *line);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/sniff.h"
 #include "base/text.h"
+#include "base/yaml.h"
+#include "cfg/data_yaml.h"
 #include "data/inputs.h"
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
@@ -45,7 +47,7 @@ static enum result check_name(const char *path, size_t line, const char *name, s
     return OK;
 }
 
-enum result names_read(const char *path, char ***names, size_t *count, struct error *err)
+static enum result read_list(const char *path, char ***names, size_t *count, struct error *err)
 {
     char *text;
     size_t size;
@@ -83,4 +85,31 @@ enum result names_read(const char *path, char ***names, size_t *count, struct er
     *names = block;
     *count = lines;
     return OK;
+}
+
+static enum result read_yaml(const char *path, char ***names, size_t *count, struct error *err)
+{
+    struct data_yaml yaml;
+    enum result result = data_yaml_read(path, false, &yaml, err);
+    if (result == OK && !yaml.names) {
+        result = error_at(err, ERR_FORMAT, path, 0, "no names: in it");
+    }
+    if (result == OK) {
+        *names = yaml.names;
+        *count = yaml.name_count;
+        yaml.names = NULL;
+    }
+    data_yaml_free(&yaml);
+    return result;
+}
+
+enum result names_read(const char *path, char ***names, size_t *count, struct error *err)
+{
+    return yaml_is_named(path) ? read_yaml(path, names, count, err)
+                               : read_list(path, names, count, err);
+}
+
+int names_line(const char *path, size_t class_id)
+{
+    return yaml_is_named(path) ? 0 : (int)class_id + 1;
 }

@@ -69,7 +69,7 @@ static bool read_line(const char *text, int number, struct edges *edges)
         }
         text++;
     }
-    bool is_there = label_line_read(text, &line) && line.form != LABEL_UNUSABLE;
+    bool is_there = label_line_read(text, 0, &line) && line.form != LABEL_UNUSABLE;
     *edges = line.edges;
     return is_there;
 }

@@ -7,7 +7,8 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cfg/data_file.h"
+#include "base/yaml.h"
+#include "data/data_source.h"
 #include "data/inputs.h"
 #include "doctor/near.h"
 
@@ -145,6 +146,7 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     struct sink sink = {doctor, set};
     const struct dataset_source source = {
         .path = s->path,
+        .part = set == SET_TRAIN ? DATA_PART_TRAIN : DATA_PART_VALID,
         .images = dataset_is_coco(s->path) ? doctor->images : NULL,
         .class_count = doctor->class_count,
         .names = doctor->names,
@@ -170,13 +172,14 @@ enum result doctor_open(const struct doctor_source *source, struct doctor *docto
                         struct error *err)
 {
     struct data_file file = {0};
-    enum result result = source->data ? data_file_read(source->data, &file, err) : OK;
+    enum result result = source->data ? data_source_read(source->data, &file, err) : OK;
     result = result == OK ? resolve(source, &file, doctor, err) : result;
     data_file_free(&file);
     result = result == OK ? read_names(doctor, err) : result;
     bool is_same = doctor->set_count == SETS_MAX && doctor->sets[0].path && doctor->sets[1].path &&
-                   strcmp(doctor->sets[0].path, doctor->sets[1].path) == 0;
-    if (result == OK && is_same) { /* once said, not for every picture */
+                   strcmp(doctor->sets[0].path, doctor->sets[1].path) == 0 &&
+                   !yaml_is_named(doctor->sets[0].path); /* its parts */
+    if (result == OK && is_same) {                       /* once said, not for every picture */
         struct finding_place place = {.set = SET_VALID,
                                       .sample = NO_SAMPLE,
                                       .path = doctor->data_path ? doctor->data_path
@@ -226,8 +229,8 @@ const char *doctor_class_name(const struct doctor *doctor, size_t class_id, char
 struct finding_place doctor_place(const struct doctor *doctor, int set, size_t sample)
 {
     const struct sample *s = &doctor->sets[set].data.samples[sample];
-    const char *path = s->list_line > 0 ? doctor->sets[set].path : s->image_path;
-    return (struct finding_place){set, sample, path, s->list_line, 0, NO_SAMPLE};
+    const char *path = s->list ? s->list : s->image_path;
+    return (struct finding_place){set, sample, path, s->list ? s->list_line : 0, 0, NO_SAMPLE};
 }
 
 /* ---- boxes ---- */
@@ -354,8 +357,9 @@ static enum result check_names(struct doctor *doctor, struct error *err)
         qsort(names, doctor->name_count, sizeof *names, by_name);
     }
     for (size_t i = 1; i < doctor->name_count; i++) {
-        struct finding_place place = {
-            .sample = NO_SAMPLE, .path = doctor->names_path, .line = (int)names[i].class_id + 1};
+        struct finding_place place = {.sample = NO_SAMPLE,
+                                      .path = doctor->names_path,
+                                      .line = names_line(doctor->names_path, names[i].class_id)};
         if (strcmp(names[i].text, names[i - 1].text) == 0) {
             finding_add(&doctor->findings, FINDING_NAME_TWICE, &place,
                         "class %zu has the name of class %zu, %s", names[i].class_id,
@@ -372,7 +376,7 @@ static void check_untrained(struct doctor *doctor, size_t *const counts[SETS_MAX
         char name[128];
         const char *path = doctor->names ? doctor->names_path : doctor->sets[SET_TRAIN].path;
         struct finding_place place = {
-            .sample = NO_SAMPLE, .path = path, .line = doctor->names ? (int)i + 1 : 0};
+            .sample = NO_SAMPLE, .path = path, .line = doctor->names ? names_line(path, i) : 0};
         if (counts[SET_VALID][i] > 0 && counts[SET_TRAIN][i] == 0) {
             finding_add(&doctor->findings, FINDING_UNTRAINED, &place,
                         "%s: %zu boxes in valid, none in train",

@@ -47,8 +47,8 @@ struct doctor {
 };
 
 struct doctor_source {
-    const char *data;          /* a .data file, or NULL */
-    const char *train, *valid; /* lists, folders, COCO .json; NULL: those of data */
+    const char *data;          /* data/data_source.h, or NULL */
+    const char *train, *valid; /* lists, folders, data.yaml, COCO .json; NULL: those of data */
     const char *names;         /* NULL: that of data */
     const char *images;        /* the folder of a COCO .json's pictures; NULL: the .json's own */
     int classes;               /* 0: that of data, else the number of names */

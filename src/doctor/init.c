@@ -10,6 +10,7 @@
 #include "base/memory_limit.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "data/data_source.h"
 #include "data/inputs.h"
 #include "doctor/init_cost.h"
 #include "net/backbone.h"
@@ -17,7 +18,7 @@
 #include "train/base_cfg.h"
 #include "train/recipe.h"
 
-enum { TUNING_PASSES = 100, UNKNOWN_PASSES = 30, NAMES_MAX_BYTES = 16 * 1024 * 1024 };
+enum { TUNING_PASSES = 100, UNKNOWN_PASSES = 30 };
 
 static const float frozen_share = 0.3f; /* of the passes, in the first stage */
 
@@ -89,7 +90,7 @@ static enum result read_names(struct init *init, struct error *err)
 {
     struct init_options *o = &init->o;
     if (o->data) {
-        TRY(data_file_read(o->data, &init->given, err));
+        TRY(data_source_read(o->data, &init->given, err));
         const struct data_file *given = &init->given;
         o->names = o->names ? o->names : given->names;
         o->sets.train = o->sets.train ? o->sets.train : given->train;
@@ -345,17 +346,8 @@ static enum result write_file(const struct init *init, enum init_file file, stru
 {
     char path[INIT_FILE_PATH];
     struct atomic_file target;
-    char *bytes = NULL;
-    size_t size = 0;
-    if (file == INIT_FILE_NAMES) {
-        TRY(file_read(init->o.names, NAMES_MAX_BYTES, &bytes, &size, err));
-    }
     init_file_path(init, file, path);
-    enum result result = atomic_open(&target, path, err);
-    if (result != OK) {
-        mem_free(bytes);
-        return result;
-    }
+    TRY(atomic_open(&target, path, err));
     switch (file) {
     case INIT_FILE_CFG:
         fwrite(init->cfg.text.bytes, 1, init->cfg.text.size, target.stream);
@@ -364,7 +356,9 @@ static enum result write_file(const struct init *init, enum init_file file, stru
         write_data(init, target.stream);
         break;
     case INIT_FILE_NAMES:
-        fwrite(bytes, 1, size, target.stream);
+        for (size_t i = 0; i < init->name_count; i++) {
+            fprintf(target.stream, "%s\n", init->names[i]);
+        }
         break;
     case INIT_FILE_STAGES:
         write_stages(init, target.stream);
@@ -372,7 +366,6 @@ static enum result write_file(const struct init *init, enum init_file file, stru
     default:
         write_list(init, file == INIT_FILE_VALID, target.stream);
     }
-    mem_free(bytes);
     return atomic_commit(&target, err);
 }
 

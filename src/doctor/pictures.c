@@ -149,9 +149,8 @@ static const char *describe(const struct doctor *doctor, const struct ref *ref, 
                             size_t size)
 {
     const struct sample *sample = sample_of(doctor, ref);
-    if (sample->list_line > 0) {
-        snprintf(text, size, "%s (%s:%d)", sample->image_path, doctor->sets[ref->set].path,
-                 sample->list_line);
+    if (sample->list) {
+        snprintf(text, size, "%s (%s:%d)", sample->image_path, sample->list, sample->list_line);
     } else {
         snprintf(text, size, "%s", sample->image_path);
     }

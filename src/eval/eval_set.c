@@ -136,8 +136,10 @@ static enum result open_list(const struct eval_source *source, struct eval_set *
 {
     static const enum label_fault losses[] = {FAULT_NOT_NUMBERS, FAULT_CLASS_RANGE, FAULT_OUTSIDE,
                                               FAULT_ZERO_SIZE, FAULT_NO_IMAGE};
-    struct dataset_source list = {
-        .path = source->path, .class_count = source->class_count, .leaves_out = true};
+    struct dataset_source list = {.path = source->path,
+                                  .part = source->part,
+                                  .class_count = source->class_count,
+                                  .leaves_out = true};
     TRY(dataset_open(&list, &set->data, err));
     TRY(take_samples(&set->data, set, err));
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {

@@ -41,11 +41,12 @@ struct eval_set {
 };
 
 struct eval_source {
-    const char *path;   /* a list of pictures, a folder, or a COCO .json */
-    const char *images; /* COCO: the folder of the pictures; NULL: the json's own */
-    char *const *names; /* of a list's classes; NULL: not known */
-    size_t class_count; /* of a list; 0: the largest class + 1. For COCO the file says */
-    bool needs_files;   /* COCO: images without a file_name are left out */
+    const char *path;    /* a list of pictures, a folder, a data.yaml, or a COCO .json */
+    enum data_part part; /* of a data.yaml */
+    const char *images;  /* COCO: the folder of the pictures; NULL: the json's own */
+    char *const *names;  /* of a list's classes; NULL: not known */
+    size_t class_count;  /* of a list; 0: the largest class + 1. For COCO the file says */
+    bool needs_files;    /* COCO: images without a file_name are left out */
 };
 
 /* *set need not be initialised; free with eval_set_free, also after an error. ERR_FORMAT with its

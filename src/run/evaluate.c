@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
-#include "data/class_set.h"
+#include "data/data_source.h"
 #include "data/inputs.h"
 #include "data/stream.h"
 #include "net/class_rows.h"
@@ -21,15 +21,10 @@
 
 /* ---- where truths come from ---- */
 
-static bool is_data_file(const char *path)
-{
-    return path_ends_in(path, ".data");
-}
-
 /* Folders and tables say all of themselves. */
 static bool is_list(const char *path)
 {
-    return !is_data_file(path) && (path_is_dir(path) || table_is_named(path));
+    return !data_is_description(path) && (path_is_dir(path) || table_is_named(path));
 }
 
 /* "data" of a training run's args.json. */
@@ -52,14 +47,14 @@ static enum result find_source(struct evaluated *e, struct error *err)
 {
     const struct evaluate_options *o = e->o;
     const char *positional = o->data, *data = o->model->data, *list = NULL;
-    if (positional && data && (is_data_file(positional) || !is_data_file(data))) {
+    if (positional && data && (data_is_description(positional) || !data_is_description(data))) {
         return error_set(err, ERR_ARG, "two data sets: %s and --data %s", positional, data);
     }
-    if (positional && is_data_file(positional)) {
+    if (positional && data_is_description(positional)) {
         data = positional;
     } else if (positional) {
         list = positional;
-    } else if (data && !is_data_file(data)) {
+    } else if (data && !data_is_description(data)) {
         list = data;
         data = NULL;
     }
@@ -77,7 +72,7 @@ static enum result find_source(struct evaluated *e, struct error *err)
         data = e->bundled;
     }
     if (data) {
-        TRY(data_file_read(data, &e->file, err));
+        TRY(data_source_read(data, &e->file, err));
     }
     if (list && o->uses_train && !path_is_dir(list)) {
         return error_set(err, ERR_ARG, "--split acts only on a .data file");
@@ -185,11 +180,17 @@ static enum result read_names(struct evaluated *e, struct error *err)
     return path ? names_read(path, &e->names, &e->name_count, err) : OK;
 }
 
+static enum data_part part_of(const struct evaluated *e)
+{
+    return e->o->uses_train ? DATA_PART_TRAIN : DATA_PART_VALID;
+}
+
 static enum result open_set(struct evaluated *e, struct error *err)
 {
     bool has_model = !e->o->results, by_model = has_model && !e->has_own_classes;
     struct eval_source source = {
         .path = e->list,
+        .part = part_of(e),
         .images = e->o->images,
         .names = by_model ? e->model.names : e->names,
         .class_count = by_model ? e->model.name_count : e->name_count,
@@ -474,6 +475,7 @@ static enum result measure_values(struct evaluated *e, struct error *err)
     TRY(find_part(e, &path, err));
     e->list = path;
     TRY(value_set_source(&e->model, path, &source, err));
+    source.part = part_of(e);
     TRY(dataset_open(&source, &e->samples, err));
     TRY(standardize(e, err));
     e->failures += e->samples.faults[FAULT_NO_IMAGE];

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "cfg/data_file.h"
+#include "data/data_source.h"
 #include "data/image.h"
 #include "data/inputs.h"
 #include "net/weights.h"
@@ -320,7 +320,7 @@ static enum result choose_files(const struct model_args *args, enum model_need n
 static enum result names_of_data(const char *data, char *out, struct error *err)
 {
     struct data_file file;
-    enum result result = data_file_read(data, &file, err);
+    enum result result = data_source_read(data, &file, err);
     result = result == OK ? data_file_need(&file, DATA_NAMES, err) : result;
     result = result == OK ? set_path(out, file.names, err) : result;
     data_file_free(&file);

@@ -39,8 +39,8 @@ static enum result read_data_names(const struct data_file *data, struct added_cl
     }
     for (size_t i = 0; i < added->data_count; i++) {
         if (is_twice(added->data_names, added->data_count, i)) {
-            return error_at(err, ERR_FORMAT, data->names, (int)i + 1, "the class %s stands twice",
-                            added->data_names[i]);
+            return error_at(err, ERR_FORMAT, data->names, names_line(data->names, i),
+                            "the class %s stands twice", added->data_names[i]);
         }
     }
     added->class_of = mem_alloc(added->data_count, sizeof *added->class_of);

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cfg/cfg.h"
-#include "data/class_set.h"
+#include "data/data_source.h"
 #include "run/value_set.h"
 #include "layers/yolo_head.h"
 #include "train/freeze_advice.h"
@@ -88,6 +88,7 @@ static enum result open_value_sets(const struct train_args *args, struct trainin
     if (t->data.valid) {
         TRY(data_file_need(&t->data, DATA_VALID, err));
         TRY(value_set_source(&t->model, t->data.valid, &source, err));
+        source.part = DATA_PART_VALID;
         TRY(dataset_open(&source, &t->valid, err));
         warn_skipped("validation", &t->valid);
         t->has_valid = true;
@@ -133,6 +134,7 @@ static enum result open_sets(const struct train_args *args, struct training *t, 
     if (t->data.valid) {
         TRY(data_file_need(&t->data, DATA_VALID, err));
         source.path = t->data.valid;
+        source.part = DATA_PART_VALID;
         TRY(dataset_open(&source, &t->valid, err));
         warn_skipped("validation", &t->valid);
         if (is_mapped) {

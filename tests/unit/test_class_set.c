@@ -1,5 +1,6 @@
 /* Pictures with a class each: class folders, lists whose paths name them, and what is wrong with such. */
 #include "data/class_set.h"
+#include "data/data_source.h"
 
 #include "dataset_rig.h"
 

@@ -1,0 +1,29 @@
+/* What `--data` names, or the word of a command that takes a data set: the one place that tells the kinds apart.
+ *
+ *   a .data file        Darknet's (cfg/data_file.h)
+ *   a data.yaml         Ultralytics', Roboflow's (cfg/data_yaml.h)
+ *   a folder            of class folders (data/class_set.h) or of pictures, maybe with a part train and one to validate on
+ *   a table             .csv, .tsv, .npy (data/table_set.h): itself what is trained on
+ *
+ * All become a struct data_file: what trains, what validates, and the file that names the classes (data/inputs.h). Its parts are
+ * paths that dataset_open takes; a data.yaml stands there itself, and dataset_source.part says which part is meant. */
+#ifndef DATA_DATA_SOURCE_H
+#define DATA_DATA_SOURCE_H
+
+#include <stdbool.h>
+
+#include "cfg/data_file.h"
+
+/* Free with data_file_free, also after an error. ERR_ARG if nothing is there; ERR_FORMAT with its place for a description that
+ * is at fault, or names what is not there. */
+NODISCARD enum result data_source_read(const char *path, struct data_file *file, struct error *err);
+
+/* The same for a folder: its parts train and val, valid, validation or test, or those tables; without a part train it is itself
+ * what is trained on. ERR_FORMAT if the parts lie one folder deeper. */
+NODISCARD enum result data_folder_read(const char *folder, struct data_file *file,
+                                       struct error *err);
+
+/* Is this a file that describes a set, its parts and classes, and not itself one of its lists? By its name. */
+bool data_is_description(const char *path);
+
+#endif
