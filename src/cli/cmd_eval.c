@@ -13,6 +13,7 @@
 #include "report/eval_files.h"
 #include "report/eval_report.h"
 #include "report/reconstructions.h"
+#include "report/value_report.h"
 #include "run/evaluate.h"
 #include "train/validate.h"
 
@@ -220,24 +221,30 @@ static struct class_report class_report_of(const struct evaluated *found)
                                  .failures = found->failures};
 }
 
-static enum result print_loss(const struct evaluated *found, int format, FILE *out,
-                              struct error *err)
+static struct value_report value_report_of(const struct evaluated *found)
 {
-    double loss = found->values.figures.loss;
-    size_t count = found->samples.sample_count;
-    if (format == FORMAT_CSV) {
-        fprintf(out, "samples,failed,loss\n%zu,%zu,%.9g\n", count, found->failures, loss);
-    } else if (format == FORMAT_TEXT) {
-        fprintf(out, "loss     %.6g  mean of the %s\n", loss,
-                found->samples.features ? "rows" : "pictures");
-    } else {
-        cJSON *root = cJSON_CreateObject();
-        cJSON_AddNumberToObject(root, "loss", loss);
-        cJSON_AddNumberToObject(root, "samples", (double)count);
-        cJSON_AddNumberToObject(root, "failed", (double)found->failures);
-        return json_write(root, true, out, err);
+    return (struct value_report){.tally = &found->values.errors,
+                                 .loss = found->values.figures.loss,
+                                 .samples = found->samples.sample_count,
+                                 .failures = found->failures,
+                                 .is_table = found->samples.features != NULL,
+                                 .is_one_kind = found->model.task == TASK_RECONSTRUCT &&
+                                                !found->samples.features};
+}
+
+static enum result print_errors(const struct evaluated *found, int format, struct error *err)
+{
+    const struct value_report report = value_report_of(found);
+    switch (format) {
+    case FORMAT_JSON:
+        return value_report_json(&report, stdout, err);
+    case FORMAT_CSV:
+        value_report_csv(&report, stdout);
+        return OK;
+    default:
+        value_report_text(&report, stdout);
+        return OK;
     }
-    return OK;
 }
 
 static enum result print_values(const struct evaluated *found, int format, struct error *err)
@@ -246,7 +253,7 @@ static enum result print_values(const struct evaluated *found, int format, struc
     log_info("%s: %zu %s", found->list, found->samples.sample_count,
              found->samples.features ? "rows" : "pictures");
     if (found->model.task != TASK_CLASSIFY) {
-        return print_loss(found, format, stdout, err);
+        return print_errors(found, format, err);
     }
     switch (format) {
     case FORMAT_JSON:
@@ -267,14 +274,8 @@ static enum result write_values(const struct evaluated *found, struct reconstruc
     if (found->model.task == TASK_CLASSIFY) {
         return class_report_files(&report, folder, err);
     }
-    struct atomic_file file;
-    TRY(atomic_open_in(&file, folder, "metrics.json", err));
-    enum result result = print_loss(found, FORMAT_JSON, file.stream, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    TRY(atomic_commit(&file, err));
+    const struct value_report errors = value_report_of(found);
+    TRY(value_report_files(&errors, folder, err));
     return found->model.task == TASK_RECONSTRUCT && !found->samples.features
                ? reconstructions_write(pairs, folder, err)
                : OK;

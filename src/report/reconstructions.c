@@ -25,7 +25,10 @@ void reconstructions_see(void *ctx, const struct validate_sight *sight)
     struct reconstructions *pairs = ctx;
     const struct tensor *in = sight->input, *out = sight->output;
     bool fits = in->w == out->w && in->h == out->h && in->c == out->c && (in->c == 1 || in->c == 3);
-    if (!fits || pairs->count == 2 * (size_t)RECONSTRUCTIONS) {
+    size_t taken = pairs->count / 2, most = RECONSTRUCTIONS;
+    size_t wanted = sight->samples < most ? sight->samples : most;
+    /* One of each part of the set: pictures of one class often stand together. */
+    if (!fits || taken == wanted || sight->sample < taken * sight->samples / wanted) {
         return;
     }
     take(pairs, in, sight->n, "original", sight->sample);

@@ -7,7 +7,7 @@
 
 enum { RECONSTRUCTIONS = 12 };
 
-/* The first samples of a validation, original and output in turns. Zeroed = empty. */
+/* Samples from all parts of a validation's set, original and output in turns. Zeroed = empty. */
 struct reconstructions {
     struct sheet_picture pictures[2 * RECONSTRUCTIONS];
     size_t count;

@@ -62,7 +62,7 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
         return class_tally_init(&pass->found->tally, pass->o->set->class_count, err);
     }
     if (pass->o->task != TASK_DETECT) {
-        return OK;
+        return value_tally_init(&pass->found->errors, task_values(net), err);
     }
     return eval_set_of_dataset(pass->o->set, pass->o->names, (size_t)network_head(net)->classes,
                                &pass->found->set, err);
@@ -107,19 +107,38 @@ static void take_classes(struct pass *pass, const struct batch *batch, int n, si
     }
 }
 
+/* Against the targets, or, without any, the input itself. */
+static void take_values(struct pass *pass, const struct batch *batch, int n)
+{
+    const struct tensor *out = plan_output(pass->plan, pass->net->layer_count - 1);
+    const struct truth_set *truths = &batch->truths[n];
+    size_t c = (size_t)out->c;
+    for (int y = 0; y < out->h; y++) {
+        for (int x = 0; x < out->w; x++) {
+            size_t first = ((size_t)y * (size_t)out->w + (size_t)x) * c;
+            const float *truth =
+                truths->values ? truths->values + first : tensor_at(&batch->input, n, y, x);
+            value_tally_add(&pass->found->errors, first, c, truth, tensor_at(out, n, y, x));
+        }
+    }
+}
+
 static enum result take_image(struct pass *pass, const struct batch *batch, int n, size_t picture,
                               struct error *err)
 {
     pass->found->failures += batch->sample_index[n] == LOADER_NO_SAMPLE;
     if (pass->o->task != TASK_DETECT) {
         bool is_read = batch->sample_index[n] != LOADER_NO_SAMPLE;
-        const struct validate_sight sight = {
-            picture, &batch->input, plan_output(pass->plan, pass->net->layer_count - 1), n};
+        const struct validate_sight sight = {picture, pass->o->set->sample_count, &batch->input,
+                                             plan_output(pass->plan, pass->net->layer_count - 1),
+                                             n};
         if (pass->o->see && is_read) {
             pass->o->see(pass->o->ctx, &sight);
         }
         if (pass->o->task == TASK_CLASSIFY) {
             take_classes(pass, batch, n, picture);
+        } else if (is_read) {
+            take_values(pass, batch, n);
         }
         return OK;
     }
@@ -201,5 +220,6 @@ void validated_free(struct validated *found)
     evaluation_free(&found->evaluation);
     eval_set_free(&found->set);
     class_tally_free(&found->tally);
+    value_tally_free(&found->errors);
     *found = (struct validated){0};
 }

@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "eval/class_tally.h"
 #include "eval/evaluation.h"
+#include "eval/value_tally.h"
 #include "net/plan.h"
 #include "train/trainer.h"
 
@@ -17,7 +18,7 @@
 
 /* A sample without boxes, as the network has seen it. */
 struct validate_sight {
-    size_t sample;
+    size_t sample, samples;              /* which of how many */
     const struct tensor *input, *output; /* image n of both */
     int n;
 };
@@ -40,6 +41,7 @@ struct validate_options {
 struct validated {
     struct validation figures;
     struct class_tally tally;     /* of a classifier, else zeroed */
+    struct value_tally errors;    /* of a network that gives values, else zeroed */
     size_t failures;              /* samples that could not be read */
     struct eval_set set;          /* of a detector: truths and detections of each picture */
     struct evaluation evaluation; /* thresholds where F1 is best; points to set */

@@ -125,7 +125,18 @@ holds awk -F, 'NR > 1 && $7 != "" { loss = $7 } END { exit !(loss < .02) }' dens
 holds [ "$(head -n 1 dense/results.csv)" = "iteration,epoch,stage,rate,loss,gradient_norm,val_loss,frozen_values,frozen_bytes_changed,images_per_s,seconds" ]
 try "eval of a table" "$YOLO" eval --run dense --format json
 status 0
-json 'v["samples"] == 16 && v["loss"] < .02'
+json 'v["samples"] == 16 && v["loss"] < .02 && v["R2"] > .97 && v["MAE"] < v["RMSE"] && v["values[0].R2"] == v["R2"]'
+# the loss is half the squared error
+json 'v["loss"] - v["RMSE"] * v["RMSE"] / 2 < 1e-6 && v["RMSE"] * v["RMSE"] / 2 - v["loss"] < 1e-6'
+try "eval of a table, as text" "$YOLO" eval --run dense
+status 0
+out '^value +MAE +RMSE +R2$'
+out '^all +[0-9.e-]+ +[0-9.e-]+ +0?\.9[0-9]+$'
+try "eval of a table, as CSV" "$YOLO" eval --run dense --format csv
+status 0
+holds [ "$(wc -l <"$work/out")" -eq 3 ]
+out '^value,MAE,RMSE,R2,samples,failed,loss$'
+out '^all,.*,16,0,'
 awk -F, 'NR > 1 { print $1 * 1000 + 5e4 "," $2 "," $3 }' train.csv >far.csv
 awk -F, '{ print $1 * 1000 + 5e4 "," $2 "," $3 }' val.csv >far_val.csv
 printf 'train = far.csv\nvalid = far_val.csv\n' >far.data
@@ -182,4 +193,5 @@ status 0
 out '^loss +[0-9.]+  mean of the pictures$'
 holds test -s auto_ev/reconstructions.jpg
 holds test -s auto_ev/metrics.json
+json 'v["MAE"] < .2 && v["samples"] == 6 && count("values") == 0' auto_ev/metrics.json
 finish
