@@ -423,8 +423,10 @@ struct truth_set dataset_targets(const struct dataset *set, size_t index)
     }
     int class_id = set->samples[index].class_id;
     size_t row = class_id >= 0 ? (size_t)class_id : index;
+    bool is_weighted = set->class_weights && class_id >= 0;
     return (struct truth_set){.values = set->values + row * set->value_count,
-                              .value_count = set->value_count};
+                              .value_count = set->value_count,
+                              .weight = is_weighted ? set->class_weights[class_id] : 0};
 }
 
 size_t dataset_count_boxes(const struct dataset *set)
@@ -496,5 +498,6 @@ void dataset_free(struct dataset *set)
     mem_free(set->category_ids);
     mem_free(set->features);
     mem_free(set->values);
+    mem_free(set->class_weights);
     *set = (struct dataset){0};
 }

@@ -63,6 +63,8 @@ struct dataset {
     float *
         values; /* targets: [sample_count][value_count] of a table, [class_count][class_count] of classes; or NULL */
     size_t value_count;
+    float *
+        class_weights; /* [class_count], how much a sample counts in the loss; NULL: all the same */
     size_t faults[FAULT_COUNT]; /* how many; the first few of each were logged with path:line */
 };
 

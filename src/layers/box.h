@@ -40,6 +40,7 @@ struct truth_set {
     size_t count;
     const float *values;
     size_t value_count;
+    float weight; /* the loss against values is multiplied by it; 0: by 1 */
 };
 
 /* Growing list; owns items. */

@@ -68,12 +68,13 @@ static void run_image(void *ctx, size_t item, int thread)
         .l = run->l,
         .out = one_image(&run->e->out, (int)item),
         .adds = gradient->data && run->e->grad_adds[0],
+        .weight = run->truths[item].weight != 0 ? (double)run->truths[item].weight : 1,
     };
     if (gradient->data) {
         image.gradient = one_image(gradient, (int)item);
     }
     if (find_target(run, item, &image)) {
-        run->sums[item] = run->image_loss(&image) * run->l->loss_scale;
+        run->sums[item] = run->image_loss(&image) * run->l->loss_scale * image.weight;
     } else {
         run->sums[item] = 0;
         clear_gradient(&image);

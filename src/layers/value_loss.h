@@ -24,6 +24,7 @@ struct value_image {
     struct tensor out;
     struct tensor gradient; /* data NULL: not wanted */
     bool adds;              /* to the gradient; else it is written */
+    double weight;          /* of the image; value_put_gradient and value_loss_run see to it */
     const float *target;    /* as `out`, but for its own stride */
     size_t target_stride;
 };
@@ -39,7 +40,8 @@ static inline void value_put_gradient(const struct value_image *image, size_t pi
 {
     if (image->gradient.data) {
         float *at = image->gradient.data + pixel * image->gradient.stride + (size_t)channel;
-        *at = image->adds ? (float)((double)*at + slope) : (float)slope;
+        double weighted = slope * image->weight;
+        *at = image->adds ? (float)((double)*at + weighted) : (float)weighted;
     }
 }
 

@@ -62,6 +62,14 @@ static const struct option class_options[] = {
      "the data set's classes are added beside those of --weights, which are not labelled in its pictures: they get heads "
      "of their own, and every value of the old network keeps still",
      0},
+    {"standardize|standardise", OPTION_FLAG, FIELD(standardizes), 0, 0, NULL,
+     "tables: every feature minus its mean, by its deviation, of the training rows; the numbers are kept "
+     "in features.csv of the run's folder, and eval --run takes them from there",
+     0},
+    {"class-weights", OPTION_STRING, FIELD(class_weights), 0, 0, "auto|CLASS=X,...",
+     "classifiers: how much a sample counts in the training loss, by its class. auto: each class as much as another, "
+     "however many samples it has; or dog=2,cat=.5 by name, and 1 for the others. Validation stays unweighted",
+     0},
     {0},
 };
 
@@ -85,10 +93,6 @@ static const struct option run_options[] = {
      0},
     {"loader-threads", OPTION_INT, FIELD(loader_threads), 1, 256, "N",
      "threads that read pictures; default: half of --threads", 0},
-    {"standardize|standardise", OPTION_FLAG, FIELD(standardizes), 0, 0, NULL,
-     "tables: every feature minus its mean, by its deviation, of the training rows; the numbers are kept "
-     "in features.csv of the run's folder, and eval --run takes them from there",
-     0},
     {"no-pictures", OPTION_FLAG, FIELD(no_pictures), 0, 0, NULL,
      "no train_pictures.jpg and val_pictures.jpg in the run's folder", 0},
     {0},
@@ -240,7 +244,7 @@ static struct usage usage_of(struct train_args *args)
         .groups = {{"What trains, and how long", stage_words_options, &args->stages},
                    {"Training", training_options, args},
                    {"Recipe", recipe_options, args},
-                   {"Classes", class_options, args},
+                   {"Classes and tables", class_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
                    {"Model", model_options, &args->model},
@@ -581,7 +585,7 @@ enum result train_args_keep_isa(const struct train_args *args, const char *folde
 }
 
 /* Only what acts: runs from before these options have no such lines. */
-static void add_recipe(cJSON *object, const struct train_args *args)
+static void add_new(cJSON *object, const struct train_args *args)
 {
     if (args->assign_iou >= 0.0f) {
         cJSON_AddNumberToObject(object, "assign-iou", short_double(args->assign_iou));
@@ -591,6 +595,9 @@ static void add_recipe(cJSON *object, const struct train_args *args)
     }
     if (args->close_mosaic > 0) {
         cJSON_AddNumberToObject(object, "close-mosaic", args->close_mosaic);
+    }
+    if (args->class_weights) {
+        cJSON_AddStringToObject(object, "class-weights", args->class_weights);
     }
 }
 
@@ -603,7 +610,7 @@ char *train_args_fingerprint(const struct train_args *args)
     bool is_whole = text && object;
     if (is_whole) {
         group_to_json(object, training_options, args);
-        add_recipe(object, args);
+        add_new(object, args);
         cJSON_AddNumberToObject(object, "width", args->model.imgsz.w);
         cJSON_AddNumberToObject(object, "height", args->model.imgsz.h);
         cJSON_AddBoolToObject(object, "no-winograd", args->model.no_winograd);

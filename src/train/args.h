@@ -43,7 +43,10 @@ struct train_args {
     bool limits_features; /* it was given on this command line */
     const char *out;
     bool dry_run, show_batch, no_pictures;
+
+    /* Of data without boxes. */
     bool standardizes;
+    const char *class_weights; /* "auto", "dog=2,cat=.5" */
 
     bool resumes;
     const char *resume;  /* the folder; NULL: the newest */

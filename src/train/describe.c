@@ -139,6 +139,22 @@ static void describe_memory(const struct training *t, bool to_stdout)
     }
 }
 
+static void describe_weights(const struct training *t, bool to_stdout)
+{
+    char text[400] = "";
+    size_t used = 0, count = t->train.class_weights ? t->train.class_count : 0;
+    for (size_t k = 0; k < count && used + 80 < sizeof text; k++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.40s %.3g", k ? ", " : "",
+                                 t->model.names[k], (double)t->train.class_weights[k]);
+        if (used + 80 >= sizeof text && k + 1 < count) {
+            snprintf(text + used, sizeof text - used, ", ...");
+        }
+    }
+    if (count > 0) {
+        say(to_stdout, "weights   of the classes in the training loss: %s", text);
+    }
+}
+
 void training_describe(const struct training *t, bool to_stdout)
 {
     char valid[96] = "no valid= set, so no validation and no best.weights";
@@ -164,6 +180,7 @@ void training_describe(const struct training *t, bool to_stdout)
     say(to_stdout, "data      %s: %zu %s%s%s; %s", t->data.path, t->train.sample_count,
         t->train.features ? "rows" : "pictures", objects,
         t->scale.count > 0 ? ", features standardised" : "", valid);
+    describe_weights(t, to_stdout);
     if (t->train.left_out_count + t->valid.left_out_count > 0) {
         say(to_stdout,
             "left out  %zu pictures to train on, %zu to validate on: label lines that cannot be used",

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cfg/cfg.h"
+#include "data/class_weights.h"
 #include "data/data_source.h"
 #include "run/value_set.h"
 #include "layers/yolo_head.h"
@@ -85,6 +86,9 @@ static enum result open_value_sets(const struct train_args *args, struct trainin
     source.label_smooth = t->model.net.options.label_smooth_eps;
     TRY(dataset_open(&source, &t->train, err));
     warn_skipped("training", &t->train);
+    if (args->class_weights) {
+        TRY(class_weights_set(args->class_weights, t->model.names, &t->train, err));
+    }
     if (t->data.valid) {
         TRY(data_file_need(&t->data, DATA_VALID, err));
         TRY(value_set_source(&t->model, t->data.valid, &source, err));
@@ -105,6 +109,12 @@ static enum result open_sets(const struct train_args *args, struct training *t, 
     }
     if (args->standardizes) {
         return error_set(err, ERR_ARG, "--standardize acts only on tables, %s is a detector",
+                         t->model.cfg_path);
+    }
+    if (args->class_weights) {
+        return error_set(err, ERR_ARG,
+                         "--class-weights acts only on classifiers, %s is a detector "
+                         "(counters_per_class= in its heads weighs classes)",
                          t->model.cfg_path);
     }
     bool is_mapped = t->added.old_count > 0;

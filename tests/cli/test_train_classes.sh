@@ -115,6 +115,32 @@ try "and it goes on" "$YOLO" train --resume none.valid
 status 0
 err 'top-1 1\.0000'
 
+# ---- weights of classes ----
+
+cp -r set few
+rm few/train/left/[3-8].ppm
+try "auto: each class as much as another" "${train[@]}" --data few --iters 8 --class-weights auto --out weighed
+status 0
+err '^weights +of the classes in the training loss: left 2.5, right 0.625$'
+json 'v["class-weights"] == "auto"' weighed/args.json
+try "the same weights in numbers" "${train[@]}" --data few --iters 8 --class-weights left=2.5,1=.625 --out numbers
+status 0
+holds cmp weighed/last.weights numbers/last.weights
+try "without weights it is another training" "${train[@]}" --data few --iters 8 --out unweighed
+holds [ "$(cmp -s weighed/last.weights unweighed/last.weights && echo same)" != same ]
+try "weights of one are none" "${train[@]}" --data few --iters 8 --class-weights left=1 --out ones
+holds cmp ones/last.weights unweighed/last.weights
+try "a resumed run knows them" "${train[@]}" --data few --iters 4 --class-weights auto --out resumed
+try "resumed" "$YOLO" train --resume resumed
+status 0
+err 'left 2.5, right 0.625'
+refuse "weights: no such class" 'class-weights lef=2: there is no class lef, did you mean left\?' train "${train[@]:2}" --class-weights lef=2
+refuse "weights: twice" 'given twice: 0' train "${train[@]:2}" --class-weights left=2,0=3
+refuse "weights: zero" 'a weight is a number from 1e-6 to 1e6, and not 0' train "${train[@]:2}" --class-weights left=0
+refuse "weights: no number" 'and not much' train "${train[@]:2}" --class-weights left=much
+refuse "weights: no weight" 'no CLASS=WEIGHT: left' train "${train[@]:2}" --class-weights left
+refuse "weights: of a detector" '--class-weights acts only on classifiers' train --cfg "$root/tests/golden/tiny.cfg" --weights none --data set --class-weights auto
+
 # ---- tables ----
 
 printf 'train = train.csv\nvalid = val.csv\n' >table.data
@@ -150,6 +176,7 @@ status 0
 json 'v["loss"] < .02'
 refuse "--standardize with pictures" '--standardize acts only on tables' train --cfg net.cfg --data set --weights none --standardize
 printf '1,2,3\n4,5\n' >ragged.csv
+refuse "weights of classes in a table of values" 'acts only where each sample has a class' train --cfg dense.cfg --data table.data --weights none --class-weights auto
 refuse "a ragged table" 'ragged.csv:2: 2 columns, but the rows above have 3' train --cfg dense.cfg --data ragged.csv --weights none
 printf '1,2,3\n4,x,5\n' >text.csv
 refuse "text in a table" 'text.csv:2: column 2: "x" is no number' train --cfg dense.cfg --data text.csv --weights none

@@ -13,6 +13,7 @@ struct rig {
     struct fixture f;
     enum layer_mode modes[8];
     struct truth_set sets[IMAGES];
+    float weights[IMAGES];
 };
 
 /* Of layer 0, whose weights pass the input's three values through, times `gain`. */
@@ -42,7 +43,8 @@ static double rig_loss(struct rig *r, const float *inputs, const float *values)
     for (int n = 0; n < IMAGES; n++) {
         memcpy(tensor_at(in, n, 0, 0), inputs + 3 * n, 3 * sizeof *inputs);
         r->sets[n] = (struct truth_set){.values = values ? values + 3 * n : NULL,
-                                        .value_count = values ? 3 : 0};
+                                        .value_count = values ? 3 : 0,
+                                        .weight = r->weights[n]};
     }
     plan_zero_gradients(r->f.plan);
     plan_forward(r->f.plan, IMAGES);
@@ -115,6 +117,35 @@ static void of_softmax(void)
     check_case(LINEAR "[softmax]\n[cost]\nscale=2\n", in, values, 2 * loss, 2 * g[0], 2 * g[1],
                2 * g[2]);
     check_case(LINEAR "[softmax]\nnoloss=1\n[cost]\ntype=ce\n", in, values, loss, g[0], g[1], g[2]);
+}
+
+/* Loss and gradient of an image times its weight, whatever the kind of loss; 0 is none. */
+static void weighted(void)
+{
+    static const char *const networks[] = {
+        LINEAR "[softmax]\n", LINEAR "[cost]\n", LINEAR "[cost]\ntype=L1\nscale=2\n",
+        "[connected]\noutput=3\nactivation=logistic\n[cost]\ntype=bce\n"};
+    static const float in[] = {0, .5f, -1, 1, 2, 3}, values[] = {0, 1, 0, 1, 0, 0};
+    static const float weights[][IMAGES] = {{1, 0}, {2.5f, 0}, {1, 4}, {2.5f, 4}};
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        double loss[4], gradient[4];
+        for (int k = 0; k < 4; k++) {
+            struct rig r;
+            CHECK_MSG(rig_open(&r, networks[i], 1), "%s", networks[i]);
+            memcpy(r.weights, weights[k], sizeof r.weights);
+            loss[k] = rig_loss(&r, in, values);
+            gradient[k] = (double)bias_gradient(&r)[1];
+            fixture_close(&r.f);
+        }
+        /* Linear in each weight, and without a part that has none. */
+        CHECK_NEAR(loss[3], loss[1] + loss[2] - loss[0], 1e-9);
+        CHECK_NEAR(gradient[3], gradient[1] + gradient[2] - gradient[0], 1e-6);
+        CHECK_MSG(fabs(loss[0] - ((loss[1] - loss[0]) / 1.5 + (loss[2] - loss[0]) / 3)) < 1e-9,
+                  "%s", networks[i]);
+        CHECK_MSG(fabs(gradient[0] - ((gradient[1] - gradient[0]) / 1.5 +
+                                      (gradient[2] - gradient[0]) / 3)) < 1e-6,
+                  "%s", networks[i]);
+    }
 }
 
 /* Outputs of exactly 0 and 1: the loss is finite, the gradient is still p - t. */
@@ -212,8 +243,8 @@ static void refused(void)
 }
 
 static const struct test_case cases[] = {
-    {"of_cost", of_cost},     {"of_input", of_input},     {"of_softmax", of_softmax},
-    {"saturated", saturated}, {"not_finite", not_finite}, {"tasks", tasks},
-    {"refused", refused},
+    {"of_cost", of_cost},   {"of_input", of_input},   {"of_softmax", of_softmax},
+    {"weighted", weighted}, {"saturated", saturated}, {"not_finite", not_finite},
+    {"tasks", tasks},       {"refused", refused},
 };
 TEST_MAIN(cases)
