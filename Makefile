@@ -60,7 +60,24 @@ $(BUILD)/src/data/stb.o:         ISA_FLAGS := -fwrapv -fno-sanitize=undefined
 # Comparisons that cannot trap become selects, and the loop over colours becomes vectors; same values.
 $(BUILD)/src/data/distort.o:     ISA_FLAGS := -fno-trapping-math
 
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+# ONNX files go through what protoc-c makes of the format's own description, which Debian's libonnx-dev brings. Without
+# either (Ubuntu 22.04's libonnx-dev has no onnx.proto) the program is built without them, and says so.
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
+HAVE_ONNX := $(if $(and $(wildcard $(ONNX_PROTO)),$(shell command -v protoc-c 2>/dev/null)),1,0)
+GENERATED := $(BUILD)/generated
+DEFS += -DHAVE_ONNX=$(HAVE_ONNX)
+ifeq ($(HAVE_ONNX),1)
+SOURCES := $(filter-out src/exchange/without_onnx.c,$(SOURCES)) $(GENERATED)/onnx.pb-c.c
+LDLIBS += -lprotobuf-c
+ONNX_USERS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/exchange/onnx_*.c tests/unit/test_onnx*.c))
+$(ONNX_USERS): ISA_FLAGS := -isystem $(GENERATED)
+$(ONNX_USERS): | $(GENERATED)/onnx.pb-c.c
+else
+SOURCES := $(filter-out src/exchange/onnx_%,$(SOURCES))
+WITHOUT := echo "  without ONNX: no protoc-c, or no $(ONNX_PROTO)"
+endif
+
+OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/%,$(SOURCES))) $(patsubst %.c,%.o,$(filter $(BUILD)/%,$(SOURCES)))
 LIBRARY := $(BUILD)/libyolo.a
 SHARED  := $(BUILD)/libyolo.so
 MAIN    := $(BUILD)/src/cli/main.o
@@ -77,6 +94,7 @@ yolo: $(BUILD)/yolo
 
 $(BUILD)/yolo: $(MAIN) $(LIBRARY)
 	@echo "  LINK $@"
+	@$(WITHOUT)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
@@ -87,6 +105,15 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 $(SHARED): $(filter-out $(MAIN),$(OBJECTS))
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic -o $@ $^ $(LDLIBS)
+
+$(GENERATED)/onnx.pb-c.c: $(ONNX_PROTO) Makefile
+	@echo "  PROTOC $<"
+	@mkdir -p $(dir $@)
+	$(Q)protoc-c --c_out=$(dir $@) --proto_path=$(dir $<) $< 2>$@.log || { cat $@.log >&2; exit 1; }
+
+$(GENERATED)/%.o: $(GENERATED)/%.c
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 
 $(BUILD)/%.o: %.c Makefile
 	@echo "  CC   $<"

@@ -30,7 +30,7 @@ awk '
 function fault(text) { printf "%s:%d: %s\n", FILENAME, FNR, text }
 function floor_of(folder) { return folder in floors ? floors[folder] : -1 }
 BEGIN {
-    split("base 0 cfg 1 kernels 2 layers 3 net 4 data 5 train 6 eval 6 run 6 results 6 synth 6 doctor 7 report 7 cli 8", t, " ")
+    split("base 0 cfg 1 kernels 2 layers 3 net 4 data 5 train 6 eval 6 run 6 results 6 synth 6 exchange 6 doctor 7 report 7 cli 8", t, " ")
     for (i = 1; i in t; i += 2) {
         floors[t[i]] = t[i + 1]
     }

@@ -28,18 +28,30 @@ can_link() { # LIBRARY-FLAG: a shared or static library the linker finds
     printf 'int main(void) { return 0; }\n' | "${CC:-gcc}" -x c - "$1" -o /dev/null
 }
 
+# What describes ONNX files; Ubuntu 22.04's package lacks it, and the program is built without ONNX there.
+has_onnx() {
+    [ -e /usr/include/onnx/onnx.proto ] ||
+        dpkg-query -W -f='${Status}' libonnx-dev 2>/dev/null | grep -q '^install ok installed'
+}
+
 need gcc command -v "${CC:-gcc}"
 need make command -v make
 need libc6-dev has_header stdio.h
 need libstb-dev has_header stb/stb_image.h
 need libcjson-dev has_header cjson/cJSON.h
 need libyaml-dev has_header yaml.h
+need protobuf-c-compiler command -v protoc-c
+need libprotobuf-c-dev has_header protobuf-c/protobuf-c.h
+need libonnx-dev has_onnx
 need fonts-dejavu-core test -r "$font"
 if command -v "${CC:-gcc}" >/dev/null && has_header cjson/cJSON.h; then
     need libcjson-dev can_link -lcjson
 fi
 if command -v "${CC:-gcc}" >/dev/null && has_header yaml.h; then
     need libyaml-dev can_link -lyaml
+fi
+if command -v "${CC:-gcc}" >/dev/null && has_header protobuf-c/protobuf-c.h; then
+    need libprotobuf-c-dev can_link -lprotobuf-c
 fi
 if [ "${1:-}" = --python ]; then
     need python3 command -v python3
@@ -52,8 +64,8 @@ fi
 echo "setup: missing: ${missing[*]}" >&2
 
 if ! command -v apt-get >/dev/null; then
-    echo "setup: no apt-get here. Please install a C compiler, make, the stb headers, cJSON, libyaml and the" \
-        "DejaVu Sans font (or set FONT=/path/to.ttf), then run this again." >&2
+    echo "setup: no apt-get here. Please install a C compiler, make, the stb headers, cJSON, libyaml, protobuf-c with" \
+        "its compiler, ONNX's onnx.proto and the DejaVu Sans font (or set FONT=/path/to.ttf), then run this again." >&2
     exit 1
 fi
 as_root=()

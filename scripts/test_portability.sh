@@ -119,16 +119,17 @@ test_avx512() {
     counted "avx512 emulated" env YOLO=build/simde/yolo YOLO_FLAGS="--cpu avx512" bash tests/cli/test_reference.sh
 }
 
-# cJSON and libyaml of another processor into FOLDER: private package lists, nothing installed.
+# The libraries of another processor into FOLDER: private package lists, nothing installed.
 foreign_libraries() { # DEBIAN-NAME FOLDER
     local state=$PWD/build/apt options deb
-    compgen -G "$2/usr/lib/*/libcjson.so.1" >/dev/null && compgen -G "$2/usr/lib/*/libyaml.so" >/dev/null && return 0
+    local packages=(libcjson-dev libcjson1 libyaml-dev libyaml-0-2 libprotobuf-c-dev libprotobuf-c1)
+    compgen -G "$2/usr/lib/*/libyaml.so" >/dev/null && compgen -G "$2/usr/lib/*/libprotobuf-c.so.1" >/dev/null && return 0
     mkdir -p "$state/state/lists/partial" "$state/cache/archives/partial" "$2"
     options=(-qq -o "Dir::State=$state/state" -o "Dir::Cache=$state/cache" -o "APT::Architectures::=$1"
         -o Dir::State::status=/var/lib/dpkg/status -o "APT::Sandbox::User=$(id -un)")
     apt-get "${options[@]}" update >/dev/null 2>&1
-    (cd "$state" && apt-get "${options[@]}" download "libcjson-dev:$1" "libcjson1:$1" "libyaml-dev:$1" "libyaml-0-2:$1" >/dev/null 2>&1)
-    for deb in "$state"/lib{cjson,yaml}*_"$1".deb; do
+    (cd "$state" && apt-get "${options[@]}" download "${packages[@]/%/:$1}" >/dev/null 2>&1)
+    for deb in "$state"/lib*_"$1".deb; do
         dpkg -x "$deb" "$2" 2>/dev/null || return 1
     done
 }
@@ -140,7 +141,7 @@ test_foreign() { # PROCESSOR DEBIAN-NAME
     elif ! want "$emulator" qemu-user; then
         skip "$1: no $emulator (apt-get install qemu-user)"
     elif ! foreign_libraries "$2" "$prefix"; then
-        skip "$1: could not fetch cJSON and libyaml for $2"
+        skip "$1: could not fetch the libraries for $2"
     else
         # stb is headers only; the compiler must see it, but none of the host's other headers.
         mkdir -p "$prefix/usr/include"

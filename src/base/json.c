@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -70,6 +71,23 @@ unsigned char json_kept_byte(const char *text)
         (const unsigned char *)text; /* U+F080 ... U+F0FF: ef 82 80 ... ef 83 bf */
     bool is_kept = c[0] == 0xef && (c[1] == 0x82 || c[1] == 0x83) && (c[2] & 0xc0) == 0x80;
     return is_kept ? (unsigned char)((c[1] & 1) << 6 | (c[2] & 0x3f) | 0x80) : 0;
+}
+
+char *json_text(cJSON *root)
+{
+    char *text = cJSON_PrintUnformatted(root);
+    size_t size = text ? 3 * strlen(text) + 1 : 0;
+    char *valid = text ? mem_alloc(size, 1) : NULL;
+    cJSON_Delete(root);
+    if (valid) {
+        text_utf8(text, valid, size);
+    }
+    cJSON_free(text);
+    if (allocation_failed) {
+        mem_free(valid);
+        return NULL;
+    }
+    return valid;
 }
 
 enum result json_print(cJSON *root, bool pretty, struct error *err)

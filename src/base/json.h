@@ -32,6 +32,9 @@ void json_put_bytes(FILE *out, const char *text);
 /* The byte that the character at `text` stands for there; 0: it stands for itself. */
 unsigned char json_kept_byte(const char *text);
 
+/* root on one line as valid UTF-8 (mem_free), and delete it; NULL as json_print's ERR_MEMORY. */
+char *json_text(cJSON *root);
+
 /* Print root and a newline to stdout, indented if `pretty`, and delete it. ERR_MEMORY if anything
  * failed to be allocated since json_init: nothing is printed then. */
 NODISCARD enum result json_print(cJSON *root, bool pretty, struct error *err);

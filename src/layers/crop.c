@@ -3,12 +3,8 @@
 #include <stdio.h>
 
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
-
-struct crop_state {
-    int h, w;
-    bool keeps_values;
-};
 
 static enum result parse(struct layer *l, struct error *err)
 {

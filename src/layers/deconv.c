@@ -17,12 +17,8 @@
 #include "kernels/elementwise.h"
 #include "layers/conv_unit.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
-
-struct deconv_state {
-    struct conv_unit unit; /* of the equivalent convolution; first */
-    int stride;
-};
 
 static enum result parse(struct layer *l, struct error *err)
 {

@@ -9,15 +9,10 @@
 #include "base/parallel.h"
 #include "kernels/pool.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
 
 enum { MAX_WINDOW = 1024 };
-
-struct pool_state {
-    struct pool_geometry geometry;
-    int padding;
-    int depth_channels; /* 0: spatial */
-};
 
 static enum result parse_windows(struct layer *l, struct pool_state *s, struct error *err)
 {

@@ -16,12 +16,8 @@
 
 #include "base/parallel.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
-
-struct reorg_state {
-    int stride;
-    bool is_reverse;
-};
 
 static enum result parse(struct layer *l, struct error *err)
 {

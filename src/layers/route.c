@@ -6,11 +6,8 @@
 #include "base/memory.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
-
-struct route_state {
-    int groups, group_id;
-};
 
 static enum result parse(struct layer *l, struct error *err)
 {

@@ -7,12 +7,8 @@
 #include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
-
-struct gate_state {
-    enum activation act;
-    bool is_per_pixel;
-};
 
 static enum result read_from(struct layer *l, int *from, struct error *err)
 {

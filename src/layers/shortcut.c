@@ -13,19 +13,10 @@
 #include "kernels/activate.h"
 #include "kernels/elementwise.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
 
 static const double WEIGHT_EPS = 1e-4;
-
-enum { SHORTCUT_MAX_SOURCES = 64 };
-enum weighting { WEIGHT_NONE, WEIGHT_PER_FEATURE, WEIGHT_PER_CHANNEL };
-enum normalization { NORMALIZE_NONE, NORMALIZE_RELU, NORMALIZE_SOFTMAX };
-
-struct shortcut_state {
-    enum activation act;
-    enum weighting weighting;
-    enum normalization normalization;
-};
 
 static enum result parse_weighting(struct layer *l, struct shortcut_state *s, struct error *err)
 {
@@ -40,8 +31,8 @@ static enum result parse_weighting(struct layer *l, struct shortcut_state *s, st
     int type, norm;
     TRY(cfg_choice(l->section, "weights_type", types, 4, WEIGHT_NONE, &type, err));
     TRY(cfg_choice(l->section, "weights_normalization", norms, 4, NORMALIZE_NONE, &norm, err));
-    s->weighting = (enum weighting)type;
-    s->normalization = (enum normalization)norm;
+    s->weighting = (enum shortcut_weighting)type;
+    s->normalization = (enum shortcut_normalization)norm;
     return OK;
 }
 
@@ -139,13 +130,9 @@ static double raw_weight(const struct shortcut_state *s, const float *weights, i
     return w;
 }
 
-/* Prepared: one factor for every source and channel, [input_count][c]. */
-static void prepare(const struct layer *l, const struct exec *e)
+void shortcut_factors(const struct layer *l, float *factors)
 {
     const struct shortcut_state *s = l->state;
-    if (s->weighting == WEIGHT_NONE) {
-        return;
-    }
     const float *weights = layer_param(l, "weights")->data;
     int sources = l->input_count;
     int channel_weights = s->weighting == WEIGHT_PER_CHANNEL ? l->out.c : 1;
@@ -159,8 +146,16 @@ static void prepare(const struct layer *l, const struct exec *e)
         }
         for (int i = 0; i < sources; i++) {
             double w = raw_weight(s, weights, sources, i, channel_weights, c);
-            e->prepared[(size_t)i * (size_t)l->out.c + (size_t)c] = (float)(w / total);
+            factors[(size_t)i * (size_t)l->out.c + (size_t)c] = (float)(w / total);
         }
+    }
+}
+
+static void prepare(const struct layer *l, const struct exec *e)
+{
+    const struct shortcut_state *s = l->state;
+    if (s->weighting != WEIGHT_NONE) {
+        shortcut_factors(l, e->prepared);
     }
 }
 

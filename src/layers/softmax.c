@@ -5,14 +5,9 @@
 
 #include "kernels/softmax.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "layers/value_loss.h"
 #include "cfg/cfg.h"
-
-struct softmax_state {
-    int groups;
-    float temperature;
-    bool is_per_pixel, is_mute;
-};
 
 bool softmax_is_mute(const struct layer *softmax)
 {

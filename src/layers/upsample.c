@@ -4,12 +4,8 @@
 
 #include "kernels/upsample.h"
 #include "layers/kinds.h"
+#include "layers/settings.h"
 #include "cfg/cfg.h"
-
-struct upsample_state {
-    int stride;
-    float factor;
-};
 
 static enum result parse(struct layer *l, struct error *err)
 {
