@@ -33,6 +33,7 @@ autoencoder() {
     [ ! -e "$out/autoencoder/done" ] || return 0
     "$yolo" train --data "$mnist/images" --cfg cfg/mnist-autoencoder.cfg --weights none "${steady[@]}" --seed 1 --iters 940 \
         --out "$out/autoencoder" >/dev/null
+    "$yolo" partial --cfg cfg/mnist-autoencoder.cfg --weights "$out/encoder.weights" --layers 19 --out "$out/encoder.weights" -q >/dev/null
     touch "$out/autoencoder/done"
 }
 
@@ -47,7 +48,7 @@ reconstruction_error() { # WEIGHTS
 }
 
 field() { # NAME: of JSON on stdin
-    sed -n "s/.*\"$1\": *\([0-9.e+-]*\).*/\1/p" | head -1
+    sed -n "s/.*\"$1\":[[:space:]]*\([0-9.e+-]*\).*/\1/p" | head -1
 }
 
 # COUNT pictures, as many of each class, others for each seed; $out/COUNT-SEED.data.
@@ -69,10 +70,10 @@ train() { # WAY COUNT SEED
     first=$((updates / 3))
     case "$1" in
     nothing) how=(--weights none --iters "$updates") ;;
-    all) how=(--weights "$out/autoencoder/best.weights" --iters "$updates") ;;
-    frozen) how=(--weights "$out/autoencoder/best.weights" --freeze 0-18 --iters "$updates") ;;
+    all) how=(--weights "$out/encoder.weights" --iters "$updates") ;;
+    frozen) how=(--weights "$out/encoder.weights" --freeze 0-18 --iters "$updates") ;;
     staged)
-        how=(--weights "$out/autoencoder/best.weights" --stage "freeze=0-18 iters=$first"
+        how=(--weights "$out/encoder.weights" --stage "freeze=0-18 iters=$first"
             --stage "freeze=none bn=eval lr=0.0001 iters=$((updates - first))")
         ;;
     esac

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/cores.h"
+#include "base/denormals.h"
 
 enum {
     MAX_THREADS = 1024,
@@ -132,6 +133,7 @@ static uint64_t await_news(uint64_t last)
 static void help(int thread)
 {
     uint64_t last = 0;
+    unsigned long before = denormals_flush();
     role = IN_LOOP;
     for (;;) {
         uint64_t state = await_news(last);
@@ -149,6 +151,7 @@ static void help(int thread)
         }
     }
     role = OUTSIDE;
+    denormals_restore(before);
 }
 
 /* ---- the leader ---- */
@@ -185,8 +188,16 @@ static void lead_loop(size_t items, void (*body)(void *ctx, size_t item, int thr
     }
 }
 
+/* Denormals count as zero from here on, on every thread of a team and on a caller that works alone: one seed, one result. */
+static void run_flushing(void (*body)(void *ctx), void *ctx)
+{
+    unsigned long before = denormals_flush();
+    body(ctx);
+    denormals_restore(before);
+}
+
 /* Every signal belongs to the threads the program itself knows: OpenMP's are made with all of them
- * blocked. */
+ * blocked. They take over their maker's floating-point mode, too, so the leader's changes inside. */
 static void open_region(int threads, void (*body)(void *ctx), void *ctx)
 {
     sigset_t all, old;
@@ -199,7 +210,7 @@ static void open_region(int threads, void (*body)(void *ctx), void *ctx)
         if (omp_get_thread_num() == 0) {
             pthread_sigmask(SIG_SETMASK, &old, NULL);
             role = LEADS;
-            body(ctx);
+            run_flushing(body, ctx);
             role = OUTSIDE;
             publish(atomic_load(&team.state) | DISMISSED);
         } else {
@@ -213,7 +224,7 @@ void parallel_team(void (*body)(void *ctx), void *ctx)
     int threads = parallel_threads();
     if (threads == 1 || role != OUTSIDE ||
         atomic_flag_test_and_set_explicit(&team.is_taken, memory_order_acquire)) {
-        body(ctx);
+        run_flushing(body, ctx);
         return;
     }
     open_region(threads, body, ctx);
@@ -246,6 +257,6 @@ void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread)
     if (role == OUTSIDE && items > 1) {
         parallel_team(run_loop, &loop);
     } else {
-        run_loop(&loop);
+        run_flushing(run_loop, &loop);
     }
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/cores.h"
+#include "base/denormals.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 
@@ -127,6 +128,7 @@ static void *loader_main(void *arg)
     struct stream *s = helper->stream;
     size_t item;
     int part;
+    denormals_flush(); /* as in the team, where the pictures are made if there are no loaders */
     pthread_mutex_lock(&s->lock);
     while (claim(s, &item, &part)) {
         struct error why;

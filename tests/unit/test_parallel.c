@@ -90,10 +90,69 @@ static void two_callers_at_once(void)
     CHECK(all_visited(&tallies[1], 5, 2000));
 }
 
+/* What half of a small denormal is, read at run time. */
+static float half_of_denormal(void)
+{
+    volatile float tiny = 2e-40f;
+    return tiny * 0.5f;
+}
+
+static void count_kept(void *ctx, size_t item, int thread)
+{
+    (void)item;
+    (void)thread;
+    if (half_of_denormal() != 0.0f) { /* NOLINT: compares with what is stored */
+        atomic_fetch_add((atomic_int *)ctx, 1);
+    }
+}
+
+static void count_kept_in_team(void *ctx)
+{
+    count_kept(ctx, 0, 0);
+    parallel_for(ITEMS, count_kept, ctx);
+}
+
+/* Also in loops of one item and with one thread: a result must not depend on either. */
+static void denormals_are_zero_within(void)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+    for (int threads = 1; threads <= 3; threads++) {
+        atomic_int kept = 0;
+        parallel_set_threads(threads);
+        for (int i = 0; i < 20; i++) {
+            parallel_for(1, count_kept, &kept);
+            parallel_for(ITEMS, count_kept, &kept);
+            parallel_team(count_kept_in_team, &kept);
+        }
+        CHECK_MSG(atomic_load(&kept) == 0, "%d threads: %d", threads, atomic_load(&kept));
+        CHECK(half_of_denormal() > 0.0f);
+    }
+#endif
+}
+
+static void count_own(int *kept)
+{
+#pragma omp parallel num_threads(3) reduction(+ : kept[:1])
+    kept[0] += half_of_denormal() > 0.0f;
+}
+
+/* OpenMP's threads belong to the whole process: a program that loads the library finds them as they were. */
+static void other_regions_keep_theirs(void)
+{
+    int kept = 0;
+    atomic_int ours = 0;
+    parallel_set_threads(3);
+    parallel_for(ITEMS, count_kept, &ours);
+    count_own(&kept);
+    CHECK(kept == 3);
+}
+
 static const struct test_case cases[] = {
     {"every_item_once", every_item_once},
     {"many_short_loops", many_short_loops},
     {"nested_calls_are_serial", nested_calls_are_serial},
     {"two_callers_at_once", two_callers_at_once},
+    {"denormals_are_zero_within", denormals_are_zero_within},
+    {"other_regions_keep_theirs", other_regions_keep_theirs},
 };
 TEST_MAIN(cases)
