@@ -2,20 +2,18 @@
 
 #if defined(__x86_64__) || defined(__SSE2__)
 
-#include <xmmintrin.h>
-
 enum { FTZ = 1 << 15, DAZ = 1 << 6 };
 
 unsigned long denormals_flush(void)
 {
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(before | FTZ | DAZ);
+    unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | FTZ | DAZ);
     return before;
 }
 
 void denormals_restore(unsigned long before)
 {
-    _mm_setcsr((unsigned)before);
+    __builtin_ia32_ldmxcsr((unsigned)before);
 }
 
 #elif defined(__aarch64__)
