@@ -167,7 +167,7 @@ enum result init_base_choose(const struct init_base_basis *basis, struct init_ba
         TRY(kernels_select(NULL, &b.kernels, err));
     }
     bool is_named = b.weights && !weights_are_none(b.weights);
-    for (size_t i = 0; i < base_cfg_count && bases->count < INIT_BASES; i++) {
+    for (size_t i = 0; i < base_cfg_detectors && bases->count < INIT_BASES; i++) {
         char path[MODEL_PATH];
         const char *stem = base_cfg_stems[i];
         size_t named = is_named ? named_by(stem, b.weights) : 0;

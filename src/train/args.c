@@ -40,7 +40,8 @@ static const struct option training_options[] = {
 static const struct option recipe_options[] = {
     {"recipe", OPTION_CHOICE, FIELD(recipe), 0, 0, "auto|darknet",
      "what is not given and not changed in the cfg: chosen by the data and the start, or the cfg's; "
-     "default: auto where the cfg's layers are those of one that comes with the program",
+     "default: auto where the cfg's layers are those of one that comes with the program, and for all "
+     "networks without detection heads",
      0},
     {"assign-iou", OPTION_FLOAT, FIELD(assign_iou), 0, 1, "X",
      "a box also trains every anchor whose shape overlaps it more than X; 1 = the nearest only; "
@@ -153,8 +154,9 @@ static const char about[] =
     "if nothing had happened.\n"
     "Settings that are given hold; then those that the cfg has otherwise than the cfg of this program\n"
     "with the same layers; the rest is chosen by the data and the start, and a table says what and why\n"
-    "(--dry-run shows it). With --recipe darknet everything that is not given is the cfg's; a cfg with\n"
-    "layers of its own is trained so unless --recipe auto is given. stdout gets the folder's path.\n"
+    "(--dry-run shows it). With --recipe darknet everything that is not given is the cfg's; a detector's\n"
+    "cfg with layers of its own is trained so unless --recipe auto is given; of a cfg with layers of its\n"
+    "own and no detection head each key of [net] holds. stdout gets the folder's path.\n"
     "\n"
     "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --cache-features-gb,\n"
     "--loader-threads, --no-pictures, --threads, --cpu, and --stage for stages that have not begun may\n"

@@ -6,15 +6,23 @@
 #include "layers/kinds.h"
 #include "run/model.h"
 
-const char *const base_cfg_stems[] = {"yolov4-tiny", "yolov4-tiny-3l", "yolov4",
-                                      "yolov3-tiny", "yolov3",         "yolov4-csp",
-                                      "yolov4-p5",   "yolov4x-mish",   "tabletop"};
+const char *const base_cfg_stems[] = {
+    "yolov4-tiny", "yolov4-tiny-3l", "yolov4",           "yolov3-tiny", "yolov3",
+    "yolov4-csp",  "yolov4-p5",      "yolov4x-mish",     "tabletop",    "mnist",
+    "mnist-dense", "mnist-encoder",  "mnist-autoencoder"};
 const size_t base_cfg_count = sizeof base_cfg_stems / sizeof base_cfg_stems[0];
+const size_t base_cfg_detectors = 9;
 
 static bool is_head(const struct cfg_section *section)
 {
     const struct layer_ops *kind = layer_find(section->name);
     return kind && kind->head;
+}
+
+static bool is_loss(const struct cfg_section *section)
+{
+    const struct layer_ops *kind = layer_find(section->name);
+    return kind && (kind->head || kind == &softmax_ops || kind == &cost_ops);
 }
 
 /* Of layers that are no heads. */
@@ -33,12 +41,12 @@ static const char *value_of(const struct cfg_section *section, const char *key)
     return NULL;
 }
 
-/* Every key of a layer stands in the other one with the same value. */
-static bool is_within(const struct cfg_section *a, const struct cfg_section *b, bool feeds_head)
+/* Every key of a layer stands in the other one with the same value; not how many outputs a loss has. */
+static bool is_within(const struct cfg_section *a, const struct cfg_section *b, bool feeds_loss)
 {
     for (size_t i = 0; i < a->option_count; i++) {
         const char *key = a->options[i].key, *other = value_of(b, key);
-        if (is_of_training(key) || (feeds_head && strcmp(key, "filters") == 0)) {
+        if (is_of_training(key) || (feeds_loss && word_in("filters|output", key))) {
             continue;
         }
         if (!other || strcmp(a->options[i].value, other) != 0) {
@@ -55,11 +63,11 @@ static bool has_same_layers(const struct cfg *a, const struct cfg *b)
     }
     for (size_t i = 1; i < a->section_count; i++) {
         const struct cfg_section *x = &a->sections[i], *y = &b->sections[i];
-        bool feeds_head = i + 1 < a->section_count && is_head(&a->sections[i + 1]);
+        bool feeds_loss = i + 1 < a->section_count && is_loss(&a->sections[i + 1]);
         if (strcmp(x->name, y->name) != 0) {
             return false;
         }
-        if (!is_head(x) && (!is_within(x, y, feeds_head) || !is_within(y, x, feeds_head))) {
+        if (!is_head(x) && (!is_within(x, y, feeds_loss) || !is_within(y, x, feeds_loss))) {
             return false;
         }
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory_limit.h"
+#include "base/options.h"
 #include "cfg/cfg.h"
 #include "layers/yolo_head.h"
 #include "train/base_cfg.h"
@@ -25,6 +26,10 @@ enum {
     LEAST_LOADED_UPDATES = 300,
     MOST_WARMUP = 20,
     LEAST_PATIENCE = 10,
+    MANY_SAMPLES = 1000, /* without boxes: from here on an update takes more of them */
+    VALUE_BATCH = 64,
+    LEAST_VALUE_PASSES = 10,
+    LEAST_LOADED_VALUE_PASSES = 5,
     STATISTICS_IMAGES = 160, /* how many pictures the running statistics remember */
     CLOSE_MOSAIC = 10
 };
@@ -41,6 +46,18 @@ int recipe_epochs(size_t images, uint64_t images_per_update, bool begins_loaded)
         /* Twice as many pictures need more than one and a half times the updates, not twice. */
         updates = fmax(fmax(30.0 * sqrt((double)images), LEAST_LOADED_UPDATES),
                        LEAST_LOADED_PASSES * each);
+    }
+    return (int)fmin(ceil(updates / each), 1e9);
+}
+
+int recipe_value_epochs(size_t samples, uint64_t samples_per_update, bool begins_loaded)
+{
+    double each = (double)epoch_updates(samples, samples_per_update);
+    double updates =
+        fmax(fmax(20.0 * sqrt((double)samples), LEAST_UPDATES), LEAST_VALUE_PASSES * each);
+    if (begins_loaded) {
+        updates = fmax(fmax(10.0 * sqrt((double)samples), LEAST_LOADED_UPDATES),
+                       LEAST_LOADED_VALUE_PASSES * each);
     }
     return (int)fmin(ceil(updates / each), 1e9);
 }
@@ -101,7 +118,9 @@ struct chooser {
     struct train_args *args;
     const struct recipe_basis *basis;
     const struct net_options *net;   /* the cfg's */
-    const struct net_options *stock; /* the base's; NULL: none, so nothing in the cfg counts */
+    const struct net_options *stock; /* the base's; NULL: none */
+    bool counts_keys; /* without a base each key of the cfg's [net] counts, else none */
+    bool has_boxes;
     struct recipe *recipe;
     bool has_stages, stages_say_rate;
     uint64_t per_update, per_epoch, updates; /* images, updates, of the whole run: 0 with stages */
@@ -131,18 +150,32 @@ static void add_number(struct chooser *c, enum recipe_by by, const char *option,
 
 /* ---- choices ---- */
 
+/* Is a setting the cfg's: otherwise than in its base, or, where such a key counts, in its [net] at all ("a|b")? */
+static bool is_of_cfg(const struct chooser *c, bool differs, const char *keys)
+{
+    const struct cfg_section *net = &c->basis->net->cfg.sections[0];
+    bool is_there = false;
+    for (size_t i = 0; i < net->option_count; i++) {
+        is_there = is_there || word_in(keys, net->options[i].key);
+    }
+    return c->stock ? differs : c->counts_keys && is_there;
+}
+
 static void choose_batch(struct chooser *c)
 {
     struct train_args *a = c->args;
     const struct net_options *n = c->net;
     char flag[64];
     bool is_given = a->batch || a->subdivisions;
-    bool is_cfg = !is_given && c->stock &&
-                  (n->batch != c->stock->batch || n->subdivisions != c->stock->subdivisions);
+    const struct net_options *s = c->stock ? c->stock : n;
+    bool is_cfg =
+        !is_given && is_of_cfg(c, n->batch != s->batch || n->subdivisions != s->subdivisions,
+                               "batch|subdivisions");
     enum recipe_by by = a->batch ? RECIPE_BY_COMMAND_LINE
                         : is_cfg ? RECIPE_BY_CFG
                                  : RECIPE_BY_RECIPE;
-    int batch = a->batch ? a->batch : is_cfg ? n->batch : RECIPE_BATCH;
+    int own = c->has_boxes || c->basis->images < MANY_SAMPLES ? RECIPE_BATCH : VALUE_BATCH;
+    int batch = a->batch ? a->batch : is_cfg ? n->batch : own;
     int parts = a->subdivisions ? a->subdivisions : is_cfg ? n->subdivisions : 0;
     double bytes = 0.0;
     batch = !a->batch && batch < parts ? parts : batch;
@@ -155,8 +188,8 @@ static void choose_batch(struct chooser *c)
     c->per_update = update_images(batch, parts);
     c->per_epoch = epoch_updates(c->basis->images, c->per_update > 0 ? c->per_update : 1);
     snprintf(flag, sizeof flag, "--batch %d", batch);
-    add(c, by, flag, "pictures an update: %" PRIu64 " updates a pass over %zu", c->per_epoch,
-        c->basis->images);
+    add(c, by, flag, "%s an update: %" PRIu64 " updates a pass over %zu",
+        c->basis->is_table ? "rows" : "pictures", c->per_epoch, c->basis->images);
     snprintf(flag, sizeof flag, "--subdivisions %d", parts);
     if (bytes > 0.0) {
         add(c, RECIPE_BY_RECIPE, flag, "a mini-batch of %d takes %.2g GB, the machine has %.3g",
@@ -170,12 +203,14 @@ static void choose_batch(struct chooser *c)
 static void choose_optimizer(struct chooser *c)
 {
     struct train_args *a = c->args;
-    const struct net_options *n = c->net, *s = c->stock;
+    const struct net_options *n = c->net, *s = c->stock ? c->stock : n;
     char flag[64];
     float *rate = &a->stages.run.rate;
     bool is_given = a->optimizer >= 0 || a->momentum >= 0.0f || *rate >= 0.0f || c->stages_say_rate;
-    bool is_cfg = s && (n->learning_rate != s->learning_rate || n->momentum != s->momentum ||
-                        n->adam != s->adam || n->adam_b1 != s->adam_b1);
+    bool is_cfg = is_of_cfg(c,
+                            n->learning_rate != s->learning_rate || n->momentum != s->momentum ||
+                                n->adam != s->adam || n->adam_b1 != s->adam_b1,
+                            "learning_rate|momentum|adam|B1");
     enum recipe_by by = is_given ? RECIPE_BY_COMMAND_LINE
                         : is_cfg ? RECIPE_BY_CFG
                                  : RECIPE_BY_RECIPE;
@@ -231,7 +266,7 @@ static void choose_policy(struct chooser *c)
 {
     int *policy = &c->args->stages.run.policy;
     char flag[64];
-    bool is_cfg = c->stock && has_own_policy(c->net, c->stock);
+    bool is_cfg = is_of_cfg(c, c->stock && has_own_policy(c->net, c->stock), "policy|steps");
     enum recipe_by by = *policy >= 0 ? RECIPE_BY_COMMAND_LINE
                         : is_cfg     ? RECIPE_BY_CFG
                                      : RECIPE_BY_RECIPE;
@@ -267,19 +302,26 @@ static void choose_length(struct chooser *c)
         return;
     }
     bool is_given = w->epochs || w->iterations;
-    bool is_cfg = c->stock && c->net->max_batches != c->stock->max_batches &&
-                  !is_of_init(c, c->net->max_batches);
+    bool is_cfg = is_of_cfg(c,
+                            c->stock && c->net->max_batches != c->stock->max_batches &&
+                                !is_of_init(c, c->net->max_batches),
+                            "max_batches");
     if (!is_given && !is_cfg) {
-        w->epochs = recipe_epochs(b->images, c->per_update, b->begins_loaded);
+        w->epochs = c->has_boxes ? recipe_epochs(b->images, c->per_update, b->begins_loaded)
+                                 : recipe_value_epochs(b->images, c->per_update, b->begins_loaded);
     }
     c->updates = stage_words_updates(w, c->per_epoch, (uint64_t)c->net->max_batches);
     double passes = (double)c->updates / (double)c->per_epoch;
     if (!is_given && !is_cfg) {
+        static const char *const reasons[2][2] = {
+            {"from nothing: updates by the root of the number of samples, at least 500 and 10 "
+             "passes",
+             "from weights: updates by the root of the number of samples, at least 300 and 5 passes"},
+            {"from nothing: 100 passes, at least 500 updates",
+             "from weights: updates by the root of the number of pictures, at least 300 and 20 "
+             "passes"}};
         add_number(c, RECIPE_BY_RECIPE, "epochs", w->epochs,
-                   b->begins_loaded
-                       ? "from weights: updates by the root of the number of pictures, "
-                         "at least 300 and 20 passes"
-                       : "from nothing: 100 passes, at least 500 updates");
+                   reasons[c->has_boxes][b->begins_loaded]);
         return;
     }
     char flag[64];
@@ -304,8 +346,10 @@ static void choose_warmup(struct chooser *c)
         add(c, RECIPE_BY_CFG, "--warmup", "of each stage at most a tenth");
         return;
     }
-    bool is_cfg = !is_given && c->stock && c->net->burn_in != c->stock->burn_in &&
-                  c->net->burn_in != recipe_warmup(c->updates);
+    bool is_cfg = !is_given && is_of_cfg(c,
+                                         c->stock && c->net->burn_in != c->stock->burn_in &&
+                                             c->net->burn_in != recipe_warmup(c->updates),
+                                         "burn_in");
     int most = (int)fmin((double)c->updates / 10.0, 1e9);
     if (!is_given) {
         *warmup = !is_cfg                  ? recipe_warmup(c->updates)
@@ -354,14 +398,15 @@ static void choose_patience(struct chooser *c)
         *patience = validations / 2 > LEAST_PATIENCE ? (int)fmin((double)validations / 2, 1e9)
                                                      : LEAST_PATIENCE;
         add_number(c, RECIPE_BY_RECIPE, "patience", *patience,
-                   "half of the run without a better mAP@.5 ends it");
+                   c->has_boxes ? "half of the run without a better mAP@.5 ends it"
+                                : "half of the run without a better validation ends it");
     }
 }
 
 static void choose_averages(struct chooser *c)
 {
     struct train_args *a = c->args;
-    bool is_cfg = c->stock && c->net->ema_alpha != c->stock->ema_alpha;
+    bool is_cfg = is_of_cfg(c, c->stock && c->net->ema_alpha != c->stock->ema_alpha, "ema_alpha");
     enum recipe_by by = a->ema >= 0.0f ? RECIPE_BY_COMMAND_LINE
                         : is_cfg       ? RECIPE_BY_CFG
                                        : RECIPE_BY_RECIPE;
@@ -383,7 +428,8 @@ static void choose_statistics(struct chooser *c)
         a->bn_start = !is_given && !c->basis->begins_loaded;
     }
     add_number(c, is_given ? RECIPE_BY_COMMAND_LINE : RECIPE_BY_RECIPE, "bn-momentum",
-               (double)a->bn_momentum, "batch norm remembers about the last 160 pictures");
+               (double)a->bn_momentum,
+               "batch norm remembers about the last 160 pictures, or 10 batches");
     add(c, is_start_given ? RECIPE_BY_COMMAND_LINE : RECIPE_BY_RECIPE,
         a->bn_start ? "--bn-start mean" : "--bn-start stored", "%s",
         a->bn_start ? "there is nothing to remember before the first batch"
@@ -473,15 +519,19 @@ static enum result settle_auto(struct train_args *args, const struct recipe_basi
                         .basis = basis,
                         .net = &basis->net->options,
                         .stock = base->stem ? &base->net.options : NULL,
+                        .has_boxes = network_head_count(basis->net) > 0,
                         .recipe = recipe};
+    c.counts_keys = !c.stock && !c.has_boxes && args->recipe != RECIPE_AUTO;
     TRY(look_at_stages(&c, err));
     args->recipe = RECIPE_AUTO;
-    snprintf(
-        recipe->title, sizeof recipe->title,
-        "auto, by %zu pictures and a start from %s; %s%s (--recipe darknet: all as the cfg says)",
-        basis->images, basis->begins_loaded ? "weights" : "random numbers",
-        base->stem ? "of the cfg counts what differs from " : "a cfg with layers of its own",
-        base->stem ? base->stem : "");
+    snprintf(recipe->title, sizeof recipe->title,
+             "auto, by %zu %s and a start from %s; %s%s (--recipe darknet: all as the cfg says)",
+             basis->images, basis->is_table ? "rows" : "pictures",
+             basis->begins_loaded ? "weights" : "random numbers",
+             base->stem      ? "of the cfg counts what differs from "
+             : c.counts_keys ? "a cfg with layers of its own, of whose [net] each key counts"
+                             : "a cfg with layers of its own",
+             base->stem ? base->stem : "");
     choose_batch(&c);
     choose_optimizer(&c);
     choose_policy(&c);
@@ -509,7 +559,9 @@ enum result recipe_settle(struct train_args *args, const struct recipe_basis *ba
     if (args->recipe != RECIPE_DARKNET) {
         result = base_cfg_find(&basis->net->cfg, &base, err);
     }
-    if (result == OK && (args->recipe == RECIPE_AUTO || base.stem)) {
+    bool has_boxes = network_head_count(basis->net) > 0;
+    if (result == OK && (args->recipe == RECIPE_AUTO ||
+                         (args->recipe != RECIPE_DARKNET && (base.stem || !has_boxes)))) {
         result = settle_auto(args, basis, &base, recipe, err);
     } else if (result == OK) {
         snprintf(

@@ -2,7 +2,8 @@
  * says what was tried and what each choice is worth.
  *
  * Of each setting the command line wins, then a cfg's key that differs from the cfg of this program with the same layers
- * (train/base_cfg.h), then the recipe. */
+ * (train/base_cfg.h), then the recipe. A detector with other layers is trained as its cfg says, unless the recipe is asked for;
+ * of another network with other layers each key that its [net] has wins over the recipe. */
 #ifndef TRAIN_RECIPE_H
 #define TRAIN_RECIPE_H
 
@@ -32,7 +33,8 @@ struct recipe {
 struct recipe_basis {
     const struct network *net;
     const struct kernels *kernels;
-    size_t images, valid; /* to train on, to validate on */
+    size_t images, valid; /* to train on, to validate on; rows of a table */
+    bool is_table;
     bool begins_loaded;
     const char *length_reason; /* where the length that is given comes from; NULL: from the user */
 };
@@ -46,6 +48,8 @@ cJSON *recipe_json(const struct recipe *recipe);
 
 /* Passes over the pictures: from nothing 100, and at least 500 updates; from weights fewer. */
 int recipe_epochs(size_t images, uint64_t images_per_update, bool begins_loaded);
+/* The same without boxes: a classifier, an autoencoder, a table; at least 10 passes and 500 updates, from weights 5 and 300. */
+int recipe_value_epochs(size_t samples, uint64_t samples_per_update, bool begins_loaded);
 /* Updates of warm-up in so many. */
 int recipe_warmup(uint64_t updates);
 /* Parts of a batch: as few as fit into half of the machine's memory; *bytes: what one takes. Nothing is frozen, or

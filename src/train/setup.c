@@ -266,6 +266,7 @@ static enum result settle_recipe(struct train_args *args, struct training *t, st
                                        .images = t->train.sample_count,
                                        .begins_loaded = t->model.weights_path[0] != '\0',
                                        .valid = t->valid.sample_count,
+                                       .is_table = t->train.features != NULL,
                                        .length_reason = args->fits_time       ? t->time_fit.text
                                                         : t->advice.length[0] ? t->advice.length
                                                                               : NULL};

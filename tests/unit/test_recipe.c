@@ -36,6 +36,20 @@ static void test_lengths(void)
         int epochs = recipe_epochs(rows[i].images, 16, rows[i].begins_loaded);
         CHECK_MSG(epochs == rows[i].epochs, "%zu pictures: %d passes", rows[i].images, epochs);
     }
+    static const struct {
+        size_t samples;
+        int batch;
+        bool begins_loaded;
+        int epochs;
+    } values[] = {
+        {64, 16, false, 125}, {500, 16, false, 16}, {6000, 64, false, 17}, {60000, 64, false, 10},
+        {64, 16, true, 75},   {6000, 64, true, 9},  {60000, 64, true, 5},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        int epochs = recipe_value_epochs(values[i].samples, (uint64_t)values[i].batch,
+                                         values[i].begins_loaded);
+        CHECK_MSG(epochs == values[i].epochs, "%zu samples: %d passes", values[i].samples, epochs);
+    }
     CHECK(recipe_warmup(1300) == 20 && recipe_warmup(150) == 15 && recipe_warmup(9) == 0);
 }
 
@@ -97,9 +111,16 @@ static void test_bases(void)
     check_base("yolov4-tiny", trained, true);
     check_base("yolov4-tiny", other, false);
     check_base("yolov4-tiny", plain, false);
+    static const char *const two[] = {"output = 10", "output = 2", NULL};
+    static const char *const wider[] = {"filters = 32", "filters = 48", NULL};
+    check_base("mnist", two, true);
+    check_base("mnist", wider, false);
+    check_base("mnist-dense", two, true);
+    check_base("mnist-encoder", NULL, true);
+    check_base("mnist-autoencoder", NULL, true);
 }
 
-/* A detector's cfg that is added to cfg/ is a base like the others. Nobody has measured a recipe for other tasks. */
+/* A cfg that is added to cfg/ is a base like the others; the detectors come first, for `yolo init`. */
 static void test_every_base(void)
 {
     struct listing folder = {0};
@@ -115,18 +136,20 @@ static void test_every_base(void)
         snprintf(path, sizeof path, "cfg/%s", folder.entries[i].name);
         path_stem(path, stem, sizeof stem);
         CHECK_OK(cfg_read(path, &cfg, &err));
-        if (strcmp(cfg.sections[cfg.section_count - 1].name, "yolo") != 0) {
-            cfg_free(&cfg);
-            continue;
-        }
         CHECK_OK(base_cfg_find(&cfg, &base, &err));
         CHECK_MSG(base.stem && strcmp(base.stem, stem) == 0, "%s is %s", stem,
                   base.stem ? base.stem : "none");
+        bool is_detector = strcmp(cfg.sections[cfg.section_count - 1].name, "yolo") == 0;
+        for (size_t k = 0; k < base_cfg_count; k++) {
+            CHECK_MSG(strcmp(base_cfg_stems[k], stem) != 0 ||
+                          (k < base_cfg_detectors) == is_detector,
+                      "%s", stem);
+        }
         base_cfg_free(&base);
         cfg_free(&cfg);
         found++;
     }
-    CHECK(found >= 9);
+    CHECK(found == base_cfg_count);
     listing_free(&folder);
 }
 
@@ -140,21 +163,27 @@ struct settled {
 
 static size_t validated = 20;
 
-/* Of yolov4-tiny with edits, 205 pictures, and the words. */
-static bool settle(const char *const *edits, bool begins_loaded, char **words, struct settled *s)
+/* Of cfg/STEM.cfg with edits, so many pictures, and the words. */
+static bool settle_of(const char *stem, const char *const *edits, size_t images, bool begins_loaded,
+                      char **words, struct settled *s)
 {
     int count = 0;
     bool done;
     struct recipe_basis basis = {
-        .net = &s->net, .images = 205, .begins_loaded = begins_loaded, .valid = validated};
+        .net = &s->net, .images = images, .begins_loaded = begins_loaded, .valid = validated};
     *s = (struct settled){0};
     while (words[count]) {
         count++;
     }
-    return edited("yolov4-tiny", edits, &s->net) &&
+    return edited(stem, edits, &s->net) &&
            train_args_parse(&s->args, count, words, &done, &err) == OK &&
            kernels_select(NULL, &basis.kernels, &err) == OK &&
            recipe_settle(&s->args, &basis, &s->recipe, &err) == OK;
+}
+
+static bool settle(const char *const *edits, bool begins_loaded, char **words, struct settled *s)
+{
+    return settle_of("yolov4-tiny", edits, 205, begins_loaded, words, s);
 }
 
 static void drop(struct settled *s)
@@ -195,6 +224,45 @@ static void test_nothing_said(void)
     drop(&s);
     CHECK(settle(NULL, true, WORDS("--data", "x"), &s));
     CHECK(s.args.stages.epochs == 34 && s.args.bn_start == 0);
+    drop(&s);
+}
+
+/* Without boxes: of the program's own cfgs all is the recipe's but what differs; of others each key of [net] counts. */
+static void test_values(void)
+{
+    struct settled s;
+    CHECK_MSG(settle_of("mnist", NULL, 6000, false, WORDS("--data", "x"), &s), "%s", err.text);
+    const struct train_args *a = &s.args;
+    CHECK(a->recipe == RECIPE_AUTO && a->batch == 64 && a->subdivisions == 1);
+    CHECK(a->optimizer == OPTIMIZER_ADAMW && a->stages.run.policy == RATE_COSINE);
+    CHECK(a->stages.epochs == 17 && a->stages.run.warmup == 20 && a->bn_start == 1);
+    CHECK(a->assign_iou < 0 && a->close_mosaic == 0);
+    drop(&s);
+    CHECK(settle_of("mnist", NULL, 200, true, WORDS("--data", "x"), &s));
+    CHECK(s.args.batch == 16 && s.args.stages.epochs == 24 && s.args.bn_start == 0);
+    drop(&s);
+    static const char *const longer[] = {"max_batches = 940", "max_batches = 3000",
+                                         "learning_rate = 0.001", "learning_rate = 0.01", NULL};
+    CHECK(settle_of("mnist", longer, 6000, false, WORDS("--data", "x"), &s));
+    CHECK(!s.args.stages.epochs && choice_of(&s, "--iters 3000")->by == RECIPE_BY_CFG);
+    CHECK(choice_of(&s, "--lr 0.01")->by == RECIPE_BY_CFG && s.args.optimizer == -1);
+    CHECK(choice_of(&s, "--batch 64")->by == RECIPE_BY_RECIPE);
+    drop(&s);
+    static const char *const other[] = {"filters = 32", "filters = 48", NULL};
+    CHECK(settle_of("mnist", other, 6000, false, WORDS("--data", "x"), &s));
+    CHECK(s.args.recipe == RECIPE_AUTO && s.args.optimizer == -1 && !s.args.stages.epochs);
+    CHECK(choice_of(&s, "--batch 64")->by == RECIPE_BY_CFG);
+    CHECK(choice_of(&s, "--optimizer adam")->by == RECIPE_BY_CFG);
+    CHECK(choice_of(&s, "--lr-policy steps")->by == RECIPE_BY_CFG);
+    CHECK(choice_of(&s, "--iters 940")->by == RECIPE_BY_CFG);
+    CHECK(choice_of(&s, "--warmup 0")->by == RECIPE_BY_CFG);
+    CHECK(choice_of(&s, "--bn-start mean")->by == RECIPE_BY_RECIPE);
+    drop(&s);
+    CHECK(settle_of("mnist", other, 6000, false, WORDS("--data", "x", "--recipe", "auto"), &s));
+    CHECK(s.args.optimizer == OPTIMIZER_ADAMW && s.args.stages.epochs == 17); /* asked for */
+    drop(&s);
+    CHECK(settle_of("mnist", NULL, 6000, false, WORDS("--data", "x", "--recipe", "darknet"), &s));
+    CHECK(s.args.optimizer == -1 && s.recipe.count == 0);
     drop(&s);
 }
 
@@ -464,14 +532,23 @@ static void test_freeze_advice(void)
 }
 
 static const struct test_case cases[] = {
-    {"lengths", test_lengths},       {"bases", test_bases},
-    {"every base", test_every_base}, {"nothing_said", test_nothing_said},
-    {"validation", test_validation}, {"command_line_first", test_command_line_first},
-    {"cfg_second", test_cfg_second}, {"of_init", test_of_init},
-    {"darknet", test_darknet},       {"stages", test_stages},
-    {"steps_move", test_steps_move}, {"memory", test_memory},
-    {"assignment", test_assignment}, {"measure", test_measure},
-    {"growth", test_growth},         {"freeze_advice", test_freeze_advice},
+    {"lengths", test_lengths},
+    {"bases", test_bases},
+    {"values", test_values},
+    {"every base", test_every_base},
+    {"nothing_said", test_nothing_said},
+    {"validation", test_validation},
+    {"command_line_first", test_command_line_first},
+    {"cfg_second", test_cfg_second},
+    {"of_init", test_of_init},
+    {"darknet", test_darknet},
+    {"stages", test_stages},
+    {"steps_move", test_steps_move},
+    {"memory", test_memory},
+    {"assignment", test_assignment},
+    {"measure", test_measure},
+    {"growth", test_growth},
+    {"freeze_advice", test_freeze_advice},
 };
 
 TEST_MAIN(cases)
