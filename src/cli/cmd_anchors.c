@@ -16,7 +16,7 @@ enum { FORMAT_TEXT, FORMAT_JSON };
 enum { DEFAULT_ANCHORS = 9, DEFAULT_SIZE = 416 };
 
 struct anchors_args {
-    const char *data, *cfg, *write;
+    const char *data, *images, *cfg, *write;
     struct option_size imgsz;
     int num, seed, generations, format;
     bool force;
@@ -27,6 +27,7 @@ struct anchors_args {
 static const struct option anchors_options[] = {
     {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
      "a .data file, a list of pictures, a folder or a COCO .json: the training boxes", 0},
+    {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "the network whose anchors are compared", 0},
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
      "network input size in place of the cfg's (without a cfg 416)", 0},
@@ -89,7 +90,8 @@ static enum result open_cfg(struct anchors_job *job, struct error *err)
 
 static enum result open_set(struct anchors_job *job, struct error *err)
 {
-    struct dataset_source source = {.path = job->args->data, .leaves_out = true};
+    struct dataset_source source = {
+        .path = job->args->data, .images = job->args->images, .leaves_out = true};
     struct data_file file = {0};
     enum result result = OK;
     if (data_is_description(source.path)) {
@@ -98,6 +100,7 @@ static enum result open_set(struct anchors_job *job, struct error *err)
         source.path = file.train;
         source.class_count = (size_t)file.classes;
     }
+    result = result == OK ? images_act(source.images, source.path, NULL, err) : result;
     result = result == OK ? dataset_open(&source, &job->set, err) : result;
     data_file_free(&file);
     return result;

@@ -11,6 +11,7 @@ enum { FORMAT_TEXT, FORMAT_JSON, DRAW_MOST = 200 };
 
 struct check_args {
     struct check_options o;
+    struct string_list images;
     struct option_size imgsz;
     int format, threads;
 };
@@ -24,8 +25,8 @@ static const struct option option_rows[] = {
      "a list of pictures, a folder or a COCO .json, in place of the .data file's", 0},
     {"valid|val", OPTION_STRING, FIELD(o.source.valid), 0, 0, "FILE", "the same for validation", 0},
     {"names", OPTION_STRING, FIELD(o.source.names), 0, 0, "FILE", "class names, one a line", 0},
-    {"images", OPTION_STRING, FIELD(o.source.images), 0, 0, "DIR",
-     "folder that the file_name of a COCO .json counts from; default: that of the .json", 0},
+    {"images", OPTION_LIST, FIELD(images), 0, 0, "DIR",
+     IMAGES_HELP "; given twice: of TRAIN, of VALID", 0},
     {"classes", OPTION_INT, FIELD(o.source.classes), 1, 1 << 20, "N",
      "number of classes; default: the .data file's, else the number of names", 0},
     {"cfg", OPTION_STRING, FIELD(o.cfg), 0, 0, "FILE",
@@ -97,6 +98,19 @@ static enum result take_words(const char *const words[2], struct doctor_source *
     return OK;
 }
 
+/* --images: one for both, or one for each. */
+static enum result take_images(const struct string_list *images, struct doctor_source *source,
+                               struct error *err)
+{
+    if (images->count > SETS_MAX) {
+        return error_set(err, ERR_ARG, "--images: at most one for each of two sets");
+    }
+    for (size_t i = 0; i < SETS_MAX && images->count > 0; i++) {
+        source->images[i] = images->items[i < images->count ? i : 0];
+    }
+    return OK;
+}
+
 static enum result check_acts(const struct check_args *args, struct error *err)
 {
     if (args->imgsz.w && !args->o.cfg) {
@@ -122,7 +136,10 @@ static enum result run_check(int argc, char **argv, int *status, struct error *e
     };
     const char *words[2];
     bool done, is_clean;
-    TRY(options_parse_few(&usage, argc, argv, words, 2, &done, err));
+    enum result result = options_parse_few(&usage, argc, argv, words, 2, &done, err);
+    result = result == OK ? take_images(&args.images, &args.o.source, err) : result;
+    string_list_free(&args.images);
+    TRY(result);
     if (done) {
         return OK;
     }

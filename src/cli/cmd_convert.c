@@ -13,7 +13,8 @@
 #include "data/inputs.h"
 
 struct convert_args {
-    const char *out, *images, *names, *annotations;
+    const char *out, *names, *annotations;
+    struct string_list images;
     bool keep_crowds, copy;
 };
 
@@ -29,8 +30,8 @@ static const struct option convert_options[] = {
 };
 
 static const struct option from_options[] = {
-    {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR",
-     "folder that file_name counts from; default: that of the .json", 0},
+    {"images", OPTION_LIST, FIELD(images), 0, 0, "DIR", IMAGES_HELP "; one for all, or one a file",
+     0},
     {"keep-crowds", OPTION_FLAG, FIELD(keep_crowds), 0, 0, NULL,
      "take crowd regions as ordinary boxes; else they are left out", 0},
     {"copy", OPTION_FLAG, FIELD(copy), 0, 0, NULL, "copy the pictures; else they are linked", 0},
@@ -57,7 +58,7 @@ static const char about[] =
     "height that an image lacks are its picture's. A folder images in a file_name becomes images_,\n"
     "as labels are found by that name. JSON is UTF-8: a picture whose name is not stays out of it.\n"
     "Going there and back changes no box by more than a thousandth of a pixel.\n"
-    "For Pascal VOC and Roboflow: scripts/voc_to_yolo.py, scripts/roboflow_to_yolo.py.\n";
+    "For Pascal VOC: scripts/voc_to_yolo.py.\n";
 
 static enum result missing_out(const char *what, struct error *err)
 {
@@ -91,12 +92,18 @@ static enum result run_from(const struct convert_args *args, const struct string
     const struct convert_from_coco job = {
         .paths = inputs->items,
         .count = inputs->count,
-        .images = args->images,
+        .images = args->images.items,
+        .image_count = args->images.count,
         .out = args->out,
         .keep_crowds = args->keep_crowds,
         .copy = args->copy,
     };
     struct convert_counts counts;
+    if (args->images.count > 1 && args->images.count != inputs->count) {
+        return error_set(err, ERR_ARG,
+                         "convert: %zu --images for %zu files (one for all, or one a file)",
+                         args->images.count, inputs->count);
+    }
     TRY(refuse(args->names, "names", "when converting to COCO", err));
     TRY(refuse(args->annotations, "annotations", "when converting to COCO", err));
     if (!args->out) {
@@ -208,7 +215,7 @@ static enum result run_to(const struct convert_args *args, const struct string_l
 {
     struct to_coco to = {.args = args};
     const char *input = inputs->items[0];
-    TRY(refuse(args->images, "images", "when converting from COCO", err));
+    TRY(refuse(args->images.count > 0, "images", "when converting from COCO", err));
     TRY(refuse(args->keep_crowds, "keep-crowds", "when converting from COCO", err));
     TRY(refuse(args->copy, "copy", "when converting from COCO", err));
     if (inputs->count > 1) {
@@ -278,6 +285,7 @@ static enum result run_convert(int argc, char **argv, int *status, struct error 
         result = convert(&args, &rest, status, err);
     }
     string_list_free(&rest);
+    string_list_free(&args.images);
     return result;
 }
 

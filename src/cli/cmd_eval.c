@@ -43,8 +43,7 @@ struct eval_args {
 
 static const struct option data_options[] = {
     {"split", OPTION_CHOICE, FIELD(split), 0, 0, "valid|train", "which list of a .data file", 0},
-    {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR",
-     "COCO: the folder of the pictures, if not the .json's own", 0},
+    {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"results", OPTION_STRING, FIELD(results), 0, 0, "FILE",
      "saved detections in place of a model's", 0},
     {"compare", OPTION_FLAG, FIELD(compares), 0, 0, NULL,

@@ -44,6 +44,7 @@ static const struct option init_data_options[] = {
     {"valid|val", OPTION_STRING, FIELD(sets.valid), 0, 0, "FILE", "the same for validation", 0},
     {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
      "take train=, valid= and names= from this .data file", 0},
+    {"images", OPTION_STRING, FIELD(sets.images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"split", OPTION_FLOAT, FIELD(sets.split), 0, 0.9, "SHARE",
      "of the pictures that validate where no others do; 0 = none", 0},
     {0},

@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "data/coco_file.h"
+#include "data/coco_root.h"
 #include "data/image.h"
 
 struct object {
@@ -25,6 +25,7 @@ struct coco {
     size_t *samples; /* by picture of the file; SIZE_MAX: a picture that does not exist */
     struct object *objects;
     size_t object_count, object_capacity;
+    char root[4096]; /* that file_name counts from */
     size_t measured; /* pictures whose size the file does not give */
 };
 
@@ -73,15 +74,6 @@ static enum result take_categories(struct coco *c, struct error *err)
     return OK;
 }
 
-/* The folder of the pictures: as named, else the json's own. */
-static bool picture_path(const struct coco *c, const char *name, char *out, size_t size)
-{
-    if (c->build->source->images) {
-        return path_join(out, size, c->build->source->images, name);
-    }
-    return path_beside(out, size, c->path, name);
-}
-
 static enum result take_picture(struct coco *c, size_t index, struct error *err)
 {
     const struct coco_picture *p = &c->file.pictures[index];
@@ -92,7 +84,7 @@ static enum result take_picture(struct coco *c, size_t index, struct error *err)
                       p->fault);
         return OK;
     }
-    if (!picture_path(c, p->file_name, path, sizeof path)) {
+    if (!path_join(path, sizeof path, c->root, p->file_name)) {
         return error_at(err, ERR_FORMAT, c->path, p->line, "images[%zu].file_name: is too long",
                         p->index);
     }
@@ -257,6 +249,9 @@ enum result coco_json_read(struct dataset_build *build, struct error *err)
 {
     struct coco c = {.build = build, .path = build->source->path};
     enum result result = coco_file_read(c.path, COCO_PICTURES, &c.file, err);
+    if (result == OK) {
+        coco_root_find(&c.file, c.path, build->source->images, c.root);
+    }
     result = result == OK ? take_categories(&c, err) : result;
     result = result == OK ? take_pictures(&c, err) : result;
     result = result == OK ? take_annotations(&c, err) : result;

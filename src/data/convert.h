@@ -20,7 +20,9 @@ struct convert_counts {
 struct convert_from_coco {
     const char *const *paths; /* [count] annotation files with the same categories */
     size_t count;
-    const char *images; /* folder of the pictures; NULL: beside each file */
+    const char *const
+        *images;        /* [image_count] folders of the pictures: of each file, or one for all */
+    size_t image_count; /* 0: looked for (data/coco_root.h) */
     const char *out;    /* folder to write, new or empty */
     bool keep_crowds;   /* as ordinary boxes */
     bool copy;          /* copy the pictures instead of linking them */

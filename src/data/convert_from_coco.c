@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/coco_file.h"
+#include "data/coco_root.h"
 #include "data/label_path.h"
 
 enum { SET_NAME = 256, PICTURE_MAX_BYTES = 1 << 30 };
@@ -34,27 +35,6 @@ struct conversion {
 };
 
 /* ---- names ---- */
-
-/* "instances_val2017.json" -> "val2017"; "train/_annotations.coco.json" -> "train". At most 200
- * bytes. */
-static void name_set(const char *path, char *out)
-{
-    char folder[CONVERT_PATH];
-    const char *base = path_base(path);
-    const char *prefix = "instances_";
-    size_t length = strlen(base) > 5 ? strlen(base) - 5 : strlen(base); /* .json */
-    if (strncmp(base, "_annotations", 12) == 0 || strncmp(base, "annotations.", 12) == 0) {
-        snprintf(folder, sizeof folder, "%.*s", (int)(base > path ? base - path - 1 : 0), path);
-        const char *parent = path_base(folder);
-        snprintf(out, SET_NAME, "%.200s", *parent && *parent != '.' ? parent : "train");
-        return;
-    }
-    if (strncmp(base, prefix, strlen(prefix)) == 0 && length > strlen(prefix)) {
-        base += strlen(prefix);
-        length -= strlen(prefix);
-    }
-    snprintf(out, SET_NAME, "%.*s", (int)(length < 200 ? length : 200), base);
-}
 
 /* The file's name below a folder of ours: as it is, or only its last part where it would lead out. */
 static const char *inner_name(const char *file_name)
@@ -191,8 +171,9 @@ static bool has_same_categories(const struct coco_file *a, const struct coco_fil
 
 static enum result read_part(struct conversion *c, struct part *part, struct error *err)
 {
-    const struct dataset_source source = {
-        .path = part->path, .images = c->job->images, .leaves_out = true};
+    size_t index = (size_t)(part - c->parts), count = c->job->image_count;
+    const char *images = count > 0 ? c->job->images[index < count ? index : 0] : NULL;
+    const struct dataset_source source = {.path = part->path, .images = images, .leaves_out = true};
     TRY(coco_file_read(part->path, COCO_IDS, &part->file, err));
     if (!has_same_categories(&c->parts[0].file, &part->file)) {
         return error_at(err, ERR_FORMAT, part->path, 0, "its categories are not those of %s",
@@ -298,7 +279,7 @@ static enum result name_parts(struct conversion *c, struct error *err)
     for (size_t i = 0; i < job->count; i++) {
         char name[SET_NAME];
         c->parts[i].path = job->paths[i];
-        name_set(job->paths[i], name);
+        coco_split_name(job->paths[i], name);
         if (!label_path_nest(name, c->parts[i].set, SET_NAME)) {
             return error_at(err, ERR_ARG, job->paths[i], 0, "its name is too long for a set");
         }

@@ -3,94 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/listing.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/yaml.h"
 #include "cfg/data_yaml.h"
+#include "data/data_folder.h"
 #include "data/table_set.h"
 
 enum { PATH_BYTES = 4096 };
-
-/* ---- folders ---- */
-
-static enum result keep_path(char **out, const char *folder, const char *name, struct error *err)
-{
-    char path[PATH_BYTES];
-    TRY(path_in(path, sizeof path, folder, name, err));
-    *out = mem_strdup(name[0] ? path : folder);
-    return *out ? OK : mem_error(err, folder);
-}
-
-/* A folder of that name in `folder`, or a table: its name with ending. */
-static bool find_part(const char *folder, const char *part, char *name, size_t size)
-{
-    static const char *const endings[] = {"", ".csv", ".tsv", ".npy"};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        char path[PATH_BYTES];
-        snprintf(name, size, "%s%s", part, endings[i]);
-        if (path_join(path, sizeof path, folder, name) && path_exists(path) &&
-            path_is_dir(path) == (endings[i][0] == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool find_valid_part(const char *folder, char *name, size_t size)
-{
-    static const char *const names[] = {"val", "valid", "validation", "test"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
-        found = find_part(folder, names[i], name, size);
-    }
-    return found;
-}
-
-/* A folder in `folder` with parts to train and to validate on, where the data really are: its name. */
-static enum result find_part_below(const char *folder, char *below, size_t size, struct error *err)
-{
-    struct listing listing;
-    below[0] = 0;
-    TRY(listing_read(folder, &listing, err));
-    for (size_t i = 0; i < listing.count && !below[0]; i++) {
-        char path[PATH_BYTES], part[64];
-        if (listing.entries[i].is_dir && listing.entries[i].name[0] != '.' &&
-            path_join(path, sizeof path, folder, listing.entries[i].name) &&
-            find_part(path, "train", part, sizeof part) &&
-            find_valid_part(path, part, sizeof part)) {
-            snprintf(below, size, "%s", listing.entries[i].name);
-        }
-    }
-    listing_free(&listing);
-    return OK;
-}
-
-static enum result check_no_part_below(const char *folder, struct error *err)
-{
-    char below[PATH_BYTES];
-    TRY(find_part_below(folder, below, sizeof below, err));
-    if (!below[0]) {
-        return OK;
-    }
-    error_at(err, ERR_FORMAT, folder, 0, "no train/ in it, but in %.200s", below);
-    return error_hint(err, "--data %.300s/%.200s", folder, below);
-}
-
-enum result data_folder_read(const char *folder, struct data_file *file, struct error *err)
-{
-    *file = (struct data_file){0};
-    file->path = mem_strdup(folder);
-    if (!file->path) {
-        return mem_error(err, folder);
-    }
-    char name[64];
-    bool has_train = find_part(folder, "train", name, sizeof name);
-    TRY(has_train ? OK : check_no_part_below(folder, err));
-    TRY(keep_path(&file->train, folder, has_train ? name : "", err));
-    bool has_valid = has_train && find_valid_part(folder, name, sizeof name);
-    return has_valid ? keep_path(&file->valid, folder, name, err) : OK;
-}
 
 /* ---- data.yaml ---- */
 
@@ -107,6 +28,25 @@ static enum result take_part(const struct data_yaml *yaml, enum data_part part, 
     return *line && !*out ? mem_error(err, yaml->path) : OK;
 }
 
+/* supervision's data.yaml names classes alone: the pictures are those of its folder. */
+static enum result take_folder(const char *path, struct data_file *file, struct error *err)
+{
+    char folder[PATH_BYTES];
+    struct data_file inner;
+    if (!path_beside(folder, sizeof folder, path, ".")) {
+        return error_at(err, ERR_IO, path, 0, "path too long");
+    }
+    enum result result = data_folder_read(folder, &inner, err);
+    if (result == OK) {
+        log_info("%s: names neither train nor val: the pictures of %s", path, inner.train);
+        file->train = inner.train;
+        file->valid = inner.valid;
+        inner.train = inner.valid = NULL;
+    }
+    data_file_free(&inner);
+    return result;
+}
+
 static enum result take_yaml(const struct data_yaml *yaml, struct data_file *file,
                              struct error *err)
 {
@@ -119,6 +59,9 @@ static enum result take_yaml(const struct data_yaml *yaml, struct data_file *fil
     if (!yaml->names && yaml->classes == 0) {
         return error_at(err, ERR_FORMAT, yaml->path, 0,
                         "no classes (names: [dog, cat], or nc: 2, is expected)");
+    }
+    if (!yaml->parts[DATA_PART_TRAIN] && !yaml->parts[DATA_PART_VALID]) {
+        return take_folder(yaml->path, file, err);
     }
     TRY(take_part(yaml, DATA_PART_TRAIN, &file->train, &file->lines[DATA_TRAIN], err));
     return take_part(yaml, DATA_PART_VALID, &file->valid, &file->lines[DATA_VALID], err);
@@ -137,14 +80,31 @@ static enum result read_yaml(const char *path, struct data_file *file, struct er
 
 bool data_is_description(const char *path)
 {
-    return (path_ends_in(path, ".data") || yaml_is_named(path)) && !path_is_dir(path);
+    return path_is_dir(path) ? data_folder_is_set(path)
+                             : path_ends_in(path, ".data") || yaml_is_named(path);
+}
+
+/* What lies in a folder describes it; else its layout does. */
+static enum result read_folder(const char *folder, struct data_file *file, struct error *err)
+{
+    char inner[PATH_BYTES];
+    if (data_folder_description(folder, inner)) {
+        log_info("%s: as %s describes it", folder, inner);
+        return data_source_read(inner, file, err);
+    }
+    TRY(data_folder_read(folder, file, err));
+    if (file->valid || file->names) {
+        log_info("%s: train %s, valid %s, names %s", folder, file->train,
+                 file->valid ? file->valid : "none", file->names ? file->names : "none");
+    }
+    return OK;
 }
 
 enum result data_source_read(const char *path, struct data_file *file, struct error *err)
 {
     *file = (struct data_file){0};
     if (path_is_dir(path)) {
-        return data_folder_read(path, file, err);
+        return read_folder(path, file, err);
     }
     if (!path_exists(path)) {
         return error_at(err, ERR_ARG, path, 0,
@@ -153,10 +113,12 @@ enum result data_source_read(const char *path, struct data_file *file, struct er
     if (yaml_is_named(path)) {
         return read_yaml(path, file, err);
     }
-    if (!table_is_named(path)) {
+    bool is_coco = path_ends_in(path, ".json");
+    if (!is_coco && !table_is_named(path)) {
         return data_file_read(path, file, err);
     }
     file->path = mem_strdup(path);
     file->train = mem_strdup(path);
+    file->names = is_coco ? mem_strdup(path) : NULL;
     return file->path && file->train ? OK : mem_error(err, path);
 }

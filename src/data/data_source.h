@@ -2,7 +2,9 @@
  *
  *   a .data file        Darknet's (cfg/data_file.h)
  *   a data.yaml         Ultralytics', Roboflow's (cfg/data_yaml.h)
- *   a folder            of class folders (data/class_set.h) or of pictures, maybe with a part train and one to validate on
+ *   COCO annotations    .json: what is trained on, and the classes
+ *   a folder            with one of the above in it, with parts, of class folders (data/class_set.h) or of pictures
+ *                       (data/data_folder.h)
  *   a table             .csv, .tsv, .npy (data/table_set.h): itself what is trained on
  *
  * All become a struct data_file: what trains, what validates, and the file that names the classes (data/inputs.h). Its parts are
@@ -18,12 +20,7 @@
  * is at fault, or names what is not there. */
 NODISCARD enum result data_source_read(const char *path, struct data_file *file, struct error *err);
 
-/* The same for a folder: its parts train and val, valid, validation or test, or those tables; without a part train it is itself
- * what is trained on. ERR_FORMAT if the parts lie one folder deeper. */
-NODISCARD enum result data_folder_read(const char *folder, struct data_file *file,
-                                       struct error *err);
-
-/* Is this a file that describes a set, its parts and classes, and not itself one of its lists? By its name. */
+/* Does this describe a set, its parts and classes, and is not itself one of its lists? Files by their name, folders by what is in them. */
 bool data_is_description(const char *path);
 
 #endif

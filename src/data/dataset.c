@@ -372,6 +372,17 @@ bool dataset_is_coco(const char *path)
     return path_ends_in(path, ".json") && !path_is_dir(path);
 }
 
+enum result images_act(const char *images, const char *train, const char *valid, struct error *err)
+{
+    bool has_coco = (train && dataset_is_coco(train)) || (valid && dataset_is_coco(valid));
+    return !images || has_coco
+               ? OK
+               : error_set(err, ERR_ARG,
+                           "--images acts only with a COCO .json: the folder of its pictures%s%s",
+                           train ? ", which lists and folders name themselves: " : "",
+                           train ? train : "");
+}
+
 static enum result report_no_pictures(const struct dataset_build *build, struct error *err)
 {
     const struct dataset_source *source = build->source;
@@ -386,8 +397,8 @@ static enum result report_no_pictures(const struct dataset_build *build, struct 
     return error_at(err, ERR_FORMAT, source->path, 0, "none of the %zu pictures exists (%s)",
                     missing,
                     dataset_is_coco(source->path)
-                        ? "file_name counts from the .json's folder; in eval and convert from "
-                          "--images DIR, if given"
+                        ? "they are looked for in the .json's folder, in SPLIT, images and "
+                          "images/SPLIT there and above it; else name theirs: --images DIR"
                         : "relative paths count from the working directory, else from the list's "
                           "folder");
 }

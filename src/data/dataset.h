@@ -132,4 +132,11 @@ size_t dataset_map_classes(struct dataset *set, const int *class_of, size_t coun
 /* Is a source of this path a COCO file: named *.json, and no folder? */
 bool dataset_is_coco(const char *path);
 
+/* ERR_ARG if --images DIR is given (not NULL) and none of the two sources (or NULL) is a COCO file. */
+NODISCARD enum result images_act(const char *images, const char *train, const char *valid,
+                                 struct error *err);
+#define IMAGES_HELP                                                                                \
+    "COCO: the folder that file_name counts from; default: that of the .json, SPLIT, images or "   \
+    "images/SPLIT in it or above it, where its pictures are"
+
 #endif

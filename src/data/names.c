@@ -2,10 +2,12 @@
 
 #include "base/fileio.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/sniff.h"
 #include "base/text.h"
 #include "base/yaml.h"
 #include "cfg/data_yaml.h"
+#include "data/coco_names.h"
 #include "data/inputs.h"
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
@@ -105,11 +107,12 @@ static enum result read_yaml(const char *path, char ***names, size_t *count, str
 
 enum result names_read(const char *path, char ***names, size_t *count, struct error *err)
 {
-    return yaml_is_named(path) ? read_yaml(path, names, count, err)
-                               : read_list(path, names, count, err);
+    return yaml_is_named(path)           ? read_yaml(path, names, count, err)
+           : path_ends_in(path, ".json") ? coco_names_read(path, names, count, err)
+                                         : read_list(path, names, count, err);
 }
 
 int names_line(const char *path, size_t class_id)
 {
-    return yaml_is_named(path) ? 0 : (int)class_id + 1;
+    return yaml_is_named(path) || path_ends_in(path, ".json") ? 0 : (int)class_id + 1;
 }

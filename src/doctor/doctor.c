@@ -63,17 +63,8 @@ static enum result resolve(const struct doctor_source *source, const struct data
         doctor->set_count++;
     }
     doctor->class_count = (size_t)(source->classes ? source->classes : file->classes);
-    doctor->images = source->images;
-    bool is_coco = false;
-    for (int i = 0; i < doctor->set_count; i++) {
-        is_coco = is_coco || dataset_is_coco(doctor->sets[i].path);
-    }
-    return !source->images || is_coco
-               ? OK
-               : error_set(err, ERR_ARG,
-                           "--images acts only with a COCO .json: the folder of its pictures (the "
-                           "pictures of %s are those that it names)",
-                           doctor->sets[SET_TRAIN].path);
+    memcpy(doctor->images, source->images, sizeof doctor->images);
+    return images_act(source->images[SET_TRAIN], train, valid, err);
 }
 
 static enum result read_names(struct doctor *doctor, struct error *err)
@@ -147,7 +138,7 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     const struct dataset_source source = {
         .path = s->path,
         .part = set == SET_TRAIN ? DATA_PART_TRAIN : DATA_PART_VALID,
-        .images = dataset_is_coco(s->path) ? doctor->images : NULL,
+        .images = dataset_is_coco(s->path) ? doctor->images[set] : NULL,
         .class_count = doctor->class_count,
         .names = doctor->names,
         .name_count = doctor->name_count,

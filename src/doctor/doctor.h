@@ -41,17 +41,17 @@ struct doctor {
     char *names_path;    /* NULL: none */
     char **names;        /* [name_count] */
     size_t name_count, class_count;
-    const char *images; /* of the source; borrowed */
-    bool has_read;      /* pictures were read */
+    const char *images[SETS_MAX]; /* of the source; borrowed */
+    bool has_read;                /* pictures were read */
     struct finding_list findings;
 };
 
 struct doctor_source {
-    const char *data;          /* data/data_source.h, or NULL */
-    const char *train, *valid; /* lists, folders, data.yaml, COCO .json; NULL: those of data */
-    const char *names;         /* NULL: that of data */
-    const char *images;        /* the folder of a COCO .json's pictures; NULL: the .json's own */
-    int classes;               /* 0: that of data, else the number of names */
+    const char *data;             /* data/data_source.h, or NULL */
+    const char *train, *valid;    /* lists, folders, data.yaml, COCO .json; NULL: those of data */
+    const char *names;            /* NULL: that of data */
+    const char *images[SETS_MAX]; /* the folder of a COCO .json's pictures; NULL: looked for */
+    int classes;                  /* 0: that of data, else the number of names */
 };
 
 /* Read all labels; faults become findings. *doctor must be zeroed. ERR_* only if a set as a whole

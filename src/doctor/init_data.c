@@ -143,10 +143,11 @@ enum result init_data_find(const struct init_data_args *args, size_t classes,
         TRY(find_in_folder(args->folder, data, err));
     }
     if (!data->train[0]) {
-        return OK;
+        return images_act(args->images, NULL, NULL, err);
     }
     const struct dataset_source source = {
-        .path = data->train, .class_count = classes, .leaves_out = true};
+        .path = data->train, .images = args->images, .class_count = classes, .leaves_out = true};
+    TRY(images_act(args->images, data->train, data->valid, err));
     TRY(dataset_open(&source, &data->set, err));
     TRY(data->is_whole ? check_whole(data, err) : OK);
     if (!data->valid[0] && !is_coco(data)) {

@@ -7,6 +7,7 @@
 struct init_data_args {
     const char *folder;        /* --data-dir */
     const char *train, *valid; /* --train, --valid: a list, a folder or a COCO .json */
+    const char *images;        /* --images: of a COCO .json */
     float split;               /* share that validates where nothing is set aside */
 };
 

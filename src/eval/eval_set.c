@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/path.h"
+#include "data/coco_root.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -149,8 +150,8 @@ static enum result open_list(const struct eval_source *source, struct eval_set *
     return set_names(set, source->names, err);
 }
 
-static enum result take_image(const struct eval_source *source, struct eval_set *set, size_t index,
-                              struct error *err)
+static enum result take_image(const struct eval_source *source, const char *root,
+                              struct eval_set *set, size_t index, struct error *err)
 {
     const struct coco_picture *from = &set->coco.pictures[index];
     struct eval_picture *p = &set->pictures[index];
@@ -161,9 +162,7 @@ static enum result take_image(const struct eval_source *source, struct eval_set 
     if (!from->file_name) {
         return OK;
     }
-    bool fits = source->images ? path_join(path, sizeof path, source->images, from->file_name)
-                               : path_beside(path, sizeof path, source->path, from->file_name);
-    if (!fits) {
+    if (!path_join(path, sizeof path, root, from->file_name)) {
         return error_at(err, ERR_FORMAT, source->path, from->line,
                         "images[%zu].file_name: is too long", from->index);
     }
@@ -314,8 +313,10 @@ static enum result open_coco(const struct eval_source *source, struct eval_set *
     set->class_count = set->coco.category_count;
     TRY(leave_out(source, set, err));
     TRY(new_pictures(set, set->coco.picture_count, err));
+    char root[PATH_BYTES];
+    coco_root_find(&set->coco, source->path, source->images, root);
     for (size_t i = 0; i < set->count; i++) {
-        TRY(take_image(source, set, i, err));
+        TRY(take_image(source, root, set, i, err));
     }
     TRY(size_truths(set, err));
     take_annotations(set);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "data/data_folder.h"
 #include "data/data_source.h"
 #include "data/inputs.h"
 #include "data/stream.h"
@@ -77,7 +78,9 @@ static enum result find_source(struct evaluated *e, struct error *err)
     if (list && o->uses_train && !path_is_dir(list)) {
         return error_set(err, ERR_ARG, "--split acts only on a .data file");
     }
-    enum data_key key = o->uses_train ? DATA_TRAIN : DATA_VALID;
+    bool is_whole =
+        !e->file.valid && e->file.train && e->file.lines[DATA_TRAIN] == 0; /* no parts */
+    enum data_key key = o->uses_train || is_whole ? DATA_TRAIN : DATA_VALID;
     if (!list) {
         TRY(data_file_need(&e->file, key, err));
         list = key == DATA_TRAIN ? e->file.train : e->file.valid;

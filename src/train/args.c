@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "data/dataset.h"
 #include "run/run_args.h"
 #include "train/runlog.h"
 
@@ -55,6 +56,7 @@ static const struct option recipe_options[] = {
 };
 
 static const struct option class_options[] = {
+    {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"weights-names", OPTION_STRING, FIELD(weights_names), 0, 0, "FILE",
      "the classes for which --weights were trained, one a line: those with the same name keep their rows of the heads; "
      "default: the list beside the weights, if there is one",

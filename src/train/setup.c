@@ -105,6 +105,7 @@ static enum result open_value_sets(const struct train_args *args, struct trainin
 static enum result open_sets(const struct train_args *args, struct training *t, struct error *err)
 {
     if (!t->model.head) {
+        TRY(images_act(args->images, NULL, NULL, err));
         return open_value_sets(args, t, err);
     }
     if (args->standardizes) {
@@ -125,7 +126,9 @@ static enum result open_sets(const struct train_args *args, struct training *t, 
                         "filters= of the layers above them)",
                         t->data.classes, t->model.cfg_path, classes);
     }
+    TRY(images_act(args->images, t->data.train, t->data.valid, err));
     struct dataset_source source = {.path = t->data.train,
+                                    .images = args->images,
                                     .class_count = (size_t)classes,
                                     .names = is_mapped ? t->added.data_names : t->model.names,
                                     .name_count = (size_t)classes,

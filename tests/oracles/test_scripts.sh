@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The scripts in Python that turn data sets of others into ours (scripts/*_to_yolo.py): what they write is a clean
+# The script in Python that turns Pascal VOC into ours (scripts/voc_to_yolo.py): what it writes is a clean
 # set, faults are told with their place; the shared sets come through whole. Needs python3 alone.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
@@ -7,53 +7,6 @@
 cd "$work" || exit 1
 python=${PYTHON:-python3}
 prepare "$YOLO" synth set --train 6 --val 3 --size 160x120 -q
-
-# ---- Roboflow ----
-roboflow=$root/scripts/roboflow_to_yolo.py
-for part in train valid; do
-    mkdir -p export/$part/images export/$part/labels
-done
-cp set/images/train/00000[0-3].jpg export/train/images/
-cp set/labels/train/00000[0-3].txt export/train/labels/
-cp set/images/val/* export/valid/images/
-cp set/labels/val/* export/valid/labels/
-printf 'train: ../train/images\nval: ../valid/images\n\nnc: 5\nnames: ["sphere", '"'cube', cylinder, 'a, b', 'it''s']\n" \
-    >export/data.yaml
-try "a Roboflow export" "$roboflow" export --out flow
-status 0; out 'flow: 7 pictures \(train 4, valid 3\), [0-9]+ boxes of 5 classes'
-holds diff flow/roboflow.names <(printf '%s\n' sphere cube cylinder 'a, b' "it's")
-holds labels_agree export/train/labels flow/labels/train
-try "is a clean set" "$YOLO" check flow/roboflow.data
-out '^summary: 0 errors'; no_out 'orphan|no-label|overlap|clipped'
-printf 'path: x\nnames:\n  0: one\n  1: "two" # second\n  2: three\nnc: 3\n' >export/data.yaml
-{
-    echo '2 0.1 0.1 0.5 0.1 0.5 0.7 0.1 0.7'
-    echo '0 0.5 0.5 0.2 0.2'
-    echo '3 0.5 0.5 0.2 0.2'
-    echo '0 0.5 0.5 0 0.2'
-    echo '0 0.5 0.5 0.2'
-    echo '0 nan 0.5 0.2 0.2'
-    echo 'zero 0.5 0.5 0.2 0.2'
-} >export/train/labels/000000.txt
-rm export/train/labels/000001.txt
-try "outlines and faulty lines" "$roboflow" export --out flow2
-status 0; out '^1 outlines became boxes'; err '000000.txt:3: class 3, but there are 3'; err '000000.txt:4: a box of 0'
-err '000000.txt:5: 4 numbers'; err '000000.txt:6: .*not finite'; err '000000.txt:7: .*not all numbers'; err '000001.txt: no such file'
-holds diff flow2/labels/train/000000.txt <(printf '2 0.300000 0.400000 0.400000 0.600000\n0 0.5 0.5 0.2 0.2\n')
-holds diff flow2/roboflow.names <(printf 'one\ntwo\nthree\n')
-printf 'names:\n- one\n- two words\n' >export/data.yaml
-try "names as a list" "$roboflow" export --out flow3
-holds diff flow3/roboflow.names <(printf 'one\ntwo words\n')
-rm export/data.yaml
-printf 'uno\ndue\ntre\nquattro\ncinque\n' >export/train/_darknet.labels
-mv export/train/images/* export/train/labels/* export/train/
-rmdir export/train/images export/train/labels
-try "a Darknet export" "$roboflow" export --out flow4
-status 0; out 'train 4, valid 3'; holds diff flow4/roboflow.names export/train/_darknet.labels
-try "a folder in use" "$roboflow" export --out flow4
-status 1; err 'not empty'
-try "no export" "$roboflow" set --out flow5
-status 1; err 'neither train, valid nor test|neither data.yaml'; holds test ! -e flow5
 
 # ---- Pascal VOC ----
 voc=$root/scripts/voc_to_yolo.py
@@ -181,13 +134,14 @@ if [ -d "$data" ]; then
         done <"$data/aquarium/${pair%:*}.txt"
     done
     cp "$data/aquarium/data.yaml" aqua/
-    try "aquarium as it was exported" "$roboflow" aqua --out aqua_yolo
-    status 0; out '^2 boxes without area'; out '638 pictures \(train 448, valid 127, test 63\), 4815 boxes of 7 classes'
-    err 'IMG_2423.*a box of '; err 'IMG_2570.*a box of '
-    try "aquarium to COCO" "$YOLO" convert aqua_yolo/valid.txt --names aqua_yolo/roboflow.names --out aqua.json
-    status 0; err '127 pictures, 909 boxes'
-    try "and back" "$YOLO" convert aqua.json --images aqua_yolo/images/valid --out aqua_back
-    status 0; holds labels_agree aqua_yolo/labels/valid aqua_back/labels/aqua
+    try "aquarium as it was exported" "$YOLO" check aqua/data.yaml --no-images
+    out '^summary: 0 errors'; out '^  448 pictures'; out '^  127 pictures'
+    try "its test part" "$YOLO" check aqua/test/images --no-images
+    out 'IMG_2423.*a box of '; out 'IMG_2570.*a box of '; out '2 boxes without area'; out '^  63 pictures'
+    try "aquarium to COCO" "$YOLO" convert aqua/data.yaml --out aqua_coco
+    err 'valid.json: 127 pictures, 909 boxes'
+    try "and back" "$YOLO" convert aqua_coco/valid.json --images aqua/valid/images --out aqua_back
+    status 0; holds labels_agree aqua/valid/labels aqua_back/labels/valid
     "$voc" --images "$data/bccd/images" --annotations "$data/bccd/annotations" \
         --lists "$data/bccd/val.txt" --pixels-from 0 --out bccd >/dev/null 2>&1
     try "bccd, from VOC, to COCO" "$YOLO" convert bccd/val.txt --names bccd/voc.names --out bccd.json
