@@ -138,7 +138,8 @@ const char *sniff_structured(const char *line)
 {
     line += strspn(line, BLANKS);
     if (line[0] == '{' && strchr(line, '"')) {
-        return "JSON, one object a line (NDJSON)? It is not read; COCO annotations are one .json";
+        return "JSON, one object a line (NDJSON is read where its name ends in .ndjson; COCO "
+               "annotations are one .json)";
     }
     if (strncmp(line, "[{", 2) == 0 || strcmp(line, "{") == 0 || strcmp(line, "[") == 0) {
         return "JSON (COCO annotations are a file named .json)";

@@ -9,6 +9,7 @@
 #include "base/yaml.h"
 #include "cfg/data_yaml.h"
 #include "data/data_folder.h"
+#include "data/ndjson.h"
 #include "data/table_set.h"
 
 enum { PATH_BYTES = 4096 };
@@ -76,12 +77,39 @@ static enum result read_yaml(const char *path, struct data_file *file, struct er
     return result;
 }
 
+/* ---- NDJSON ---- */
+
+/* Its parts stand for themselves. */
+static enum result read_ndjson(const char *path, struct data_file *file, struct error *err)
+{
+    struct ndjson_head head;
+    enum result result = ndjson_head_read(path, &head, err);
+    if (result == OK) {
+        file->path = mem_strdup(path);
+        file->train = head.has_part[DATA_PART_TRAIN] ? mem_strdup(path) : NULL;
+        file->valid = head.has_part[DATA_PART_VALID] ? mem_strdup(path) : NULL;
+        file->names = head.names ? mem_strdup(path) : NULL;
+        bool is_whole = file->path && (file->train || !head.has_part[DATA_PART_TRAIN]) &&
+                        (file->valid || !head.has_part[DATA_PART_VALID]) &&
+                        (file->names || !head.names);
+        result = is_whole ? OK : mem_error(err, path);
+        file->classes = (int)head.name_count;
+    }
+    ndjson_head_free(&head);
+    return result;
+}
+
 /* ---- all kinds ---- */
+
+bool data_has_parts(const char *path)
+{
+    return (yaml_is_named(path) || ndjson_is_named(path)) && !path_is_dir(path);
+}
 
 bool data_is_description(const char *path)
 {
     return path_is_dir(path) ? data_folder_is_set(path)
-                             : path_ends_in(path, ".data") || yaml_is_named(path);
+                             : path_ends_in(path, ".data") || data_has_parts(path);
 }
 
 /* What lies in a folder describes it; else its layout does. */
@@ -112,6 +140,9 @@ enum result data_source_read(const char *path, struct data_file *file, struct er
     }
     if (yaml_is_named(path)) {
         return read_yaml(path, file, err);
+    }
+    if (ndjson_is_named(path)) {
+        return read_ndjson(path, file, err);
     }
     bool is_coco = path_ends_in(path, ".json");
     if (!is_coco && !table_is_named(path)) {

@@ -14,6 +14,7 @@
 #include "data/dataset_private.h"
 #include "data/inputs.h"
 #include "data/label_path.h"
+#include "data/ndjson.h"
 
 enum { FAULTS_LOGGED = 5, PROGRESS_EVERY = 1000, PATH_BYTES = 4096 };
 
@@ -210,9 +211,8 @@ static void report_line(struct dataset_build *build)
     build->list_error.code = OK;
 }
 
-/* The set's own copy of the list's path. */
-static enum result keep_list(struct dataset *set, const char *path, const char **list,
-                             struct error *err)
+enum result dataset_keep_list(struct dataset *set, const char *path, const char **list,
+                              struct error *err)
 {
     TRY(mem_grow((void **)&set->lists, set->list_count, &set->list_capacity, sizeof *set->lists,
                  err));
@@ -230,7 +230,7 @@ static enum result read_pictures(struct dataset_build *build, const char *path, 
     if (path_is_dir(path)) {
         TRY(inputs_open(&path, 1, &inputs, err));
     } else {
-        TRY(keep_list(build->set, path, &list, err));
+        TRY(dataset_keep_list(build->set, path, &list, err));
         TRY(inputs_open_list(path, &inputs, err));
     }
     enum result result = OK;
@@ -291,7 +291,9 @@ enum result dataset_read_pictures(struct dataset_build *build, const char *path,
 
 static enum result read_boxes(struct dataset_build *build, struct error *err)
 {
-    TRY(dataset_read_pictures(build, build->source->path, CLASS_OF_PATH, err));
+    bool is_ndjson = ndjson_is_named(build->source->path) && !path_is_dir(build->source->path);
+    TRY(is_ndjson ? ndjson_set_read(build, err)
+                  : dataset_read_pictures(build, build->source->path, CLASS_OF_PATH, err));
     report_mended(build, FAULT_CONFIDENCE, &build->confidences,
                   "a sixth number is taken as a confidence and dropped");
     report_mended(build, FAULT_POLYGON, &build->polygons,
@@ -374,13 +376,15 @@ bool dataset_is_coco(const char *path)
 
 enum result images_act(const char *images, const char *train, const char *valid, struct error *err)
 {
-    bool has_coco = (train && dataset_is_coco(train)) || (valid && dataset_is_coco(valid));
+    bool has_coco = (train && (dataset_is_coco(train) || ndjson_is_named(train))) ||
+                    (valid && (dataset_is_coco(valid) || ndjson_is_named(valid)));
     return !images || has_coco
                ? OK
-               : error_set(err, ERR_ARG,
-                           "--images acts only with a COCO .json: the folder of its pictures%s%s",
-                           train ? ", which lists and folders name themselves: " : "",
-                           train ? train : "");
+               : error_set(
+                     err, ERR_ARG,
+                     "--images acts only with a COCO .json or an .ndjson: the folder of its pictures%s%s",
+                     train ? ", which lists and folders name themselves: " : "",
+                     train ? train : "");
 }
 
 static enum result report_no_pictures(const struct dataset_build *build, struct error *err)

@@ -83,7 +83,7 @@ enum dataset_kind {
 struct dataset_source {
     enum dataset_kind kind;
     const char *path;    /* a list of images, a folder, a data.yaml, or a COCO .json */
-    enum data_part part; /* of a data.yaml */
+    enum data_part part; /* of a data.yaml or .ndjson */
     const char *images;  /* COCO: the folder of the pictures; NULL: beside the json */
     size_t class_count;  /* 0: not known; then the largest class + 1 (COCO: all categories) */
     /* [name_count]. COCO: not the categories' in another order; or NULL. DATASET_CLASSES: the classes */

@@ -36,6 +36,13 @@ bool dataset_take_box(struct dataset_build *build, const struct edges *edges, co
 NODISCARD enum result label_file_read(struct dataset_build *build, struct sample *sample,
                                       struct error *err);
 
+/* The same for label lines that stand in line `line` of the file `path`, which the set keeps; the text is that of a label file. */
+NODISCARD enum result label_text_read(struct dataset_build *build, struct sample *sample,
+                                      const char *path, int line, const char *text,
+                                      struct error *err);
+/* Count a line that was read otherwise than written; said once for a set, at its end. */
+void label_mended(struct sample *sample, struct mended_lines *mended, const char *path, int line);
+
 /* Report label files that have no picture, in the folders of the set's label files; ERR_MEMORY only. */
 NODISCARD enum result dataset_find_orphans(struct dataset_build *build, struct error *err);
 
@@ -58,6 +65,13 @@ NODISCARD enum result class_values_make(const struct dataset_source *source, str
 
 /* Read source->path, a table, into the set. */
 NODISCARD enum result table_set_read(struct dataset_build *build, struct error *err);
+
+/* Read a part of source->path, Ultralytics' NDJSON, into the set. */
+NODISCARD enum result ndjson_set_read(struct dataset_build *build, struct error *err);
+
+/* The set's own copy of the path of a list. */
+NODISCARD enum result dataset_keep_list(struct dataset *set, const char *path, const char **list,
+                                        struct error *err);
 
 /* Read a COCO JSON of source->path into the set. */
 NODISCARD enum result coco_json_read(struct dataset_build *build, struct error *err);

@@ -34,7 +34,8 @@ NODISCARD enum result inputs_need(const struct input_item *item, struct error *e
 
 void inputs_close(struct inputs *inputs);
 
-/* The class names of a file: names: of a data.yaml (cfg/data_yaml.h), "categories" of a .json (data/coco_names.h), else its lines: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. *names is an
+/* The class names of a file: names: of a data.yaml (cfg/data_yaml.h), "categories" of a .json (data/coco_names.h), class_names of an
+ * .ndjson, else its lines: blanks at both ends trimmed, CR dropped, empty lines at the end ignored. *names is an
  * array of *count strings in one block (mem_free once). ERR_FORMAT if the file is empty or binary, for an empty
  * line among the names, and for one that is too long for a name. */
 NODISCARD enum result names_read(const char *path, char ***names, size_t *count, struct error *err);

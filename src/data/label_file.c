@@ -16,6 +16,7 @@ struct label_file {
     struct sample *sample;
     const char *path;
     int line;
+    bool counts_lines; /* else all of them stand in `line` */
     size_t capacity, line_capacity;
     struct truth_hash seen;
 };
@@ -52,14 +53,13 @@ static bool take_class(struct label_file *f, double value, int *class_id)
     return false;
 }
 
-/* Said once for a set, at its end. */
-static void count_mended(struct label_file *f, struct mended_lines *mended)
+void label_mended(struct sample *sample, struct mended_lines *mended, const char *path, int line)
 {
     if (mended->count++ == 0) {
-        mended->path = f->path;
-        mended->line = f->line;
+        mended->path = path;
+        mended->line = line;
     }
-    f->sample->is_mended = true;
+    sample->is_mended = true;
 }
 
 /* No box of a picture reaches that far out of it: pixels, or the visibilities of key points among
@@ -103,8 +103,9 @@ static enum result read_line(struct label_file *f, const struct label_line *line
         return OK;
     }
     if (line->form != LABEL_BOX) {
-        count_mended(f,
-                     line->form == LABEL_CONFIDENCE ? &f->build->confidences : &f->build->polygons);
+        label_mended(sample,
+                     line->form == LABEL_CONFIDENCE ? &f->build->confidences : &f->build->polygons,
+                     f->path, f->line);
     }
     TRY(mem_grow((void **)&sample->truths, sample->truth_count, &f->capacity,
                  sizeof *sample->truths, err));
@@ -127,7 +128,7 @@ static enum result read_lines(struct label_file *f, const char *text, struct err
     bool empty = true;
     for (const char *at = text; at;) {
         struct label_line line;
-        f->line++;
+        f->line += f->counts_lines;
         if (label_line_read(at, f->build->key_numbers, &line)) {
             empty = false;
             TRY(read_line(f, &line, err));
@@ -159,7 +160,7 @@ enum result label_file_read(struct dataset_build *build, struct sample *sample, 
         sample->is_unusable = true;
         return OK;
     }
-    struct label_file f = {.build = build, .sample = sample, .path = path};
+    struct label_file f = {.build = build, .sample = sample, .path = path, .counts_lines = true};
     int binary = find_binary(text, size);
     if (binary) {
         const char *kind = sniff_wide(text, size);
@@ -171,5 +172,14 @@ enum result label_file_read(struct dataset_build *build, struct sample *sample, 
     }
     truth_hash_free(&f.seen);
     mem_free(text);
+    return result;
+}
+
+enum result label_text_read(struct dataset_build *build, struct sample *sample, const char *path,
+                            int line, const char *text, struct error *err)
+{
+    struct label_file f = {.build = build, .sample = sample, .path = path, .line = line};
+    enum result result = read_lines(&f, text, err);
+    truth_hash_free(&f.seen);
     return result;
 }

@@ -9,6 +9,7 @@
 #include "cfg/data_yaml.h"
 #include "data/coco_names.h"
 #include "data/inputs.h"
+#include "data/ndjson.h"
 
 enum { NAMES_MAX_BYTES = 16 * 1024 * 1024, NAME_MAX_BYTES = 255 };
 
@@ -105,14 +106,32 @@ static enum result read_yaml(const char *path, char ***names, size_t *count, str
     return result;
 }
 
+static enum result read_ndjson(const char *path, char ***names, size_t *count, struct error *err)
+{
+    struct ndjson_head head;
+    enum result result = ndjson_head_read(path, &head, err);
+    if (result == OK && !head.names) {
+        result = error_at(err, ERR_FORMAT, path, 1, "no class_names in it");
+    }
+    if (result == OK) {
+        *names = head.names;
+        *count = head.name_count;
+        head.names = NULL;
+    }
+    ndjson_head_free(&head);
+    return result;
+}
+
 enum result names_read(const char *path, char ***names, size_t *count, struct error *err)
 {
     return yaml_is_named(path)           ? read_yaml(path, names, count, err)
+           : ndjson_is_named(path)       ? read_ndjson(path, names, count, err)
            : path_ends_in(path, ".json") ? coco_names_read(path, names, count, err)
                                          : read_list(path, names, count, err);
 }
 
 int names_line(const char *path, size_t class_id)
 {
-    return yaml_is_named(path) || path_ends_in(path, ".json") ? 0 : (int)class_id + 1;
+    bool is_list = !yaml_is_named(path) && !ndjson_is_named(path) && !path_ends_in(path, ".json");
+    return is_list ? (int)class_id + 1 : 0;
 }

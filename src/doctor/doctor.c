@@ -7,7 +7,6 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/yaml.h"
 #include "data/data_source.h"
 #include "data/inputs.h"
 #include "doctor/near.h"
@@ -138,7 +137,7 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     const struct dataset_source source = {
         .path = s->path,
         .part = set == SET_TRAIN ? DATA_PART_TRAIN : DATA_PART_VALID,
-        .images = dataset_is_coco(s->path) ? doctor->images[set] : NULL,
+        .images = doctor->images[set],
         .class_count = doctor->class_count,
         .names = doctor->names,
         .name_count = doctor->name_count,
@@ -169,8 +168,8 @@ enum result doctor_open(const struct doctor_source *source, struct doctor *docto
     result = result == OK ? read_names(doctor, err) : result;
     bool is_same = doctor->set_count == SETS_MAX && doctor->sets[0].path && doctor->sets[1].path &&
                    strcmp(doctor->sets[0].path, doctor->sets[1].path) == 0 &&
-                   !yaml_is_named(doctor->sets[0].path); /* its parts */
-    if (result == OK && is_same) {                       /* once said, not for every picture */
+                   !data_has_parts(doctor->sets[0].path);
+    if (result == OK && is_same) { /* once said, not for every picture */
         struct finding_place place = {.set = SET_VALID,
                                       .sample = NO_SAMPLE,
                                       .path = doctor->data_path ? doctor->data_path

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "data/ndjson.h"
 #include "doctor/init_splits.h"
 
 /* ---- where the pictures are ---- */
@@ -150,7 +151,7 @@ enum result init_data_find(const struct init_data_args *args, size_t classes,
     TRY(images_act(args->images, data->train, data->valid, err));
     TRY(dataset_open(&source, &data->set, err));
     TRY(data->is_whole ? check_whole(data, err) : OK);
-    if (!data->valid[0] && !is_coco(data)) {
+    if (!data->valid[0] && !is_coco(data) && !ndjson_is_named(data->train)) {
         TRY(divide(data, args->split, err));
     }
     count_pictures(data);

@@ -139,6 +139,7 @@ static enum result open_list(const struct eval_source *source, struct eval_set *
                                               FAULT_ZERO_SIZE, FAULT_NO_IMAGE};
     struct dataset_source list = {.path = source->path,
                                   .part = source->part,
+                                  .images = source->images,
                                   .class_count = source->class_count,
                                   .leaves_out = true};
     TRY(dataset_open(&list, &set->data, err));

@@ -89,10 +89,7 @@ static enum result find_source(struct evaluated *e, struct error *err)
     if (o->results && o->model->names && dataset_is_coco(list)) {
         return error_set(err, ERR_ARG, "--names has no effect: the classes are those of %s", list);
     }
-    if (o->images && !dataset_is_coco(list)) {
-        return error_set(err, ERR_ARG, "--images acts only with a COCO .json as DATA");
-    }
-    return OK;
+    return images_act(o->images, list, NULL, err);
 }
 
 /* ---- the network and its classes ---- */

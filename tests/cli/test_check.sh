@@ -217,7 +217,7 @@ status 0; err 'not one box that can be used: nothing to measure'; out '^AP +-'
 
 # ---- wrong usage, hopeless sets ----
 try "check: --images of a list" "$YOLO" check "$clean/train.txt" --images "$clean/images/val"
-status 2; one_error '--images acts only with a COCO .json'; out_empty
+status 2; one_error '--images acts only with a COCO .json or an .ndjson'; out_empty
 "$YOLO" convert "$clean/val.txt" --names "$clean/synth.names" --out "$work/apart.json" -q 2>/dev/null
 mkdir -p "$work/elsewhere"
 (cd "$work" && "$YOLO" convert "$clean/val.txt" --names "$clean/synth.names" --out elsewhere/val.json -q 2>/dev/null)

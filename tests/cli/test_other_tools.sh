@@ -326,4 +326,45 @@ for part in train valid; do mv rc/$part/annotations.json rc/$part/_annotations.c
 try "Roboflow, COCO export" "$YOLO" train --data rc --cfg three.cfg --weights none --dry-run
 status 0
 out '^data .*: 4 pictures, 6 objects; validation on 4'
+
+# ---- Ultralytics 8.4.190, NDJSON ----
+mkdir nd
+pictures nd/images/train 0 1 2
+pictures nd/images/val 3
+{
+    echo '{"type": "dataset", "task": "detect", "name": "things", "class_names": {"0": "cat", "1": "two words", "2": "dog"}, "version": 1}'
+    for part in "train 0 1 2" "val 3"; do
+        for n in ${part#* }; do
+            printf '{"type": "image", "file": "00000%s.jpg", "url": "https://example.org/00000%s.jpg", "width": 64, "height": 64, "split": "%s", "annotations": {"boxes": [%s]}}\n' \
+                "$n" "$n" "${part%% *}" "$(awk '{ printf "%s[%s, %s, %s, %s, %s]", (NR > 1 ? ", " : ""), $1, $2, $3, $4, $5 }' "labels/00000$n.txt")"
+        done
+    done
+} >nd/things.ndjson
+goes_through "Ultralytics, NDJSON" nd/things.ndjson "3 pictures, 4 objects" "2 objects"
+goes_through "Ultralytics, NDJSON, its folder" nd "3 pictures, 4 objects" "2 objects"
+try "NDJSON: init" "$YOLO" init --data nd/things.ndjson --base three.cfg --weights none --imgsz 64 --out ndnet
+status 0
+try "NDJSON: what init wrote" "$YOLO" check ndnet/ndnet.data
+out '^  3 pictures'
+out '^  1 pictures'
+try "NDJSON: to COCO" "$YOLO" convert nd/things.ndjson --out ndcoco
+json 'count("^annotations.*\\.id$") == 4' ndcoco/train.json
+try "NDJSON: a cleaned copy" "$YOLO" check nd/things.ndjson --fix ndfix
+holds diff <(awk '{ printf "%s %.6f %.6f %.6f %.6f\n", $1, $2, $3, $4, $5 }' ndfix/labels/train/000000.txt) labels/000000.txt
+mv nd/images nd/pics
+try "NDJSON: pictures that are not there" "$YOLO" check nd/things.ndjson
+status 2
+one_error 'none of the 3 pictures exists'
+mv nd/pics elsewhere
+try "NDJSON: --images" "$YOLO" anchors nd/things.ndjson --images elsewhere -n 2
+status 0
+out '^4 boxes of 3 pictures'
+sed 's/"val"/"vla"/' nd/things.ndjson >bad.ndjson
+for command in "check bad.ndjson" "anchors bad.ndjson" "eval bad.ndjson --run run" "convert bad.ndjson --out x6" \
+    "train --data bad.ndjson --cfg three.cfg --dry-run" "init --data bad.ndjson --base three.cfg --out x6"; do
+    # shellcheck disable=SC2086 # several words
+    try "bad NDJSON: ${command%% *}" "$YOLO" $command
+    status 2
+    one_error 'bad.ndjson:5: split: "vla" is no split'
+done
 finish
