@@ -12,6 +12,9 @@ enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_ge
     if (winograd_wins(&kern->conv, g)) {
         return CONV_WINOGRAD;
     }
+    if (pointwise_wins(&kern->conv, g)) {
+        return CONV_POINTWISE;
+    }
     return CONV_INDIRECT;
 }
 
@@ -70,6 +73,7 @@ size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry
     case CONV_WINOGRAD:
         return winograd_scratch_bytes(&kern->conv, g);
     case CONV_DEPTHWISE:
+    case CONV_POINTWISE:
         return 0;
     default:
         return igemm_scratch_bytes(&kern->conv, g);
@@ -84,6 +88,9 @@ static void run_algorithm(const struct conv_run *run, enum conv_algorithm algori
         break;
     case CONV_DEPTHWISE:
         depthwise_forward(run);
+        break;
+    case CONV_POINTWISE:
+        pointwise_forward(run);
         break;
     default:
         igemm_forward(run);

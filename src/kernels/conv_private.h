@@ -24,7 +24,7 @@ struct conv_run {
     const struct tensor *in, *out;
     void *scratch;
     bool adds; /* out += */
-    /* CONV_INDIRECT and CONV_DEPTHWISE: out's pixels are these distances apart, in floats. */
+    /* All but CONV_WINOGRAD: out's pixels are these distances apart, in floats. */
     size_t out_image, out_row, out_pixel;
 };
 
@@ -52,6 +52,10 @@ bool depthwise_possible(const struct conv_geometry *g);
 size_t depthwise_packed_floats(const struct conv_geometry *g);
 void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed);
 void depthwise_forward(const struct conv_run *run);
+
+/* Weights are packed as igemm_pack does. */
+bool pointwise_wins(const struct conv_slots *slots, const struct conv_geometry *g);
+void pointwise_forward(const struct conv_run *run);
 
 /* One call of conv_backward_weights. */
 struct conv_weights_run {

@@ -3,6 +3,7 @@
 #define KERNELS_CONV_TEMPLATE_H
 
 #include "kernels/depthwise_template.h"
+#include "kernels/pointwise_template.h"
 #include "kernels/tile_template.h"
 #include "kernels/winograd_template.h"
 
@@ -16,6 +17,7 @@ static void conv_install(struct conv_slots *slots)
                                  .winograd_filter = winograd_filter_slot,
                                  .winograd_output = winograd_output_slot,
                                  .depthwise = depthwise_slot,
+                                 .pointwise = pointwise_slot,
                                  .outer = outer_slot,
                                  .winograd_output_gradient = winograd_output_gradient_slot,
                                  .winograd_filter_gradient = winograd_filter_gradient_slot,

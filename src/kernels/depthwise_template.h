@@ -24,7 +24,7 @@ enum depthwise_kind { DEPTHWISE_WHOLE, DEPTHWISE_PART, DEPTHWISE_SPREAD };
 /* `count` neighbouring pixels of one vector of filters from k on. count and kind are constants
  * where this is inlined. */
 INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, const int count,
-                              size_t k, const enum depthwise_kind kind)
+                              size_t k, const enum depthwise_kind kind, const enum activation act)
 {
     bool whole = kind == DEPTHWISE_WHOLE, spread = kind == DEPTHWISE_SPREAD;
     size_t part = whole ? VEC_WIDTH : part_of((size_t)d->at.filters, k), step = d->at.in_step;
@@ -53,39 +53,44 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
     UNROLLED
     for (int i = 0; i < count; i++) {
         float *out = d->out + (first + (size_t)i) * d->out_stride + k;
-        vec y = vec_activate(vec_fma(acc[i], scale, shift), d->act);
+        vec y = vec_activate(vec_fma(acc[i], scale, shift), act);
         put(out, d->adds ? vec_add(y, vec_load_part(out, part)) : y, part);
     }
 }
 
 /* All channels of a few pixels before the next ones: their windows overlap in L1. */
-INLINED void depthwise_channels(const struct conv_depthwise *d, size_t first, const int count)
+INLINED void depthwise_channels(const struct conv_depthwise *d, size_t first, const int count,
+                                const enum activation act)
 {
     size_t filters = (size_t)d->at.filters;
     for (size_t k = 0; k < filters; k += VEC_WIDTH) {
         if (d->at.multiplier > 1) {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_SPREAD);
+            depthwise_pixels(d, first, count, k, DEPTHWISE_SPREAD, act);
         } else if (k + VEC_WIDTH <= filters) {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_WHOLE);
+            depthwise_pixels(d, first, count, k, DEPTHWISE_WHOLE, act);
         } else {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_PART);
+            depthwise_pixels(d, first, count, k, DEPTHWISE_PART, act);
         }
     }
 }
 
-static void depthwise_slot(const struct conv_depthwise *d)
+INLINED void depthwise_as(const struct conv_depthwise *d, const enum activation act)
 {
     size_t pixels = (size_t)d->at.pixels, i = 0;
     for (; i + DEPTHWISE_PIXELS <= pixels; i += DEPTHWISE_PIXELS) {
-        depthwise_channels(d, i, DEPTHWISE_PIXELS);
+        depthwise_channels(d, i, DEPTHWISE_PIXELS, act);
     }
     for (; i + 2 <= pixels; i += 2) {
-        depthwise_channels(d, i, 2);
+        depthwise_channels(d, i, 2, act);
     }
     for (; i < pixels; i++) {
-        depthwise_channels(d, i, 1);
+        depthwise_channels(d, i, 1, act);
     }
 }
+
+#define DEPTHWISE(act) depthwise_as(d, act)
+
+static void depthwise_slot(const struct conv_depthwise *d){BY_ACTIVATION(d->act, DEPTHWISE)}
 
 /* One vector of filters from k on and `columns` (at most 4) neighbouring taps of a row; columns and
  * kind are constants where this is inlined. */

@@ -22,21 +22,10 @@ INLINED void activate_as(const struct op_block *block, const enum activation act
     }
 }
 
-#define ACTIVATE_CASE(act)                                                                         \
-    case act:                                                                                      \
-        activate_as(block, act, scale, shift);                                                     \
-        break;
+#define ACTIVATE(act) activate_as(block, act, scale, shift)
 
 static void activate(const struct op_block *block, enum activation act, const float *scale,
-                     const float *shift)
-{
-    switch (act) {
-        EACH_ACTIVATION(ACTIVATE_CASE)
-    default:
-        activate_as(block, ACT_LINEAR, scale, shift);
-        break;
-    }
-}
+                     const float *shift){BY_ACTIVATION(act, ACTIVATE)}
 
 INLINED void add_as(const struct op_block *block, const enum activation act)
 {

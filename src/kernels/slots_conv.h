@@ -113,6 +113,19 @@ struct conv_depthwise {
     bool adds; /* += */
 };
 
+/* out[i][k] = act(scale[k] * sum over c of in[i * in_stride + c] * panels[k / nr][c][k % nr] + shift[k]) for i in
+ * [0, pixels), k in [0, filters); or +=. The sum begins with zero and goes in the channels' order. */
+struct conv_pointwise {
+    const float *in;
+    size_t in_stride, channels;
+    const float *panels; /* [panel][channels][nr], 64-byte aligned */
+    float *out;
+    size_t out_stride, pixels, filters;
+    const float *scale, *shift;
+    enum activation act;
+    bool adds;
+};
+
 /* sum[i][k] (+)= sum over p < pixels of in[p][offset + i] * panel[p][k] for i in [0, rows), rows <=
  * mr, and k in [0, filters), filters <= nr; as in conv_tile the columns up to the next multiple of
  * the vector width are padding. The pixels are summed from zero, in order, before sum is added. */
@@ -145,6 +158,7 @@ struct conv_slots {
     void (*winograd_filter)(const struct winograd_filter *w);
     void (*winograd_output)(const struct winograd_output *w);
     void (*depthwise)(const struct conv_depthwise *d);
+    void (*pointwise)(const struct conv_pointwise *p);
     void (*outer)(const struct conv_outer *o);
     void (*winograd_output_gradient)(const struct winograd_output_gradient *w);
     void (*winograd_filter_gradient)(const struct winograd_filter_gradient *w);

@@ -162,7 +162,7 @@ static void outer_slot(const struct conv_outer *o)
     }
 }
 
-static void finish_slot(const struct conv_finish *f)
+INLINED void finish_as(const struct conv_finish *f, const enum activation act)
 {
     size_t filters = (size_t)f->filters;
     for (size_t k = 0; k < filters; k += VEC_WIDTH) {
@@ -171,8 +171,7 @@ static void finish_slot(const struct conv_finish *f)
         const float *acc = f->acc + k;
         float *out = f->out + k;
         for (int i = 0; i < f->pixels; i++) {
-            vec y = vec_fma(vec_load(acc), scale, shift);
-            y = vec_activate(y, f->act);
+            vec y = vec_activate(vec_fma(vec_load(acc), scale, shift), act);
             if (f->adds) {
                 y = vec_add(y, vec_load_part(out, part));
             }
@@ -181,6 +180,13 @@ static void finish_slot(const struct conv_finish *f)
             out += f->out_stride;
         }
     }
+}
+
+#define FINISH(act) finish_as(f, act)
+
+static void finish_slot(const struct conv_finish *f)
+{
+    BY_ACTIVATION(f->act, FINISH)
 }
 
 #endif

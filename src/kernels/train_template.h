@@ -88,20 +88,12 @@ INLINED void activate_backward_as(const struct op_block *block, const enum activ
     }
 }
 
-#define ACTIVATE_BACKWARD_CASE(act)                                                                \
-    case act:                                                                                      \
-        activate_backward_as(block, act, scale, shift);                                            \
-        break;
+#define ACTIVATE_BACKWARD(act) activate_backward_as(block, act, scale, shift)
 
 static void activate_backward(const struct op_block *block, enum activation act, const float *scale,
                               const float *shift)
 {
-    switch (act) {
-        EACH_ACTIVATION(ACTIVATE_BACKWARD_CASE)
-    default:
-        activate_backward_as(block, ACT_LINEAR, NULL, NULL);
-        break;
-    }
+    BY_ACTIVATION(act, ACTIVATE_BACKWARD)
 }
 
 /* ---- sums per channel: one vector of channels at a time, down the pixels ---- */

@@ -53,14 +53,33 @@ INLINED vec affine(vec x, const float *scale, const float *shift, size_t at, siz
     return vec_fma(x, load_or(scale, at, part, 1.0f), load_or(shift, at, part, 0.0f));
 }
 
-/* A case for every fused activation but ACT_LINEAR, of which loops know theirs when compiled. */
-#define EACH_ACTIVATION(CASE)                                                                      \
-    CASE(ACT_LEAKY)                                                                                \
-    CASE(ACT_RELU)                                                                                 \
-    CASE(ACT_RELU6)                                                                                \
-    CASE(ACT_LOGISTIC)                                                                             \
-    CASE(ACT_MISH)                                                                                 \
-    CASE(ACT_SWISH)                                                                                \
-    CASE(ACT_HARD_MISH)
+/* call(act) with the activation known when compiled. */
+#define BY_ACTIVATION(act, call)                                                                   \
+    switch (act) {                                                                                 \
+    case ACT_LEAKY:                                                                                \
+        call(ACT_LEAKY);                                                                           \
+        break;                                                                                     \
+    case ACT_RELU:                                                                                 \
+        call(ACT_RELU);                                                                            \
+        break;                                                                                     \
+    case ACT_RELU6:                                                                                \
+        call(ACT_RELU6);                                                                           \
+        break;                                                                                     \
+    case ACT_LOGISTIC:                                                                             \
+        call(ACT_LOGISTIC);                                                                        \
+        break;                                                                                     \
+    case ACT_MISH:                                                                                 \
+        call(ACT_MISH);                                                                            \
+        break;                                                                                     \
+    case ACT_SWISH:                                                                                \
+        call(ACT_SWISH);                                                                           \
+        break;                                                                                     \
+    case ACT_HARD_MISH:                                                                            \
+        call(ACT_HARD_MISH);                                                                       \
+        break;                                                                                     \
+    default:                                                                                       \
+        call(ACT_LINEAR);                                                                          \
+        break;                                                                                     \
+    }
 
 #endif

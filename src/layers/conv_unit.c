@@ -12,6 +12,7 @@ const char *const conv_unit_choices[] = {
     [CONV_INDIRECT] = "indirect",
     [CONV_WINOGRAD] = "winograd",
     [CONV_DEPTHWISE] = "depthwise",
+    [CONV_POINTWISE] = "pointwise",
 };
 
 enum result conv_unit_parse(struct layer *l, struct conv_unit *u, struct error *err)

@@ -215,6 +215,7 @@ static void every_channel_and_filter_count(void)
     for (int i = 1; i <= 67 && !test_failed; i++) {
         run_case(geometry(7, i, 68 - i, 3, 1, 1), 1, i % 3, CONV_INDIRECT);
         run_case(geometry(5, 68 - i, i, 1, 1, 0), 2, i % 2, CONV_INDIRECT);
+        run_case(geometry(5, 68 - i, i, 1, 1, 0), 2, i % 2, CONV_POINTWISE);
         run_case(geometry(6, i, 68 - i, 3, 1, 1), 1, i % 3, CONV_WINOGRAD);
     }
 }
@@ -256,6 +257,30 @@ static void random_depthwise(void)
     }
 }
 
+/* Which of the two runs is a matter of speed alone. */
+static void pointwise_has_the_bits_of_indirect(void)
+{
+    unsigned seed = 10;
+    for (int i = 0; i < 60 && !test_failed; i++) {
+        struct conv_geometry g =
+            geometry(pick(&seed, 1, 23), pick(&seed, 1, 130), pick(&seed, 1, 130), 1, 1, 0);
+        struct problem p = problem_make(g, pick(&seed, 1, 3), pick(&seed, 0, 2), (unsigned)i);
+        p.e.act = (enum activation)(i % ACT_FUSED_COUNT);
+        for (int k = 0; k < ISA_COUNT; k++) {
+            const struct kernels *kern = isa_kernels(ISA_NAMES[k]);
+            if (kern) {
+                struct padded one = convolve(kern, &p, CONV_INDIRECT, &p.in.t, 1);
+                struct padded other = convolve(kern, &p, CONV_POINTWISE, &p.in.t, 3);
+                CHECK_MSG(same_bits(&one.t, &other.t), "%s: %dx%d, %d to %d", ISA_NAMES[k], g.in_h,
+                          g.in_w, g.in_c, g.filters);
+                mem_free(one.block);
+                mem_free(other.block);
+            }
+        }
+        problem_free(&p);
+    }
+}
+
 /* Inner dimension cut into several blocks; a kernel as large as the input; wide merged rows. */
 static void large_inner(void)
 {
@@ -272,9 +297,11 @@ static void large_inner(void)
 
 static void activations_and_epilogue(void)
 {
-    static const enum conv_algorithm algorithms[] = {CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE};
-    for (int a = 0; a < 3; a++) {
-        struct conv_geometry g = geometry(7, 35, 35, 3, 1, 1);
+    static const enum conv_algorithm algorithms[] = {CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE,
+                                                     CONV_POINTWISE};
+    for (int a = 0; a < 4; a++) {
+        bool pointwise = algorithms[a] == CONV_POINTWISE;
+        struct conv_geometry g = geometry(7, 35, 35, pointwise ? 1 : 3, 1, !pointwise);
         g.groups = algorithms[a] == CONV_DEPTHWISE ? 35 : 1;
         struct problem p = problem_make(g, 1, 1, 77);
         for (int act = 0; act < ACT_FUSED_COUNT && !test_failed; act++) {
@@ -304,6 +331,7 @@ static void invariance(void)
                  {geometry(6, 40, 33, 6, 1, 0), CONV_INDIRECT},
                  {grouped, CONV_INDIRECT},
                  {depthwise, CONV_DEPTHWISE},
+                 {geometry(37, 19, 21, 1, 1, 0), CONV_POINTWISE},
                  {geometry(13, 40, 50, 3, 1, 1), CONV_WINOGRAD},
                  {geometry(45, 16, 33, 3, 1, 1), CONV_WINOGRAD}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0] && !test_failed; i++) {
@@ -326,6 +354,14 @@ static void choice_by_geometry(void)
     CHECK(conv_choose(kern, &p.g) == CONV_INDIRECT);
     p.g.groups = 128;
     CHECK(conv_choose(kern, &p.g) == CONV_DEPTHWISE);
+    struct conv_geometry narrow = geometry(52, 24, 64, 1, 1, 0),
+                         wide = geometry(52, 256, 512, 1, 1, 0);
+    narrow.out_h = narrow.out_w = wide.out_h = wide.out_w = 52;
+    CHECK(conv_choose(kern, &narrow) == CONV_POINTWISE);
+    CHECK(conv_choose(kern, &wide) == CONV_INDIRECT);
+    narrow.stride_y = narrow.stride_x = 2;
+    narrow.out_h = narrow.out_w = 26;
+    CHECK(conv_choose(kern, &narrow) == CONV_INDIRECT);
     problem_free(&p);
 }
 
@@ -334,6 +370,7 @@ static const struct test_case cases[] = {
     {"random_direct", random_direct},
     {"random_winograd", random_winograd},
     {"random_depthwise", random_depthwise},
+    {"pointwise_has_the_bits_of_indirect", pointwise_has_the_bits_of_indirect},
     {"large_inner", large_inner},
     {"activations_and_epilogue", activations_and_epilogue},
     {"invariance", invariance},

@@ -1,0 +1,71 @@
+/* A 1x1 convolution of few channels: its sums are short, so what costs is all around them. Input pixels stand at even
+ * distances, so there is no table of pointers; sums go from registers through the epilogue to the output; the
+ * weights, packed as igemm.c packs them, stay in L1. Every output is summed in igemm.c's order: same bits. */
+#include "kernels/conv_private.h"
+
+#include "base/parallel.h"
+
+enum {
+    WEIGHTS_MAX_FLOATS = 16384, /* channels x filters */
+    ITEM_FLOATS = 8192,         /* of input and output an item passes over, at least */
+    ITEMS_MAX = 256
+};
+
+bool pointwise_wins(const struct conv_slots *slots, const struct conv_geometry *g)
+{
+    size_t filters = conv_round_up((size_t)g->filters, (size_t)slots->nr);
+    return g->groups == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 &&
+           g->stride_x == 1 && g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h &&
+           g->out_w == g->in_w && (size_t)g->in_c * filters <= WEIGHTS_MAX_FLOATS;
+}
+
+struct job {
+    const struct conv_run *run;
+    size_t pixels, items;
+};
+
+/* The neighbours from `pixel` on that follow one another in the output, too. */
+static size_t run_length(const struct conv_run *run, size_t pixel, size_t left)
+{
+    size_t w = (size_t)run->out->w, h = (size_t)run->out->h;
+    bool rows = run->out_row == w * run->out_pixel;
+    bool images = rows && run->out_image == h * run->out_row;
+    size_t unbroken = images ? left : rows ? h * w - pixel % (h * w) : w - pixel % w;
+    return unbroken < left ? unbroken : left;
+}
+
+static void run_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct conv_run *run = job->run;
+    const struct conv_epilogue *e = run->epilogue;
+    size_t w = (size_t)run->out->w, h = (size_t)run->out->h;
+    size_t pixel = conv_cut(job->pixels, job->items, item);
+    size_t end = conv_cut(job->pixels, job->items, item + 1);
+    struct conv_pointwise p = {.in_stride = run->in->stride,
+                               .channels = (size_t)run->g->in_c,
+                               .panels = run->packed,
+                               .out_stride = run->out_pixel,
+                               .filters = (size_t)run->g->filters,
+                               .scale = e->scale,
+                               .shift = e->shift,
+                               .act = e->act,
+                               .adds = run->adds};
+    for (; pixel < end; pixel += p.pixels) {
+        p.in = run->in->data + pixel * p.in_stride;
+        p.out = conv_run_out(run, pixel / w / h, pixel / w % h, pixel % w);
+        p.pixels = run_length(run, pixel, end - pixel);
+        run->slots->pointwise(&p);
+    }
+}
+
+void pointwise_forward(const struct conv_run *run)
+{
+    struct job job = {.run = run, .pixels = tensor_pixels(run->out)};
+    size_t floats = job.pixels * (size_t)(run->g->in_c + run->g->filters);
+    job.items = conv_ceil_div(floats, ITEM_FLOATS);
+    job.items = job.items < ITEMS_MAX ? job.items : ITEMS_MAX;
+    job.items = job.items < job.pixels ? job.items : job.pixels;
+    parallel_for(job.items, run_item, &job);
+}
