@@ -30,7 +30,9 @@ static const struct option option_rows[] = {
     {"classes", OPTION_INT, FIELD(o.source.classes), 1, 1 << 20, "N",
      "number of classes; default: the .data file's, else the number of names", 0},
     {"cfg", OPTION_STRING, FIELD(o.cfg), 0, 0, "FILE",
-     "the network to be trained: box sizes against its strides and anchors", 0},
+     "the network to be trained: box sizes against its strides and anchors; without detection heads what "
+     "it takes and gives",
+     0},
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",
      "network input size in place of the cfg's", 0},
     {"no-images|labels-only", OPTION_FLAG, FIELD(o.no_images), 0, 0, NULL,
@@ -68,7 +70,13 @@ static const char about[] =
     "and\n"
     "--fix leave it out. Your files are never changed; --fix writes a cleaned copy elsewhere: "
     "links to\n"
-    "the pictures, labels, lists and a .data file.\n";
+    "the pictures, labels, lists and a .data file.\n"
+    "\n"
+    "A folder of folders of pictures without labels is a classifier's (DIR/train/CLASS/x.png, or the\n"
+    "classes themselves); a list is, if the network of --cfg is. Then pictures that cannot be read, that\n"
+    "are in train and in valid, or in two classes, and classes without any are found. Of tables (.csv,\n"
+    ".npy; --cfg says which columns are features) rows given twice or in both, equal features with\n"
+    "another class, columns that are always the same or far from a mean of 0 and a deviation of 1.\n";
 
 static const char exit_codes[] =
     "0 no errors, no warnings, 1 failed, 2 wrong usage or a set that cannot be read\n"

@@ -5,6 +5,7 @@
 #include "doctor/contact_sheet.h"
 #include "doctor/fix.h"
 #include "doctor/report.h"
+#include "net/task.h"
 #include "run/model.h"
 
 struct check_job {
@@ -22,21 +23,40 @@ static enum result open_network(struct check_job *job, struct error *err)
         return OK;
     }
     TRY(network_read(o->cfg, o->w, o->h, &job->net, err));
+    if (task_of(&job->net) != TASK_DETECT) {
+        return OK;
+    }
     TRY(model_check_pictures(&job->net, err));
     TRY(heads_read(&job->net, &job->heads, err));
     job->report.heads = &job->heads;
     return OK;
 }
 
+/* What acts on boxes only. */
+static enum result check_acts(const struct check_job *job, struct error *err)
+{
+    const char *option = job->o->fix ? "--fix" : job->o->draw ? "--draw" : NULL;
+    bool has_boxes = job->doctor.kind == DATASET_BOXES;
+    return has_boxes || !option
+               ? OK
+               : error_set(err, ERR_ARG, "%s acts only on labelled boxes, %s has none", option,
+                           job->doctor.sets[SET_TRAIN].path);
+}
+
 static enum result examine(struct check_job *job, struct error *err)
 {
     struct doctor *doctor = &job->doctor;
-    TRY(doctor_open(&job->o->source, doctor, err));
-    if (!job->o->no_images) {
+    struct doctor_source source = job->o->source;
+    source.net = job->o->cfg ? &job->net : NULL;
+    TRY(doctor_open(&source, doctor, err));
+    TRY(check_acts(job, err));
+    bool is_table = doctor->kind == DATASET_TABLE;
+    if (!job->o->no_images && !is_table) {
         TRY(doctor_read_pictures(doctor, err));
     }
     TRY(doctor_check_boxes(doctor, err));
-    TRY(doctor_check_copies(doctor, err));
+    TRY(is_table ? OK : doctor_check_copies(doctor, err));
+    TRY(doctor_check_values(doctor, err));
     TRY(doctor_check_classes(doctor, job->report.heads ? &job->net : NULL, err));
     for (int set = 0; set < doctor->set_count; set++) {
         TRY(set_stats_measure(doctor, set, &job->report.sets[set], err));

@@ -136,6 +136,10 @@ static enum result open_set(struct doctor *doctor, int set, struct error *err)
     struct sink sink = {doctor, set};
     const struct dataset_source source = {
         .path = s->path,
+        .kind = doctor->kind,
+        .features = doctor->features,
+        .targets = doctor->targets,
+        .needs_no_targets = doctor->needs_no_targets,
         .part = set == SET_TRAIN ? DATA_PART_TRAIN : DATA_PART_VALID,
         .images = doctor->images[set],
         .class_count = doctor->class_count,
@@ -166,6 +170,7 @@ enum result doctor_open(const struct doctor_source *source, struct doctor *docto
     result = result == OK ? resolve(source, &file, doctor, err) : result;
     data_file_free(&file);
     result = result == OK ? read_names(doctor, err) : result;
+    result = result == OK ? doctor_settle_kind(source, doctor, err) : result;
     bool is_same = doctor->set_count == SETS_MAX && doctor->sets[0].path && doctor->sets[1].path &&
                    strcmp(doctor->sets[0].path, doctor->sets[1].path) == 0 &&
                    !data_has_parts(doctor->sets[0].path);
@@ -308,7 +313,7 @@ static void check_counts(struct doctor *doctor, const struct network *net)
 {
     const struct head_info *head = net ? network_head(net) : NULL;
     struct finding_place place = {.sample = NO_SAMPLE, .path = doctor->names_path};
-    if (doctor->names && doctor->name_count != doctor->class_count) {
+    if (doctor->names_path && doctor->name_count != doctor->class_count) {
         finding_add(&doctor->findings, FINDING_CLASS_COUNT, &place,
                     "%zu names, but the data set has %zu classes", doctor->name_count,
                     doctor->class_count);
@@ -346,7 +351,7 @@ static enum result check_names(struct doctor *doctor, struct error *err)
     if (doctor->name_count > 1) {
         qsort(names, doctor->name_count, sizeof *names, by_name);
     }
-    for (size_t i = 1; i < doctor->name_count; i++) {
+    for (size_t i = 1; doctor->names_path && i < doctor->name_count; i++) { /* folders differ */
         struct finding_place place = {.sample = NO_SAMPLE,
                                       .path = doctor->names_path,
                                       .line = names_line(doctor->names_path, names[i].class_id)};
@@ -360,17 +365,27 @@ static enum result check_names(struct doctor *doctor, struct error *err)
     return OK;
 }
 
+/* What a class has. */
+static const char *samples_word(const struct doctor *doctor)
+{
+    return doctor->kind == DATASET_BOXES   ? "boxes"
+           : doctor->kind == DATASET_TABLE ? "rows"
+                                           : "pictures";
+}
+
 static void check_untrained(struct doctor *doctor, size_t *const counts[SETS_MAX])
 {
     for (size_t i = 0; i < doctor->class_count; i++) {
         char name[128];
-        const char *path = doctor->names ? doctor->names_path : doctor->sets[SET_TRAIN].path;
-        struct finding_place place = {
-            .sample = NO_SAMPLE, .path = path, .line = doctor->names ? names_line(path, i) : 0};
+        const char *path = doctor->names_path ? doctor->names_path : doctor->sets[SET_TRAIN].path;
+        struct finding_place place = {.sample = NO_SAMPLE,
+                                      .path = path,
+                                      .line = doctor->names_path ? names_line(path, i) : 0};
         if (counts[SET_VALID][i] > 0 && counts[SET_TRAIN][i] == 0) {
             finding_add(&doctor->findings, FINDING_UNTRAINED, &place,
-                        "%s: %zu boxes in valid, none in train",
-                        doctor_class_name(doctor, i, name, sizeof name), counts[SET_VALID][i]);
+                        "%s: %zu %s in valid, none in train",
+                        doctor_class_name(doctor, i, name, sizeof name), counts[SET_VALID][i],
+                        samples_word(doctor));
         }
     }
 }
@@ -395,10 +410,10 @@ static void check_unused(struct doctor *doctor, size_t *const counts[SETS_MAX])
     }
     if (unused > 0) {
         struct finding_place place = {.sample = NO_SAMPLE,
-                                      .path = doctor->names ? doctor->names_path
-                                                            : doctor->sets[SET_TRAIN].path};
-        finding_add(&doctor->findings, FINDING_UNUSED, &place,
-                    "%zu of %zu classes have no boxes: %s", unused, doctor->class_count, list);
+                                      .path = doctor->names_path ? doctor->names_path
+                                                                 : doctor->sets[SET_TRAIN].path};
+        finding_add(&doctor->findings, FINDING_UNUSED, &place, "%zu of %zu classes have no %s: %s",
+                    unused, doctor->class_count, samples_word(doctor), list);
     }
 }
 
@@ -427,13 +442,18 @@ enum result doctor_check_classes(struct doctor *doctor, const struct network *ne
     for (int set = 0; set < doctor->set_count; set++) {
         const struct dataset *data = &doctor->sets[set].data;
         for (size_t i = 0; i < data->sample_count; i++) {
+            if (data->samples[i].class_id >= 0) {
+                counts[set][data->samples[i].class_id]++;
+            }
             for (size_t k = 0; k < data->samples[i].truth_count; k++) {
                 counts[set][data->samples[i].truths[k].class_id]++;
             }
         }
     }
     check_counts(doctor, net);
-    check_no_boxes(doctor);
+    if (doctor->kind == DATASET_BOXES) {
+        check_no_boxes(doctor);
+    }
     if (doctor->set_count > 1) {
         check_untrained(doctor, counts);
     }

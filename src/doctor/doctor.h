@@ -43,6 +43,9 @@ struct doctor {
     size_t name_count, class_count;
     const char *images[SETS_MAX]; /* of the source; borrowed */
     bool has_read;                /* pictures were read */
+    enum dataset_kind kind;       /* of both sets */
+    size_t features, targets;     /* of the network, if there is one and it has no boxes */
+    bool needs_no_targets;
     struct finding_list findings;
 };
 
@@ -52,12 +55,19 @@ struct doctor_source {
     const char *names;            /* NULL: that of data */
     const char *images[SETS_MAX]; /* the folder of a COCO .json's pictures; NULL: looked for */
     int classes;                  /* 0: that of data, else the number of names */
+    const struct network *net;    /* that is to be trained; NULL: not known */
 };
 
 /* Read all labels; faults become findings. *doctor must be zeroed. ERR_* only if a set as a whole
  * is unusable. Free with doctor_close, also after an error. */
 NODISCARD enum result doctor_open(const struct doctor_source *source, struct doctor *doctor,
                                   struct error *err);
+
+/* Part of doctor_open, before the sets are read: doctor->kind, by the network if there is one, else by what lies there (folders of
+ * pictures without labels are classes); and the parts and classes of a folder. ERR_* for a network that cannot learn from
+ * what is named. */
+NODISCARD enum result doctor_settle_kind(const struct doctor_source *source, struct doctor *doctor,
+                                         struct error *err);
 
 /* Decode every picture, on all threads: unreadable ones become findings; fills picture. */
 NODISCARD enum result doctor_read_pictures(struct doctor *doctor, struct error *err);
@@ -67,6 +77,9 @@ NODISCARD enum result doctor_check_boxes(struct doctor *doctor, struct error *er
 
 /* Equal pictures: by path, and by content if pictures were read; then by look. */
 NODISCARD enum result doctor_check_copies(struct doctor *doctor, struct error *err);
+
+/* Without boxes: the same pictures or rows with different classes, rows given twice, columns that say nothing. */
+NODISCARD enum result doctor_check_values(struct doctor *doctor, struct error *err);
 
 /* Names, classes with and without boxes, and the classes of the network if net is given. */
 NODISCARD enum result doctor_check_classes(struct doctor *doctor, const struct network *net,

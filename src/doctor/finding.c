@@ -49,6 +49,13 @@ static const struct kind kinds[FINDING_KINDS] = {
     [FINDING_UNUSED] = {"unused", "lists of classes without boxes", SEVERITY_NOTE},
     [FINDING_SMALL_FOR_NETWORK] = {"small-for-network", "sets with boxes too small for the network",
                                    SEVERITY_NOTE},
+    [FINDING_CLASH] = {"clash", "samples that are the same and of two classes", SEVERITY_ERROR},
+    [FINDING_ROW_OVERLAP] = {"row-overlap", "rows in train and in valid", SEVERITY_ERROR},
+    [FINDING_ROW_COPY] = {"row-copy", "rows given twice", SEVERITY_WARNING},
+    [FINDING_OTHER_VALUES] = {"other-values", "rows with the features of another one",
+                              SEVERITY_NOTE},
+    [FINDING_CONSTANT] = {"constant", "columns that are always the same", SEVERITY_WARNING},
+    [FINDING_FAR] = {"far", "columns far from a mean of 0 and a deviation of 1", SEVERITY_NOTE},
 };
 
 const char *finding_slug(enum finding_kind kind)

@@ -34,6 +34,12 @@ enum finding_kind {
     FINDING_UNTRAINED,                /* a class of valid that train lacks */
     FINDING_UNUSED,                   /* classes without a box */
     FINDING_SMALL_FOR_NETWORK,        /* many boxes of a few pixels on the network's input */
+    FINDING_CLASH,                    /* the same picture or features with two classes */
+    FINDING_ROW_OVERLAP,              /* the same row in train and valid */
+    FINDING_ROW_COPY,                 /* the same row twice in one table */
+    FINDING_OTHER_VALUES,             /* the same features with other values */
+    FINDING_CONSTANT,                 /* a column that is always the same */
+    FINDING_FAR,                      /* a column far from mean 0 and deviation 1 */
     FINDING_KINDS
 };
 

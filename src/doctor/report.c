@@ -32,14 +32,19 @@ static void print_quantiles(const char *title, const double *values, const char 
     printf(" %s\n", unit);
 }
 
-static void print_set(const struct doctor_set *set, const struct set_stats *stats)
+static void print_set(const struct doctor *doctor, const struct doctor_set *set,
+                      const struct set_stats *stats)
 {
     printf("%s: ", set->role);
     text_put(stdout, set->path);
-    printf("\n  %zu pictures", stats->pictures);
+    printf("\n  %zu %s", stats->pictures, set->data.features ? "rows" : "pictures");
     if (stats->widest > 0) {
         printf(" of %d..%d x %d..%d", stats->narrowest, stats->widest, stats->lowest,
                stats->highest);
+    }
+    if (doctor->kind != DATASET_BOXES) {
+        printf("\n");
+        return;
     }
     printf(", %zu without boxes; %zu boxes, at most %zu in a picture\n", stats->backgrounds,
            stats->boxes, stats->most_boxes);
@@ -65,24 +70,33 @@ static void print_set(const struct doctor_set *set, const struct set_stats *stat
 static void print_classes(const struct check_report *report)
 {
     const struct doctor *doctor = report->doctor;
+    bool has_boxes = doctor->kind == DATASET_BOXES;
+    if (!has_boxes && doctor->class_count == 0) {
+        return;
+    }
     printf("classes\n  %5s %-20s", "id", "name");
     for (int set = 0; set < doctor->set_count; set++) {
-        printf(" %8s boxes in pictures", doctor->sets[set].role);
+        printf(has_boxes ? " %8s boxes in pictures" : " %8s", doctor->sets[set].role);
     }
     printf("\n");
     for (size_t i = 0; i < doctor->class_count; i++) {
         char name[128];
         size_t boxes = 0;
         for (int set = 0; set < doctor->set_count; set++) {
-            boxes += report->sets[set].class_boxes[i];
+            boxes +=
+                has_boxes ? report->sets[set].class_boxes[i] : report->sets[set].class_pictures[i];
         }
         if (boxes == 0) {
             continue;
         }
         printf("  %5zu %-20s", i, doctor_class_name(doctor, i, name, sizeof name));
         for (int set = 0; set < doctor->set_count; set++) {
-            printf(" %14zu %11zu", report->sets[set].class_boxes[i],
-                   report->sets[set].class_pictures[i]);
+            size_t pictures = report->sets[set].class_pictures[i];
+            if (has_boxes) {
+                printf(" %14zu %11zu", report->sets[set].class_boxes[i], pictures);
+            } else {
+                printf(" %8zu", pictures);
+            }
         }
         printf("\n");
     }
@@ -130,7 +144,9 @@ static void print_summary(const struct check_report *report)
     size_t notes = finding_count(list, SEVERITY_NOTE);
     printf("summary: %zu error%s, %zu warning%s, %zu note%s; %.1f s%s\n", errors, plural(errors),
            warnings, plural(warnings), notes, plural(notes), report->seconds,
-           report->doctor->has_read ? "" : "; pictures were not opened");
+           report->doctor->has_read || report->doctor->kind == DATASET_TABLE
+               ? ""
+               : "; pictures were not opened");
     for (int severity = SEVERITY_ERROR; severity >= SEVERITY_NOTE; severity--) {
         for (int i = 0; i < FINDING_KINDS; i++) {
             if (list->counts[i] > 0 && (int)finding_severity((enum finding_kind)i) == severity) {
@@ -145,7 +161,7 @@ void check_print_text(const struct check_report *report)
 {
     print_findings(&report->doctor->findings);
     for (int set = 0; set < report->doctor->set_count; set++) {
-        print_set(&report->doctor->sets[set], &report->sets[set]);
+        print_set(report->doctor, &report->doctor->sets[set], &report->sets[set]);
     }
     print_classes(report);
     if (report->heads) {
@@ -186,11 +202,15 @@ static cJSON *quantiles_json(const double *values, int digits)
     return object;
 }
 
-static cJSON *set_json(const struct doctor_set *set, const struct set_stats *stats)
+static cJSON *set_json(const struct doctor_set *set, const struct set_stats *stats, bool has_boxes)
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "path", set->path);
-    cJSON_AddNumberToObject(object, "images", (double)stats->pictures);
+    cJSON_AddNumberToObject(object, set->data.features ? "rows" : "images",
+                            (double)stats->pictures);
+    if (!has_boxes) {
+        return object;
+    }
     cJSON_AddNumberToObject(object, "backgrounds", (double)stats->backgrounds);
     cJSON_AddNumberToObject(object, "left_out", (double)stats->left_out);
     cJSON_AddNumberToObject(object, "boxes", (double)stats->boxes);
@@ -214,7 +234,9 @@ static cJSON *classes_json(const struct check_report *report)
         cJSON_AddStringToObject(object, "name", doctor_class_name(doctor, i, name, sizeof name));
         for (int set = 0; set < doctor->set_count; set++) {
             cJSON *counts = cJSON_AddObjectToObject(object, doctor->sets[set].role);
-            cJSON_AddNumberToObject(counts, "boxes", (double)report->sets[set].class_boxes[i]);
+            if (doctor->kind == DATASET_BOXES) {
+                cJSON_AddNumberToObject(counts, "boxes", (double)report->sets[set].class_boxes[i]);
+            }
             cJSON_AddNumberToObject(counts, "images", (double)report->sets[set].class_pictures[i]);
         }
         cJSON_AddItemToArray(array, object);
@@ -256,8 +278,9 @@ enum result check_print_json(const struct check_report *report, struct error *er
     cJSON *root = cJSON_CreateObject();
     cJSON *sets = cJSON_AddObjectToObject(root, "sets");
     for (int set = 0; set < doctor->set_count; set++) {
-        cJSON_AddItemToObject(sets, doctor->sets[set].role,
-                              set_json(&doctor->sets[set], &report->sets[set]));
+        cJSON_AddItemToObject(
+            sets, doctor->sets[set].role,
+            set_json(&doctor->sets[set], &report->sets[set], doctor->kind == DATASET_BOXES));
     }
     cJSON_AddBoolToObject(root, "images_read", doctor->has_read);
     cJSON_AddItemToObject(root, "findings", findings_json(doctor));

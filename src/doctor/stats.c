@@ -76,6 +76,9 @@ static enum result measure_boxes(const struct doctor_set *set, struct set_stats 
             stats->most_boxes = sample->truth_count;
         }
         count_picture(stats, &set->pictures[i]);
+        if (sample->class_id >= 0) {
+            stats->class_pictures[sample->class_id]++;
+        }
         for (size_t k = 0; k < sample->truth_count; k++) {
             const struct truth *truth = &sample->truths[k];
             stats->class_boxes[truth->class_id]++;

@@ -10,7 +10,7 @@ extern const double quantile_shares[QUANTILES];
 struct set_stats {
     size_t pictures, backgrounds, boxes, most_boxes; /* most_boxes: of one picture */
     size_t left_out; /* of the pictures: with a label line that cannot be used */
-    size_t *class_boxes, *class_pictures;       /* [class_count] */
+    size_t *class_boxes, *class_pictures; /* [class_count]; of samples with a class the second */
     double width[QUANTILES], height[QUANTILES]; /* of boxes, percent of the picture; NaN: none */
     size_t small, medium, large; /* boxes under 32^2, 96^2 pixels, above; where sizes are known */
     int widest, highest;         /* picture sizes; 0 = not known */

@@ -187,14 +187,23 @@ static enum result show_batches(const struct training *t, const char *folder, st
     return result;
 }
 
+static void say_pictures(const struct train_args *args, const struct training *t)
+{
+    const char *beside = !t->has_valid || t->model.task == TASK_CLASSIFY ? ""
+                         : t->model.task == TASK_DETECT                  ? " and val_pictures.jpg"
+                                                        : " and reconstructions.jpg";
+    if (args->no_pictures) {
+        printf("pictures  none in the run's folder (--no-pictures)\n");
+    } else if (!t->train.features) {
+        printf("pictures  train_pictures.jpg%s in the run's folder\n", beside);
+    }
+}
+
 static enum result dry_run(const struct train_args *args, struct training *t, struct error *err)
 {
     const char *where = args->resumes ? args->resume : args->out ? args->out : RUNS;
     training_describe(t, true);
-    printf("pictures  %s\n", args->no_pictures ? "none in the run's folder (--no-pictures)"
-                             : t->has_valid
-                                 ? "train_pictures.jpg and val_pictures.jpg in the run's folder"
-                                 : "train_pictures.jpg in the run's folder");
+    say_pictures(args, t);
     TRY(training_check_features(t, where, args->cache_features_gb, true, err));
     fflush(stdout); /* the rest takes a while */
     TRY(dry_run_estimate(t, err));

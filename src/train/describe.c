@@ -155,6 +155,21 @@ static void describe_weights(const struct training *t, bool to_stdout)
     }
 }
 
+/* How unlike the classes are in number. */
+static void describe_classes(const struct dataset *set, char *text, size_t size)
+{
+    size_t least = SIZE_MAX, most = 0;
+    for (size_t k = 0; k < set->class_count; k++) {
+        size_t count = 0;
+        for (size_t i = 0; i < set->sample_count; i++) {
+            count += set->samples[i].class_id == (int)k;
+        }
+        least = count < least ? count : least;
+        most = count > most ? count : most;
+    }
+    snprintf(text, size, ", %zu to %zu of each of %zu classes", least, most, set->class_count);
+}
+
 void training_describe(const struct training *t, bool to_stdout)
 {
     char valid[96] = "no valid= set, so no validation and no best.weights";
@@ -173,9 +188,11 @@ void training_describe(const struct training *t, bool to_stdout)
         say(to_stdout, "network   %s, %dx%d, %s, %zu values", model->cfg_path, model->net.size.w,
             model->net.size.h, task_name(model->task), task_values(&model->net));
     }
-    char objects[40] = "";
+    char objects[96] = "";
     if (model->head) {
         snprintf(objects, sizeof objects, ", %zu objects", dataset_count_boxes(&t->train));
+    } else if (t->train.sample_count > 0 && t->train.samples[0].class_id >= 0) {
+        describe_classes(&t->train, objects, sizeof objects);
     }
     say(to_stdout, "data      %s: %zu %s%s%s; %s", t->data.path, t->train.sample_count,
         t->train.features ? "rows" : "pictures", objects,
