@@ -441,10 +441,9 @@ static enum result read_results(struct evaluated *e, struct error *err)
 static enum result find_part(struct evaluated *e, const char **path, struct error *err)
 {
     *path = e->list;
-    if (!path_is_dir(e->list)) {
+    if (!path_is_dir(e->list) || e->file.path) { /* a part already: list points into file */
         return OK;
     }
-    data_file_free(&e->file);
     TRY(data_folder_read(e->list, &e->file, err));
     *path = e->o->uses_train || !e->file.valid ? e->file.train : e->file.valid;
     return OK;
