@@ -16,7 +16,7 @@ enum {
     MAGIC_BYTES = 6,
     PREFIX_BYTES = 10,
     DATA_ALIGN = 64,
-    MAX_DIMENSIONS = 4,
+    MAX_RANK = 4, /* of what is read whole */
     MAX_EXTENT = 1 << 24
 };
 
@@ -92,7 +92,7 @@ static const char *dict_value(const char *header, const char *key)
 }
 
 /* "(1, 3, 416, 416)" to numbers; their count, or -1. */
-static int parse_shape(const char *at, int extents[MAX_DIMENSIONS])
+static int parse_shape(const char *at, int extents[NPY_MAX_RANK])
 {
     int count = 0;
     if (!at || *at != '(') {
@@ -101,11 +101,11 @@ static int parse_shape(const char *at, int extents[MAX_DIMENSIONS])
     at = skip_blanks(at + 1);
     while (*at != ')') {
         char *end;
-        if (*at < '0' || *at > '9' || count == MAX_DIMENSIONS) {
+        if (*at < '0' || *at > '9' || count == NPY_MAX_RANK) {
             return -1;
         }
         long extent = strtol(at, &end, 10);
-        if (extent < 1 || extent > MAX_EXTENT) {
+        if (extent > NPY_MAX_EXTENT) {
             return -1;
         }
         extents[count++] = (int)extent;
@@ -119,38 +119,61 @@ static int parse_shape(const char *at, int extents[MAX_DIMENSIONS])
     return count;
 }
 
-struct header {
-    int extents[MAX_DIMENSIONS];
-    int dimensions;
-    bool is_double;
-};
-
-static enum result parse_header(const char *path, const char *text, struct header *header,
-                                struct error *err)
+enum result npy_read_header(const char *path, char *bytes, size_t size, struct npy_header *header,
+                            struct error *err)
 {
-    const char *descr = dict_value(text, "descr");
-    const char *order = dict_value(text, "fortran_order");
-    header->dimensions = parse_shape(dict_value(text, "shape"), header->extents);
+    const unsigned char *raw = (const unsigned char *)bytes;
+    *header = (struct npy_header){0};
+    if (size < PREFIX_BYTES + 2 || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
+        return error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
+    }
+    if (raw[6] < 1 || raw[6] > 3) {
+        return error_at(err, ERR_UNSUPPORTED, path, 0, ".npy version %d", raw[6]);
+    }
+    size_t start = raw[6] == 1 ? PREFIX_BYTES : PREFIX_BYTES + 2;
+    size_t length = raw[6] == 1 ? (size_t)raw[8] | (size_t)raw[9] << 8 : le32(raw + 8);
+    if (length < 2 || length > size - start) {
+        return error_at(err, ERR_FORMAT, path, 0, "the .npy header is cut off");
+    }
+    bytes[start + length - 1] = '\0'; /* the newline */
+    const char *descr = dict_value(bytes + start, "descr");
+    const char *order = dict_value(bytes + start, "fortran_order");
     if (!descr || !order) {
         return error_at(err, ERR_FORMAT, path, 0,
                         "the .npy header lacks 'descr' or 'fortran_order'");
     }
-    header->is_double = strncmp(descr, "'<f8'", 5) == 0;
-    if (!header->is_double && strncmp(descr, "'<f4'", 5) != 0) {
+    descr += *descr == '\'';
+    snprintf(header->type, sizeof header->type, "%.*s", (int)strcspn(descr, "'"), descr);
+    header->is_fortran = strncmp(order, "False", 5) != 0;
+    header->rank = parse_shape(dict_value(bytes + start, "shape"), header->extents);
+    header->start = start + length;
+    return OK;
+}
+
+/* Of what is read whole: few axes, none of them empty, in C order. */
+static enum result check_header(const char *path, struct npy_header *header, struct error *err)
+{
+    bool is_double = strcmp(header->type, "<f8") == 0;
+    if (!is_double && strcmp(header->type, "<f4") != 0) {
         return error_at(
             err, ERR_UNSUPPORTED, path, 0,
             "only float32 ('<f4') and float64 are read (in NumPy: array.astype('<f4'))");
     }
-    if (strncmp(order, "False", 5) != 0) {
+    if (header->is_fortran) {
         return error_at(err, ERR_UNSUPPORTED, path, 0,
                         "only C order is read (in NumPy: numpy.ascontiguousarray)");
+    }
+    for (int i = 0; i < header->rank; i++) {
+        if (header->rank > MAX_RANK || header->extents[i] < 1 || header->extents[i] > MAX_EXTENT) {
+            header->rank = -1;
+        }
     }
     return OK;
 }
 
-static void to_floats(const struct header *header, const char *bytes, size_t count, float *out)
+static void to_floats(const struct npy_header *header, const char *bytes, size_t count, float *out)
 {
-    if (!header->is_double) {
+    if (header->type[2] == '4') {
         memcpy(out, bytes, count * sizeof *out);
         le32_to_host(out, count);
         return;
@@ -168,29 +191,17 @@ static void to_floats(const struct header *header, const char *bytes, size_t cou
 
 /* The header and the data behind it, as floats: *data (mem_free). bytes[size] is zero. `shape` is for people. */
 static enum result parse(const char *path, char *bytes, size_t size, const char *shape,
-                         struct header *header, float **data, struct error *err)
+                         struct npy_header *header, float **data, struct error *err)
 {
-    const unsigned char *raw = (const unsigned char *)bytes;
-    if (size < PREFIX_BYTES + 2 || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
-        return error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
-    }
-    if (raw[6] < 1 || raw[6] > 3) {
-        return error_at(err, ERR_UNSUPPORTED, path, 0, ".npy version %d", raw[6]);
-    }
-    size_t start = raw[6] == 1 ? PREFIX_BYTES : PREFIX_BYTES + 2;
-    size_t length = raw[6] == 1 ? (size_t)raw[8] | (size_t)raw[9] << 8 : le32(raw + 8);
-    if (length < 2 || length > size - start) {
-        return error_at(err, ERR_FORMAT, path, 0, "the .npy header is cut off");
-    }
-    bytes[start + length - 1] = '\0'; /* the newline */
-    TRY(parse_header(path, bytes + start, header, err));
-    size_t count = 1, wanted, left = size - start - length;
-    bool fits = header->dimensions > 0;
-    for (int i = 0; i < header->dimensions && fits; i++) {
+    TRY(npy_read_header(path, bytes, size, header, err));
+    TRY(check_header(path, header, err));
+    size_t count = 1, wanted, left = size - header->start;
+    bool fits = header->rank > 0;
+    for (int i = 0; i < header->rank && fits; i++) {
         fits = size_mul(count, (size_t)header->extents[i], &count);
     }
-    fits = fits && size_mul(count, header->is_double ? 8 : 4, &wanted);
-    if (header->dimensions < 0) {
+    fits = fits && size_mul(count, header->type[2] == '8' ? 8 : 4, &wanted);
+    if (header->rank < 0) {
         return error_at(err, ERR_FORMAT, path, 0, "the shape must be %s", shape);
     }
     if (!fits || wanted != left) {
@@ -200,7 +211,7 @@ static enum result parse(const char *path, char *bytes, size_t size, const char 
     if (!*data) {
         return mem_error(err, path);
     }
-    to_floats(header, bytes + start + length, count, *data);
+    to_floats(header, bytes + header->start, count, *data);
     return OK;
 }
 
@@ -216,7 +227,7 @@ static enum result check_magic(const char *path, struct error *err)
     return matches ? OK : error_at(err, ERR_FORMAT, path, 0, "not a .npy file");
 }
 
-static enum result read_array(const char *path, const char *shape, struct header *header,
+static enum result read_array(const char *path, const char *shape, struct npy_header *header,
                               float **data, struct error *err)
 {
     char *bytes;
@@ -232,16 +243,16 @@ static enum result read_array(const char *path, const char *shape, struct header
 enum result npy_read(const char *path, struct npy *array, struct error *err)
 {
     static const char shape[] = "(n, c, h, w) or (c, h, w)";
-    struct header header;
+    struct npy_header header;
     float *data;
     *array = (struct npy){0};
     TRY(read_array(path, shape, &header, &data, err));
-    if (header.dimensions != 3 && header.dimensions != 4) {
+    if (header.rank != 3 && header.rank != 4) {
         mem_free(data);
         return error_at(err, ERR_FORMAT, path, 0, "the shape must be %s", shape);
     }
-    const int *chw = header.extents + (header.dimensions - 3);
-    *array = (struct npy){.n = header.dimensions == 4 ? header.extents[0] : 1,
+    const int *chw = header.extents + (header.rank - 3);
+    *array = (struct npy){.n = header.rank == 4 ? header.extents[0] : 1,
                           .c = chw[0],
                           .h = chw[1],
                           .w = chw[2],
@@ -252,13 +263,13 @@ enum result npy_read(const char *path, struct npy *array, struct error *err)
 enum result npy_read_table(const char *path, size_t *rows, size_t *columns, float **cells,
                            struct error *err)
 {
-    struct header header;
+    struct npy_header header;
     TRY(read_array(path, "(rows, columns)", &header, cells, err));
-    if (header.dimensions != 2) {
+    if (header.rank != 2) {
         mem_free(*cells);
         *cells = NULL;
         return error_at(err, ERR_FORMAT, path, 0, "the shape must be (rows, columns), not %d long",
-                        header.dimensions);
+                        header.rank);
     }
     *rows = (size_t)header.extents[0];
     *columns = (size_t)header.extents[1];

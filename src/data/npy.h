@@ -2,12 +2,29 @@
 #ifndef DATA_NPY_H
 #define DATA_NPY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/error.h"
 #include "kernels/tensor.h"
 
 /* Write a tensor as [n, c, h, w], little-endian float32, C order, format version 1.0; through a
  * temporary file and rename. */
 NODISCARD enum result npy_write(const char *path, const struct tensor *t, struct error *err);
+
+/* What the header of an array in memory says. */
+enum { NPY_MAX_RANK = 8, NPY_MAX_EXTENT = 1 << 30 };
+struct npy_header {
+    char type[8];    /* "<f4", as in the file; longer ones are cut */
+    bool is_fortran; /* the first axis runs fastest */
+    int rank;        /* -1: a shape that is none, or out of bounds */
+    int extents[NPY_MAX_RANK];
+    size_t start; /* of the values, in bytes */
+};
+
+/* Format version 1 to 3. Writes into the header's text; `path` is for messages. */
+NODISCARD enum result npy_read_header(const char *path, char *bytes, size_t size,
+                                      struct npy_header *header, struct error *err);
 
 /* A batch of planar images. */
 struct npy {

@@ -173,3 +173,27 @@ static void *or_give_up(void *block)
 #include <stb/stb_image_write.h>
 #include <stb/stb_truetype.h>
 #pragma GCC diagnostic pop
+
+struct inflation {
+    const char *packed;
+    char *whole;
+    int packed_size, whole_size;
+    bool is_whole;
+};
+
+static void *inflate(void *ctx)
+{
+    struct inflation *i = ctx;
+    i->is_whole = stbi_zlib_decode_noheader_buffer(i->whole, i->whole_size, i->packed,
+                                                   i->packed_size) == i->whole_size;
+    return NULL;
+}
+
+bool stb_inflate(const char *packed, size_t packed_size, char *whole, size_t whole_size)
+{
+    if (packed_size > INT_MAX || whole_size > INT_MAX) {
+        return false;
+    }
+    struct inflation i = {packed, whole, (int)packed_size, (int)whole_size, false};
+    return stb_call(inflate, &i).is_done && i.is_whole;
+}

@@ -3,6 +3,7 @@
 #define DATA_STB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { STB_MAX_SIDE = 1 << 24 }; /* pixels; what is larger stb calls "too large" */
 
@@ -18,5 +19,9 @@ struct stb_outcome {
  * instead, and all blocks but the one that stays are freed. Not nested; `work` itself must hold nothing that has to be
  * freed. */
 struct stb_outcome stb_call(void *(*work)(void *ctx), void *ctx);
+
+/* Deflated bytes (without zlib's header) that become exactly `whole_size`, or false: they do not, are damaged, memory ran
+ * out, or one of the sizes exceeds an int. */
+bool stb_inflate(const char *packed, size_t packed_size, char *whole, size_t whole_size);
 
 #endif

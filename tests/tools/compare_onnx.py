@@ -81,7 +81,7 @@ def main():
     args, model = parser.parse_args(sys.argv[1:split]), sys.argv[split + 1:]
     sized = ['--imgsz', args.imgsz] if args.imgsz else []
     # A file for any size is made at the cfg's, and used at another.
-    own = [] if args.dynamic else sized
+    own = [] if args.dynamic else list(sized)
     if args.opset:
         own += ['--opset', args.opset]
     own += ['--dynamic'] if args.dynamic or args.batch > 1 else []
