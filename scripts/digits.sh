@@ -87,21 +87,23 @@ judge() { # RUN SECONDS: way,count,seed,top1,reconstruction error,seconds
     echo "${1//-/,},$top,$error,$2" >"$out/$1/result"
 }
 
-table() {
-    local before=$1
-    echo "| labelled pictures | way | top-1 | processor s | the encoder's reconstruction error ($before before) |"
+table() { # the autoencoder's own error
+    printf '| labelled pictures | way | top-1 | processor s | reconstruction error of its encoder (%.1f before) |\n' "$1"
     echo '|---|---|---|---|---|'
-    cat "$out"/*/result | sort -t, -k2,2n -k1,1 | awk -F, '
-        function row() {
-            if (n)
-                printf "| %s | %s | %.3f (%.3f to %.3f) | %.0f | %.1f |\n", count, way, top / n, low, high, seconds / n, error / n
-            n = top = seconds = error = high = 0
-            low = 1
-        }
-        BEGIN { low = 1 }
-        $1 != way || $2 != count { row(); way = $1; count = $2 }
-        { n++; top += $4; error += $5; seconds += $6; if ($4 < low) low = $4; if ($4 > high) high = $4 }
-        END { row() }'
+    local count way
+    for count in 100 500 6000; do
+        for way in nothing frozen staged all; do
+            cat "$out/$way-$count"-*/result 2>/dev/null | awk -F, -v way="$way" -v count="$count" '
+                { top += $4; error += $5; seconds += $6 }
+                NR == 1 || $4 < low { low = $4 }
+                $4 > high { high = $4 }
+                END {
+                    if (NR)
+                        printf "| %s | %s | %.3f (%.3f to %.3f) | %.0f | %.1f |\n", count, way, top / NR, low, high,
+                            seconds / NR, error / NR
+                }'
+        done
+    done
 }
 
 if [ -z "$report" ]; then

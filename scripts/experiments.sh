@@ -5,7 +5,7 @@
 # RUN is SET-WAY-SEED.
 #   SET   bccd, raccoon, aquarium (real pictures, from ../shared; they begin with yolo-fastest-1.1-xl trained on COCO), or
 #         objects (rendered: mug, die, bottle ...; they begin with the bundled model)
-#   WAY   nothing  from random numbers
+#   WAY   nothing  from random numbers, with the batch norm and the assignment of `yolo train`'s recipe
 #         high     all layers at once, rate .001
 #         low      all layers at once, rate .0002
 #         heads    all but the heads frozen, rate .001
@@ -87,7 +87,7 @@ train() { # SET WAY SEED
     weights=$(base_of "$set").weights
     [ -e "$weights" ] || weights=weights/$weights
     case "$way" in
-    nothing) how=(--lr 0.001 --epochs "$epochs") ;;
+    nothing) how=(--lr 0.001 --epochs "$epochs" --bn-momentum 0.1 --bn-start mean --assign-iou 0.213) ;;
     high) how=(--weights "$weights" --lr 0.001 --epochs "$epochs") ;;
     low) how=(--weights "$weights" --lr 0.0002 --epochs "$epochs") ;;
     heads) how=(--weights "$weights" --freeze all-but-heads --lr 0.001 --epochs "$epochs") ;;
