@@ -64,7 +64,7 @@ prepare() { # BASE PICTURES: the folder of the set
 }
 
 start() { # BASE PICTURES: sets data, and words[] for yolo train
-    local base=tabletop
+    local base=tabletop weights=none
     data=$(prepare "$1" "$2")
     if [ "$1" = small ]; then
         small_cfg >"$work/small.cfg"
@@ -72,10 +72,10 @@ start() { # BASE PICTURES: sets data, and words[] for yolo train
         return
     fi
     [ "$1" != tiny ] || base=yolov4-tiny
-    [ -d "$work/$1-$2" ] || "$yolo" init --data "$data/synth.data" --base "$base" --imgsz 96 --weights none \
+    [ "$1" != loaded ] || weights=weights/tabletop.weights
+    [ -d "$work/$1-$2" ] || "$yolo" init --data "$data/synth.data" --base "$base" --imgsz 96 --weights "$weights" \
         --out "$work/$1-$2" -q >/dev/null || exit 1
-    words=(--cfg "$work/$1-$2/$1-$2.cfg")
-    [ "$1" != loaded ] || words+=(--weights weights/tabletop.weights)
+    words=(--cfg "$work/$1-$2/$1-$2.cfg" --weights "$weights")
 }
 
 passed=0 failed=0

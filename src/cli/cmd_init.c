@@ -54,7 +54,7 @@ static const struct option init_training_options[] = {
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 32, 8192, "N|WxH",
      "network input size; default: the base's", 0},
     {"anchors", OPTION_CHOICE, FIELD(anchors), 0, 0, "keep|auto|new",
-     "of the training boxes (yolo anchors): never, if they are worth it, always; default: auto, keep "
+     "of the training boxes (yolo anchors): never, if they are worth it, always; default: auto, keep with loaded weights and "
      "with --recipe darknet",
      0},
     {"recipe", OPTION_CHOICE, FIELD(recipe), 0, 0, "auto|darknet",

@@ -207,9 +207,11 @@ static enum result make_cfg(struct init *init, struct error *err)
 {
     const struct init_options *o = &init->o;
     bool is_recipe = o->recipe == RECIPE_AUTO;
-    int anchors = o->anchors >= 0                       ? o->anchors
-                  : is_recipe && init->data.objects > 0 ? ANCHORS_AUTO
-                                                        : ANCHORS_KEEP;
+    /* The rows of a loaded head belong to its anchors (docs/recipe.md). */
+    bool may_change = is_recipe && init->data.objects > 0;
+    int anchors = o->anchors >= 0                      ? o->anchors
+                  : may_change && !init->begins_loaded ? ANCHORS_AUTO
+                                                       : ANCHORS_KEEP;
     struct init_wish wish = {
         .classes = (int)init->name_count,
         .width = o->imgsz.w,
@@ -241,6 +243,10 @@ static enum result make_cfg(struct init *init, struct error *err)
                      wish.subdivisions ? wish.subdivisions : base->subdivisions, err));
     snprintf(path, sizeof path, "%s/%s.cfg", init->folder, init->stem);
     TRY(init_cfg_make(&init->base, &wish, path, &init->cfg, err));
+    if (may_change && o->anchors < 0 && init->begins_loaded) {
+        snprintf(init->cfg.anchors, sizeof init->cfg.anchors,
+                 "the base's: its weights know them (--anchors new makes others)");
+    }
     return network_parse(path, init->cfg.text.bytes, init->cfg.text.size, 0, 0, &init->net, err);
 }
 

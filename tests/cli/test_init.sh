@@ -173,6 +173,8 @@ try "classes that the names do not cover" "$YOLO" init --recipe darknet --names 
 status 0; err 'boxes of classes that the 3 names do not cover'
 try "new anchors" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set --out run8 --anchors new
 status 0; out '^anchors +(keep the old|take the new)'; out '^\+anchors = '
+try "anchors of loaded weights" "$YOLO" init --names five.names --base tabletop --data-dir set --out run8loaded --imgsz 96
+status 0; out '^anchors +the base.s: its weights know them'; no_out '^\+anchors = '
 try "new anchors, another size" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --data-dir set --out run8small --imgsz 96 --anchors new
 status 0; out '^\+anchors = '
 cp run8small/*.cfg resized.cfg
