@@ -52,16 +52,51 @@ static void print_overview(void)
         printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
     }
     printf(
-        "\n`yolo help COMMAND` tells everything about one command; `yolo --version` the version.\n"
+        "\n`yolo help COMMAND` tells everything about one command, `yolo help freeze` what a frozen\n"
+        "layer does, here and in other tools; `yolo --version` the version.\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong file, 3 done but some inputs "
         "failed,\n"
         "4 training diverged, 130 interrupted.\n");
+}
+
+/* Rows of other tools: tests/tools/three_facts.py has run them (docs/freezing.md). */
+static void print_freezing(void)
+{
+    printf(
+        "A layer has three facts, and tools tie them together differently: is it frozen (its weights\n"
+        "keep), does it normalise and drop as in training, do its statistics move.\n"
+        "\n"
+        "                                weights  normalises by  statistics  dropout\n"
+        "  yolo train --freeze SET       keep     stored         keep        off\n"
+        "    with --bn train             keep     the batch      move        off\n"
+        "  what trains                   move     the batch      move        on\n"
+        "    with --bn eval              move     stored         keep        on\n"
+        "    with --bn frozen            move*    stored         keep        on\n"
+        "  yolo eval, validation         keep     stored         keep        off\n"
+        "\n"
+        "  Keras: trainable=False        keep     stored         keep        on\n"
+        "    base(x, training=False)     move     the batch      move        on     (fit overrules it)\n"
+        "  PyTorch: requires_grad=False  keep     the batch      move        on\n"
+        "    eval()                      move     stored         keep        off\n"
+        "    both                        keep     stored         keep        off\n"
+        "  Lasagne: not `trainable`      keep     the batch      move        on\n"
+        "    and deterministic=True      keep     stored         keep        off\n"
+        "  Darknet: stopbackward=N       keep     the batch      move        on     (read)\n"
+        "\n"
+        "  * gamma and beta of batch norms keep\n"
+        "\n"
+        "`yolo train --dry-run` prints what each layer does, `yolo info --freeze SET` counts, `yolo diff`\n"
+        "proves what kept still. A dropout layer is off only if it is in SET itself.\n");
 }
 
 static enum result run_help(int argc, char **argv, int *status, struct error *err)
 {
     if (argc == 0 || strcmp(argv[0], "help") == 0 || argv[0][0] == '-') {
         print_overview();
+        return OK;
+    }
+    if (strcmp(argv[0], "freeze") == 0) {
+        print_freezing();
         return OK;
     }
     const struct command *command = command_find(argv[0]);

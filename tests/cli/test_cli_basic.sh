@@ -40,6 +40,12 @@ try "unknown command, nothing near" "$YOLO" qqqqqq
 status 2; one_error 'see: yolo help'
 try "Darknet's words: an unknown job" "$YOLO" detector demo cfg/x.data
 status 2; one_error 'detector: demo'
+try "help freeze: what a frozen layer does" "$YOLO" help freeze
+status 0
+out '^  yolo train --freeze SET +keep +stored +keep +off$'
+out '^  Keras: trainable=False +keep +stored +keep +on$'
+holds awk 'length > 100 { exit 1 }' "$work/out"
+
 try "help of an unknown command" "$YOLO" help inof
 status 2; one_error 'did you mean info'
 
