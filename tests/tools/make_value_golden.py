@@ -2,7 +2,7 @@
 """Golden values of losses on values: tests/tools/make_value_golden.py writes tests/golden/values/dense.bin, auto.bin.
 
 PyTorch in double precision trains the networks of tests/golden/values/*.cfg for ten steps of SGD. What dropout drops is
-drawn by the generator of src/base/rng.c. File: floats, little-endian: images (NCHW) and values of one batch, parameters
+drawn by dropout_mask.py. File: floats, little-endian: images (NCHW) and values of one batch, parameters
 in .weights order before training, the loss of each step (sum over the batch), the first step's gradient of every
 parameter (of the sum; 0 for statistics), the parameters after training.
 """
@@ -12,27 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from dropout_mask import kept
+
 FOLDER = os.path.join(os.path.dirname(__file__), '..', 'golden', 'values')
 BATCH, STEPS, MOMENTUM, DECAY, BN_MOMENTUM = 4, 10, 0.9, 5e-3, 0.05
-MASK = (1 << 64) - 1
-WEYL = 0x9e3779b97f4a7c15
-
-
-def counted(key, count):
-    z = (key + count * WEYL) & MASK
-    z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & MASK
-    return z ^ (z >> 31)
-
-
-def layer_key(seed, layer):
-    """The first number of rng_make(seed, layer, 0)."""
-    state = seed
-    for a in (layer, 0):
-        state = counted(state, 1) ^ a
-    second = counted(state, 2)
-    x = (second * 5) & MASK
-    return (((x << 7) | (x >> 57)) * 9) & MASK
 
 
 class Dropout(nn.Module):
@@ -43,14 +26,8 @@ class Dropout(nn.Module):
         self.layer, self.keep, self.seed = layer, 1 - float(np.float32(probability)), 0
 
     def forward(self, x):
-        key, kept = layer_key(self.seed, self.layer), int(self.keep * 2.0 ** 32)
-        n, channels = x.shape
-        mask = torch.zeros_like(x)
-        for i in range(n):
-            for c in range(channels):
-                drawn = counted(key, i * ((channels + 1) // 2) + c // 2 + 1) >> (32 * (c % 2))
-                mask[i, c] = (drawn & 0xffffffff) < kept
-        return x * mask / self.keep
+        mask = kept(self.seed, self.layer, 1 - self.keep, *x.shape)
+        return x * torch.from_numpy(mask).to(x) / self.keep
 
 
 def dense():
