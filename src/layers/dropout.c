@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "kernels/elementwise.h"
 #include "layers/kinds.h"
 #include "cfg/cfg.h"
 
@@ -79,12 +80,19 @@ static void forward(const struct layer *l, const struct exec *e)
 
 static void backward(const struct layer *l, const struct exec *e)
 {
-    if (!e->input_grads[0].data) {
+    const struct tensor *into = &e->input_grads[0];
+    if (!into->data) {
+        return;
+    }
+    if (!mode_rules[e->mode].is_training) { /* a view: the gradient mostly lies there already */
+        if (into->data != e->out_grad.data) {
+            op_accumulate(e->kernels, 1.0f, &e->out_grad, into, e->grad_adds[0]);
+        }
         return;
     }
     struct drop drop = drop_of(l, e);
     drop.from = &e->out_grad;
-    drop.to = &e->input_grads[0];
+    drop.to = into;
     drop.adds = e->grad_adds[0];
     parallel_for(tensor_pixels(&e->out_grad), drop_pixel, &drop);
 }
