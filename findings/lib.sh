@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# need PACKAGE==VERSION...: $python then has them. What is temporary lies in $work and goes at the end.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+need() {
+    python=${FINDINGS_PYTHON:-}
+    if [ -z "$python" ]; then
+        python=$work/venv/bin/python3
+        if ! python3 -m venv "$work/venv" || ! "$python" -m pip install --quiet --disable-pip-version-check "$@" >&2; then
+            echo "cannot install $*" >&2
+            exit 3
+        fi
+    fi
+    "$python" - "$@" <<'PY' || exit 3
+import sys
+from importlib.metadata import version
+
+for name, want in (word.split('==') for word in sys.argv[1:]):
+    if version(name).split('+')[0] != want:
+        sys.exit(f'{name} {version(name)}, not {want}')
+PY
+    export TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore
+}
+
+# seen FILE <<EXPECTED: whether that is what was printed.
+seen() {
+    cat >"$work/expected"
+    cat "$1"
+    if ! diff "$work/expected" "$1" >"$work/diff"; then
+        echo "changed:" >&2
+        cat "$work/diff" >&2
+        exit 1
+    fi
+}
