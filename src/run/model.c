@@ -416,6 +416,18 @@ static bool find_run_names(const char *weights, char *out)
     return find_only(dir[0] ? dir : ".", ".names", out, &no_names) == OK;
 }
 
+bool model_find_weights_cfg(const char *weights, char *out)
+{
+    char dir[MODEL_PATH], args[MODEL_PATH];
+    struct error none;
+    out[0] = '\0';
+    if (!find_beside(weights, "args", "json", args)) {
+        return false;
+    }
+    dir_of(weights, dir, sizeof dir);
+    return find_only(dir[0] ? dir : ".", ".cfg", out, &none) == OK;
+}
+
 bool model_find_weights_names(const char *weights, int classes, char *out)
 {
     char stem[256];

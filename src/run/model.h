@@ -72,6 +72,9 @@ NODISCARD enum result model_run_names(const char *run, char ***names, size_t *co
 /* The other way round: what came with the program, where a file of the same name here may have been changed. */
 bool model_find_own(const char *folder, const char *stem, const char *extension, char *out);
 
+/* The cfg of the run in whose folder the weights lie, into out[MODEL_PATH]; false: none. */
+bool model_find_weights_cfg(const char *weights, char *out);
+
 /* The names of the classes for which the weights were trained, where that is known and not guessed: STEM.names beside
  * them or where models live, the list of the training run whose folder they lie in, COCO's for a published model of 80
  * classes. out[MODEL_PATH]; false and "": not known. */

@@ -57,6 +57,11 @@ static const struct option recipe_options[] = {
 
 static const struct option class_options[] = {
     {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
+    {"weights-cfg", OPTION_STRING, FIELD(weights_cfg), 0, 0, "FILE",
+     "the network of --weights, if it is another one (a classifier's for a detector's backbone, an autoencoder's for a "
+     "classifier): every layer of the same number, kind and shape is taken, and the first lines say which; default: the cfg of "
+     "the run in whose folder the weights lie, where they do not fit otherwise",
+     0},
     {"weights-names", OPTION_STRING, FIELD(weights_names), 0, 0, "FILE",
      "the classes for which --weights were trained, one a line: those with the same name keep their rows of the heads; "
      "default: the list beside the weights, if there is one",

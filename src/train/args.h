@@ -32,6 +32,7 @@ struct train_args {
 
     /* Of the classes that the weights know. */
     const char *weights_names; /* a file */
+    const char *weights_cfg;   /* the network of --weights */
     const char *images;        /* the folder of a COCO file's pictures; NULL: looked for */
     bool add_classes;
 

@@ -64,9 +64,12 @@ static enum result check_folder(const char *folder, const char *cfg, const char 
 static enum result write_args(const char *folder, const struct train_args *args,
                               const struct training *t, struct error *err)
 {
-    const char *const keys[] = {"data", "cfg", "weights", "weights-names", "images"};
-    const char *const paths[] = {t->data.path, t->model.cfg_path, t->model.weights_path,
+    const char *const keys[] = {"data", "cfg", "weights", "weights-names", "weights-cfg", "images"};
+    const char *const paths[] = {t->data.path,
+                                 t->model.cfg_path,
+                                 t->model.weights_path,
                                  args->weights_names ? args->weights_names : "",
+                                 args->weights_cfg ? args->weights_cfg : "",
                                  args->images ? args->images : ""};
     cJSON *json = train_args_json(args);
     if (!json) {

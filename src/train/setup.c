@@ -194,6 +194,11 @@ static enum result open_old_network(const struct train_args *args, struct traini
                                     struct error *err)
 {
     struct cfg_text text = {0};
+    if (args->weights_cfg) {
+        return error_set(err, ERR_ARG,
+                         "--weights-cfg beside --add-classes, which takes all layers of the old "
+                         "network (--cfg)");
+    }
     enum result result =
         added_open(&args->model, args->weights_names, &t->data, &t->added, &t->model, &text, err);
     t->cfg_text = text.bytes;
@@ -256,8 +261,8 @@ static enum result load_start(const struct train_args *args, struct training *t,
     if (args->resumes && args->model.weights) {
         snprintf(t->model.weights_path, sizeof t->model.weights_path, "%s", args->model.weights);
     }
-    return training_start_load(&t->model, args->weights_names, (uint64_t)args->seed, &t->begin,
-                               err);
+    return training_start_load(&t->model, args->weights_cfg, args->weights_names,
+                               (uint64_t)args->seed, &t->begin, err);
 }
 
 /* ---- numbers ---- */

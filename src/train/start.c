@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "data/inputs.h"
 #include "net/weights.h"
+#include "train/other_network.h"
 
 /* The classes of the weights file, and what they are to the network. */
 struct old_classes {
@@ -202,10 +203,42 @@ static enum result load(struct model *model, const char *weights_names, uint64_t
     return OK;
 }
 
-enum result training_start_load(struct model *model, const char *weights_names, uint64_t seed,
-                                struct training_start *start, struct error *err)
+static enum result load_other(const char *weights, const char *cfg, uint64_t seed,
+                              struct model *model, struct training_start *start, struct error *err)
+{
+    TRY(other_network_load(weights, cfg, &model->net, start->loaded, err));
+    snprintf(start->text, sizeof start->text,
+             "%.200s, of another network (%.200s): the layers that fit; the others random numbers, "
+             "seed %" PRIu64,
+             weights, cfg, seed);
+    return OK;
+}
+
+/* The file as it is, or of other classes; if it fits in neither way, as one of another network, where that is known. */
+static enum result load_any(const char *weights_cfg, const char *weights_names, uint64_t seed,
+                            struct model *model, struct training_start *start, struct error *err)
 {
     struct old_classes old = {0};
+    char cfg[MODEL_PATH];
+    const char *weights = model->weights_path;
+    if (weights_cfg) {
+        TRY(option_need_file("weights-cfg", weights_cfg, err));
+        return load_other(weights, weights_cfg, seed, model, start, err);
+    }
+    enum result result = load(model, weights_names, seed, &old, start, err);
+    old_classes_free(&old);
+    if (result == ERR_FORMAT && !weights_names && model_find_weights_cfg(weights, cfg)) {
+        return load_other(weights, cfg, seed, model, start, err);
+    }
+    return result == ERR_FORMAT && !weights_names
+               ? error_hint(err, "--weights-cfg FILE says of which network they are")
+               : result;
+}
+
+enum result training_start_load(struct model *model, const char *weights_cfg,
+                                const char *weights_names, uint64_t seed,
+                                struct training_start *start, struct error *err)
+{
     start->loaded = mem_alloc((size_t)model->net.layer_count, sizeof *start->loaded);
     if (!start->loaded) {
         return mem_error(err, "training");
@@ -213,14 +246,13 @@ enum result training_start_load(struct model *model, const char *weights_names, 
     network_initialise(&model->net, seed);
     if (!model->weights_path[0]) {
         snprintf(start->text, sizeof start->text, "random numbers, seed %" PRIu64, seed);
-        return weights_names ? error_set(err, ERR_ARG,
-                                         "--weights-names: no weights, the training begins with "
-                                         "random numbers")
-                             : OK;
+        return weights_names || weights_cfg
+                   ? error_set(err, ERR_ARG,
+                               "--weights-%s: no weights, the training begins with random numbers",
+                               weights_names ? "names" : "cfg")
+                   : OK;
     }
-    enum result result = load(model, weights_names, seed, &old, start, err);
-    old_classes_free(&old);
-    return result;
+    return load_any(weights_cfg, weights_names, seed, model, start, err);
 }
 
 void training_start_free(struct training_start *start)

@@ -221,4 +221,50 @@ out '^loss +[0-9.]+  mean of the pictures$'
 holds test -s auto_ev/reconstructions.jpg
 holds test -s auto_ev/metrics.json
 json 'v["MAE"] < .2 && v["samples"] == 6 && count("values") == 0' auto_ev/metrics.json
+
+# ---- between tasks ----
+
+head -n 12 net.cfg >head.cfg
+trunk=$'[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\nstride=2\npad=1\nactivation=leaky
+[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=mish'
+printf '%s\n%s\n[connected]\noutput=2\nactivation=linear\n[softmax]\n' "$(cat head.cfg)" "$trunk" >from.cfg
+sed 's/channels=1/channels=3/' from.cfg >from3.cfg
+printf '%s\n%s\n[convolutional]\nfilters=14\nsize=1\nactivation=linear\n[yolo]\nmask=0,1\nanchors=2,2, 4,4\nnum=2\nclasses=2\n' \
+    "$(sed 's/channels=1/channels=3/; s/^width=8/width=32/; s/^height=8/height=32/' head.cfg)" "$trunk" >detector.cfg
+try "a classifier" "$YOLO" train --cfg from3.cfg --data set --weights none --iters 10 --out trunk -q
+status 0
+prepare "$YOLO" synth boxes --train 6 --val 2 --size 32 --seed 5
+sed -i 's/classes=2/classes=5/; s/filters=14/filters=20/' detector.cfg
+try "its trunk as a detector's backbone" "$YOLO" train --cfg detector.cfg --data boxes/synth.data --weights trunk/last.weights \
+    --freeze 0-1 --iters 2 --batch 2 --recipe darknet --out boxed
+status 0
+err '^start +trunk/last.weights, of another network \(trunk/from3.cfg\): the layers that fit'
+err '^  taken +layers 0-1: 364 values$'
+err '^  anew +layers 2: 140 values$'
+first_values() { # FILE: the trunk's 364 values, behind a header of 20 bytes
+    tail -c +21 "$1" | head -c $((364 * 4))
+}
+holds cmp <(first_values trunk/last.weights) <(first_values boxed/last.weights)
+try "and back" "$YOLO" train --cfg from3.cfg --data set --weights boxed/last.weights --freeze 0-1 --iters 3 --out back
+status 0
+err '^  taken +layers 0-1: 364 values$'
+err '^  anew +layers 2: '
+holds cmp <(first_values trunk/last.weights) <(first_values back/last.weights)
+mkdir loose
+cp boxed/last.weights loose/some.weights
+try "a file of which nothing is known" "$YOLO" train --cfg from3.cfg --data set --weights loose/some.weights --out never
+status 2
+one_error 'is this the right cfg.*--weights-cfg FILE says of which network they are'
+try "but for its cfg" "$YOLO" train --cfg from3.cfg --data set --weights loose/some.weights --weights-cfg detector.cfg --dry-run
+status 0
+out '^  taken +layers 0-1: 364 values$'
+try "yolo partial does it, too" "$YOLO" partial --cfg detector.cfg --weights loose/some.weights --layers 2 --out trunk.conv.2
+try "the cut file" "$YOLO" train --cfg from3.cfg --data set --weights trunk.conv.2 --freeze 0-1 --iters 3 --seed 0 --out cut
+status 0
+holds cmp back/last.weights cut/last.weights
+refuse "no such cfg" 'weights-cfg gone.cfg' train --cfg from3.cfg --data set --weights loose/some.weights --weights-cfg gone.cfg
+refuse "the wrong cfg" 'loose/some.weights: .*is this the right cfg' train --cfg from3.cfg --data set --weights loose/some.weights --weights-cfg from3.cfg
+refuse "nothing fits" 'no layer of dense/dense.cfg fits one of from3.cfg' train --cfg from3.cfg --data set --weights dense/last.weights
+refuse "a cfg of no weights" 'weights-cfg: no weights' train --cfg from3.cfg --data set --weights none --weights-cfg from3.cfg
+refuse "beside --add-classes" 'weights-cfg' train --cfg from3.cfg --data set --weights loose/some.weights --weights-cfg from3.cfg --add-classes
 finish
