@@ -26,7 +26,7 @@ struct anchors_args {
 
 static const struct option anchors_options[] = {
     {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
-     "a .data file, a list of pictures, a folder or a COCO .json: the training boxes", 0},
+     DATA_HELP ", or a list of pictures: the training boxes", 0},
     {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"cfg", OPTION_STRING, FIELD(cfg), 0, 0, "FILE", "the network whose anchors are compared", 0},
     {"imgsz|img-size|img", OPTION_SIZE, FIELD(imgsz), 8, 8192, "N|WxH",

@@ -19,10 +19,9 @@ struct check_args {
 #define FIELD(name) offsetof(struct check_args, name)
 
 static const struct option option_rows[] = {
-    {"data", OPTION_STRING, FIELD(o.source.data), 0, 0, "FILE", "a .data file: train, valid, names",
-     0},
+    {"data", OPTION_STRING, FIELD(o.source.data), 0, 0, "FILE", DATA_HELP, 0},
     {"train", OPTION_STRING, FIELD(o.source.train), 0, 0, "FILE",
-     "a list of pictures, a folder or a COCO .json, in place of the .data file's", 0},
+     "a list of pictures, a folder or a COCO .json, in place of the data set's", 0},
     {"valid|val", OPTION_STRING, FIELD(o.source.valid), 0, 0, "FILE", "the same for validation", 0},
     {"names", OPTION_STRING, FIELD(o.source.names), 0, 0, "FILE", "class names, one a line", 0},
     {"images", OPTION_LIST, FIELD(images), 0, 0, "DIR",

@@ -9,6 +9,7 @@
 #include "base/memory_limit.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "data/data_source.h"
 #include "doctor/init.h"
 #include "net/weights.h"
 #include "train/args.h"
@@ -43,7 +44,7 @@ static const struct option init_data_options[] = {
      "a list of pictures, a folder or a COCO .json to train on", 0},
     {"valid|val", OPTION_STRING, FIELD(sets.valid), 0, 0, "FILE", "the same for validation", 0},
     {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
-     "take train=, valid= and names= from this .data file", 0},
+     DATA_HELP ": what trains, what validates, and the names", 0},
     {"images", OPTION_STRING, FIELD(sets.images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"split", OPTION_FLOAT, FIELD(sets.split), 0, 0.9, "SHARE",
      "of the pictures that validate where no others do; 0 = none", 0},

@@ -21,6 +21,11 @@
  * is at fault, or names what is not there. */
 NODISCARD enum result data_source_read(const char *path, struct data_file *file, struct error *err);
 
+/* Of --data, in all commands. */
+#define DATA_HELP                                                                                    \
+    "a .data file, a data.yaml (Ultralytics, Roboflow), an .ndjson, a COCO .json, or a folder with " \
+    "one of them, with parts (train, val) or with pictures (README: Data sets)"
+
 /* Is this a source of which dataset_source.part takes a part? */
 bool data_has_parts(const char *path);
 

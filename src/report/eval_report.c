@@ -51,6 +51,10 @@ static void print_overall(const struct evaluation *e, FILE *out)
         print_number(out, e->all.numbers[n], 7);
         fprintf(out, "  %s\n", meanings[n]);
     }
+    fprintf(
+        out,
+        "        COCO's rules, as pycocotools: 101 points of recall, the mean of the classes with objects, "
+        "the best 100 detections of each class in a picture\n");
 }
 
 static void print_map(const struct evaluation *e, FILE *out)

@@ -26,7 +26,7 @@ const struct option model_options[] = {
      "parameters (Darknet .weights); none = random numbers, for train and bench", 0},
     {"names", OPTION_STRING, FIELD(names), 0, 0, "FILE", "class names, one a line", 0},
     {"data", OPTION_STRING, FIELD(data), 0, 0, "FILE",
-     "a .data file: its names, and its pictures where pictures are wanted", 0},
+     DATA_HELP ": its names, and its pictures where pictures are wanted", 0},
     {"model", OPTION_STRING, FIELD(model), 0, 0, "STEM",
      "short for cfg/STEM.cfg, weights/STEM.weights and STEM.names", 0},
     {"run", OPTION_STRING, FIELD(run), 0, 0, "DIR", "the model of a training run's folder", 0},
@@ -493,7 +493,6 @@ static enum result find_any_names(const struct model_args *args, enum model_need
                                   struct model *model, struct error *err)
 {
     TRY(option_need_file("names", args->names, err));
-    TRY(option_need_file("data", args->data, err));
     if (args->names) {
         return set_path(model->names_path, args->names, err);
     }
