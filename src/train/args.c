@@ -138,8 +138,9 @@ static const struct option start_options[] = {
 static const char about[] =
     "Trains or fine-tunes a network on labelled pictures (--data: a Darknet .data file, a "
     "data.yaml,\n"
-    "an .ndjson, a COCO .json or a folder, as README lists them under Data sets). --weights may be whole, cut (.conv.N: the rest begins with random numbers), for other\n"
-    "classes (rows of the heads are kept by name, see --weights-names), or left out.\n"
+    "an .ndjson, a COCO .json or a folder, as README lists them under Data sets).\n"
+    "--weights may be whole, cut (.conv.N: the rest begins with random numbers), for other classes\n"
+    "(rows of the heads are kept by name, see --weights-names), or left out.\n"
     "Frozen layers keep every byte, batch norm statistics included, and cost no backward pass.\n"
     "\n"
     "Without detection heads the network's last layers say the task. [softmax]: classes; --data\n"
