@@ -51,7 +51,8 @@ static const struct option to_options[] = {
 static const char about[] =
     "COCO annotation files (.json) to YOLO labels, lists, names and a .data file; anything else (a\n"
     ".data file, a data.yaml, an .ndjson, a folder, a list of pictures) to COCO. Classes\n"
-    "are the categories in the order of their ids, whatever gaps these have. Pictures without boxes stay in the set. What cannot be\n"
+    "are the categories in the order of their ids, whatever gaps these have. Pictures without boxes\n"
+    "stay in the set. What cannot be\n"
     "taken (boxes without area or outside, pictures that are not there) is reported with its place\n"
     "and left out; a picture of which a label line or an annotation cannot be used (no box, no such\n"
     "class) is left out whole: without that object it would count as background there. Width and\n"
