@@ -203,6 +203,8 @@ static void print_text(const struct view *view)
            net->size.c);
     if (model->head) {
         printf("classes     %d\n", model->head->classes);
+    } else if (model->task != TASK_NONE) {
+        printf("task        %s, %zu values\n", task_name(model->task), task_values(net));
     }
     printf("parameters  %zu (%zu trainable, %zu statistics), %.2f MB as .weights\n", floats,
            view->freeze.totals.moving, view->freeze.totals.statistics,
@@ -274,6 +276,9 @@ static cJSON *info_json(const struct view *view)
     cJSON_AddNumberToObject(root, "channels", net->size.c);
     if (model->head) {
         cJSON_AddNumberToObject(root, "classes", model->head->classes);
+    } else if (model->task != TASK_NONE) {
+        cJSON_AddStringToObject(root, "task", task_name(model->task));
+        cJSON_AddNumberToObject(root, "values", (double)task_values(net));
     }
     cJSON_AddNumberToObject(root, "parameters", (double)floats);
     cJSON_AddNumberToObject(root, "trainable", (double)view->freeze.totals.moving);

@@ -96,4 +96,21 @@ try "dry run of a table" "$YOLO" train --cfg dense.cfg --data train.csv --weight
 status 0
 out '^data +train.csv: 64 rows; no valid= set'
 no_out '^pictures'
+
+# ---- the summary tells the truth, also of what is frozen ----
+
+root_cfg=$root/cfg/mnist-encoder.cfg
+try "info of a classifier" "$YOLO" info --cfg "$root_cfg"
+status 0
+out '^task +classification, 10 values$'
+out '^parameters +213306 \(212602 trainable, 704 statistics\)'
+try "info: a frozen encoder" "$YOLO" info --cfg "$root_cfg" --freeze 0-18 --format json
+status 0
+json 'v["trainable"] == 66250 && v["frozen"] == 146352 && v["statistics"] == 704 && v["frozen_layers"] == 16 && v["task"] == "classification"'
+json 'v["layers[18].trainable"] == 0 && v["layers[19].trainable"] == 65600 && v["layers[20].parameters"] == 0 && v["layers[20].frozen"] == "false"'
+try "info: freezing a layer without parameters changes nothing" "$YOLO" info --cfg "$root_cfg" --freeze 20-20 --format json
+status 0
+json 'v["trainable"] == 212602 && v["frozen"] == 0 && v["frozen_layers"] == 0'
+try "info of an autoencoder" "$YOLO" info --cfg "$root/cfg/mnist-autoencoder.cfg"
+out '^task +reconstruction, 784 values$'
 finish

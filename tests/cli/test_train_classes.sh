@@ -239,7 +239,7 @@ try "its trunk as a detector's backbone" "$YOLO" train --cfg detector.cfg --data
     --freeze 0-1 --iters 2 --batch 2 --recipe darknet --out boxed
 status 0
 err '^start +trunk/last.weights, of another network \(trunk/from3.cfg\): the layers that fit'
-err '^  taken +layers 0-1: 364 values$'
+err '^  taken +layers 0-1( \(backbone\))?: 364 values$'
 err '^  anew +layers 2: 140 values$'
 first_values() { # FILE: the trunk's 364 values, behind a header of 20 bytes
     tail -c +21 "$1" | head -c $((364 * 4))
