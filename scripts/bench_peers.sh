@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # Latency of this program beside ONNX Runtime, OpenVINO, ncnn and OpenCV's dnn module, in turns in one run:
 #   scripts/bench_peers.sh [--runs N] [--rounds N] [--imgsz N] [--threads N] [--peer NAME]... [MODEL...]
-# MODEL is the stem of a .cfg in cfg/, default yolov4 and yolov4-tiny. OpenCV reads cfg and weights itself, from weights/ or with zeros; the
-# others get the network with random weights, batch norm folded, through PyTorch and ONNX (tests/tools/peer_latency.py): only the time
-# counts. Each round times every program once; shown are the medians over rounds and the median of the rounds' ratios, which noise moves
-# less. A peer that is not installed is skipped and named. PyTorch itself: scripts/bench.sh.
-# $PYTHON names a Python that has them (pip install torch onnx onnxruntime openvino ncnn pnnx opencv-python-headless); default: the first of
-# python3 and /usr/bin/python3 that has the module.
+# MODEL is the stem of a .cfg in cfg/, default yolov4 and yolov4-tiny, with the weights in weights/ or random ones. onnxruntime, openvino, ncnn and
+# opencv (5) run what `yolo export` writes up to the inputs of the heads; opencv4, which reads cfg and weights itself, is measured too. Each round times every
+# program once; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less. The programs are
+# installed in the versions of scripts/lib_python.sh, into build/; one that cannot be is skipped and named. PyTorch: scripts/bench.sh.
 set -eu
 cd "$(dirname "$0")/.."
 runs=7 rounds=3 imgsz=416 threads=$(nproc 2>/dev/null || echo 2)
@@ -35,36 +33,32 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#models[@]} -gt 0 ] || models=(yolov4 yolov4-tiny)
-[ ${#peers[@]} -gt 0 ] || peers=(onnxruntime openvino ncnn opencv)
-[ -x ./yolo ] || make -s -j"$threads"
-
-python_with() { # MODULES: the first Python that has them, or nothing
-    local candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
-        if "$candidate" -c "import $1" >/dev/null 2>&1; then
-            echo "$candidate"
-            return
-        fi
-    done
-}
-
-pythons=() found=()
+[ ${#peers[@]} -gt 0 ] || peers=(onnxruntime openvino ncnn opencv opencv4)
 for peer in "${peers[@]}"; do
-    case "$peer" in
-    onnxruntime | openvino) modules="numpy, torch, onnx, $peer" ;;
-    ncnn) modules="numpy, torch, onnx, ncnn, pnnx" ;;
-    opencv) modules="numpy, cv2" ;;
-    *)
-        echo "bench_peers: no peer $peer (onnxruntime, openvino, ncnn, opencv)" >&2
+    [[ $peer =~ ^(onnxruntime|openvino|ncnn|opencv|opencv4)$ ]] || {
+        echo "bench_peers: no peer $peer (onnxruntime, openvino, ncnn, opencv, opencv4)" >&2
         exit 2
-        ;;
-    esac
-    python=$(python_with "$modules")
-    if [ -n "$python" ]; then
-        found+=("$peer") pythons+=("$python")
+    }
+done
+[ -x ./yolo ] || make -s -j"$threads"
+mkdir -p build
+# shellcheck source=scripts/lib_python.sh
+. scripts/lib_python.sh
+find_python || exit 0
+declare -A pythons
+for part in onnx opencv; do # which hold OpenCV 5 and 4
+    if install_for "$part"; then
+        pythons[$part]=$folder/bin/python3
     else
-        echo "bench_peers: SKIP $peer: no Python with $modules" >&2
+        echo "bench_peers: SKIP what needs $(needs_of "$part"): it cannot be installed (build/oracles-$part.log)" >&2
     fi
+done
+part_of() { # PEER
+    [ "$1" = opencv4 ] && echo opencv || echo onnx
+}
+found=()
+for peer in "${peers[@]}"; do
+    [ -z "${pythons[$(part_of "$peer")]:-}" ] || found+=("$peer")
 done
 [ ${#found[@]} -gt 0 ] || exit 0
 
@@ -79,23 +73,24 @@ median() { # of the arguments
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# $folder/net.cfg and $folder/net.weights, for OpenCV: keys without blanks around =, the input size in the cfg; zeros (version 0.2.5,
-# nothing seen) for weights that are not there.
-prepare_opencv() { # CFG WEIGHTS
+# $folder/net.onnx, and for OpenCV 4 net.cfg and net.weights: keys without blanks around =, the input size in the cfg; zeros (version 0.2.5, nothing seen)
+# for weights that are not there.
+prepare() { # CFG WEIGHTS
     sed -E "s/ *= */=/; s/^(width|height)=.*/\1=$imgsz/" "$1" >"$folder/net.cfg"
+    rm -f "$folder/net.weights"
     if [ -f "$2" ]; then
-        ln -sf "$(realpath "$2")" "$folder/net.weights"
+        ln -s "$(realpath "$2")" "$folder/net.weights"
     else
-        rm -f "$folder/net.weights"
         printf '\0\0\0\0\002\0\0\0\005\0\0\0\0\0\0\0\0\0\0\0' >"$folder/net.weights"
         truncate -s "$(./yolo info --cfg "$1" --format json -q | number weights_bytes)" "$folder/net.weights"
     fi
+    ./yolo export "$folder/net.onnx" --boxes raw --cfg "$folder/net.cfg" --weights "$([ -f "$2" ] && echo "$2" || echo none)" -q
 }
 
-time_peer() { # PEER PYTHON CFG: its JSON
-    local how=(tests/tools/peer_latency.py "$1" "$3")
-    [ "$1" != opencv ] || how=(tests/tools/opencv_dnn.py "$folder/net.cfg" "$folder/net.weights")
-    "$2" "${how[@]}" --imgsz "$imgsz" --threads "$threads" --runs "$runs" 2>"$folder/err"
+time_peer() { # PEER: its JSON
+    local how=(tests/tools/peer_latency.py "$1" "$folder/net.onnx" --imgsz "$imgsz")
+    [ "$1" != opencv4 ] || how=(tests/tools/opencv_dnn.py "$folder/net.cfg" "$folder/net.weights" --imgsz "$imgsz")
+    "${pythons[$(part_of "$1")]}" "${how[@]}" --threads "$threads" --runs "$runs" 2>"$folder/err"
 }
 
 printf '%-14s %-12s %-12s %9s %9s %8s\n' model program version 'its ms' 'ours ms' ratio
@@ -105,14 +100,13 @@ for model in "${models[@]}"; do
         echo "bench_peers: SKIP $model: no $cfg" >&2
         continue
     fi
-    prepare_opencv "$cfg" "weights/$model.weights"
+    prepare "$cfg" "weights/$model.weights"
     rm -f "$folder"/*.ms "$folder"/*.ratio
     for ((round = 0; round < rounds; round++)); do
         ours=$(./yolo bench --cfg "$cfg" --imgsz "$imgsz" --threads "$threads" --runs "$runs" --format json -q | number infer_ms)
         echo "$ours" >>"$folder/ours.ms"
-        for i in "${!found[@]}"; do
-            peer=${found[i]}
-            if ! json=$(time_peer "$peer" "${pythons[i]}" "$cfg"); then
+        for peer in "${found[@]}"; do
+            if ! json=$(time_peer "$peer"); then
                 echo "bench_peers: SKIP $model: $peer: $(grep -m 1 -i error "$folder/err" || tail -n 1 "$folder/err")" >&2
                 continue
             fi

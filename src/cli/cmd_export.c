@@ -52,7 +52,8 @@ static const char about[] =
     "  --boxes nms      `detections` [k, 7]: image, x1, y1, x2, y2, class, confidence, overlaps\n"
     "                   suppressed by plain IoU\n"
     "Other networks: `output0` [n, classes], or [n, c, h, w]. Class names, anchors, the input's\n"
-    "scaling and how pictures are fitted stand in the file's metadata. More: docs/onnx.md\n";
+    "scaling and how pictures are fitted stand in the file's metadata. --weights none writes random\n"
+    "numbers, for measuring times. More: docs/onnx.md\n";
 
 static bool is_given(float value)
 {
@@ -157,7 +158,8 @@ static enum result run_export(int argc, char **argv, int *status, struct error *
     if (!path_ends_in(path, ".onnx")) {
         return error_set(err, ERR_ARG, "%s: the file to write must end in .onnx", path);
     }
-    enum result result = model_open(&args.model, MODEL_WHOLE, &model, err);
+    enum model_need need = weights_are_none(args.model.weights) ? MODEL_ANY : MODEL_WHOLE;
+    enum result result = model_open(&args.model, need, &model, err);
     if (result == OK) {
         result = check_flags(&args, &model, err);
     }

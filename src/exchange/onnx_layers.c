@@ -204,7 +204,8 @@ static int64_t margin_behind(const struct onnx_lowering *x, const struct pool_st
     return margin < g->size ? margin : g->size - 1;
 }
 
-/* Margins that differ on the two sides, as pixels below all others: pnnx takes the margins of MaxPool for even. */
+/* Margins that differ on the two sides, as pixels below all others: pnnx makes a MaxPool
+ * with such margins one whose size is rounded up. */
 static const char *pad_for_max(const struct onnx_lowering *x, const char *in, const int64_t *pads)
 {
     const int64_t all[] = {0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]};

@@ -98,6 +98,8 @@ done
 cp flat.cfg lone.cfg
 try "no weights" "$YOLO" export w.onnx --cfg lone.cfg
 status 2
+try "random numbers on request" "$YOLO" export none.onnx --cfg lone.cfg --weights none
+status 0
 head -c 100 flat.weights >cut.weights
 try "cut weights" "$YOLO" export w.onnx --cfg flat.cfg --weights cut.weights
 status 2

@@ -65,13 +65,14 @@ acts=(linear leaky relu relu6 logistic mish swish hard_mish loggy revleaky ramp 
     for ((i = 2; i <= 44; i += 2)); do printf ',%d' "$i"; done
     printf '\n'
 } | made activations
-for runtime in "${all[@]}"; do
-    for name in activations values layers; do
-        compare "$name" "$runtime" "${pictures[@]}" -- --cfg "$work/$name.cfg" --weights "$work/$name.weights"
-    done
+# pnnx leaves operators of these that ncnn does not know (docs/onnx.md).
+for name in activations values layers; do
+    compare "$name" "onnxruntime openvino opencv" "${pictures[@]}" -- --cfg "$work/$name.cfg" --weights "$work/$name.weights"
 done
 for name in tiny csp newcoords odd region residual depthwise classifier winograd; do
-    compare "$name" "${all[*]}" "${pictures[@]}" -- --cfg tests/golden/$name.cfg --weights tests/golden/$name.weights
+    runtimes=${all[*]}
+    [ $name != region ] || runtimes="onnxruntime openvino opencv"
+    compare "$name" "$runtimes" "${pictures[@]}" -- --cfg tests/golden/$name.cfg --weights tests/golden/$name.weights
 done
 
 # ---- boxes: the bundled model ----

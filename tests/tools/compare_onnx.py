@@ -28,7 +28,7 @@ def iou(a, b):
     """Of one box with many, x1 y1 x2 y2."""
     low, high = np.maximum(a[:2], b[:, :2]), np.minimum(a[2:], b[:, 2:])
     common = np.prod(np.clip(high - low, 0, None), axis=1)
-    return common / (np.prod(a[2:] - a[:2]) + np.prod(b[:, 2:] - b[:, :2], axis=1) - common)
+    return common / np.maximum(1e-9, np.prod(a[2:] - a[:2]) + np.prod(b[:, 2:] - b[:, :2], axis=1) - common)
 
 
 def on_picture(output, size, fit, picture):
@@ -57,7 +57,11 @@ def match(wanted, found, tolerance, least_iou):
     for o in wanted:
         box = np.array([o['box'][k] for k in ('x1', 'y1', 'x2', 'y2')])
         candidates = np.nonzero((classes == o['class_id']) & (abs(confidences - o['confidence']) <= tolerance))[0]
-        overlap = iou(box, boxes[candidates]) if len(candidates) else np.zeros(1)
+        overlap = np.zeros(1)
+        if len(candidates):
+            overlap = iou(box, boxes[candidates])
+            if min(box[2] - box[0], box[3] - box[1]) < 1:  # a pixel: the printed digits would decide
+                overlap = np.where(abs(boxes[candidates] - box).max(axis=1) < .01, 1, overlap)
         if overlap.max() < least_iou:
             sys.exit(f'compare_onnx: no partner for {o} (nearest {overlap.max():.4f})')
         best = candidates[overlap.argmax()]

@@ -49,7 +49,7 @@ def open_ncnn(path, shape, threads):
     shown = ','.join(map(str, shape))
     # The program itself: its Python module wants torch. Without fp16=0 it writes weights in half precision.
     pnnx = pathlib.Path(importlib.util.find_spec('pnnx').submodule_search_locations[0], 'pnnx')
-    subprocess.run([pnnx, path, f'inputshape=[{shown}]', 'fp16=0'], check=True, cwd=os.path.dirname(path), stdout=subprocess.DEVNULL)
+    subprocess.run([pnnx, path, f'inputshape=[{shown}]', 'fp16=0'], check=True, cwd=os.path.dirname(path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     net = ncnn.Net()
     net.opt.num_threads = threads
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
