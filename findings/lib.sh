@@ -34,3 +34,23 @@ seen() {
         exit 1
     fi
 }
+
+# need_pnnx VERSION: $pnnx is then pnnx's own program, without the torch that its Python module asks for.
+need_pnnx() {
+    if [ -z "${FINDINGS_PYTHON:-}" ] &&
+        ! "$python" -m pip install --quiet --disable-pip-version-check --no-deps "pnnx==$1" >&2; then
+        echo "cannot install pnnx==$1" >&2
+        exit 3
+    fi
+    # shellcheck disable=SC2034 # for the findings
+    pnnx=$("$python" - "$1" <<'PY'
+import importlib.metadata
+import importlib.util
+import pathlib
+import sys
+
+assert importlib.metadata.version('pnnx') == sys.argv[1]
+print(pathlib.Path(importlib.util.find_spec('pnnx').submodule_search_locations[0], 'pnnx'))
+PY
+    ) || exit 3
+}
