@@ -86,11 +86,11 @@ static void refused(void)
     static const struct {
         const char *text, *why;
     } lines[] = {
-        {"abc", "--conf abc: not a number"},
+        {"abc", "--conf 'abc': not a number"},
         {"nan", "not a number"},
         {"1.5", "--conf 1.5: must be between 0 and 1"},
         {"dog=-.1", "must be between 0 and 1"},
-        {"dog=x", "--conf x: not a number"},
+        {"dog=x", "--conf 'x': not a number"},
         {"dog=", "not a number"},
         {"=.5", "of which class?"},
         {".5,", "an empty item"},
