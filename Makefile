@@ -86,6 +86,8 @@ HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 
+# Rules of single objects stand above.
+.DEFAULT_GOAL := all
 .PHONY: all tests fuzzers check asan lint fmt bench bench-conv help clean
 all: yolo ## build ./yolo (default)
 
