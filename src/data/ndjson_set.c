@@ -470,7 +470,8 @@ static enum result read_pictures(struct dataset_build *build, struct reading *re
     enum result result = read_file(reading, err);
     enum split wanted = split_of(reading, source->part);
     if (reading->splitless > 0) {
-        log_warn("%s: %zu pictures have no split: they train", source->path, reading->splitless);
+        log_warn("%s: without a split: %zu of the pictures; they train", source->path,
+                 reading->splitless);
     }
     mem_free(reading->names);
     TRY(result);

@@ -25,8 +25,8 @@ static void put(struct bytes *b, const void *data, size_t size)
 
 static void put_le(struct bytes *b, unsigned long value, int size)
 {
-    for (int i = 0; i < size; i++) {
-        b->data[b->size++] = (unsigned char)(value >> 8 * i);
+    for (int i = 0; i < size; i++) { /* what a number has no bytes for is zero */
+        b->data[b->size++] = i < (int)sizeof value ? (unsigned char)(value >> 8 * i) : 0;
     }
 }
 
