@@ -21,24 +21,24 @@ runs() {
     cat <<'END'
 1  small     80  -                                      .106
 2  small     160 --epochs_40                            .147
-3  loaded    24  --epochs_40                            .062
+3  loaded    24  --epochs_40                            .075
 4  small     40  -                                      .085
 5  small     160 -                                      .239
 6  small     80  --epochs_60                            .096
-7  loaded    12  -                                      .097
+7  loaded    12  -                                      .101
 8  loaded    40  -                                      .149
 9  loaded    160 -                                      .209
-10 loaded    12  --freeze_backbone                      .106
+10 loaded    12  --freeze_backbone                      .120
 11 loaded    40  --freeze_backbone                      .165
 12 loaded    160 --freeze_backbone                      .209
-13 loaded    40  --epochs_30                            .065
+13 loaded    40  --epochs_30                            .073
 14 loaded    160 --epochs_10                            .095
-15 loaded    40  --epochs_30_--freeze_backbone          .067
-16 loaded    40  --freeze_all-but-heads                 .050
-17 tabletop  40  -                                      .094
-18 tabletop  160 --epochs_40                            .10
-19 tiny      40  --epochs_80                            .10
-20 tiny      160 --epochs_20                            .10
+15 loaded    40  --epochs_30_--freeze_backbone          .071
+16 loaded    40  --freeze_all-but-heads                 .070
+17 tabletop  40  -                                      .105
+18 tabletop  160 --epochs_40                            .109
+19 tiny      40  --epochs_80                            .057
+20 tiny      160 --epochs_20                            .056
 END
 }
 
