@@ -386,7 +386,7 @@ static void check_equal(const char *network, const char *const *names)
     for (int i = 0; names[i]; i++) {
         for (int k = 0; k < ISA_COUNT; k++) {
             struct golden g;
-            struct keras_case c;
+            struct keras_case c = {0};
             if (isa_kernels(ISA_NAMES[k])) {
                 CHECK_MSG(find_case(&g, network, names[i], &c), "%s: %s", network, names[i]);
                 struct distance d = distance_to(&g, &c, c.frozen, policy_of(&c), ISA_NAMES[k]);
@@ -450,7 +450,7 @@ static struct distance measured(const char *network, const char *name, const boo
 static void frozen_dropout_drops_in_keras(void)
 {
     static const bool dropout_free[MAX_LAYERS] = {true};
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("dropout", "frozen drops", NULL, BN_AUTO, &c);
     CHECK_MSG(d.loss > FAR, "%g", d.loss);
     d = measured("dropout", "frozen drops", dropout_free, BN_AUTO, &c);
@@ -460,7 +460,7 @@ static void frozen_dropout_drops_in_keras(void)
 /* Keras stores the batch's variance over n, this program (as Darknet and PyTorch) over n - 1. */
 static void moving_variance_over_n_in_keras(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("dropout", "all", NULL, BN_AUTO, &c);
     CHECK_MSG(is_equal(&d) && d.raw_variance > FAR, "%g, variance %g", d.params, d.raw_variance);
 }
@@ -468,7 +468,7 @@ static void moving_variance_over_n_in_keras(void)
 /* A frozen BatchNormalization of Keras is in inference whatever is asked for: nothing there is --bn train. */
 static void frozen_statistics_never_move_in_keras(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("bn", "prefix", NULL, BN_AUTO, &c);
     CHECK_MSG(is_equal(&d), "%g %g %g", d.loss, d.gradient, d.params);
     d = measured("bn", "prefix", NULL, BN_TRAIN, &c);
@@ -478,7 +478,7 @@ static void frozen_statistics_never_move_in_keras(void)
 /* layer(x, training=False) in a functional model is what transfer learning is taught by; fit overrules it. */
 static void training_in_a_call_is_overruled_in_keras(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("bn", "said in call", NULL, BN_EVAL, &c);
     CHECK_MSG(d.loss > FAR && d.params > 100, "%g %g", d.loss, d.params);
     d = measured("bn", "said in call", NULL, BN_AUTO, &c);
@@ -488,7 +488,7 @@ static void training_in_a_call_is_overruled_in_keras(void)
 /* Keras's Adam adds eps before the bias of v is corrected ("epsilon hat"), this program, as PyTorch, after it. */
 static void adam_corrects_before_eps(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("dense", "eps scaled", NULL, BN_AUTO, &c);
     CHECK_MSG(is_equal(&d), "%g %g %g", d.loss, d.gradient, d.params);
     d = measured("dense", "eps", NULL, BN_AUTO, &c);
@@ -498,7 +498,7 @@ static void adam_corrects_before_eps(void)
 /* Keras's momentum holds rate times gradient, so old steps go on at the old rate; here the rate of now acts on all. */
 static void momentum_knows_no_rate(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("dense", "rate, same step", NULL, BN_AUTO, &c);
     CHECK_MSG(is_equal(&d), "%g %g %g", d.loss, d.gradient, d.params);
     d = measured("dense", "rate", NULL, BN_AUTO, &c);
@@ -509,7 +509,7 @@ static void momentum_knows_no_rate(void)
  * decay= here is in the gradient of weights alone: Keras's L2 regulariser of half the factor. */
 static void decay_is_in_the_gradient(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("dense", "decoupled", NULL, BN_AUTO, &c);
     CHECK_MSG(d.gradient <= LIMIT && d.params > 10, "%g %g", d.gradient, d.params);
 }
@@ -518,7 +518,7 @@ static void decay_is_in_the_gradient(void)
  * at 17.3, where a float is 1, and the gradient, which does not go through the output, stays whole. */
 static void sure_mistakes_have_a_gradient(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("auto", "saturated", NULL, BN_AUTO, &c);
     CHECK_MSG(d.first_loss > 1.05 && d.gradient > 100, "%g %g", d.first_loss, d.gradient);
 }
@@ -526,7 +526,7 @@ static void sure_mistakes_have_a_gradient(void)
 /* mean_squared_error is a mean over outputs; type=sse is half their sum. */
 static void sse_is_half_a_sum(void)
 {
-    struct keras_case c;
+    struct keras_case c = {0};
     struct distance d = measured("dense", "mse", NULL, BN_AUTO, &c);
     CHECK_NEAR(d.first_loss, 1.5, 1e-4); /* three outputs */
 }
