@@ -254,7 +254,9 @@ static void run_loop(void *ctx)
 void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread), void *ctx)
 {
     struct loop loop = {items, body, ctx};
-    if (role == OUTSIDE && items > 1) {
+    if (role != OUTSIDE) { /* denormals are zero already */
+        run_loop(&loop);
+    } else if (items > 1) {
         parallel_team(run_loop, &loop);
     } else {
         run_flushing(run_loop, &loop);
