@@ -13,24 +13,13 @@ INLINED void pointwise_block(const struct conv_pointwise *p, size_t first, const
                              size_t k, const int vectors, const enum activation act)
 {
     vec acc[TILE_PIXELS][2];
-    const float *in[TILE_PIXELS], *panel = p->panels + k * p->channels;
+    const float *in[TILE_PIXELS];
     UNROLLED
     for (int i = 0; i < pixels; i++) {
         in[i] = p->in + (first + (size_t)i) * p->in_stride;
         acc[i][0] = acc[i][1] = vec_set(0.0f);
     }
-    for (size_t c = 0; c < p->channels; c++) {
-        vec w0 = vec_load(panel), w1 = vectors > 1 ? vec_load(panel + VEC_WIDTH) : w0;
-        UNROLLED
-        for (int i = 0; i < pixels; i++) {
-            vec x = vec_set(in[i][c]);
-            acc[i][0] = vec_fma(x, w0, acc[i][0]);
-            if (vectors > 1) {
-                acc[i][1] = vec_fma(x, w1, acc[i][1]);
-            }
-        }
-        panel += TILE_FILTERS;
-    }
+    tile_channels(acc, in, p->channels, p->panels + k * p->channels, pixels, vectors);
     for (int j = 0; j < vectors; j++, k += VEC_WIDTH) {
         size_t part = part_of(p->filters, k);
         vec scale = load_or(p->scale, k, part, 1.0f), shift = load_or(p->shift, k, part, 0.0f);

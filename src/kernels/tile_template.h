@@ -8,7 +8,25 @@
 
 enum { TILE_FILTERS = 2 * VEC_WIDTH };
 
-/* pixels and vectors are constants where this is inlined, so that acc lives in registers. */
+/* acc[i][j] += sum over c of in[i][c] * panel[c][j], in this order; behind the panel. pixels and vectors are constants
+ * where this is inlined, so that acc lives in registers. */
+INLINED const float *tile_channels(vec acc[TILE_PIXELS][2], const float *const *in, size_t channels,
+                                   const float *panel, const int pixels, const int vectors)
+{
+    for (size_t c = 0; c < channels; c++, panel += TILE_FILTERS) {
+        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            vec x = vec_set(in[i][c]);
+            acc[i][0] = vec_fma(x, first, acc[i][0]);
+            if (vectors > 1) {
+                acc[i][1] = vec_fma(x, second, acc[i][1]);
+            }
+        }
+    }
+    return panel;
+}
+
 INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors)
 {
     vec acc[TILE_PIXELS][2];
@@ -26,18 +44,7 @@ INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors
         for (int i = 0; i < pixels; i++) {
             in[i] = t->in[tap * TILE_PIXELS + (size_t)i] + t->offset;
         }
-        for (size_t c = 0; c < t->channels; c++) {
-            vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
-            UNROLLED
-            for (int i = 0; i < pixels; i++) {
-                vec x = vec_set(in[i][c]);
-                acc[i][0] = vec_fma(x, first, acc[i][0]);
-                if (vectors > 1) {
-                    acc[i][1] = vec_fma(x, second, acc[i][1]);
-                }
-            }
-            panel += TILE_FILTERS;
-        }
+        panel = tile_channels(acc, in, t->channels, panel, pixels, vectors);
     }
     UNROLLED
     for (int i = 0; i < pixels; i++) {
