@@ -10,6 +10,7 @@
 #include "train/freeze.h"
 #include "train/step.h"
 #include "train/validate.h"
+#include "golden_file.h"
 
 enum {
     VERSION = 1,
@@ -103,21 +104,9 @@ static void check_tensors(const struct network *net, const struct plan *plan, do
 }
 
 struct golden {
-    char *file;
-    size_t size, at;
+    struct reader in;
     int side, batch, classes, tensors, learnable, statistics, cases;
 };
-
-static const void *take(struct golden *g, size_t count)
-{
-    if (count > (g->size - g->at) / 4) {
-        return NULL;
-    }
-    void *values = g->file + g->at;
-    le32_to_host(values, count);
-    g->at += count * 4;
-    return values;
-}
 
 static void check_case(struct golden *g, struct network *net, const enum layer_mode *modes,
                        int last)
@@ -125,9 +114,9 @@ static void check_case(struct golden *g, struct network *net, const enum layer_m
     struct error err;
     struct step step = {0};
     struct truth_set sets[MAX_BATCH] = {{0}};
-    const float *loss = take(g, 1);
-    const float *out = take(g, (size_t)(g->batch * g->classes));
-    const float *digests = take(g, (size_t)g->tensors * DIGEST);
+    const float *loss = take(&g->in, 1);
+    const float *out = take(&g->in, (size_t)(g->batch * g->classes));
+    const float *digests = take(&g->in, (size_t)g->tensors * DIGEST);
     CHECK(loss && out && digests);
     struct step_options options = {.net = net, .modes = modes, .batch = g->batch};
     CHECK_OK(kernels_select(NULL, &options.kernels, &err));
@@ -192,10 +181,10 @@ static void check(const char *name)
     if (!shared_path(shared, cfg, sizeof cfg)) {
         SKIP("published cfg files are not there (YOLO_SHARED)");
     }
-    CHECK_OK(file_read(path, 1 << 24, &g.file, &g.size, &err));
-    CHECK(g.size > 8 && memcmp(g.file, "YOLOCLAS", 8) == 0);
-    g.at = 8;
-    const int *head = take(&g, 8);
+    CHECK_OK(file_read(path, 1 << 24, &g.in.data, &g.in.size, &err));
+    CHECK(g.in.size > 8 && memcmp(g.in.data, "YOLOCLAS", 8) == 0);
+    g.in.at = 8;
+    const int *head = take(&g.in, 8);
     CHECK(head && head[0] == VERSION && head[2] <= MAX_BATCH);
     g.side = head[1];
     g.batch = head[2];
@@ -210,7 +199,7 @@ static void check(const char *name)
     CHECK_OK(result);
     CHECK_OK(network_allocate(&net, &err));
     for (int i = 0; i < g.cases && !test_failed; i++) {
-        const int *last = take(&g, 1);
+        const int *last = take(&g.in, 1);
         struct freeze_set set = {.frozen = mem_alloc((size_t)net.layer_count, sizeof(bool)),
                                  .bn = last && *last == BY_STORED ? BN_EVAL : BN_AUTO};
         CHECK(last && set.frozen);
@@ -230,7 +219,7 @@ static void check(const char *name)
         freeze_set_free(&set);
     }
     network_free(&net);
-    mem_free(g.file);
+    mem_free(g.in.data);
 }
 
 static void darknet19(void)

@@ -10,6 +10,7 @@
 #include "net/network.h"
 #include "net/plan.h"
 #include "net/weights.h"
+#include "golden_file.h"
 #include "isa.h"
 
 #define FOLDER "tests/golden"
@@ -19,12 +20,6 @@ enum { VERSION = 1, MAX_LAYERS = 64, MAX_IMAGES = 8, STORED_IMAGES = 2 };
 /* Of the layer's largest magnitude. Winograd's transforms cost about one decimal digit. */
 static const double LIMIT_DIRECT = 1e-4, LIMIT_WINOGRAD = 1e-3;
 static const double LIMIT_DETECTION = 2e-3;
-
-/* A golden file, read front to back. */
-struct reader {
-    char *data;
-    size_t size, at;
-};
 
 struct expected_layer {
     struct shape shape;
@@ -46,18 +41,6 @@ struct golden {
     const struct expected_box *boxes[MAX_IMAGES];
     int box_count[MAX_IMAGES];
 };
-
-/* The next `count` 4-byte values, in host order; NULL at the end of the file. */
-static void *take(struct reader *in, size_t count)
-{
-    if (count > (in->size - in->at) / 4) {
-        return NULL;
-    }
-    void *values = in->data + in->at;
-    le32_to_host(values, count);
-    in->at += count * 4;
-    return values;
-}
 
 static size_t volume(const struct shape *s)
 {

@@ -11,6 +11,7 @@
 #include "train/freeze.h"
 #include "train/step.h"
 #include "train/validate.h"
+#include "golden_file.h"
 
 enum {
     VERSION = 1,
@@ -31,8 +32,7 @@ static const double FAR = 1e-2; /* at least so far off is what differs by design
 struct golden {
     char path[64];
     struct network net;
-    char *file;
-    size_t size, at;
+    struct reader in;
     int batch, steps, image, values, params, cases;
     const float *images, *targets, *before;
 };
@@ -58,17 +58,6 @@ struct distance {
     size_t trainable, non_trainable;
 };
 
-static const void *take(struct golden *g, size_t count)
-{
-    if (count > (g->size - g->at) / 4) {
-        return NULL;
-    }
-    void *values = g->file + g->at;
-    le32_to_host(values, count);
-    g->at += count * 4;
-    return values;
-}
-
 static bool golden_open(struct golden *g, const char *name)
 {
     struct error err;
@@ -79,12 +68,12 @@ static bool golden_open(struct golden *g, const char *name)
         return false;
     }
     snprintf(g->path, sizeof g->path, "tests/golden/keras/%s.bin", name);
-    if (file_read(g->path, 1 << 20, &g->file, &g->size, &err) != OK || g->size < 8 ||
-        memcmp(g->file, "YOLOKERA", 8) != 0) {
+    if (file_read(g->path, 1 << 20, &g->in.data, &g->in.size, &err) != OK || g->in.size < 8 ||
+        memcmp(g->in.data, "YOLOKERA", 8) != 0) {
         return false;
     }
-    g->at = 8;
-    const int *head = take(g, 7);
+    g->in.at = 8;
+    const int *head = take(&g->in, 7);
     if (!head || head[0] != VERSION || head[1] > MAX_BATCH || g->net.layer_count > MAX_LAYERS) {
         return false;
     }
@@ -94,35 +83,35 @@ static bool golden_open(struct golden *g, const char *name)
     g->values = head[4];
     g->params = head[5];
     g->cases = head[6];
-    g->images = take(g, (size_t)(g->batch * g->image));
-    g->targets = take(g, (size_t)(g->batch * g->values));
-    g->before = take(g, (size_t)g->params);
+    g->images = take(&g->in, (size_t)(g->batch * g->image));
+    g->targets = take(&g->in, (size_t)(g->batch * g->values));
+    g->before = take(&g->in, (size_t)g->params);
     return g->before && g->image == g->net.size.w * g->net.size.h * g->net.size.c &&
            (size_t)g->params == network_param_floats(&g->net, g->net.layer_count, NULL);
 }
 
 static void golden_close(struct golden *g)
 {
-    mem_free(g->file);
+    mem_free(g->in.data);
     network_free(&g->net);
 }
 
 static bool next_case(struct golden *g, struct keras_case *c)
 {
     *c = (struct keras_case){0};
-    if (g->size - g->at < NAME_BYTES) {
+    if (g->in.size - g->in.at < NAME_BYTES) {
         return false;
     }
-    memcpy(c->name, g->file + g->at, NAME_BYTES - 1);
-    g->at += NAME_BYTES;
-    const int *head = take(g, 3);
-    const int *frozen = head && head[2] <= MAX_LAYERS ? take(g, (size_t)head[2]) : NULL;
-    const int *counts = frozen ? take(g, 2) : NULL;
-    const float *f = counts ? take(g, 5) : NULL;
-    c->rates = take(g, (size_t)g->steps);
-    c->losses = take(g, (size_t)g->steps);
-    c->gradient = take(g, (size_t)g->params);
-    c->after = take(g, (size_t)g->params);
+    memcpy(c->name, g->in.data + g->in.at, NAME_BYTES - 1);
+    g->in.at += NAME_BYTES;
+    const int *head = take(&g->in, 3);
+    const int *frozen = head && head[2] <= MAX_LAYERS ? take(&g->in, (size_t)head[2]) : NULL;
+    const int *counts = frozen ? take(&g->in, 2) : NULL;
+    const float *f = counts ? take(&g->in, 5) : NULL;
+    c->rates = take(&g->in, (size_t)g->steps);
+    c->losses = take(&g->in, (size_t)g->steps);
+    c->gradient = take(&g->in, (size_t)g->params);
+    c->after = take(&g->in, (size_t)g->params);
     if (!f || !c->after) {
         return false;
     }

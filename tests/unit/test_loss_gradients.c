@@ -3,24 +3,9 @@
  * and by differences of the losses' own values. */
 #include "base/fileio.h"
 #include "loss_rig.h"
+#include "golden_file.h"
 
 /* Golden values. */
-
-struct reader {
-    char *data;
-    size_t size, at;
-};
-
-static void *take(struct reader *in, size_t count)
-{
-    if (count > (in->size - in->at) / 4) {
-        return NULL;
-    }
-    void *values = in->data + in->at;
-    le32_to_host(values, count);
-    in->at += count * 4;
-    return values;
-}
 
 static const char *take_text(struct reader *in, char *text, size_t size)
 {

@@ -7,6 +7,7 @@
 #include "fixture.h"
 #include "net/modes.h"
 #include "train/optimizer.h"
+#include "golden_file.h"
 
 #define FOLDER "tests/golden/train/"
 
@@ -28,8 +29,7 @@ static const double LIMIT = 1e-4;
 static const double LIMIT_OF_MOVE = 1e-3;
 
 struct golden {
-    char *data;
-    size_t size, at;
+    struct reader in;
     int batch, channels, height, width, steps, batches, heads, tensors, cases;
     unsigned seed;
     float rate, momentum, decay, bn_momentum;
@@ -59,28 +59,16 @@ struct run {
     struct error err;
 };
 
-/* The next `count` 4-byte values, in host order; NULL at the end of the file. */
-static const void *take(struct golden *g, size_t count)
-{
-    if (count > (g->size - g->at) / 4) {
-        return NULL;
-    }
-    void *values = g->data + g->at;
-    le32_to_host(values, count);
-    g->at += count * 4;
-    return values;
-}
-
 static bool read_truths(struct golden *g, int batch)
 {
-    const int *count = take(g, 1);
+    const int *count = take(&g->in, 1);
     size_t used = 0;
     if (!count || *count < 0 || *count > MAX_TRUTHS) {
         return false;
     }
     for (int i = 0; i < *count; i++) {
-        const int *head = take(g, 2);
-        const float *box = take(g, 4);
+        const int *head = take(&g->in, 2);
+        const float *box = take(&g->in, 4);
         if (!head || !box || head[0] < 0 || head[0] >= g->batch) {
             return false;
         }
@@ -97,8 +85,8 @@ static bool read_truths(struct golden *g, int batch)
 
 static bool read_head(struct golden *g)
 {
-    const int *n = take(g, 11);
-    const float *f = take(g, 4);
+    const int *n = take(&g->in, 11);
+    const float *f = take(&g->in, 4);
     if (!n || !f || n[0] != VERSION || n[1] > MAX_IMAGES || n[6] > MAX_BATCHES ||
         n[7] > MAX_HEADS || n[8] > MAX_TENSORS) {
         return false;
@@ -126,23 +114,23 @@ static bool golden_open(struct golden *g, const char *name)
     struct error err;
     *g = (struct golden){0};
     snprintf(path, sizeof path, FOLDER "%s.bin", name);
-    if (file_read(path, 1 << 24, &g->data, &g->size, &err) != OK) {
+    if (file_read(path, 1 << 24, &g->in.data, &g->in.size, &err) != OK) {
         printf("  %s\n", err.text);
         return false;
     }
-    if (g->size < 8 || memcmp(g->data, "YOLOTRAN", 8) != 0) {
+    if (g->in.size < 8 || memcmp(g->in.data, "YOLOTRAN", 8) != 0) {
         return false;
     }
-    g->at = 8;
+    g->in.at = 8;
     bool ok = read_head(g);
     for (int i = 0; ok && i < g->batches; i++) {
         ok = read_truths(g, i);
     }
     for (int i = 0; ok && i < g->tensors; i++) {
-        const int *count = take(g, 1);
+        const int *count = take(&g->in, 1);
         ok = count && *count > 0;
         g->counts[i] = ok ? (size_t)*count : 0;
-        g->initial[i] = ok ? take(g, g->counts[i]) : NULL;
+        g->initial[i] = ok ? take(&g->in, g->counts[i]) : NULL;
         ok = g->initial[i];
     }
     return ok;
@@ -151,11 +139,11 @@ static bool golden_open(struct golden *g, const char *name)
 static bool read_tensors(struct golden *g, const float **tensors)
 {
     for (int i = 0; i < g->tensors; i++) {
-        const int *is_there = take(g, 1);
+        const int *is_there = take(&g->in, 1);
         if (!is_there || (*is_there != 0 && *is_there != 1)) {
             return false;
         }
-        tensors[i] = *is_there ? take(g, g->counts[i]) : NULL;
+        tensors[i] = *is_there ? take(&g->in, g->counts[i]) : NULL;
         if (*is_there && !tensors[i]) {
             return false;
         }
@@ -166,8 +154,8 @@ static bool read_tensors(struct golden *g, const float **tensors)
 static bool read_case(struct golden *g, struct golden_case *c)
 {
     *c = (struct golden_case){0};
-    const int *head = take(g, 2);
-    const int *frozen = head && head[1] >= 0 ? take(g, (size_t)head[1]) : NULL;
+    const int *head = take(&g->in, 2);
+    const int *frozen = head && head[1] >= 0 ? take(&g->in, (size_t)head[1]) : NULL;
     if (!frozen) {
         return false;
     }
@@ -179,7 +167,7 @@ static bool read_case(struct golden *g, struct golden_case *c)
         }
         c->frozen[frozen[i]] = true;
     }
-    c->losses = take(g, (size_t)g->steps * (size_t)g->heads * 5);
+    c->losses = take(&g->in, (size_t)g->steps * (size_t)g->heads * 5);
     return c->losses && read_tensors(g, c->gradients) && read_tensors(g, c->final);
 }
 
@@ -446,7 +434,7 @@ static int count_failures(struct golden *g, const char *name, const struct kerne
         failed += !run_case(g, &c, name, kern);
         failed += !run_case(g, &c, name, kernels_direct(kern));
     }
-    return failed + (g->at != g->size);
+    return failed + (g->in.at != g->in.size);
 }
 
 static void check(const char *name, const char *isa)
@@ -459,7 +447,7 @@ static void check(const char *name, const char *isa)
     }
     bool is_open = golden_open(&g, name);
     int failed = is_open ? count_failures(&g, name, kern) : 1;
-    mem_free(g.data);
+    mem_free(g.in.data);
     CHECK_MSG(is_open, FOLDER "%s.bin cannot be read", name);
     CHECK_MSG(failed == 0, "%d runs", failed);
 }
