@@ -274,9 +274,7 @@ static enum result write_values(const struct evaluated *found, struct reconstruc
     }
     const struct value_report errors = value_report_of(found);
     TRY(value_report_files(&errors, folder, err));
-    return found->model.task == TASK_RECONSTRUCT && !found->samples.features
-               ? reconstructions_write(pairs, folder, err)
-               : OK;
+    return errors.is_one_kind ? reconstructions_write(pairs, folder, err) : OK;
 }
 
 static enum result print(const struct evaluated *found, int format, struct error *err)

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "data/inputs.h"
 
 static const double MOST = 1e6, LEAST = 1e-6;
 enum { WORD_BYTES = 128 };
@@ -42,16 +43,13 @@ static enum result bad(const char *text, enum result code, struct error *err, co
 static enum result find_class(const char *text, char *const *names, size_t count, const char *word,
                               size_t *class_id, struct error *err)
 {
-    char *end;
     for (size_t k = 0; k < count; k++) {
         if (strcmp(names[k], word) == 0) {
             *class_id = k;
             return OK;
         }
     }
-    long number = strtol(word, &end, 10);
-    if (*word >= '0' && *word <= '9' && *end == 0 && (unsigned long)number < count) {
-        *class_id = (size_t)number;
+    if (names_number(word, count, class_id)) {
         return OK;
     }
     char why[WORD_BYTES * 2];

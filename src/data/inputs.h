@@ -2,6 +2,7 @@
 #ifndef DATA_INPUTS_H
 #define DATA_INPUTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -39,6 +40,8 @@ void inputs_close(struct inputs *inputs);
  * array of *count strings in one block (mem_free once). ERR_FORMAT if the file is empty or binary, for an empty
  * line among the names, and for one that is too long for a name. */
 NODISCARD enum result names_read(const char *path, char ***names, size_t *count, struct error *err);
+/* Is the text the number of one of `count` classes, and nothing else? */
+bool names_number(const char *text, size_t count, size_t *number);
 /* The line that names a class; 0 where names are not one a line. */
 int names_line(const char *path, size_t class_id);
 

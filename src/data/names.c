@@ -1,3 +1,5 @@
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fileio.h"
@@ -120,6 +122,14 @@ static enum result read_ndjson(const char *path, char ***names, size_t *count, s
     }
     ndjson_head_free(&head);
     return result;
+}
+
+bool names_number(const char *text, size_t count, size_t *number)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    *number = value;
+    return isdigit((unsigned char)*text) && !*end && strlen(text) <= 9 && value < count;
 }
 
 enum result names_read(const char *path, char ***names, size_t *count, struct error *err)

@@ -1,6 +1,5 @@
 #include "run/thresholds.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 #include "base/path.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "data/inputs.h"
 #include "run/class_scores.h"
 
 enum { SAID_BYTES = 400 };
@@ -161,14 +161,6 @@ static enum result take_rest(void *ctx, const struct item *item, struct error *e
     return OK;
 }
 
-static bool read_number(const char *text, size_t count, size_t *number)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    *number = value;
-    return isdigit((unsigned char)*text) && !*end && strlen(text) <= 9 && value < count;
-}
-
 static enum result give(struct pass *pass, size_t k, const struct item *item, struct error *err)
 {
     if (pass->is_given[k]) {
@@ -196,7 +188,7 @@ static enum result take_class(void *ctx, const struct item *item, struct error *
     if (found > 0) {
         return OK;
     }
-    if (read_number(item->name, source->count, &number)) {
+    if (names_number(item->name, source->count, &number)) {
         return give(pass, number, item, err);
     }
     const char *near = suggest(item->name, (const char *const *)source->names, source->count);
