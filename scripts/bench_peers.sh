@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Latency of this program beside ONNX Runtime, OpenVINO, ncnn and OpenCV's dnn module, in turns in one run:
 #   scripts/bench_peers.sh [--runs N] [--rounds N] [--imgsz N] [--threads N] [--peer NAME]... [MODEL...]
-# MODEL is the stem of a .cfg in cfg/, default yolov4 and yolov4-tiny, with the weights in weights/ or random ones. onnxruntime, openvino, ncnn and
+# MODEL is a .cfg, or the stem of one in cfg/, default yolov4 and yolov4-tiny, with the weights of its name beside it or in weights/, or random ones. onnxruntime, openvino, ncnn and
 # opencv (5) run what `yolo export` writes up to the inputs of the heads; opencv4, which reads cfg and weights itself, is measured too. Each round times every
 # program once; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less. The programs are
 # installed in the versions of scripts/lib_python.sh, into build/; one that cannot be is skipped and named. PyTorch: scripts/bench.sh.
@@ -93,14 +93,18 @@ time_peer() { # PEER: its JSON
     "${pythons[$(part_of "$1")]}" "${how[@]}" --threads "$threads" --runs "$runs" 2>"$folder/err"
 }
 
-printf '%-14s %-12s %-12s %9s %9s %8s\n' model program version 'its ms' 'ours ms' ratio
+printf '%-20s %-12s %-12s %9s %9s %8s\n' model program version 'its ms' 'ours ms' ratio
 for model in "${models[@]}"; do
-    cfg=cfg/$model.cfg
+    cfg=$model
+    [[ $cfg == *.cfg ]] || cfg=cfg/$model.cfg
     if [ ! -f "$cfg" ]; then
         echo "bench_peers: SKIP $model: no $cfg" >&2
         continue
     fi
-    prepare "$cfg" "weights/$model.weights"
+    model=$(basename "$cfg" .cfg)
+    weights=${cfg%.cfg}.weights
+    [ -f "$weights" ] || weights=weights/$model.weights
+    prepare "$cfg" "$weights"
     rm -f "$folder"/*.ms "$folder"/*.ratio
     for ((round = 0; round < rounds; round++)); do
         ours=$(./yolo bench --cfg "$cfg" --imgsz "$imgsz" --threads "$threads" --runs "$runs" --format json -q | number infer_ms)
@@ -121,7 +125,7 @@ for model in "${models[@]}"; do
         mapfile -t ms <"$folder/$peer.ms"
         mapfile -t own <"$folder/ours.ms"
         mapfile -t ratios <"$folder/$peer.ratio"
-        printf '%-14s %-12s %-12s %9.1f %9.1f %7.2fx\n' "$model" "$peer" "$(cat "$folder/$peer.version")" "$(median "${ms[@]}")" \
+        printf '%-20s %-12s %-12s %9.1f %9.1f %7.2fx\n' "$model" "$peer" "$(cat "$folder/$peer.version")" "$(median "${ms[@]}")" \
             "$(median "${own[@]}")" "$(median "${ratios[@]}")"
     done
 done
