@@ -87,7 +87,7 @@ while read -r number base pictures more best; do
     IFS=_ read -ra given <<<"$more"
     cpu=$({ time "$yolo" train --data "$data/synth.data" "${words[@]}" "${given[@]}" --out "$work/run$number" \
         --threads 1 >"$work/out" 2>"$work/err"; } 2>&1)
-    map=$(awk '/the best of the validations/ { sub(/.*mAP@.5 /, ""); print $1 + 0 }' "$work/err")
+    map=$(awk '$1 == "all" && NF == 7 { print $3 + 0 }' "$work/err") # of best.weights
     verdict=$(awk -v map="${map:-0}" -v best="$best" 'BEGIN { print (map >= best / 2 ? "ok" : "FAIL") }')
     [ "$verdict" = ok ] && passed=$((passed + 1)) || failed=$((failed + 1))
     echo "$verdict $number $base, $pictures pictures${more:+, ${more//_/ }}: mAP@.5 ${map:-none}, best known $best," \

@@ -234,7 +234,7 @@ static void say_end(enum net_task task, const struct train_outcome *outcome, con
              folder);
     if (isfinite(outcome->best_map)) {
         log_info("the best of the validations, %s, in %s/best.weights",
-                 train_score_text(task, outcome->best_map, best, sizeof best), folder);
+                 train_score_text(outcome->measure, outcome->best_map, best, sizeof best), folder);
     }
     if (task == TASK_DETECT) {
         score_table_say(folder);

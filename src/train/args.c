@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "run/run_args.h"
+#include "train/options.h"
 #include "train/runlog.h"
 
 #define FIELD(name) offsetof(struct train_args, name)
@@ -52,6 +53,8 @@ static const struct option recipe_options[] = {
      "running statistics begin with those stored, or with the true mean of the first batches", 0},
     {"close-mosaic", OPTION_INT, FIELD(close_mosaic), 0, 1e9, "N",
      "no mosaics in the last N epochs", 0},
+    {"best", OPTION_CHOICE, FIELD(best), 0, 0, "map50|map",
+     "best.weights and patience go by mAP@.5, as Darknet's, or by mAP@.5:.95", 0},
     {0},
 };
 
@@ -153,7 +156,7 @@ static const char about[] =
     "best top-1, else the least validation loss; best/ holds a classifier's tables and confusion\n"
     "matrix, reconstructions.jpg an autoencoder's pictures beside the originals.\n"
     "\n"
-    "The run's folder gets last.weights, best.weights (by mAP@.5 on valid=), last.state, "
+    "The run's folder gets last.weights, best.weights (see --best), last.state, "
     "results.csv,\n"
     "chart.png, train.log, args.json, the cfg and the names; thresholds.json with what best.weights\n"
     "is worth by class, and from which confidence on; train_pictures.jpg as they are trained on, and\n"
@@ -187,6 +190,7 @@ static const struct train_args unsaid = {.optimizer = -1,
                                          .assign_iou = -1.0f,
                                          .bn_start = -1,
                                          .close_mosaic = -1,
+                                         .best = -1,
                                          .checkpoint_every = 100,
                                          .log_every = 10,
                                          .cache_mb = 256,
@@ -605,6 +609,9 @@ static void add_new(cJSON *object, const struct train_args *args)
     }
     if (args->close_mosaic > 0) {
         cJSON_AddNumberToObject(object, "close-mosaic", args->close_mosaic);
+    }
+    if (args->best == MEASURE_MAP) {
+        cJSON_AddStringToObject(object, "best", "map");
     }
     if (args->class_weights) {
         cJSON_AddStringToObject(object, "class-weights", args->class_weights);

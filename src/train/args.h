@@ -29,6 +29,7 @@ struct train_args {
     float assign_iou;
     int bn_start;     /* 0 stored, 1 mean */
     int close_mosaic; /* epochs */
+    int best;         /* enum train_measure: MEASURE_MAP50 or MEASURE_MAP */
 
     /* Of the classes that the weights know. */
     const char *weights_names; /* a file */

@@ -31,6 +31,9 @@ struct train_stage {
     int cache_features;
 };
 
+/* What the best parameters have most of; of a loss the least. Those of detectors are --best's words, in this order. */
+enum train_measure { MEASURE_MAP50, MEASURE_MAP, MEASURE_TOP1, MEASURE_LOSS };
+
 /* What a validation found; NaN: not measured. */
 struct validation {
     double map50, map; /* of detectors: mAP@.5, mAP@.5:.95 */
@@ -41,7 +44,8 @@ struct validation {
 struct train_options {
     const char *folder;  /* exists */
     struct network *net; /* parameters allocated and loaded */
-    enum net_task task;  /* the model's (run/model.h): what decides which parameters are the best */
+    enum net_task task;  /* the model's (run/model.h) */
+    enum train_measure measure; /* decides which parameters are the best */
     const struct kernels *kern;
     const struct dataset *set;
     struct augment_options augment;

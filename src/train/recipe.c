@@ -13,6 +13,7 @@
 #include "train/base_cfg.h"
 #include "train/freeze.h"
 #include "train/multiscale.h"
+#include "train/options.h"
 #include "train/step.h"
 
 /* Measured: docs/recipe.md. */
@@ -398,7 +399,7 @@ static void choose_patience(struct chooser *c)
         *patience = validations / 2 > LEAST_PATIENCE ? (int)fmin((double)validations / 2, 1e9)
                                                      : LEAST_PATIENCE;
         add_number(c, RECIPE_BY_RECIPE, "patience", *patience,
-                   c->has_boxes ? "half of the run without a better mAP@.5 ends it"
+                   c->has_boxes ? "half of the run without a better mAP ends it"
                                 : "half of the run without a better validation ends it");
     }
 }
@@ -483,6 +484,21 @@ static void choose_mosaic(struct chooser *c)
     }
 }
 
+/* mAP@.5 of a few dozen pictures is at its end long before the boxes fit. */
+static void choose_best(struct chooser *c)
+{
+    int *best = &c->args->best;
+    if (!c->has_boxes || c->basis->valid == 0) {
+        return;
+    }
+    bool is_given = *best >= 0;
+    *best = is_given ? *best : MEASURE_MAP;
+    add(c, is_given ? RECIPE_BY_COMMAND_LINE : RECIPE_BY_RECIPE,
+        *best == MEASURE_MAP ? "--best map" : "--best map50", "%s",
+        *best == MEASURE_MAP ? "best.weights and patience go by mAP@.5:.95"
+                             : "best.weights and patience go by mAP@.5");
+}
+
 /* ---- all together ---- */
 
 /* What is not settled is the cfg's; the rest is as it always was. */
@@ -544,6 +560,7 @@ static enum result settle_auto(struct train_args *args, const struct recipe_basi
     choose_clip(&c);
     choose_anchors(&c);
     choose_mosaic(&c);
+    choose_best(&c);
     return OK;
 }
 

@@ -414,6 +414,20 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
     return OK;
 }
 
+static enum result settle_measure(const struct train_args *args, struct training *t,
+                                  struct error *err)
+{
+    enum net_task task = t->model.task;
+    if (task == TASK_DETECT) {
+        t->options.measure = args->best == MEASURE_MAP ? MEASURE_MAP : MEASURE_MAP50;
+        return OK;
+    }
+    t->options.measure = task == TASK_CLASSIFY ? MEASURE_TOP1 : MEASURE_LOSS;
+    return args->best < 0 ? OK
+                          : error_set(err, ERR_ARG, "--best: %s has no detection heads, and so no mAP",
+                                      t->model.cfg_path);
+}
+
 static enum result settle(const struct train_args *args, struct training *t, struct error *err)
 {
     TRY(settle_optimizer(args, t, err));
@@ -432,6 +446,7 @@ static enum result settle(const struct train_args *args, struct training *t, str
     struct train_options *o = &t->options;
     o->net = &t->model.net;
     o->task = t->model.task;
+    TRY(settle_measure(args, t, err));
     o->kern = t->model.kernels;
     o->set = &t->train;
     o->stages = t->plan.stages;

@@ -88,18 +88,25 @@ static bool is_shown(const struct trainer *t, const struct column *column)
            (column->use == OF_CLASSES && t->o->task == TASK_CLASSIFY);
 }
 
-double train_score(enum net_task task, const struct validation *found)
+static const char *const measure_names[] = {[MEASURE_MAP50] = "mAP@.5",
+                                            [MEASURE_MAP] = "mAP@.5:.95",
+                                            [MEASURE_TOP1] = "top-1",
+                                            [MEASURE_LOSS] = "validation loss"};
+
+double train_score(enum train_measure measure, const struct validation *found)
 {
-    return task == TASK_DETECT ? found->map50 : task == TASK_CLASSIFY ? found->top1 : -found->loss;
+    const double scores[] = {[MEASURE_MAP50] = found->map50,
+                             [MEASURE_MAP] = found->map,
+                             [MEASURE_TOP1] = found->top1,
+                             [MEASURE_LOSS] = -found->loss};
+    return scores[measure];
 }
 
-const char *train_score_text(enum net_task task, double score, char *text, size_t size)
+const char *train_score_text(enum train_measure measure, double score, char *text, size_t size)
 {
-    const char *name = task == TASK_DETECT     ? "mAP@.5"
-                       : task == TASK_CLASSIFY ? "top-1"
-                                               : "validation loss";
-    bool is_loss = task != TASK_DETECT && task != TASK_CLASSIFY;
-    snprintf(text, size, is_loss ? "%s %.6g" : "%s %.4f", name, is_loss ? -score : score);
+    bool is_loss = measure == MEASURE_LOSS;
+    snprintf(text, size, is_loss ? "%s %.6g" : "%s %.4f", measure_names[measure],
+             is_loss ? -score : score);
     return text;
 }
 
@@ -303,7 +310,7 @@ static void say_validation(const struct trainer *t)
     }
     runlog_say(t->log, "%llu: %svalidation loss %.*f; best %s at %llu",
                (unsigned long long)p->iteration, what, t->o->task == TASK_DETECT ? 3 : 5,
-               found->loss, train_score_text(t->o->task, p->best_map, best, sizeof best),
+               found->loss, train_score_text(t->o->measure, p->best_map, best, sizeof best),
                (unsigned long long)p->best_iteration);
 }
 
@@ -321,7 +328,7 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
     TRY(step_resize(&t->step, w, h, err));
     pace_validation(&t->pace, clock_seconds() - start);
     struct train_progress *p = &t->progress;
-    double score = train_score(t->o->task, &t->found);
+    double score = train_score(t->o->measure, &t->found);
     *is_best = isnan(p->best_map) || score >= p->best_map;
     if (*is_best) {
         p->best_map = score;
@@ -602,10 +609,7 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     }
     if (is_over && !ends_stage) {
         runlog_say(t->log, "no better %s in %d validations: stage %u of %zu ends early",
-                   t->o->task == TASK_DETECT     ? "mAP@.5"
-                   : t->o->task == TASK_CLASSIFY ? "top-1"
-                                                 : "validation loss",
-                   t->stage->patience, t->progress.stage + 1, t->o->stage_count);
+                   measure_names[t->o->measure], t->stage->patience, t->progress.stage + 1, t->o->stage_count);
     }
     if (is_best) {
         TRY(save(t, checkpoint_save_best, err));
@@ -720,7 +724,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
                         struct error *err)
 {
     struct trainer t = {.o = options};
-    *outcome = (struct train_outcome){.best_map = (double)NAN};
+    *outcome = (struct train_outcome){.best_map = (double)NAN, .measure = options->measure};
     enum result result = begin(&t, err);
     if (result == OK) {
         struct run run = {&t, outcome, err, OK};

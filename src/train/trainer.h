@@ -12,14 +12,15 @@
 struct train_outcome {
     uint64_t iterations;
     double best_map; /* the highest train_score; NaN: never validated */
+    enum train_measure measure;
     bool was_interrupted;
     bool diverged; /* the loss left all bounds three times: rolled back and saved */
 };
 
-/* What the best parameters have most of: mAP@.5 of a detector, top-1 of a classifier, else minus the loss. */
-double train_score(enum net_task task, const struct validation *found);
+/* The measure's value; of a loss its negative, so that more is better. */
+double train_score(enum train_measure measure, const struct validation *found);
 /* Its name and its value as people want it: "mAP@.5 0.5000", "top-1 0.9800", "validation loss 0.0120". */
-const char *train_score_text(enum net_task task, double score, char *text, size_t size);
+const char *train_score_text(enum train_measure measure, double score, char *text, size_t size);
 
 /* Train until all stages are done, the time is over or should_stop says so; everything is then saved. A resumed run
  * continues with the bits of the uninterrupted one. ERR_* on failures that no later update could mend; what was
