@@ -18,6 +18,7 @@ out '^  --epochs 250 +recipe '
 out '^  --bn-start mean +recipe '
 out '^  --assign-iou +cfg '
 out '^  --close-mosaic 10 +recipe '
+out '^  --best map +recipe '
 out '^length +500 updates of 16 pictures'
 out '^rate +0.001, policy cosine, warm-up 20 updates'
 try "begun with weights" "$YOLO" train "${data[@]}" --cfg cfg/tabletop.cfg --weights weights/tabletop.weights --imgsz 64 \
@@ -47,6 +48,10 @@ try "an overlap above 1" "$YOLO" train "${data[@]}" --cfg tiny.cfg --assign-iou 
 status 2
 one_error 'assign-iou'
 
+try "an unknown measure" "$YOLO" train "${data[@]}" --cfg tiny.cfg --best recall --dry-run
+status 2
+one_error '--best.*map50'
+
 # ---- what is chosen is kept ----
 auto=("${data[@]}" --cfg tiny.cfg --recipe auto --epochs 60 --close-mosaic 20 --checkpoint-every 7 --val-every 10 -q)
 try "a run" "$YOLO" train "${auto[@]}" --out whole
@@ -70,6 +75,19 @@ status 0
 "$YOLO" train "${auto[@]}" --no-mosaic --out none >/dev/null 2>&1
 holds cmp closed/last.weights none/last.weights
 if cmp -s whole/last.weights closed/last.weights; then fault "mosaics make no difference"; fi
+
+# Update and score of the validation that is the best by a column of results.csv, and what the log says.
+best_by() { # COLUMN FOLDER
+    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next }
+        $at != "" && $at >= best { best = $at; update = $1 } END { printf "%.4f at %d\n", best, update }' "$2/results.csv"
+}
+try "the best by mAP@.5:.95, a resumed run's, too" true
+holds grep -q "best mAP@.5:.95 $(best_by map50_95 whole)\$" whole/train.log
+holds grep -q "best mAP@.5:.95 $(best_by map50_95 stopped)\$" stopped/train.log
+try "the best by mAP@.5" "$YOLO" train "${auto[@]}" --best map50 --out by50
+status 0
+holds grep -q "best mAP@.5 $(best_by map50 by50)\$" by50/train.log
+holds cmp whole/last.weights by50/last.weights
 
 # ---- init says the same ----
 try "init" "$YOLO" init --data set/synth.data --base yolov4-tiny --imgsz 64 --out made --weights none

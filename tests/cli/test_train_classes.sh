@@ -23,6 +23,11 @@ status 0
 holds [ "$(grep -c '/left/.*,0,left,' "$work/out")" -eq 3 ]
 holds [ "$(grep -c '/right/.*,1,right,' "$work/out")" -eq 3 ]
 
+try "a classifier has no mAP" "${train[@]}" --best map --out never
+status 2
+one_error '--best.*no detection heads'
+holds [ ! -e never ]
+
 try "other threads, the same bytes" "${train[@]}" --out threads --val-every 20 --threads 1 --loader-threads 3
 status 0
 holds cmp run/last.weights threads/last.weights

@@ -1,4 +1,5 @@
 /* What `yolo train` chooses where nobody says: by pictures and start; and who is listened to first. */
+#include "train/options.h"
 #include "train/recipe.h"
 
 #include "base/fileio.h"
@@ -218,6 +219,7 @@ static void test_nothing_said(void)
     CHECK_NEAR(a->assign_iou, 0.213, 1e-6);
     CHECK(a->validate_every == 13);
     CHECK(a->bn_start == 1 && (double)a->clip_norm == 100.0 && a->close_mosaic == 0);
+    CHECK(a->best == MEASURE_MAP);
     for (size_t i = 0; i < s.recipe.count; i++) {
         CHECK_MSG(s.recipe.choices[i].by == RECIPE_BY_RECIPE, "%s", s.recipe.choices[i].flag);
     }
@@ -236,7 +238,7 @@ static void test_values(void)
     CHECK(a->recipe == RECIPE_AUTO && a->batch == 64 && a->subdivisions == 1);
     CHECK(a->optimizer == OPTIMIZER_ADAMW && a->stages.run.policy == RATE_COSINE);
     CHECK(a->stages.epochs == 17 && a->stages.run.warmup == 20 && a->bn_start == 1);
-    CHECK(a->assign_iou < 0 && a->close_mosaic == 0);
+    CHECK(a->assign_iou < 0 && a->close_mosaic == 0 && a->best == -1);
     drop(&s);
     CHECK(settle_of("mnist", NULL, 200, true, WORDS("--data", "x"), &s));
     CHECK(s.args.batch == 16 && s.args.stages.epochs == 24 && s.args.bn_start == 0);
@@ -372,7 +374,7 @@ static void test_darknet(void)
         CHECK(a->batch == 0 && a->optimizer == -1 && a->stages.run.policy == -1);
         CHECK(a->stages.run.warmup == -1 && a->stages.run.patience == 0 && a->close_mosaic == 0);
         CHECK_NEAR(a->bn_momentum, 0.01, 1e-9);
-        CHECK((double)a->clip_norm == 0.0 && (double)a->assign_iou < 0.0);
+        CHECK((double)a->clip_norm == 0.0 && (double)a->assign_iou < 0.0 && a->best == -1);
         drop(&s);
     }
     CHECK(settle(other, false, WORDS("--recipe", "auto"), &s));
