@@ -42,9 +42,9 @@ struct validation {
 };
 
 struct train_options {
-    const char *folder;  /* exists */
-    struct network *net; /* parameters allocated and loaded */
-    enum net_task task;  /* the model's (run/model.h) */
+    const char *folder;         /* exists */
+    struct network *net;        /* parameters allocated and loaded */
+    enum net_task task;         /* the model's (run/model.h) */
     enum train_measure measure; /* decides which parameters are the best */
     const struct kernels *kern;
     const struct dataset *set;

@@ -423,9 +423,10 @@ static enum result settle_measure(const struct train_args *args, struct training
         return OK;
     }
     t->options.measure = task == TASK_CLASSIFY ? MEASURE_TOP1 : MEASURE_LOSS;
-    return args->best < 0 ? OK
-                          : error_set(err, ERR_ARG, "--best: %s has no detection heads, and so no mAP",
-                                      t->model.cfg_path);
+    return args->best < 0
+               ? OK
+               : error_set(err, ERR_ARG, "--best: %s has no detection heads, and so no mAP",
+                           t->model.cfg_path);
 }
 
 static enum result settle(const struct train_args *args, struct training *t, struct error *err)

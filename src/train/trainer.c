@@ -609,7 +609,8 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
     }
     if (is_over && !ends_stage) {
         runlog_say(t->log, "no better %s in %d validations: stage %u of %zu ends early",
-                   measure_names[t->o->measure], t->stage->patience, t->progress.stage + 1, t->o->stage_count);
+                   measure_names[t->o->measure], t->stage->patience, t->progress.stage + 1,
+                   t->o->stage_count);
     }
     if (is_best) {
         TRY(save(t, checkpoint_save_best, err));
