@@ -55,11 +55,6 @@ struct bench {
     double *layer_ms; /* [layer_count], medians */
 };
 
-static double layer_gflop(const struct layer *l)
-{
-    return l->ops->flops ? l->ops->flops(l) / 1e9 : 0;
-}
-
 static double rate(double gflop, int batch, double ms)
 {
     return ms > 0 ? gflop * batch * 1e3 / ms : 0;
@@ -108,7 +103,8 @@ static cJSON *bench_json(const struct bench *b)
         cJSON_AddStringToObject(row, "kind", l->ops->name);
         cJSON_AddStringToObject(row, "algorithm", plan_algorithm(b->plan, i));
         json_add_rounded(row, "ms", b->layer_ms[i], 5);
-        json_add_rounded(row, "gflops", rate(layer_gflop(l), b->args->batch, b->layer_ms[i]), 3);
+        json_add_rounded(row, "gflops",
+                         rate(plan_flops(b->plan, i) / 1e9, b->args->batch, b->layer_ms[i]), 3);
         cJSON_AddItemToArray(layers, row);
     }
     return root;
@@ -132,7 +128,7 @@ static void print_text(const struct bench *b)
         printf("%5d  %-14s %-10s %-16s %10.3f %6.1f %10.1f\n", i, l->ops->name,
                plan_algorithm(b->plan, i), out, b->layer_ms[i],
                total > 0 ? 100 * b->layer_ms[i] / total : 0,
-               rate(layer_gflop(l), b->args->batch, b->layer_ms[i]));
+               rate(plan_flops(b->plan, i) / 1e9, b->args->batch, b->layer_ms[i]));
     }
     printf("\n%s at %dx%d, batch %d, %d threads, %s\n", text_mask(stem), net->size.w, net->size.h,
            b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));

@@ -15,6 +15,9 @@ enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_ge
     if (pointwise_wins(&kern->conv, g)) {
         return CONV_POINTWISE;
     }
+    if (rows_win(&kern->conv, g)) {
+        return CONV_ROWS;
+    }
     return CONV_INDIRECT;
 }
 
@@ -75,6 +78,8 @@ size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry
     case CONV_DEPTHWISE:
     case CONV_POINTWISE:
         return 0;
+    case CONV_ROWS:
+        return rows_scratch_bytes(g);
     default:
         return igemm_scratch_bytes(&kern->conv, g);
     }
@@ -91,6 +96,9 @@ static void run_algorithm(const struct conv_run *run, enum conv_algorithm algori
         break;
     case CONV_POINTWISE:
         pointwise_forward(run);
+        break;
+    case CONV_ROWS:
+        rows_forward(run);
         break;
     default:
         igemm_forward(run);

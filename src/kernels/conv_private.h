@@ -57,6 +57,11 @@ void depthwise_forward(const struct conv_run *run);
 bool pointwise_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 void pointwise_forward(const struct conv_run *run);
 
+/* Weights are packed as igemm_pack does. */
+bool rows_win(const struct conv_slots *slots, const struct conv_geometry *g);
+size_t rows_scratch_bytes(const struct conv_geometry *g);
+void rows_forward(const struct conv_run *run);
+
 /* One call of conv_backward_weights. */
 struct conv_weights_run {
     const struct conv_slots *slots;

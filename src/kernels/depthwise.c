@@ -82,6 +82,7 @@ static void for_every_span(const struct conv_geometry *g, const struct tensor *i
                                   .in_tap = (size_t)g->dilation * pixel,
                                   .in_step = (size_t)g->stride_x * pixel,
                                   .weight_row = (size_t)g->kernel_w * filters,
+                                  .weight_tap = filters,
                                   .rows = rows.end - rows.first,
                                   .filters = g->filters,
                                   .multiplier = g->filters / g->in_c};

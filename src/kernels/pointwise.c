@@ -45,16 +45,19 @@ static void run_item(void *ctx, size_t item, int thread)
     size_t end = conv_cut(job->pixels, job->items, item + 1);
     struct conv_pointwise p = {.in_stride = run->in->stride,
                                .channels = (size_t)run->g->in_c,
+                               .rows = 1,
                                .panels = run->packed,
+                               .panel_stride = (size_t)run->g->in_c * (size_t)run->slots->nr,
                                .out_stride = run->out_pixel,
                                .filters = (size_t)run->g->filters,
                                .scale = e->scale,
                                .shift = e->shift,
                                .act = e->act,
-                               .adds = run->adds};
+                               .addend_stride = run->out_pixel};
     for (; pixel < end; pixel += p.pixels) {
         p.in = run->in->data + pixel * p.in_stride;
         p.out = conv_run_out(run, pixel / w / h, pixel / w % h, pixel % w);
+        p.addend = run->adds ? p.out : NULL;
         p.pixels = run_length(run, pixel, end - pixel);
         run->slots->pointwise(&p);
     }

@@ -95,14 +95,14 @@ struct winograd_filter_gradient {
 struct depthwise_span {
     const float *in;
     size_t in_row, in_tap, in_step; /* floats */
-    size_t weight_row;              /* of weights or sums [kernel_h][kernel_w][filters] */
+    size_t weight_row, weight_tap;  /* of weights or sums [kernel_h][kernel_w][filters] */
     int rows, columns;
     int pixels, filters, multiplier;
 };
 
 /* out[i][k] = act(scale[k] * sum over r < rows, s < columns of
- * in[r * in_row + s * in_tap + i * in_step + k / multiplier] * weights[r * weight_row + s * filters
- * + k] + shift[k]). */
+ * in[r * in_row + s * in_tap + i * in_step + k / multiplier] * weights[r * weight_row + s *
+ * weight_tap + k] + shift[k]). */
 struct conv_depthwise {
     struct depthwise_span at;
     const float *weights;
@@ -113,17 +113,26 @@ struct conv_depthwise {
     bool adds; /* += */
 };
 
-/* out[i][k] = act(scale[k] * sum over c of in[i * in_stride + c] * panels[k / nr][c][k % nr] + shift[k]) for i in
- * [0, pixels), k in [0, filters); or +=. The sum begins with zero and goes in the channels' order. */
+/* out[i][k] = act(scale[k] * sum over r, c of in[r * in_row + i * in_stride + c] * panels[k / nr][r][c][k % nr]
+ * + shift[k]) + addend[i][k] for i in [0, pixels), k in [0, filters). The sum goes row by row in the channels' order, from zero or, with `continues`, from
+ * sums[i][k], and with `unfinished` to sums[i][k] and no further: a convolution may take its channels in several calls. */
 struct conv_pointwise {
     const float *in;
     size_t in_stride, channels;
-    const float *panels; /* [panel][channels][nr], 64-byte aligned */
+    size_t rows,
+        in_row; /* 1, 0: a 1x1 convolution; else the rows of a window, whose taps are channels */
+    const float *panels; /* [panel][rows][channels][nr], 64-byte aligned */
+    size_t panel_stride; /* floats from panel to panel */
+    bool continues, unfinished;
+    float *
+        sums; /* NULL with neither; columns up to the next multiple of the vector width are padding */
+    size_t sums_stride;
     float *out;
     size_t out_stride, pixels, filters;
     const float *scale, *shift;
     enum activation act;
-    bool adds;
+    const float *addend; /* NULL: none; out itself with ACT_LINEAR only */
+    size_t addend_stride;
 };
 
 /* sum[i][k] (+)= sum over p < pixels of in[p][offset + i] * panel[p][k] for i in [0, rows), rows <=
@@ -139,7 +148,7 @@ struct conv_outer {
     bool accumulate;
 };
 
-/* The weights' gradient of conv_depthwise for the same pixels: dw[r * weight_row + s * filters + k]
+/* The weights' gradient of conv_depthwise for the same pixels: dw[r * weight_row + s * weight_tap + k]
  * += sum over i < pixels of in[r * in_row + s * in_tap + i * in_step + k / multiplier]
  * * dz[i * dz_stride + k]. Up to 16 pixels are summed from zero, in order, before dw is added. */
 struct conv_depthwise_weights {

@@ -9,10 +9,8 @@
 #include "cfg/cfg.h"
 
 const char *const conv_unit_choices[] = {
-    [CONV_INDIRECT] = "indirect",
-    [CONV_WINOGRAD] = "winograd",
-    [CONV_DEPTHWISE] = "depthwise",
-    [CONV_POINTWISE] = "pointwise",
+    [CONV_INDIRECT] = "indirect",   [CONV_WINOGRAD] = "winograd", [CONV_DEPTHWISE] = "depthwise",
+    [CONV_POINTWISE] = "pointwise", [CONV_ROWS] = "rows",
 };
 
 enum result conv_unit_parse(struct layer *l, struct conv_unit *u, struct error *err)
@@ -180,19 +178,23 @@ void conv_unit_prepare(const struct layer *l, const struct exec *e)
     conv_unit_prepare_from(l, e, layer_param(l, "weights")->data);
 }
 
+struct conv_epilogue conv_unit_epilogue(const struct conv_unit *u, const struct exec *e)
+{
+    const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
+    return (struct conv_epilogue){
+        .scale = u->has_bn ? scale : NULL,
+        .shift = scale + tensor_align((size_t)u->geometry.filters),
+        .act = u->act < ACT_FUSED_COUNT ? u->act : ACT_LINEAR,
+    };
+}
+
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                      const struct tensor *out, void *scratch)
 {
-    bool is_fused = u->act < ACT_FUSED_COUNT;
-    const float *scale = e->prepared + scale_offset(u, e->kernels, e->choice);
-    struct conv_epilogue epilogue = {
-        .scale = u->has_bn ? scale : NULL,
-        .shift = scale + tensor_align((size_t)u->geometry.filters),
-        .act = is_fused ? u->act : ACT_LINEAR,
-    };
+    struct conv_epilogue epilogue = conv_unit_epilogue(u, e);
     conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &epilogue,
                  in, out, scratch);
-    if (!is_fused) {
+    if (epilogue.act != u->act) {
         op_activate(e->kernels, u->act, out, out);
     }
 }

@@ -46,6 +46,9 @@ size_t conv_unit_prepared_floats(const struct conv_unit *u, const struct kernels
 /* Packs `weights` (in conv_pack's order) and folds the layer's other parameters. */
 void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const float *weights);
 
+/* Batch normalisation or biases, and the activation, if it is one of those that can be in an epilogue. */
+struct conv_epilogue conv_unit_epilogue(const struct conv_unit *u, const struct exec *e);
+
 /* The inference code: everything in the epilogue. */
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                      const struct tensor *out, void *scratch);

@@ -58,13 +58,15 @@ static enum result draft(struct plan *p, struct error *err)
     p->wants = mem_alloc(layers, sizeof *p->wants);
     p->modes = mem_alloc(layers, sizeof *p->modes);
     p->saved = mem_alloc(layers, sizeof *p->saved);
+    p->runs_in = mem_alloc(layers, sizeof *p->runs_in);
+    p->fusions = mem_alloc(layers, sizeof *p->fusions);
     p->execs = mem_alloc(layers, sizeof *p->execs);
     p->prepared_at = mem_alloc(layers, sizeof *p->prepared_at);
     p->inputs = mem_alloc(p->input_count, sizeof *p->inputs);
     p->input_grads = mem_alloc(p->input_count, sizeof *p->input_grads);
     p->grad_adds = mem_alloc(p->input_count, sizeof *p->grad_adds);
-    if (!p->slots || !p->wants || !p->modes || !p->saved || !p->execs || !p->prepared_at ||
-        !p->inputs || !p->input_grads || !p->grad_adds) {
+    if (!p->slots || !p->wants || !p->modes || !p->saved || !p->runs_in || !p->fusions ||
+        !p->execs || !p->prepared_at || !p->inputs || !p->input_grads || !p->grad_adds) {
         return mem_error(err, "planning the network");
     }
     for (size_t i = 0; i < layers; i++) {
@@ -73,6 +75,7 @@ static enum result draft(struct plan *p, struct error *err)
     plan_find_flow(p);
     ask_layers(p);
     plan_place(p);
+    plan_fuse(p);
     TRY(plan_size_outputs(p, err));
     if (plan_is_training(p)) {
         TRY(plan_size_gradients(p, err));
@@ -217,6 +220,8 @@ void plan_free(struct plan *plan)
     mem_free(plan->wants);
     mem_free(plan->modes);
     mem_free(plan->saved);
+    mem_free(plan->runs_in);
+    mem_free(plan->fusions);
     mem_free(plan->execs);
     mem_free(plan->prepared_at);
     mem_free(plan->inputs);
@@ -254,7 +259,12 @@ void plan_begin(struct plan *plan, int images)
 void plan_forward_layer(struct plan *plan, int layer)
 {
     const struct layer *l = &plan->net->layers[layer];
-    if (l->ops->forward && plan->wants[layer].place != PLACE_VIEW) {
+    if (plan->fusions[layer].is_used) {
+        plan_run_fused(plan, &plan->fusions[layer]);
+        return;
+    }
+    if (plan->runs_in[layer] == layer && l->ops->forward &&
+        plan->wants[layer].place != PLACE_VIEW) {
         l->ops->forward(l, &plan->execs[layer]);
     }
 }
@@ -282,6 +292,12 @@ const char *plan_algorithm(const struct plan *plan, int layer)
 {
     const struct layer *l = &plan->net->layers[layer];
     const struct layer_plan *want = &plan->wants[layer];
+    if (plan->fusions[layer].is_used) {
+        return "bottleneck";
+    }
+    if (plan->runs_in[layer] != layer) {
+        return "fused";
+    }
     if (l->ops->choice_names) {
         return l->ops->choice_names[want->choice];
     }
@@ -296,6 +312,16 @@ const char *plan_algorithm(const struct plan *plan, int layer)
         break;
     }
     return "own";
+}
+
+double plan_flops(const struct plan *plan, int layer)
+{
+    double flops = 0;
+    for (int i = 0; i <= layer; i++) {
+        const struct layer *l = &plan->net->layers[i];
+        flops += plan->runs_in[i] == layer && l->ops->flops ? l->ops->flops(l) : 0;
+    }
+    return flops;
 }
 
 enum result plan_detect(const struct plan *plan, int image, float threshold,

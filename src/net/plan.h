@@ -50,8 +50,12 @@ void plan_forward_layer(struct plan *plan, int layer);
 /* A layer's output. Valid after a forward if the layer is a head, the last layer, or keep_outputs. */
 const struct tensor *plan_output(const struct plan *plan, int layer);
 
-/* The name of what the layer runs: "winograd", "indirect", "depthwise", "view", ... for info and bench. */
+/* The name of what the layer runs: "winograd", "indirect", "depthwise", "view", ... for info and bench. "bottleneck" is
+ * the last of several layers that run as one, in its turn; those before it are "fused". */
 const char *plan_algorithm(const struct plan *plan, int layer);
+
+/* What is computed for one image in the layer's turn (network_flops' count): with a "bottleneck" that of all its layers. */
+double plan_flops(const struct plan *plan, int layer);
 
 /* Training plans (options.modes): one mini-batch is forward, loss, backward; gradients add up over
  * mini-batches until plan_zero_gradients. Everything here allocates nothing and cannot fail. */

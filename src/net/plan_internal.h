@@ -1,10 +1,12 @@
 /* Inside of a plan, shared by plan.c (what the world calls), plan_place.c (where outputs lie),
- * plan_gradient.c (where gradients lie and who writes first) and plan_memory.c (sharing by lifetime). */
+ * plan_fuse.c (which layers run as one), plan_gradient.c (where gradients lie and who writes first) and plan_memory.c
+ * (sharing by lifetime). */
 #ifndef NET_PLAN_INTERNAL_H
 #define NET_PLAN_INTERNAL_H
 
 #include <limits.h>
 
+#include "layers/bottleneck.h"
 #include "net/plan.h"
 
 enum { NO_PARENT = -1, FOREVER = INT_MAX };
@@ -36,6 +38,12 @@ struct zeroing {
     int root, channel, count;
 };
 
+/* Layers that run as one, in the last one's turn; -1: not among them. */
+struct fusion {
+    bool is_used;
+    int widen, depthwise, narrow, shortcut;
+};
+
 struct plan {
     struct network *net;
     const struct kernels *kern;
@@ -44,9 +52,11 @@ struct plan {
     struct layer_plan *wants; /* [layer_count] */
     enum layer_mode *modes;   /* [layer_count] */
     struct region *saved;     /* [layer_count] */
-    struct exec *execs;       /* [layer_count] */
-    size_t input_count;       /* of all layers */
-    struct tensor *inputs;    /* [input_count], layer after layer */
+    int *runs_in;           /* [layer_count], the layer in whose turn it runs: its own, if alone */
+    struct fusion *fusions; /* [layer_count] */
+    struct exec *execs;     /* [layer_count] */
+    size_t input_count;     /* of all layers */
+    struct tensor *inputs;  /* [input_count], layer after layer */
     struct tensor *input_grads;
     bool *grad_adds;
     struct zeroing *zeroings;
@@ -87,6 +97,12 @@ void plan_find_flow(struct plan *p);
 struct channel_range plan_flow_channels(const struct plan *p, int slot);
 /* Decide which slots lie inside which. */
 void plan_place(struct plan *p);
+/* Is the output read after the whole forward? */
+bool plan_is_result(const struct plan *p, int layer);
+/* Decide which layers run as one; after plan_place. */
+void plan_fuse(struct plan *p);
+struct bottleneck_layers plan_fused_layers(const struct plan *p, const struct fusion *f);
+void plan_run_fused(const struct plan *p, const struct fusion *f);
 /* Lifetimes and sizes of outputs and saved memory. */
 NODISCARD enum result plan_size_outputs(struct plan *p, struct error *err);
 /* Who writes each gradient first, and the gradients' lifetimes. Training plans only. */

@@ -4,8 +4,7 @@
 
 #include "base/memory.h"
 
-/* Read after the whole forward. */
-static bool is_result(const struct plan *p, int layer)
+bool plan_is_result(const struct plan *p, int layer)
 {
     return p->net->layers[layer].ops->head || layer == p->net->layer_count - 1 ||
            p->options.keep_outputs;
@@ -34,7 +33,7 @@ static void adopt_in_place_input(struct plan *p, const struct layer *l)
     int child = plan_slot(l->inputs[0]);
     const struct slot *s = &p->slots[child];
     bool same = s->shape.h == l->out.h && s->shape.w == l->out.w && s->shape.c == l->out.c;
-    if (!same || s->readers != 1 || !can_lie_elsewhere(p, child) || is_result(p, child - 1)) {
+    if (!same || s->readers != 1 || !can_lie_elsewhere(p, child) || plan_is_result(p, child - 1)) {
         return;
     }
     if (p->wants[child - 1].place ==
@@ -126,9 +125,15 @@ static void settle_lifetimes(struct plan *p)
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
         bool keeps = mode_rules[p->modes[i]].keeps_backward;
-        extend_life(p, plan_slot(i), i);
+        int time = p->runs_in[i];
+        if (time == i) {
+            extend_life(p, plan_slot(i), i);
+        }
         for (int k = 0; k < l->input_count; k++) {
-            extend_life(p, plan_slot(l->inputs[k]), i);
+            if (l->inputs[k] >= 0 && p->runs_in[l->inputs[k]] == time) {
+                continue; /* inside of layers that run as one: it is never written */
+            }
+            extend_life(p, plan_slot(l->inputs[k]), time);
             if (keeps && p->wants[i].backward_needs_input) {
                 extend_life(p, plan_slot(l->inputs[k]), plan_backward_time(p, i));
             }
@@ -136,7 +141,7 @@ static void settle_lifetimes(struct plan *p)
         if (keeps && p->wants[i].backward_needs_output) {
             extend_life(p, plan_slot(i), plan_backward_time(p, i));
         }
-        if (is_result(p, i)) {
+        if (plan_is_result(p, i)) {
             extend_life(p, plan_slot(i), FOREVER);
         }
         if (keeps && p->wants[i].saved_floats > 0) {
@@ -151,7 +156,7 @@ enum result plan_size_outputs(struct plan *p, struct error *err)
     settle_lifetimes(p);
     for (int s = 0; s <= p->net->layer_count; s++) {
         struct slot *slot = &p->slots[s];
-        if (slot->parent != NO_PARENT) {
+        if (slot->parent != NO_PARENT || slot->data.birth > slot->data.death) {
             continue;
         }
         size_t c = (size_t)slot->shape.c;

@@ -281,6 +281,31 @@ static void pointwise_has_the_bits_of_indirect(void)
     }
 }
 
+static void rows_have_the_bits_of_indirect(void)
+{
+    unsigned seed = 11;
+    for (int i = 0; i < 60 && !test_failed; i++) {
+        struct conv_geometry g = random_geometry(&seed, 3, 3);
+        g.groups = g.dilation = 1;
+        g.in_c = pick(&seed, 1, 4);
+        g.filters = pick(&seed, 1, 70);
+        struct problem p = problem_make(g, pick(&seed, 1, 3), pick(&seed, 0, 2), (unsigned)i);
+        p.e.act = (enum activation)(i % ACT_FUSED_COUNT);
+        check_problem(&p, CONV_ROWS, direct_limit);
+        for (int k = 0; k < ISA_COUNT && !test_failed; k++) {
+            const struct kernels *kern = isa_kernels(ISA_NAMES[k]);
+            if (kern) {
+                struct padded one = convolve(kern, &p, CONV_INDIRECT, &p.in.t, 1);
+                struct padded other = convolve(kern, &p, CONV_ROWS, &p.in.t, 3);
+                CHECK_MSG(same_bits(&one.t, &other.t), "%s: problem %d", ISA_NAMES[k], i);
+                mem_free(one.block);
+                mem_free(other.block);
+            }
+        }
+        problem_free(&p);
+    }
+}
+
 /* Inner dimension cut into several blocks; a kernel as large as the input; wide merged rows. */
 static void large_inner(void)
 {
@@ -327,6 +352,7 @@ static void invariance(void)
         enum conv_algorithm algorithm;
     } cases[] = {{geometry(13, 64, 96, 3, 1, 1), CONV_INDIRECT},
                  {geometry(19, 3, 16, 3, 2, 1), CONV_INDIRECT},
+                 {geometry(19, 3, 16, 3, 2, 1), CONV_ROWS},
                  {geometry(7, 600, 40, 3, 1, 1), CONV_INDIRECT},
                  {geometry(6, 40, 33, 6, 1, 0), CONV_INDIRECT},
                  {grouped, CONV_INDIRECT},
@@ -359,6 +385,8 @@ static void choice_by_geometry(void)
     narrow.out_h = narrow.out_w = wide.out_h = wide.out_w = 52;
     CHECK(conv_choose(kern, &narrow) == CONV_POINTWISE);
     CHECK(conv_choose(kern, &wide) == CONV_INDIRECT);
+    struct conv_geometry first = geometry(52, 3, 8, 3, 2, 1);
+    CHECK(conv_choose(kern, &first) == CONV_ROWS);
     narrow.stride_y = narrow.stride_x = 2;
     narrow.out_h = narrow.out_w = 26;
     CHECK(conv_choose(kern, &narrow) == CONV_INDIRECT);
@@ -371,6 +399,7 @@ static const struct test_case cases[] = {
     {"random_winograd", random_winograd},
     {"random_depthwise", random_depthwise},
     {"pointwise_has_the_bits_of_indirect", pointwise_has_the_bits_of_indirect},
+    {"rows_have_the_bits_of_indirect", rows_have_the_bits_of_indirect},
     {"large_inner", large_inner},
     {"activations_and_epilogue", activations_and_epilogue},
     {"invariance", invariance},

@@ -183,6 +183,33 @@ static void check_detections(const struct golden *g, const struct plan *plan, co
     }
 }
 
+/* A plan whose layers share memory, lie in one another and run as one gives the bits of one that keeps every output. */
+static void check_shared(struct network *net, const struct golden *g, const struct plan *kept,
+                         const struct kernels *kern, const char *what)
+{
+    struct plan_options options = {.batch = g->batch};
+    struct plan *plan = NULL;
+    struct error err = {0};
+    CHECK_MSG(plan_build(net, kern, &options, &plan, &err) == OK, "%s: %s", what, err.text);
+    struct tensor input = *plan_input(plan);
+    for (int i = 0; i < g->batch; i++) {
+        tensor_from_planar(&input, i, g->image + (size_t)i * volume(&g->input));
+    }
+    plan_forward(plan, g->batch);
+    for (int i = 0; i < net->layer_count && !test_failed; i++) {
+        bool is_result = net->layers[i].ops->head || i == net->layer_count - 1;
+        const struct tensor *want = plan_output(kept, i), *got = plan_output(plan, i);
+        for (size_t p = 0; is_result && p < tensor_pixels(want) && !test_failed; p++) {
+            if (memcmp(want->data + p * want->stride, got->data + p * got->stride,
+                       (size_t)want->c * sizeof(float)) != 0) {
+                printf("  %s layer %d: other bits where outputs are not kept\n", what, i);
+                test_failed = true;
+            }
+        }
+    }
+    plan_free(plan);
+}
+
 /* One network on one set of kernels. */
 static void run_plan(struct network *net, const struct golden *g, const struct kernels *kern)
 {
@@ -203,6 +230,9 @@ static void run_plan(struct network *net, const struct golden *g, const struct k
     check_layers(g, plan, is_direct ? LIMIT_DIRECT : LIMIT_WINOGRAD, what);
     if (!test_failed && network_head(net)) {
         check_detections(g, plan, what);
+    }
+    if (!test_failed) {
+        check_shared(net, g, plan, kern, what);
     }
     if (!is_direct && strstr(what, "winograd.cfg") &&
         strcmp(plan_algorithm(plan, 1), "winograd") != 0) {

@@ -1,0 +1,274 @@
+/* A pass of a thread is a few output rows. For every panel of wide channels in turn it widens the input rows that are
+ * new to these, runs the depthwise convolution over them and adds the panel's share to the sums of the narrow filters.
+ * The widened rows that the next pass needs, too, are kept; only where two threads' rows meet are some widened
+ * twice. Around widened rows lie the zeros that a window reads outside the image. */
+#include "kernels/bottleneck.h"
+
+#include <string.h>
+
+#include "base/parallel.h"
+#include "kernels/conv_private.h"
+
+enum {
+    PASS_FLOATS = 7168,        /* of a panel's rows and sums: what stays in L1 */
+    ITEM_ROWS = 3,             /* at least; fewer would be mostly what is widened twice */
+    NARROW_CHANNELS_MAX = 1536 /* packed without cuts along the channels */
+};
+
+static bool is_plain_1x1(const struct conv_geometry *g)
+{
+    return g->groups == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 &&
+           g->stride_x == 1 && g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h &&
+           g->out_w == g->in_w && g->in_c <= NARROW_CHANNELS_MAX;
+}
+
+bool bottleneck_possible(const struct conv_geometry *widen, const struct conv_geometry *depthwise,
+                         const struct conv_geometry *narrow)
+{
+    return (!widen || is_plain_1x1(widen)) && is_plain_1x1(narrow) &&
+           depthwise_possible(depthwise) && depthwise->filters == depthwise->in_c &&
+           depthwise->dilation == 1 && depthwise->stride_y == depthwise->stride_x &&
+           depthwise->pad_y >= 0 && depthwise->pad_x >= 0;
+}
+
+/* Floats, of one thread. */
+struct layout {
+    size_t panels, nr;
+    size_t pixel, row;    /* between the pixels and rows of a panel's widened rows */
+    size_t rows, in_rows; /* output rows of a pass, and widened ones that they see */
+    size_t panel;         /* between panels */
+    size_t sums_stride;
+    size_t spread, sums, all; /* where depthwise outputs and sums begin; the end */
+};
+
+static size_t rows_seen(const struct conv_geometry *d, size_t rows)
+{
+    return (rows - 1) * (size_t)d->stride_y + (size_t)d->kernel_h;
+}
+
+static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *d,
+                               const struct conv_geometry *narrow)
+{
+    struct layout l = {.nr = (size_t)slots->nr};
+    size_t channels = (size_t)d->in_c, out_w = (size_t)d->out_w;
+    size_t seen = (size_t)(d->out_w - 1) * (size_t)d->stride_x + (size_t)d->kernel_w;
+    size_t padded = (size_t)(d->pad_x + d->in_w);
+    l.panels = conv_ceil_div(channels, l.nr);
+    l.pixel = channels <= l.nr / 2 ? l.nr / 2 : l.nr;
+    l.row = (seen > padded ? seen : padded) * l.pixel;
+    l.sums_stride = conv_round_up((size_t)narrow->filters, l.nr);
+    size_t pixel_floats = l.pixel + (l.panels > 1 ? l.sums_stride : 0);
+    for (l.rows = 1; l.rows < (size_t)d->out_h; l.rows++) {
+        if (rows_seen(d, l.rows + 1) * l.row + (l.rows + 1) * out_w * pixel_floats > PASS_FLOATS) {
+            break;
+        }
+    }
+    l.in_rows = rows_seen(d, l.rows);
+    l.panel = conv_round_up(l.in_rows * l.row, 16);
+    l.spread = l.panels * l.panel;
+    l.sums = l.spread + conv_round_up(l.rows * out_w * l.pixel, 16);
+    l.all = l.sums + (l.panels > 1 ? conv_round_up(l.rows * out_w * l.sums_stride, 16) : 0);
+    return l;
+}
+
+size_t bottleneck_scratch_bytes(const struct kernels *kern, const struct conv_geometry *depthwise,
+                                const struct conv_geometry *narrow)
+{
+    return (size_t)parallel_threads() * layout_of(&kern->conv, depthwise, narrow).all *
+           sizeof(float);
+}
+
+struct job {
+    const struct conv_slots *slots;
+    const struct bottleneck *b;
+    const struct tensor *in, *addend, *out;
+    struct layout layout;
+    size_t cuts; /* of an image */
+    float *scratch;
+};
+
+/* Output rows [y, y + rows) of image n; the first `kept` of the widened rows are those of the pass before. */
+struct pass {
+    const struct job *job;
+    float *scratch;
+    int n;
+    size_t y, rows, kept;
+};
+
+/* One row of the input to one row of a panel, `count` channels from `first` on. */
+static void widen_row(const struct job *job, const float *in, size_t first, size_t count, float *to)
+{
+    const struct bottleneck_part *w = &job->b->widen;
+    size_t width = (size_t)job->in->w, pixel = job->layout.pixel, nr = job->layout.nr;
+    if (!w->g) {
+        for (size_t x = 0; x < width; x++) {
+            memcpy(to + x * pixel, in + x * job->in->stride + first, count * sizeof *to);
+        }
+        return;
+    }
+    size_t channels = (size_t)w->g->in_c;
+    struct conv_pointwise p = {
+        .in = in,
+        .in_stride = job->in->stride,
+        .channels = channels,
+        .rows = 1,
+        .panels = w->packed + first * channels,
+        .panel_stride = channels * nr,
+        .out = to,
+        .out_stride = pixel,
+        .pixels = width,
+        .filters = count,
+        .scale = w->epilogue.scale ? w->epilogue.scale + first : NULL,
+        .shift = w->epilogue.shift ? w->epilogue.shift + first : NULL,
+        .act = w->epilogue.act,
+    };
+    job->slots->pointwise(&p);
+}
+
+static void widen_rows(const struct pass *pass, size_t first, size_t count, float *panel)
+{
+    const struct job *job = pass->job;
+    const struct conv_geometry *d = job->b->depthwise.g;
+    const struct layout *l = &job->layout;
+    ptrdiff_t top = (ptrdiff_t)pass->y * d->stride_y - d->pad_y;
+    if (pass->kept > 0) {
+        memmove(panel, panel + l->rows * (size_t)d->stride_y * l->row,
+                pass->kept * l->row * sizeof *panel);
+    }
+    for (size_t i = pass->kept; i < rows_seen(d, pass->rows); i++) {
+        ptrdiff_t y = top + (ptrdiff_t)i;
+        float *row = panel + i * l->row;
+        if (y < 0 || y >= job->in->h) {
+            memset(row, 0, l->row * sizeof *row);
+        } else {
+            widen_row(job, tensor_at(job->in, pass->n, (int)y, 0), first, count,
+                      row + (size_t)d->pad_x * l->pixel);
+        }
+    }
+}
+
+static void spread_rows(const struct pass *pass, size_t first, size_t count, const float *panel)
+{
+    const struct job *job = pass->job;
+    const struct bottleneck_part *part = &job->b->depthwise;
+    const struct conv_geometry *g = part->g;
+    const struct layout *l = &job->layout;
+    struct conv_depthwise d = {
+        .at = {.in_row = l->row,
+               .in_tap = l->pixel,
+               .in_step = (size_t)g->stride_x * l->pixel,
+               .weight_row = (size_t)(g->kernel_w * g->filters),
+               .weight_tap = (size_t)g->filters,
+               .rows = g->kernel_h,
+               .columns = g->kernel_w,
+               .pixels = g->out_w,
+               .filters = (int)count,
+               .multiplier = 1},
+        .weights = part->packed + first,
+        .out_stride = l->pixel,
+        .scale = part->epilogue.scale ? part->epilogue.scale + first : NULL,
+        .shift = part->epilogue.shift ? part->epilogue.shift + first : NULL,
+        .act = part->epilogue.act,
+    };
+    for (size_t r = 0; r < pass->rows; r++) {
+        d.at.in = panel + r * (size_t)g->stride_y * l->row;
+        d.out = pass->scratch + l->spread + r * (size_t)g->out_w * l->pixel;
+        job->slots->depthwise(&d);
+    }
+}
+
+/* The rows of an image follow one another without gaps. */
+static void narrow_rows(const struct pass *pass, size_t first, size_t count)
+{
+    const struct job *job = pass->job;
+    const struct bottleneck_part *part = &job->b->narrow;
+    const struct layout *l = &job->layout;
+    struct conv_pointwise p = {
+        .in = pass->scratch + l->spread,
+        .in_stride = l->pixel,
+        .channels = count,
+        .rows = 1,
+        .panels = part->packed + first * l->nr,
+        .panel_stride = (size_t)part->g->in_c * l->nr,
+        .continues = first > 0,
+        .unfinished = first + count<(size_t)part->g->in_c, .sums = l->panels> 1
+                          ? pass->scratch + l->sums
+                          : NULL,
+        .sums_stride = l->sums_stride,
+        .out = tensor_at(job->out, pass->n, (int)pass->y, 0),
+        .out_stride = job->out->stride,
+        .pixels = pass->rows * (size_t)job->out->w,
+        .filters = (size_t)part->g->filters,
+        .scale = part->epilogue.scale,
+        .shift = part->epilogue.shift,
+        .act = part->epilogue.act,
+    };
+    if (job->addend) {
+        p.addend = tensor_at(job->addend, pass->n, (int)pass->y, 0);
+        p.addend_stride = job->addend->stride;
+    }
+    job->slots->pointwise(&p);
+}
+
+static void run_pass(const struct pass *pass)
+{
+    const struct layout *l = &pass->job->layout;
+    size_t channels = (size_t)pass->job->b->depthwise.g->in_c;
+    for (size_t p = 0; p < l->panels; p++) {
+        size_t first = p * l->nr, count = conv_range_size(channels, l->nr, p);
+        float *panel = pass->scratch + p * l->panel;
+        widen_rows(pass, first, count, panel);
+        spread_rows(pass, first, count, panel);
+        narrow_rows(pass, first, count);
+    }
+}
+
+/* The zeros left and right of the image. */
+static void clear_margins(const struct job *job, float *scratch)
+{
+    const struct layout *l = &job->layout;
+    size_t left = (size_t)job->b->depthwise.g->pad_x * l->pixel;
+    size_t end = left + (size_t)job->in->w * l->pixel;
+    for (size_t p = 0; p < l->panels; p++) {
+        for (size_t r = 0; r < l->in_rows; r++) {
+            float *row = scratch + p * l->panel + r * l->row;
+            memset(row, 0, left * sizeof *row);
+            memset(row + end, 0, (l->row - end) * sizeof *row);
+        }
+    }
+}
+
+static void run_item(void *ctx, size_t item, int thread)
+{
+    const struct job *job = ctx;
+    const struct conv_geometry *d = job->b->depthwise.g;
+    const struct layout *l = &job->layout;
+    size_t cut = item % job->cuts, rows = (size_t)job->out->h;
+    size_t end = conv_cut(rows, job->cuts, cut + 1);
+    struct pass pass = {.job = job,
+                        .scratch = job->scratch + (size_t)thread * l->all,
+                        .n = (int)(item / job->cuts),
+                        .y = conv_cut(rows, job->cuts, cut)};
+    clear_margins(job, pass.scratch);
+    for (; pass.y < end; pass.y += pass.rows) {
+        pass.rows = end - pass.y < l->rows ? end - pass.y : l->rows;
+        run_pass(&pass);
+        pass.kept = d->kernel_h > d->stride_y ? (size_t)(d->kernel_h - d->stride_y) : 0;
+    }
+}
+
+void bottleneck_forward(const struct kernels *kern, const struct bottleneck *b,
+                        const struct tensor *in, const struct tensor *addend,
+                        const struct tensor *out, void *scratch)
+{
+    struct job job = {.slots = &kern->conv,
+                      .b = b,
+                      .in = in,
+                      .addend = addend,
+                      .out = out,
+                      .layout = layout_of(&kern->conv, b->depthwise.g, b->narrow.g),
+                      .scratch = scratch};
+    size_t threads = (size_t)parallel_threads(), most = conv_ceil_div((size_t)out->h, ITEM_ROWS);
+    job.cuts = threads < most ? threads : most;
+    parallel_for((size_t)out->n * job.cuts, run_item, &job);
+}
