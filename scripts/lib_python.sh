@@ -12,6 +12,7 @@ needs_of() { # PART
     opencv) echo numpy==2.3.5 opencv-python-headless==4.14.0.94 ;;
     onnx) echo numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1 ncnn==1.0.20261020 pnnx==20261020 \
         opencv-python-headless==5.0.0.93 ;;
+    import) echo numpy==2.3.5 torch==2.15.0 keras==3.15.1 safetensors==0.8.0 onnx==1.23.2 onnxscript==0.7.2 ;;
     torch) echo numpy==2.3.5 torch==2.15.0 ;;
     *) return 1 ;;
     esac

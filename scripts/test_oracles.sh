@@ -7,6 +7,7 @@
 #   opencv    the boxes of weights that yolo trained, in OpenCV's dnn        opencv-python-headless 4
 #   onnx      exported networks in other programs                            onnxruntime, openvino, ncnn, pnnx,
 #             opencv-python-headless 5 (in a folder of its own, build/oracles-onnx)
+#   import    networks of torch and Keras through yolo import                torch, keras, safetensors, onnx, onnxscript
 #   torch     every layer of whole networks                                  torch (3 GB with its CUDA libraries;
 #             PIP_EXTRA_INDEX_URL may name an index of builds for CPUs)
 #
@@ -23,7 +24,7 @@ exec </dev/null
 . scripts/lib_python.sh
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(scripts formats coco opencv onnx torch)
+[ $# -gt 0 ] || parts=(scripts formats coco opencv onnx import torch)
 for part in "${parts[@]}"; do
     if ! needs_of "$part" >/dev/null; then
         sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2

@@ -227,9 +227,11 @@ static enum result add_node(const char *path, const Onnx__GraphProto *g, size_t 
         if (t) {
             TRY(add_constant(path, t, n, roles[i], eps ? (double)eps->f : 1e-5, list, err));
         } else if (n->input[i + 1][0]) {
-            return error_at(err, ERR_UNSUPPORTED, path, 0,
-                            "%.100s reads %.100s, which is computed and no constant",
-                            n->name ? n->name : n->op_type, n->input[i + 1]);
+            return error_at(
+                err, ERR_UNSUPPORTED, path, 0,
+                "%.100s reads %.100s, which is computed and no constant (let the exporter "
+                "fold constants)",
+                n->name ? n->name : n->op_type, n->input[i + 1]);
         }
     }
     bool is_bias = n->op_type && strcmp(n->op_type, "Add") == 0 && n->n_input == 2 && before &&

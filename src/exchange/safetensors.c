@@ -100,8 +100,5 @@ enum result safetensors_read(const char *path, char *bytes, size_t size, struct 
         }
     }
     cJSON_Delete(root);
-    if (result == OK) {
-        tensors_sort(list);
-    }
-    return result;
+    return result == OK ? tensors_sort(list, err) : result;
 }

@@ -1,8 +1,6 @@
 #include "exchange/tensors.h"
 
-#include <ctype.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fileio.h"
@@ -119,40 +117,6 @@ enum result tensors_add(const char *path, struct tensor_list *list, const struct
     }
     list->items[list->count++] = own;
     return OK;
-}
-
-/* Runs of digits by their value: 2 before 10. */
-static int by_name(const void *left, const void *right)
-{
-    const char *a = ((const struct tensor_entry *)left)->name;
-    const char *b = ((const struct tensor_entry *)right)->name;
-    while (*a && *b) {
-        if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
-            a += strspn(a, "0");
-            b += strspn(b, "0");
-            size_t digits = strspn(a, "0123456789"), others = strspn(b, "0123456789");
-            int order =
-                digits != others ? (digits > others) - (digits < others) : strncmp(a, b, digits);
-            if (order) {
-                return order;
-            }
-            a += digits;
-            b += others;
-        } else if (*a != *b) {
-            return (unsigned char)*a > (unsigned char)*b ? 1 : -1;
-        } else {
-            a++;
-            b++;
-        }
-    }
-    return (*a != 0) - (*b != 0);
-}
-
-void tensors_sort(struct tensor_list *list)
-{
-    if (list->count > 1) {
-        qsort(list->items, list->count, sizeof *list->items, by_name);
-    }
 }
 
 enum result tensors_read(const char *path, struct tensor_list *list, struct error *err)

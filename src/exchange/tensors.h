@@ -74,7 +74,8 @@ NODISCARD enum result tensors_add(const char *path, struct tensor_list *list,
 /* A block that lives as long as the list; NULL without memory. */
 void *tensors_memory(struct tensor_list *list, size_t size);
 
-/* Sort by name, numbers in it by their value. */
-void tensors_sort(struct tensor_list *list);
+/* Sort by name, numbers in it by their value; a module of vectors alone follows the one beside it that has weights and the
+ * same number behind its name ("0.bn" follows "0.conv", "bn2" follows "conv2"), if only one does. */
+NODISCARD enum result tensors_sort(struct tensor_list *list, struct error *err);
 
 #endif

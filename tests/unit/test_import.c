@@ -272,6 +272,44 @@ static void safetensors(void)
     fixture_close(&f);
 }
 
+/* A batch norm beside its convolution, whose name sorts before it; two of them in a block. */
+static void blocks_of_modules(void)
+{
+    struct fixture f;
+    static const float v[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    static const char *const names[][4] = {{"0.bn", "0.conv", "1.bn", "1.conv"},
+                                           {"a.bn1", "a.conv1", "a.bn2", "a.conv2"},
+                                           {"bn", "conv", "bn_1", "conv_1"}};
+    CHECK(fixture_open(&f, 4, 4, 1,
+                       "[convolutional]\nbatch_normalize=1\nfilters=1\nactivation=leaky\n"
+                       "[convolutional]\nbatch_normalize=1\nfilters=1\nactivation=leaky\n"));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char header[2048] = "{";
+        size_t used = 1;
+        for (int unit = 0, at = 0; unit < 2; unit++) {
+            static const char *const words[] = {"bias", "weight", "running_mean", "running_var"};
+            for (int k = 0; k < 4; k++, at++) {
+                used += (size_t)snprintf(header + used, sizeof header - used,
+                                         "\"%s.%s\":{\"dtype\":\"F32\",\"shape\":[1],"
+                                         "\"data_offsets\":[%d,%d]},",
+                                         names[i][2 * unit], words[k], 4 * at, 4 * at + 4);
+            }
+            used += (size_t)snprintf(header + used, sizeof header - used,
+                                     "\"%s.weight\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1],"
+                                     "\"data_offsets\":[%d,%d]}%s",
+                                     names[i][2 * unit + 1], 4 * at, 4 * at + 4, unit ? "}" : ",");
+            at++;
+        }
+        file.size = 0;
+        put_safetensors(&file, header, v, 12);
+        CHECK_MSG(imported(&f, ".safetensors", &plain) == OK, "%s: %s", names[i][0], f.err.text);
+        CHECK(has(&f, 0, "weights", v + 4, 1) && has(&f, 0, "biases", v, 1));
+        CHECK(has(&f, 0, "scales", v + 1, 1) && has(&f, 0, "rolling_variance", v + 3, 1));
+        CHECK(has(&f, 1, "weights", v + 9, 1) && has(&f, 1, "rolling_mean", v + 7, 1));
+    }
+    fixture_close(&f);
+}
+
 /* Dense weights [inputs, outputs]; after a map with its channels together. */
 static void dense(void)
 {
@@ -417,26 +455,37 @@ static void damaged(void)
     fixture_close(&f);
 }
 
-static void without_memory(void)
+static void read_without_memory(struct fixture *f, const char *ending)
 {
-    const struct array good[] = {{"arr_0", "2, 1, 2, 2", oihw, 8}, {"arr_1", "2,", beta, 2}};
-    struct fixture f;
     struct tensor_list list;
-    CHECK(fixture_open(&f, 4, 4, 1, one_norm));
-    file.size = 0;
-    put_npz(&file, good, 2, DEFLATED, "<f4");
-    const char *path = written(".npz");
+    const char *path = written(ending);
     enum result result = ERR_MEMORY;
     int tries = 0;
     for (; result != OK && tries < 100; tries++) {
         mem_fail_after(tries);
-        result = tensors_read(path, &list, &f.err);
+        result = tensors_read(path, &list, &f->err);
         mem_fail_after(-1);
         tensors_free(&list);
-        CHECK_MSG(result == OK || result == ERR_MEMORY || result == ERR_FORMAT, "%s", f.err.text);
+        CHECK_MSG(result == OK || result == ERR_MEMORY || result == ERR_FORMAT, "%s", f->err.text);
     }
     CHECK(result == OK && tries > 3);
     unlink(path);
+}
+
+static void without_memory(void)
+{
+    const struct array good[] = {{"arr_0", "2, 1, 2, 2", oihw, 8}, {"arr_1", "2,", beta, 2}};
+    struct fixture f;
+    CHECK(fixture_open(&f, 4, 4, 1, one_norm));
+    file.size = 0;
+    put_npz(&file, good, 2, DEFLATED, "<f4");
+    read_without_memory(&f, ".npz");
+    file.size = 0;
+    put_safetensors(&file,
+                    "{\"a.b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                    "\"a.c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+                    beta, 2);
+    read_without_memory(&f, ".safetensors");
     fixture_close(&f);
 }
 
@@ -444,6 +493,7 @@ static const struct test_case cases[] = {
     {"layouts", layouts},
     {"small_variances", small_variances},
     {"safetensors", safetensors},
+    {"blocks_of_modules", blocks_of_modules},
     {"dense", dense},
     {"misfits", misfits},
     {"damaged", damaged},
