@@ -81,9 +81,9 @@ static enum result check_flags(const struct export_args *a, const struct model *
 static void say_other_nms(const struct model *model)
 {
     const struct head_info *head = network_head(&model->net);
-    if (head->nms_kind == NMS_GREEDY || head->nms_kind == NMS_DIOU) {
+    if (nms_exponent(head->nms_kind, head->beta_nms) >= 0.0f) {
         log_warn("ONNX suppresses by plain IoU: the cfg's nms_kind= spares a few boxes whose "
-                 "centres lie apart");
+                 "centres lie apart (--boxes decoded leaves that to you, by metadata nms)");
     }
 }
 

@@ -137,6 +137,19 @@ static cJSON *names_json(const struct onnx_options *o)
     return names;
 }
 
+/* What the cfg suppresses by, for those who do it outside: run/detect.c has the rule. */
+static cJSON *nms_json(const struct network *net)
+{
+    const struct head_info *head = network_head(net);
+    float exponent = nms_exponent(head->nms_kind, head->beta_nms);
+    cJSON *nms = cJSON_CreateObject();
+    cJSON_AddStringToObject(nms, "overlap", exponent < 0.0f ? "iou" : "diou");
+    if (exponent >= 0.0f) {
+        cJSON_AddNumberToObject(nms, "exponent", short_number(exponent));
+    }
+    return nms;
+}
+
 /* Pixels a cell of the coarsest head. */
 static int stride_of(const struct network *net)
 {
@@ -173,6 +186,9 @@ static enum result describe(struct exporter *e, const char *task, struct error *
         onnx_meta(g, "stride", text);
         onnx_meta(g, "boxes", forms[o->boxes]);
         add_text(e, "heads", heads_json(net), &ok);
+        if (o->boxes != ONNX_BOXES_NMS) {
+            add_text(e, "nms", nms_json(net), &ok);
+        }
     }
     return ok ? OK : mem_error(err, "the ONNX metadata");
 }

@@ -39,6 +39,11 @@ enum result layer_set_inputs(struct layer *l, const char *key, const int *refere
     return OK;
 }
 
+float nms_exponent(enum nms_kind kind, float beta_nms)
+{
+    return kind == NMS_GREEDY ? 0.6f : kind == NMS_DIOU ? beta_nms : -1.0f;
+}
+
 enum result layer_read_previous(struct layer *l, struct error *err)
 {
     return layer_set_inputs(l, NULL, NULL, 0, true, err);

@@ -231,6 +231,9 @@ struct layer_ops {
 
 enum nms_kind { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_CORNERS };
 
+/* Suppression goes by IoU - (d/c)^exponent (box_diou); by plain IoU if this is negative. */
+float nms_exponent(enum nms_kind kind, float beta_nms);
+
 /* What the outside needs to know of a detection head. Channels of its output: predictor box k of a cell has
  * [k entries, (k + 1) entries), its class scores are the last ones, behind the objectness. */
 struct head_info {

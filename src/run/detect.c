@@ -61,16 +61,8 @@ static bool is_suppressed(const struct detect_options *o, const struct box_cxcyw
     if (!(box_iou(a, b) > o->iou_threshold)) {
         return false;
     }
-    switch (o->nms_kind) {
-    case NMS_GREEDY:
-        return box_diou(a, b, 0.6f) > o->iou_threshold;
-    case NMS_DIOU:
-        return box_diou(a, b, o->beta_nms) > o->iou_threshold;
-    case NMS_DEFAULT:
-    case NMS_CORNERS:
-        break;
-    }
-    return true;
+    float exponent = nms_exponent(o->nms_kind, o->beta_nms);
+    return exponent < 0.0f || box_diou(a, b, exponent) > o->iou_threshold;
 }
 
 /* Greedy over items sorted by descending confidence; survivors move to the front. Returns their

@@ -24,9 +24,8 @@ struct detect_options {
 void detect_to_image(struct detection_list *list, const struct image_fit *fit);
 
 /* Suppress, filter and sort in place: confidence descending; ties by class, then candidate number.
- * Darknet's order: class by class, stable by descending confidence, overlap by nms_kind on picture
- * fractions (as `detector test` with relative coordinates): default IoU; greedynms IoU - (d/c)^0.6; diounms
- * IoU - (d/c)^beta_nms. */
+ * Darknet's order: class by class, stable by descending confidence, overlap by nms_kind (nms_exponent) on
+ * picture fractions (as `detector test` with relative coordinates). */
 NODISCARD enum result detect_suppress(struct detection_list *list,
                                       const struct detect_options *options, struct error *err);
 

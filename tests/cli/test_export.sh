@@ -30,6 +30,8 @@ for boxes in raw decoded nms; do
     status 0
 done
 err 'ONNX suppresses by plain IoU'
+holds grep -qa '{"overlap":"diou","exponent":0.6}' decoded.onnx
+holds test "$(grep -ca '"overlap"' nms.onnx)" -eq 0
 holds grep -qa head2 raw.onnx
 holds grep -qa NonMaxSuppression nms.onnx
 holds cmp -s a.onnx decoded.onnx

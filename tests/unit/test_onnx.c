@@ -216,6 +216,7 @@ static void detector(void)
     CHECK(strcmp(meta_of(m, "names"), "{\"0\":\"a \\\"cat\\\"\",\"1\":\"b\xef\xbf\xbd\"}") == 0);
     CHECK(strcmp(meta_of(m, "imgsz"), "[32, 32]") == 0 && strcmp(meta_of(m, "stride"), "4") == 0);
     CHECK(strstr(meta_of(m, "heads"), "\"anchors\":[[4,6],[10.5,12]],\"scale_x_y\":1.2,"));
+    CHECK(strcmp(meta_of(m, "nms"), "{\"overlap\":\"iou\"}") == 0);
     onnx__model_proto__free_unpacked(m, NULL);
     fixture_close(&f);
 }
