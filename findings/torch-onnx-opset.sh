@@ -4,7 +4,6 @@
 # Its exporter knows operators from opset 18 on and converts what it wrote to the one that was asked for. Where that conversion fails, a message
 # with a traceback is logged, the file stays as it is, and the call returns as if all were well. So it is for a convolution with a batch norm, as
 # any detector has. One would expect an exception, or the opset that was asked for. The older exporter (dynamo=False) writes 13.
-set -u
 # shellcheck source=findings/lib.sh
 . "$(dirname "$0")/lib.sh"
 need torch==2.15.0 onnx==1.23.2 onnxscript==0.7.2

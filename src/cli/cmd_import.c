@@ -39,7 +39,7 @@ static const char about[] =
     "norms by the names of their vectors, else by --norm. A batch norm that the source has put into\n"
     "its weights becomes one that changes nothing. Each pair is printed; what does not fit is an\n"
     "error, and nothing is written. Names decide the order in a .safetensors file (their numbers\n"
-    "count), nodes in an .onnx file.\n";
+    "count; 0.bn follows 0.conv), nodes in an .onnx file, the file's own in a .npz.\n";
 
 static void say_pair(void *ctx, const struct layer *l, const char *role, const char *from)
 {
