@@ -52,7 +52,7 @@ train_ours() { # SET FOLDER SEED
         cpu=$(awk '{ sub(/.*\) /, ""); print ($12 + $13) / '"$(getconf CLK_TCK)"' }' "/proc/$pid/stat" 2>/dev/null) || break
         keep_best "$cpu"
         if awk "BEGIN { exit !($cpu > $limit) }"; then
-            kill -INT "$pid"
+            kill -TERM "$pid" # SIGINT is ignored by what a script starts in the background
             break
         fi
         sleep 1
