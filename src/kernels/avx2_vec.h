@@ -22,14 +22,23 @@ static inline vec vec_load_part(const float *p, size_t count)
     return _mm256_maskload_ps(p, part_mask(count));
 }
 
-/* A masked store takes long on some processors (Zen), and four is the most frequent part. */
+/* count < 8. A masked store takes long on some processors (Zen). */
 static inline void vec_store_part(float *p, vec v, size_t count)
 {
-    if (count == 4) {
-        _mm_storeu_ps(p, _mm256_castps256_ps128(v));
-        return;
+    __m128 half = _mm256_castps256_ps128(v);
+    if (count & 4) {
+        _mm_storeu_ps(p, half);
+        half = _mm256_extractf128_ps(v, 1);
+        p += 4;
     }
-    _mm256_maskstore_ps(p, part_mask(count), v);
+    if (count & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, half);
+        half = _mm_movehl_ps(half, half);
+        p += 2;
+    }
+    if (count & 1) {
+        _mm_store_ss(p, half);
+    }
 }
 
 static inline vec vec_abs(vec v)

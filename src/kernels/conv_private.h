@@ -125,6 +125,14 @@ static inline void conv_prefetch_read(const float *p, size_t count)
     }
 }
 
+/* As conv_prefetch_read, up to L1. */
+static inline void conv_prefetch_near(const float *p, size_t count)
+{
+    for (size_t i = 0; i < count; i += MEM_ALIGN / sizeof(float)) {
+        __builtin_prefetch(p + i, 0, 3);
+    }
+}
+
 /* Size of the index-th range of `step` in [0, total). */
 static inline size_t conv_range_size(size_t total, size_t step, size_t index)
 {

@@ -25,6 +25,9 @@ struct conv_tile {
     size_t acc_stride;
     int pixels, filters;
     bool accumulate; /* start from acc instead of zero */
+    /* NULL, or where mr * channels floats begin that are read soon: brought closer little by little, so that sums need
+     * not wait for them. */
+    const float *ahead;
 };
 
 /* out[i][k] = act(acc[i][k] * scale[k] + shift[k]), or += ; scale NULL = 1, shift NULL = 0. */
@@ -39,21 +42,30 @@ struct conv_finish {
     bool adds;
 };
 
+/* Which of the six points of Winograd's F(4, 3) a line of `outputs` pixels needs: one or two make do with F(1, 3) and
+ * F(2, 3) on some of them. What a tile of `rows` x `columns` pixels does not need is neither written nor read. */
+static inline bool winograd_needs(int outputs, int point)
+{
+    return outputs > 2 || point == 0 || point == 1 || point == 5 || (outputs == 2 && point == 2);
+}
+
 /* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
  * v[xi * xi_stride + c] = (B^T d B)[xi] with d[i] = in[i][offset + c]. Columns up to the next
  * multiple of 16 are overwritten. */
 struct winograd_input {
     const float *const *in;
+    int rows, columns; /* of the output tile that lie inside the image */
     size_t offset, channels;
     float *v;
     size_t xi_stride;
 };
 
-/* G g G^T for `channels` channels of one panel: weights [channels][3][3][nr] to
- * u[xi * xi_stride + c * nr + k]. */
+/* Rows [first_row, first_row + rows) of the 6x6 points of G g G^T for `channels` channels of one panel: weights
+ * [channels][3][3][nr] to u[i * xi_stride + c * nr + k], i = 0 being the first point of first_row. */
 struct winograd_filter {
     const float *weights;
     size_t channels, nr;
+    int first_row, rows;
     float *u;
     size_t xi_stride;
 };

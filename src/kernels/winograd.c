@@ -8,9 +8,12 @@
  *   fused      for large images with few channels. U is made when packing and small enough to stay in
  *              cache. A thread takes a chunk of tiles through all steps; its V and one panel of M stay in L2.
  *   streamed   for small images with many channels. U would be four times the weights, and reading it
- *              would take longer than making it: so the packed weights stay 3x3, a thread takes one panel of
- *              filters and makes U for a range of channels at a time, in its L2, for a whole block of tiles.
- *              All threads share V.
+ *              would take longer than making it: so the packed weights stay 3x3. All threads share V. A thread takes
+ *              a group of panels and some rows of the 36 matrices at a time: a slice of V of those and M of the
+ *              group stay in its L2, and one row of U, which it makes from the weights, in its L1.
+ *
+ * A tile at the image's edge with one or two rows or columns of pixels needs only some of the points (winograd_needs):
+ * its transforms differ, U does not. A 13x13 image so takes 21 x 21 products a channel instead of 24 x 24.
  *
  * The weights' gradient is the transpose of that: with V as above and W = A dY A^T of the 4x4 tile of dz,
  * dU[xi] = sum over the tiles of V[xi]^T W[xi] are 36 matrix products on the outer-product tile, and the
@@ -88,23 +91,83 @@ static void square(const struct tensor *t, int n, int y, int x, int side, const 
 /* ---- forward ---- */
 
 enum {
+    MAX_TILES = 64, /* of a block */
     FUSED_MAX_U_BYTES = 5 << 20,
     FUSED_V_FLOATS = POINTS * 24 * 128,
-    STREAMED_CHANNELS = 64,
-    STREAMED_MAX_TILES = 64,
+    STREAMED_MAX_TILES = MAX_TILES,
+    STREAMED_MAX_CHANNELS = 64,
+    STREAMED_U_FLOATS = 6 << 10,   /* of one row of points: stays in L1 */
+    STREAMED_L2_FLOATS = 90 << 10, /* of V and M, of the 128 of half a megabyte */
+    STREAMED_MAX_PANELS = 8,
 };
 
-/* Sizes by geometry alone. Distances in floats: between the 36 matrices (_xi), between tiles
- * (_row); V lies in slices of `slice` channels. */
+/* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
+ * all points, so their order is: narrow, whole, low, low and narrow. Then the tiles of each matrix are a run. */
+struct block {
+    size_t first[5]; /* of each kind, and the end */
+    int low, narrow; /* rows and columns of those */
+    struct place places[MAX_TILES];
+};
+
+static size_t kind_of(const struct place *place)
+{
+    bool is_low = place->rows <= 2, is_narrow = place->columns <= 2;
+    return is_low ? (is_narrow ? 3 : 2) : is_narrow ? 0 : 1;
+}
+
+static void block_fill(struct block *b, const struct conv_geometry *g, size_t first, size_t count)
+{
+    size_t filled = 0;
+    b->low = g->out_h % TILE;
+    b->narrow = g->out_w % TILE;
+    for (size_t kind = 0; kind < 4; kind++) {
+        b->first[kind] = filled;
+        for (size_t i = 0; i < count; i++) {
+            struct place place = place_of(g, first + i);
+            if (kind_of(&place) == kind) {
+                b->places[filled++] = place;
+            }
+        }
+    }
+    b->first[4] = filled;
+}
+
+/* The tiles that need this matrix: [*begin, end). */
+static size_t block_run(const struct block *b, size_t xi, size_t *begin)
+{
+    bool low = winograd_needs(b->low, (int)(xi / INPUT));
+    bool narrow = winograd_needs(b->narrow, (int)(xi % INPUT));
+    *begin = b->first[narrow ? 0 : 1];
+    return b->first[!low ? 2 : narrow ? 4 : 3];
+}
+
+/* Sizes by geometry and number of tiles; none of them changes a sum. Distances in floats: between the 36 matrices (_xi), between tiles
+ * (_row), between panels; V lies in slices of `slice` channels. */
 struct layout {
     bool fused;
     size_t image_tiles, chunk_tiles;
     size_t channels, panels, slice, slices;
-    size_t v_row, v_xi, v_slice, m_row, m_xi, u_xi;
+    size_t rows,
+        group_panels; /* streamed: what a thread takes at a time, of the 6 rows of points */
+    size_t v_row, v_xi, v_slice, m_row, m_xi, m_panel, u_xi;
     size_t zeros_bytes, v_bytes, m_bytes, u_bytes;
 };
 
-static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *g)
+/* As many rows of points as leave room for two panels of M, and as many panels as fit then. */
+static void cut_l2(struct layout *l)
+{
+    l->rows = INPUT;
+    while (l->rows > 1 && l->rows * INPUT * (l->v_xi + 2 * l->m_xi) > STREAMED_L2_FLOATS) {
+        l->rows = l->rows == INPUT ? INPUT / 2 : l->rows - 1;
+    }
+    size_t v = l->rows * INPUT * l->v_xi, m = l->rows * INPUT * l->m_xi;
+    size_t fit = v + m < STREAMED_L2_FLOATS ? (STREAMED_L2_FLOATS - v) / m : 1;
+    l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
+}
+
+/* tiles: of the whole batch. What is packed does not depend on them. */
+static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *g,
+                               size_t tiles)
 {
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr;
     struct layout l = {.image_tiles = tiles_of_image(g),
@@ -114,33 +177,43 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     size_t fit = FUSED_V_FLOATS / (POINTS * whole_row) / mr * mr;
     l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES &&
               POINTS * l.channels * l.panels * nr * sizeof(float) <= FUSED_MAX_U_BYTES;
-    l.slice = l.fused ? l.channels : STREAMED_CHANNELS;
+    size_t streamed = STREAMED_U_FLOATS / (INPUT * nr) / 16 * 16;
+    streamed = streamed < STREAMED_MAX_CHANNELS ? streamed : STREAMED_MAX_CHANNELS;
+    l.slice = l.fused ? l.channels : streamed;
     l.slices = conv_ceil_div(l.channels, l.slice);
-    l.chunk_tiles = l.fused ? (fit < FUSED_MAX_TILES ? fit : FUSED_MAX_TILES) : STREAMED_MAX_TILES;
+    l.chunk_tiles = l.fused ? (fit < FUSED_MAX_TILES ? fit : FUSED_MAX_TILES)
+                            : conv_ceil_div(tiles, conv_ceil_div(tiles, STREAMED_MAX_TILES));
     l.v_row = conv_round_up(l.slice, 16);
     l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
     l.v_slice = POINTS * l.v_xi;
     l.m_row = conv_round_up(nr, 16);
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
+    l.m_panel = POINTS * l.m_xi;
     l.u_xi = l.fused ? l.channels * nr : l.slice * nr + XI_PAD;
+    cut_l2(&l);
     l.zeros_bytes = whole_row * sizeof(float);
     l.v_bytes = l.slices * l.v_slice * sizeof(float);
-    l.m_bytes = POINTS * l.m_xi * sizeof(float);
-    l.u_bytes = l.fused ? 0 : POINTS * l.u_xi * sizeof(float);
+    l.m_bytes = (l.fused ? 1 : l.group_panels) * l.m_panel * sizeof(float);
+    l.u_bytes = l.fused ? 0 : conv_round_up(INPUT * l.u_xi * sizeof(float), MEM_ALIGN);
     return l;
 }
 
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g)
 {
-    struct layout l = layout_of(slots, g);
+    struct layout l = layout_of(slots, g, 1);
     return (l.fused ? POINTS : TAPS) * l.channels * l.panels * (size_t)slots->nr;
 }
 
 size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g)
 {
-    struct layout l = layout_of(slots, g);
-    size_t threads = (size_t)parallel_threads();
-    return l.zeros_bytes + (l.fused ? threads : 1) * l.v_bytes + threads * (l.m_bytes + l.u_bytes);
+    size_t threads = (size_t)parallel_threads(), most = 0;
+    for (size_t tiles = 1; tiles <= STREAMED_MAX_TILES; tiles++) {
+        struct layout l = layout_of(slots, g, tiles);
+        size_t bytes =
+            l.zeros_bytes + (l.fused ? threads : 1) * l.v_bytes + threads * (l.m_bytes + l.u_bytes);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 struct pack_job {
@@ -175,6 +248,7 @@ static void pack_panel(void *ctx, size_t panel, int thread)
             struct winograd_filter f = {.weights = gathered,
                                         .channels = 1,
                                         .nr = nr,
+                                        .rows = INPUT,
                                         .u = packed + c * nr,
                                         .xi_stride = l->u_xi};
             job->slots->winograd_filter(&f);
@@ -186,52 +260,58 @@ void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g
                    const struct conv_weights *w, float *packed)
 {
     struct pack_job job = {
-        .slots = slots, .g = g, .layout = layout_of(slots, g), .weights = w, .packed = packed};
+        .slots = slots, .g = g, .layout = layout_of(slots, g, 1), .weights = w, .packed = packed};
     parallel_for(job.layout.panels, pack_panel, &job);
 }
 
 struct job {
     const struct conv_run *run;
     struct layout layout;
-    size_t tiles, chunks;     /* of the whole batch */
-    size_t first_tile, count; /* streamed: the block of tiles on its way */
+    size_t tiles, chunks; /* of the whole batch */
+    size_t groups;        /* streamed: of panels */
+    struct block block;   /* streamed: on its way */
     const float *zeros;
     float *v; /* shared (streamed) or the first thread's (fused) */
     char *threads;
 };
 
 /* v points at the tile's row of the first matrix of the first slice. */
-static void transform_input(const struct job *job, size_t tile, float *v)
+static void transform_input(const struct job *job, const struct place *place, float *v)
 {
     const struct conv_geometry *g = job->run->g;
     const struct layout *l = &job->layout;
-    struct place place = place_of(g, tile);
     const float *pixels[POINTS];
-    square(job->run->in, place.n, place.y - g->pad_y, place.x - g->pad_x, INPUT, job->zeros,
+    square(job->run->in, place->n, place->y - g->pad_y, place->x - g->pad_x, INPUT, job->zeros,
            pixels);
+    struct winograd_input w = {
+        .in = pixels, .rows = place->rows, .columns = place->columns, .xi_stride = l->v_xi};
     for (size_t c = 0; c < l->channels; c += l->slice) {
-        struct winograd_input w = {.in = pixels, .offset = c, .v = v, .xi_stride = l->v_xi};
+        w.offset = c;
         w.channels = conv_range_size(l->channels, l->slice, c / l->slice);
+        w.v = v;
         job->run->slots->winograd_input(&w);
         v += l->v_slice;
     }
 }
 
-/* M[xi] (+)= V[xi] U[xi] for all xi and `count` tiles over `channels` channels. */
+/* M[xi] (+)= V[xi] U[xi] for the tiles of a block over `channels` channels. */
 struct product {
-    const float *v, *u;
+    const struct block *block;
+    const float *v, *u; /* of the first matrix; u of `row` */
     float *m;
-    size_t count, channels;
+    size_t channels;
     int filters;
     bool accumulate;
     const float *next; /* next_count floats to bring closer meanwhile */
     size_t next_count;
 };
 
-static void multiply(const struct job *job, const struct product *p)
+/* The six matrices of one row of points. While a run of pixels is multiplied, what its successors read comes closer. */
+static void multiply_row(const struct job *job, const struct product *p, size_t row)
 {
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
+    size_t panel = l->fused ? p->channels * (size_t)slots->nr : 0; /* else it is in L1 */
     const float *table[CONV_MAX_MR];
     struct conv_tile t = {.in = table,
                           .taps = 1,
@@ -239,41 +319,48 @@ static void multiply(const struct job *job, const struct product *p)
                           .acc_stride = l->m_row,
                           .filters = p->filters,
                           .accumulate = p->accumulate};
-    size_t blocks = conv_ceil_div(p->count, (size_t)slots->mr);
-    for (size_t xi = 0; xi < POINTS; xi++) {
-        t.panel = p->u + xi * l->u_xi;
-        size_t next = conv_cut(p->next_count, POINTS, xi);
-        conv_prefetch_read(p->next + next, conv_cut(p->next_count, POINTS, xi + 1) - next);
+    for (size_t i = 0; i < INPUT; i++) {
+        size_t xi = row * INPUT + i, begin, end = block_run(p->block, xi, &begin);
+        size_t blocks = conv_ceil_div(end - begin, (size_t)slots->mr);
+        const float *v = p->v + xi * l->v_xi;
+        t.panel = p->u + i * l->u_xi;
+        size_t next = conv_cut(p->next_count, INPUT, i);
+        conv_prefetch_read(p->next + next, conv_cut(p->next_count, INPUT, i + 1) - next);
         for (size_t b = 0; b < blocks; b++) {
-            size_t first = conv_cut(p->count, blocks, b);
-            t.pixels = (int)(conv_cut(p->count, blocks, b + 1) - first);
-            for (size_t i = 0; i < (size_t)t.pixels; i++) {
-                table[i] = p->v + xi * l->v_xi + (first + i) * l->v_row;
+            size_t first = begin + conv_cut(end - begin, blocks, b);
+            size_t after = begin + conv_cut(end - begin, blocks, b + 1);
+            t.pixels = (int)(after - first);
+            for (size_t k = 0; k < (size_t)t.pixels; k++) {
+                table[k] = v + (first + k) * l->v_row;
             }
             t.acc = p->m + xi * l->m_xi + first * l->m_row;
             conv_prefetch_rows(t.acc, l->m_row, (size_t)t.pixels, (size_t)p->filters);
+            t.ahead = v + (b + 1 < blocks ? after * l->v_row : l->v_xi + begin * l->v_row);
+            size_t part = conv_cut(panel, blocks, b);
+            conv_prefetch_near(t.panel + l->u_xi + part, conv_cut(panel, blocks, b + 1) - part);
             slots->tile(&t);
         }
     }
 }
 
-static void prefetch_output(const struct job *job, size_t tile, size_t k, size_t filters)
+static void prefetch_output(const struct job *job, const struct place *place, size_t k,
+                            size_t filters)
 {
     const struct tensor *out = job->run->out;
-    struct place place = place_of(job->run->g, tile);
-    for (int r = 0; r < place.rows; r++) {
-        conv_prefetch_rows(tensor_at(out, place.n, place.y + r, place.x) + k, out->stride,
-                           (size_t)place.columns, filters);
+    for (int r = 0; r < place->rows; r++) {
+        conv_prefetch_rows(tensor_at(out, place->n, place->y + r, place->x) + k, out->stride,
+                           (size_t)place->columns, filters);
     }
 }
 
 /* All tiles of a panel of M to the output. */
-static void transform_output(const struct job *job, size_t first_tile, size_t count, size_t panel,
+static void transform_output(const struct job *job, const struct block *block, size_t panel,
                              const float *m)
 {
     const struct conv_run *run = job->run;
     const struct conv_epilogue *e = run->epilogue;
-    size_t nr = (size_t)run->slots->nr, k = panel * nr;
+    const struct place *places = block->places;
+    size_t nr = (size_t)run->slots->nr, k = panel * nr, count = block->first[4];
     struct winograd_output w = {.xi_stride = job->layout.m_xi,
                                 .filters = (int)conv_range_size((size_t)run->g->filters, nr, panel),
                                 .row_stride = (size_t)run->out->w * run->out->stride,
@@ -282,16 +369,15 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
                                 .shift = e->shift ? e->shift + k : NULL,
                                 .act = e->act,
                                 .adds = run->adds};
-    prefetch_output(job, first_tile, k, (size_t)w.filters);
+    prefetch_output(job, places, k, (size_t)w.filters);
     for (size_t i = 0; i < count; i++) {
-        struct place place = place_of(job->run->g, first_tile + i);
         if (i + 4 < count) {
-            prefetch_output(job, first_tile + i + 4, k, (size_t)w.filters);
+            prefetch_output(job, places + i + 4, k, (size_t)w.filters);
         }
         w.m = m + i * job->layout.m_row;
-        w.rows = place.rows;
-        w.columns = place.columns;
-        w.out = tensor_at(run->out, place.n, place.y, place.x) + k;
+        w.rows = places[i].rows;
+        w.columns = places[i].columns;
+        w.out = tensor_at(run->out, places[i].n, places[i].y, places[i].x) + k;
         run->slots->winograd_output(&w);
     }
 }
@@ -305,15 +391,19 @@ static void fused_item(void *ctx, size_t item, int thread)
     size_t count = conv_cut(job->tiles, job->chunks, item + 1) - first;
     float *v = (float *)(void *)((char *)job->v + (size_t)thread * l->v_bytes);
     float *m = (float *)(void *)(job->threads + (size_t)thread * l->m_bytes);
+    struct block block;
+    block_fill(&block, job->run->g, first, count);
     for (size_t i = 0; i < count; i++) {
-        transform_input(job, first + i, v + i * l->v_row);
+        transform_input(job, &block.places[i], v + i * l->v_row);
     }
-    struct product p = {.v = v, .m = m, .count = count, .channels = l->channels};
+    struct product p = {.block = &block, .v = v, .m = m, .channels = l->channels};
     for (size_t panel = 0; panel < l->panels; panel++) {
-        p.u = job->run->packed + panel * POINTS * l->u_xi;
         p.filters = (int)conv_range_size(filters, nr, panel);
-        multiply(job, &p);
-        transform_output(job, first, count, panel, m);
+        for (size_t row = 0; row < INPUT; row++) {
+            p.u = job->run->packed + (panel * POINTS + row * INPUT) * l->u_xi;
+            multiply_row(job, &p, row);
+        }
+        transform_output(job, &block, panel, m);
     }
 }
 
@@ -321,56 +411,96 @@ static void streamed_input(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    transform_input(job, job->first_tile + item, job->v + item * job->layout.v_row);
+    transform_input(job, &job->block.places[item], job->v + item * job->layout.v_row);
 }
 
-static void streamed_panel(void *ctx, size_t panel, int thread)
+/* Some rows of points of a slice of channels for one panel: U from the weights, row by row, and the products. */
+static void streamed_product(const struct job *job, struct product *p, float *u, size_t first_row)
+{
+    const struct layout *l = &job->layout;
+    size_t nr = (size_t)job->run->slots->nr;
+    const float *weights = p->u, *next = p->next;
+    size_t count = p->next_count;
+    p->u = u;
+    for (size_t row = 0; row < l->rows; row++) {
+        struct winograd_filter w = {.weights = weights,
+                                    .channels = p->channels,
+                                    .nr = nr,
+                                    .first_row = (int)(first_row + row),
+                                    .rows = 1,
+                                    .u = u,
+                                    .xi_stride = l->u_xi};
+        job->run->slots->winograd_filter(&w);
+        p->next = next + conv_cut(count, l->rows, row);
+        p->next_count = conv_cut(count, l->rows, row + 1) - conv_cut(count, l->rows, row);
+        multiply_row(job, p, first_row + row);
+    }
+}
+
+static void streamed_group(void *ctx, size_t group, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
+    size_t first = conv_cut(l->panels, job->groups, group), panel_floats = l->channels * TAPS * nr;
+    size_t panels = conv_cut(l->panels, job->groups, group + 1) - first;
     char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
     float *m = (float *)(void *)mine, *u = (float *)(void *)(mine + l->m_bytes);
-    struct product p = {
-        .u = u, .m = m, .count = job->count, .filters = (int)conv_range_size(filters, nr, panel)};
-    for (size_t slice = 0; slice < l->slices; slice++) {
-        size_t first = slice * l->slice;
-        p.channels = conv_range_size(l->channels, l->slice, slice);
-        struct winograd_filter w = {.weights = job->run->packed +
-                                               (panel * l->channels + first) * TAPS * nr,
-                                    .channels = p.channels,
-                                    .nr = nr,
-                                    .u = u,
-                                    .xi_stride = l->u_xi};
-        job->run->slots->winograd_filter(&w);
-        p.v = job->v + slice * l->v_slice;
-        p.accumulate = slice > 0;
-        p.next = w.weights + p.channels * TAPS * nr;
-        p.next_count = slice + 1 < l->slices ? p.channels * TAPS * nr : 0;
-        multiply(job, &p);
+    for (size_t row = 0; row < INPUT; row += l->rows) {
+        for (size_t slice = 0; slice < l->slices; slice++) {
+            size_t channels = conv_range_size(l->channels, l->slice, slice);
+            const float *weights =
+                job->run->packed + first * panel_floats + slice * l->slice * TAPS * nr;
+            for (size_t i = 0; i < panels; i++) {
+                struct product p = {.block = &job->block,
+                                    .v = job->v + slice * l->v_slice,
+                                    .u = weights + i * panel_floats,
+                                    .m = m + i * l->m_panel,
+                                    .channels = channels,
+                                    .filters = (int)conv_range_size(filters, nr, first + i),
+                                    .accumulate = slice > 0,
+                                    .next = weights + (i + 1 < panels ? (i + 1) * panel_floats
+                                                                      : l->slice * TAPS * nr),
+                                    .next_count = i + 1 < panels || slice + 1 < l->slices
+                                                      ? channels * TAPS * nr
+                                                      : 0};
+                streamed_product(job, &p, u, row);
+            }
+        }
     }
-    transform_output(job, job->first_tile, job->count, panel, m);
+    for (size_t i = 0; i < panels; i++) {
+        transform_output(job, &job->block, first + i, m + i * l->m_panel);
+    }
 }
 
 void winograd_forward(const struct conv_run *run)
 {
-    struct job job = {.run = run, .layout = layout_of(run->slots, run->g), .zeros = run->scratch};
+    struct job job = {.run = run, .zeros = run->scratch};
     const struct layout *l = &job.layout;
+    job.tiles = tiles_of_image(run->g) * (size_t)run->out->n;
+    if (job.tiles == 0) {
+        return;
+    }
+    job.layout = layout_of(run->slots, run->g, job.tiles);
     size_t v_copies = l->fused ? (size_t)parallel_threads() : 1;
     memset(run->scratch, 0, l->zeros_bytes);
     job.v = (float *)(void *)((char *)run->scratch + l->zeros_bytes);
     job.threads = (char *)job.v + v_copies * l->v_bytes;
-    job.tiles = l->image_tiles * (size_t)run->out->n;
     job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);
     if (l->fused) {
         parallel_for(job.chunks, fused_item, &job);
         return;
     }
+    /* As many for each thread. */
+    size_t threads = (size_t)parallel_threads();
+    job.groups = conv_round_up(conv_ceil_div(l->panels, l->group_panels), threads);
+    job.groups = job.groups < l->panels ? job.groups : l->panels;
     for (size_t chunk = 0; chunk < job.chunks; chunk++) {
-        job.first_tile = conv_cut(job.tiles, job.chunks, chunk);
-        job.count = conv_cut(job.tiles, job.chunks, chunk + 1) - job.first_tile;
-        parallel_for(job.count, streamed_input, &job);
-        parallel_for(l->panels, streamed_panel, &job);
+        size_t first = conv_cut(job.tiles, job.chunks, chunk);
+        size_t count = conv_cut(job.tiles, job.chunks, chunk + 1) - first;
+        block_fill(&job.block, run->g, first, count);
+        parallel_for(count, streamed_input, &job);
+        parallel_for(job.groups, streamed_group, &job);
     }
 }
 
@@ -529,6 +659,8 @@ static void gradient_transform(const struct gradient_job *job, size_t tile, size
     square(job->run->x, at.n, at.y - g->pad_y, at.x - g->pad_x, INPUT, job->zeros, pixels);
     for (size_t slice = 0; slice < l->slices; slice++) {
         struct winograd_input i = {.in = pixels,
+                                   .rows = TILE,
+                                   .columns = TILE,
                                    .offset = slice * l->slice,
                                    .channels = conv_range_size(l->channels, l->slice, slice),
                                    .v = v + slice * l->v_slice + row * l->v_row,

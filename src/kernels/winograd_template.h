@@ -68,105 +68,214 @@ static inline void store_and_prefetch(float *to, vec v, size_t ahead)
     __builtin_prefetch(to + ahead, 1);
 }
 
-static void winograd_input_slot(const struct winograd_input *w)
+/* B^T d of the points that `outputs` pixels need. F(1, 3) and F(2, 3) on the points 0, a, (-a,) infinity; each line is
+ * multiplied by what G of F(4, 3), which they share, lacks:
+ *
+ *   1 -b  0   0            1  0  -2   0
+ *   0 -3b/2 0 0            0 -3a/2 -3/2 0
+ *                          0  3a/2 -3/2 0
+ *   0 -a  1   0            0 -1/2 0   1
+ */
+INLINED void input_points(const vec d[6], vec v[6], const int outputs)
 {
-    for (size_t c = 0; c < w->channels; c += VEC_WIDTH) {
-        size_t part = part_of(w->channels, c);
-        vec columns[6][6];
-        UNROLLED
-        for (int x = 0; x < 6; x++) {
-            vec d[6], v[6];
-            UNROLLED
-            for (int y = 0; y < 6; y++) {
-                const float *in = w->in[y * 6 + x] + w->offset + c;
-                d[y] = get(in, part);
-            }
-            input_line(d, v);
-            UNROLLED
-            for (int y = 0; y < 6; y++) {
-                columns[y][x] = v[y];
-            }
-        }
-        float *to = w->v + c;
+    if (outputs > 2) {
+        input_line(d, v);
+        return;
+    }
+    v[2] = v[3] = v[4] = vec_set(0.0f);
+    if (outputs == 2) {
+        v[0] = vec_fma(vec_set(-2.0f), d[2], d[0]);
+        v[1] = vec_mul(vec_set(-1.5f), vec_fma(vec_set(ROOT_HALF), d[1], d[2]));
+        v[2] = vec_mul(vec_set(-1.5f), vec_fma(vec_set(-ROOT_HALF), d[1], d[2]));
+        v[5] = vec_fma(vec_set(-0.5f), d[1], d[3]);
+    } else {
+        v[0] = vec_fma(vec_set(-ROOT_TWO), d[1], d[0]);
+        v[1] = vec_mul(vec_set(-1.5f * ROOT_TWO), d[1]);
+        v[5] = vec_fma(vec_set(-ROOT_HALF), d[1], d[2]);
+    }
+}
+
+/* A^T m likewise. */
+INLINED void output_points(const vec m[6], vec y[4], const int outputs)
+{
+    if (outputs > 2) {
+        output_line(m, y);
+        return;
+    }
+    y[1] = y[2] = y[3] = vec_set(0.0f);
+    y[0] = vec_add(m[0], outputs == 2 ? vec_add(m[1], m[2]) : vec_add(m[1], m[5]));
+    if (outputs == 2) {
+        y[1] = vec_fma(vec_set(ROOT_HALF), vec_sub(m[1], m[2]), m[5]);
+    }
+}
+
+/* Input pixels in a line of which the points are made. */
+#define INPUTS_OF(outputs) ((outputs) > 2 ? 6 : (outputs) + 2)
+
+/* The channels from c on; for whole tiles and vectors rows, columns and part are constants where this is inlined. */
+INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_t part,
+                                 const int rows, const int columns)
+{
+    vec points[6][6];
+    UNROLLED
+    for (int x = 0; x < 6; x++) {
+        vec d[6], v[6];
         UNROLLED
         for (int y = 0; y < 6; y++) {
-            vec v[6];
-            input_line(columns[y], v);
-            UNROLLED
-            for (int x = 0; x < 6; x++) {
-                store_and_prefetch(to, v[x], VEC_WIDTH);
-                to += w->xi_stride;
+            bool is_read = x < INPUTS_OF(columns) && y < INPUTS_OF(rows);
+            d[y] = is_read ? get(w->in[y * 6 + x] + w->offset + c, part) : vec_set(0.0f);
+        }
+        input_points(d, v, rows);
+        UNROLLED
+        for (int y = 0; y < 6; y++) {
+            points[y][x] = v[y];
+        }
+    }
+    float *to = w->v + c;
+    UNROLLED
+    for (int y = 0; y < 6; y++, to += 6 * w->xi_stride) {
+        if (!winograd_needs(rows, y)) {
+            continue;
+        }
+        vec v[6];
+        input_points(points[y], v, columns);
+        UNROLLED
+        for (size_t x = 0; x < 6; x++) {
+            if (winograd_needs(columns, (int)x)) {
+                store_and_prefetch(to + x * w->xi_stride, v[x], VEC_WIDTH);
             }
         }
     }
 }
 
-static void winograd_filter_slot(const struct winograd_filter *w)
+static void winograd_input_slot(const struct winograd_input *w)
+{
+    size_t c = 0;
+    if (w->rows > 2 && w->columns > 2) {
+        for (; c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
+            winograd_input_part(w, c, VEC_WIDTH, 4, 4);
+        }
+    }
+    for (; c < w->channels; c += VEC_WIDTH) {
+        winograd_input_part(w, c, part_of(w->channels, c), w->rows, w->columns);
+    }
+}
+
+/* The line of G x of one point; row is a constant where this is inlined. */
+INLINED void filter_row(const struct winograd_filter *w, const int row, float *u)
 {
     for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
-        for (size_t c = 0; c < w->channels; c++) {
-            const float *from = w->weights + c * 9 * w->nr + k;
-            vec columns[6][3];
+        const float *from = w->weights + k;
+        float *to = u + k;
+        for (size_t c = 0; c < w->channels; c++, from += 9 * w->nr, to += w->nr) {
+            vec line[3], points[6];
             UNROLLED
             for (size_t s = 0; s < 3; s++) {
-                vec x[3], u[6];
+                vec x[3], of_column[6];
                 UNROLLED
                 for (size_t r = 0; r < 3; r++) {
                     x[r] = vec_load(from + (r * 3 + s) * w->nr);
                 }
-                filter_line(x, u);
-                UNROLLED
-                for (size_t r = 0; r < 6; r++) {
-                    columns[r][s] = u[r];
-                }
+                filter_line(x, of_column);
+                line[s] = of_column[row];
             }
-            float *to = w->u + c * w->nr + k;
+            filter_line(line, points);
             UNROLLED
-            for (size_t r = 0; r < 6; r++) {
-                vec u[6];
-                filter_line(columns[r], u);
-                UNROLLED
-                for (size_t s = 0; s < 6; s++) {
-                    store_and_prefetch(to, u[s], w->nr);
-                    to += w->xi_stride;
-                }
+            for (size_t s = 0; s < 6; s++) {
+                vec_store(to + s * w->xi_stride, points[s]);
             }
+        }
+    }
+}
+
+#define FILTER_ROW(row)                                                                            \
+    case row:                                                                                      \
+        filter_row(w, row, u);                                                                     \
+        break;
+
+static void winograd_filter_slot(const struct winograd_filter *w)
+{
+    float *u = w->u;
+    for (int row = w->first_row; row < w->first_row + w->rows; row++, u += 6 * w->xi_stride) {
+        switch (row) {
+            FILTER_ROW(0)
+            FILTER_ROW(1)
+            FILTER_ROW(2)
+            FILTER_ROW(3)
+            FILTER_ROW(4)
+            FILTER_ROW(5)
+        default:
+            break;
+        }
+    }
+}
+
+/* v = act(v * scale + shift) for the 16 pixels of a tile: the activation is chosen once. */
+INLINED void finish_tile_as(vec v[16], vec scale, vec shift, const enum activation act)
+{
+    for (int i = 0; i < 16; i++) {
+        v[i] = vec_activate(vec_fma(v[i], scale, shift), act);
+    }
+}
+
+#define FINISH_TILE(act) finish_tile_as(v, scale, shift, act)
+
+static void finish_tile(vec v[16], vec scale, vec shift,
+                        enum activation act){BY_ACTIVATION(act, FINISH_TILE)}
+
+/* The filters from k on; constants as in winograd_input_part. */
+INLINED void winograd_output_part(const struct winograd_output *w, size_t k, size_t part,
+                                  const int rows, const int columns)
+{
+    vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
+    vec lines[4][6], tile[16];
+    UNROLLED
+    for (int x = 0; x < 6; x++) {
+        vec m[6], y[4];
+        UNROLLED
+        for (int r = 0; r < 6; r++) {
+            bool is_read = winograd_needs(columns, x) && winograd_needs(rows, r);
+            m[r] =
+                is_read ? vec_load(w->m + (size_t)(r * 6 + x) * w->xi_stride + k) : vec_set(0.0f);
+        }
+        output_points(m, y, rows);
+        UNROLLED
+        for (int r = 0; r < 4; r++) {
+            lines[r][x] = y[r];
+        }
+    }
+    UNROLLED
+    for (int r = 0; r < 4; r++) {
+        output_points(lines[r], tile + 4 * r, columns);
+    }
+    finish_tile(tile, scale, shift, w->act);
+    float *out = w->out + k;
+    if (rows == 4 && columns == 4 && !w->adds && part == VEC_WIDTH) {
+        UNROLLED
+        for (size_t i = 0; i < 16; i++) {
+            vec_store(out + i / 4 * w->row_stride + i % 4 * w->pixel_stride, tile[i]);
+        }
+        return;
+    }
+    for (int r = 0; r < w->rows; r++) {
+        for (int s = 0; s < w->columns; s++) {
+            float *to = out + (size_t)r * w->row_stride + (size_t)s * w->pixel_stride;
+            vec v = tile[4 * r + s];
+            put(to, w->adds ? vec_add(v, vec_load_part(to, part)) : v, part);
         }
     }
 }
 
 static void winograd_output_slot(const struct winograd_output *w)
 {
-    size_t filters = (size_t)w->filters;
-    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
-        size_t part = part_of(filters, k);
-        vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
-        vec columns[4][6];
-        for (int x = 0; x < 6; x++) {
-            vec m[6], y[4];
-            UNROLLED
-            for (int r = 0; r < 6; r++) {
-                m[r] = vec_load(w->m + (size_t)(r * 6 + x) * w->xi_stride + k);
-            }
-            output_line(m, y);
-            UNROLLED
-            for (int r = 0; r < 4; r++) {
-                columns[r][x] = y[r];
-            }
+    size_t filters = (size_t)w->filters, k = 0;
+    if (w->rows == 4 && w->columns == 4) {
+        for (; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
+            winograd_output_part(w, k, VEC_WIDTH, 4, 4);
         }
-        for (int r = 0; r < w->rows; r++) {
-            vec y[4];
-            output_line(columns[r], y);
-            UNROLLED
-            for (int s = 0; s < 4; s++) {
-                y[s] = vec_activate(vec_fma(y[s], scale, shift), w->act);
-            }
-            float *out = w->out + (size_t)r * w->row_stride + k;
-            for (int s = 0; s < w->columns; s++) {
-                float *to = out + (size_t)s * w->pixel_stride;
-                put(to, w->adds ? vec_add(y[s], vec_load_part(to, part)) : y[s], part);
-            }
-        }
+    }
+    for (; k < filters; k += VEC_WIDTH) {
+        winograd_output_part(w, k, part_of(filters, k), w->rows, w->columns);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "cfg/cfg.h"
 #include "kernels/activate.h"
 #include "kernels/elementwise.h"
@@ -138,36 +139,55 @@ void yolo_head_destroy(struct layer *l)
 }
 
 /* The logistic of everything but w and h. */
-static void squash(const struct exec *e, const struct yolo_head *o, int base)
+static void squash(const struct exec *e, const struct yolo_head *o, const struct tensor *cells,
+                   int base)
 {
     int first = 0;
     for (int k = BOX_W; k <= BOX_VALUES; k++) {
         int end = k < BOX_VALUES ? o->box[k] : o->info.entries;
         if (end > first) {
-            struct tensor part = tensor_channels(&e->out, base + first, end - first);
+            struct tensor part = tensor_channels(cells, base + first, end - first);
             op_activate(e->kernels, ACT_LOGISTIC, &part, &part);
         }
         first = end + 1;
     }
 }
 
-void yolo_head_forward(const struct layer *l, const struct exec *e)
+struct head_job {
+    const struct exec *e;
+    const struct yolo_head *o;
+};
+
+/* One row of cells: small enough to stay in L1 through all of its operations. */
+static void forward_row(void *ctx, size_t row, int thread)
 {
-    const struct yolo_head *o = l->state;
+    (void)thread;
+    const struct head_job *job = ctx;
+    const struct yolo_head *o = job->o;
+    struct tensor cells = job->e->out;
     float shift = -0.5f * (o->scale_x_y - 1.0f);
-    if (e->inputs[0].data != e->out.data) {
-        op_copy(e->kernels, &e->inputs[0], &e->out);
-    }
+    cells.data += row * (size_t)cells.w * cells.stride;
+    cells.n = cells.h = 1;
     for (int slot = 0; slot < o->info.slots; slot++) {
         int base = slot * o->info.entries;
         if (!o->new_coords) {
-            squash(e, o, base);
+            squash(job->e, o, &cells, base);
         }
         for (int axis = 0; axis < 2 && o->scale_x_y != 1.0f; axis++) {
-            struct tensor part = tensor_channels(&e->out, base + o->box[axis], 1);
-            op_scale_shift(e->kernels, &o->scale_x_y, &shift, &part, &part);
+            struct tensor part = tensor_channels(&cells, base + o->box[axis], 1);
+            op_scale_shift(job->e->kernels, &o->scale_x_y, &shift, &part, &part);
         }
     }
+}
+
+void yolo_head_forward(const struct layer *l, const struct exec *e)
+{
+    const struct yolo_head *o = l->state;
+    struct head_job job = {e, o};
+    if (e->inputs[0].data != e->out.data) {
+        op_copy(e->kernels, &e->inputs[0], &e->out);
+    }
+    parallel_for((size_t)e->out.n * (size_t)e->out.h, forward_row, &job);
 }
 
 static float decoded_size(const struct yolo_head *o, float v, float anchor, int net_size)

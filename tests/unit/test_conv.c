@@ -318,6 +318,9 @@ static void large_inner(void)
     run_case(geometry(31, 3, 32, 7, 2, 3), 2, 1, CONV_INDIRECT);
     run_case(geometry(53, 16, 40, 3, 1, 1), 1, 0, CONV_WINOGRAD);
     run_case(geometry(9, 300, 40, 3, 1, 1), 1, 0, CONV_WINOGRAD);
+    run_case(geometry(26, 200, 170, 3, 1, 1), 1, 0, CONV_WINOGRAD);
+    run_case(geometry(13, 200, 170, 3, 1, 1), 5, 1, CONV_WINOGRAD);
+    run_case(geometry(42, 40, 20, 3, 1, 1), 1, 0, CONV_WINOGRAD);
 }
 
 static void activations_and_epilogue(void)
