@@ -11,15 +11,17 @@
 enum {
     CHANNELS_MAX = 4,
     TAPS_MAX = 81,
-    PASS_FLOATS = 4096, /* of copied rows: half of L1 */
-    ITEM_ROWS = 3       /* at least */
+    WEIGHTS_MAX_FLOATS = 4096, /* half of L1 */
+    PASS_FLOATS = 4096,        /* of copied rows: half of L1 */
+    ITEM_ROWS = 3              /* at least */
 };
 
 bool rows_win(const struct conv_slots *slots, const struct conv_geometry *g)
 {
+    size_t filters = conv_round_up((size_t)g->filters, (size_t)slots->nr);
     return g->groups == 1 && g->dilation == 1 && g->kernel_w > 1 && g->in_c <= CHANNELS_MAX &&
-           g->kernel_h * g->kernel_w <= TAPS_MAX && g->filters <= slots->nr && g->pad_y >= 0 &&
-           g->pad_x >= 0;
+           g->kernel_h * g->kernel_w <= TAPS_MAX && g->pad_y >= 0 && g->pad_x >= 0 &&
+           (size_t)(g->kernel_h * g->kernel_w * g->in_c) * filters <= WEIGHTS_MAX_FLOATS;
 }
 
 /* Of one thread. */
