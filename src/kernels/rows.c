@@ -13,7 +13,8 @@ enum {
     TAPS_MAX = 81,
     WEIGHTS_MAX_FLOATS = 4096, /* half of L1 */
     PASS_FLOATS = 4096,        /* of copied rows: half of L1 */
-    ITEM_ROWS = 3              /* at least */
+    ITEM_ROWS = 3,             /* at least */
+    CUTS_OF_THREAD = 8,        /* it is the first loop of a pass: others may come late */
 };
 
 bool rows_win(const struct conv_slots *slots, const struct conv_geometry *g)
@@ -134,6 +135,6 @@ void rows_forward(const struct conv_run *run)
     struct job job = {.run = run, .layout = layout_of(run->g)};
     size_t threads = (size_t)parallel_threads();
     size_t most = conv_ceil_div((size_t)run->g->out_h, ITEM_ROWS);
-    job.cuts = threads < most ? threads : most;
+    job.cuts = CUTS_OF_THREAD * threads < most ? CUTS_OF_THREAD * threads : most;
     parallel_for((size_t)run->out->n * job.cuts, run_item, &job);
 }
