@@ -37,10 +37,12 @@ FUZZ_MAIN := -fsanitize=fuzzer
 endif
 
 EMULATES_AVX512 := 0
+VNNI_FLAGS := -mavx512vnni
 AVX512_FLAGS := -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ifeq ($(VARIANT),simde) # the AVX-512 kernels on a machine with AVX2, for tests; needs libsimde-dev
 EMULATES_AVX512 := 1
 AVX512_FLAGS := -mavx2 -mfma -w -Wno-psabi -include tests/tools/avx512_on_simde.h
+VNNI_FLAGS :=
 endif
 DEFS += -DEMULATES_AVX512=$(EMULATES_AVX512)
 
@@ -55,6 +57,8 @@ DEFS += -DHAVE_X86_KERNELS=0
 endif
 $(BUILD)/src/kernels/avx2_%.o:   ISA_FLAGS := -mavx2 -mfma
 $(BUILD)/src/kernels/avx512_%.o: ISA_FLAGS := $(AVX512_FLAGS)
+$(BUILD)/src/kernels/avx2_vnni_%.o:   ISA_FLAGS := -mavx2 -mfma -mavxvnni
+$(BUILD)/src/kernels/avx512_vnni_%.o: ISA_FLAGS := $(AVX512_FLAGS) $(VNNI_FLAGS)
 # stb shifts and adds signed numbers past their ends; let it, and let UBSan look elsewhere.
 $(BUILD)/src/data/stb.o:         ISA_FLAGS := -fwrapv -fno-sanitize=undefined
 # Comparisons that cannot trap become selects, and the loop over colours becomes vectors; same values.

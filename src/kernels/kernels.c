@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/slots.h"
+#include "kernels/slots_int8.h"
 
 enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_COUNT };
 
@@ -17,6 +18,14 @@ static void (*const install[ISA_COUNT])(struct kernels *kern) = {
 #if HAVE_X86_KERNELS
     slots_install_avx2,
     slots_install_avx512,
+#endif
+};
+
+static const struct int8_slots *const int8_slots[ISA_COUNT] = {
+    &int8_slots_scalar,
+#if HAVE_X86_KERNELS
+    &int8_slots_avx2,
+    &int8_slots_avx512,
 #endif
 };
 
@@ -110,13 +119,40 @@ const char *kernels_isa(const struct kernels *kern)
     return kern->isa;
 }
 
-const struct kernels *kernels_direct(const struct kernels *kern)
+static enum isa isa_of(const struct kernels *kern)
 {
     int isa = ISA_SCALAR;
     while (ISA_NAMES[isa] != kern->isa) {
         isa++;
     }
-    return table_fill((enum isa)isa, true);
+    return (enum isa)isa;
+}
+
+const struct kernels *kernels_direct(const struct kernels *kern)
+{
+    return table_fill(isa_of(kern), true);
+}
+
+#if HAVE_X86_KERNELS
+static bool has_vnni(enum isa isa)
+{
+    unsigned a, b, c, d;
+    if (isa == ISA_AVX512) {
+        return EMULATES_AVX512 || (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_AVX512VNNI));
+    }
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVXVNNI);
+}
+#endif
+
+const struct int8_slots *int8_slots_of(const struct kernels *kern)
+{
+    enum isa isa = isa_of(kern);
+#if HAVE_X86_KERNELS
+    if (isa != ISA_SCALAR && has_vnni(isa)) {
+        return isa == ISA_AVX512 ? &int8_slots_avx512_vnni : &int8_slots_avx2_vnni;
+    }
+#endif
+    return int8_slots[isa];
 }
 
 bool kernels_are_direct(const struct kernels *kern)

@@ -4,6 +4,7 @@
 #define AVX512_ON_SIMDE_H
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
+#include <math.h>
 #include <simde/x86/avx512.h>
 #include <simde/x86/fma.h>
 
@@ -75,5 +76,32 @@ static inline float emulated_reduce_max(simde__m512 v)
 #define _mm512_reduce_add_ps emulated_reduce_add
 #undef _mm512_reduce_max_ps
 #define _mm512_reduce_max_ps emulated_reduce_max
+
+/* SIMDe 0.7 names the masked form so. */
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
+
+static inline simde__m512i emulated_cvtps_epi32(simde__m512 v)
+{
+    simde__m512_private from = simde__m512_to_private(v);
+    simde__m512i_private to;
+    for (int i = 0; i < 16; i++) {
+        to.i32[i] = (int32_t)lrintf(from.f32[i]);
+    }
+    return simde__m512i_from_private(to);
+}
+
+static inline simde__m128i emulated_cvtepi32_epi8(simde__m512i v)
+{
+    simde__m512i_private from = simde__m512i_to_private(v);
+    simde__m128i_private to;
+    for (int i = 0; i < 16; i++) {
+        to.i8[i] = (int8_t)from.i32[i];
+    }
+    return simde__m128i_from_private(to);
+}
+
+#define _mm512_cvtps_epi32 emulated_cvtps_epi32
+#define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
 
 #endif

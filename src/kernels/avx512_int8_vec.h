@@ -1,0 +1,54 @@
+/* The vectors of int8_template.h for AVX-512, with VNNI where the includer defines INT8_VNNI as 1. */
+#ifndef KERNELS_AVX512_INT8_VEC_H
+#define KERNELS_AVX512_INT8_VEC_H
+
+#include <immintrin.h>
+#include <string.h>
+
+#define INT8_LANES 16
+#define INT8_PIXELS 12
+#include "kernels/int8_vec_template.h"
+
+#if INT8_VNNI
+static inline words dot_pairs(words sum, halves a, halves b)
+{
+    return (words)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+}
+
+static inline words dot_quads(words sum, words x, words weights)
+{
+    return (words)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)weights);
+}
+#else
+static inline words dot_pairs(words sum, halves a, halves b)
+{
+    return sum + (words)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+#endif
+
+static inline ints nearest(floats x)
+{
+    return (ints)_mm512_cvtps_epi32((__m512)x);
+}
+
+static inline floats least(floats a, floats b)
+{
+    return (floats)_mm512_min_ps((__m512)a, (__m512)b);
+}
+
+static inline floats greatest(floats a, floats b)
+{
+    return (floats)_mm512_max_ps((__m512)a, (__m512)b);
+}
+
+static inline void store_bytes(uint8_t *to, ints x, size_t count)
+{
+    __m128i packed = _mm512_cvtepi32_epi8((__m512i)x);
+    if (count >= INT8_LANES) {
+        _mm_storeu_si128((__m128i *)(void *)to, packed);
+    } else {
+        memcpy(to, &packed, count);
+    }
+}
+
+#endif

@@ -1,0 +1,198 @@
+/* The direct quantised convolution. An item is a block of output pixels: their windows are gathered side by side,
+ * widened to int16 where the instruction set multiplies pairs of these, and then every panel of weights goes over
+ * the block, whose sums stay in L1. */
+#include "kernels/int8_conv_private.h"
+
+#include <string.h>
+
+#include "base/parallel.h"
+#include "kernels/conv_private.h"
+
+enum {
+    BLOCK_PIXELS = 48,
+    BLOCK_BYTES = 256 << 10, /* of gathered windows */
+    CUT_STEPS = 256,         /* of a panel that stay in L1 while the block's tiles pass */
+    ITEMS_WANTED = 16,
+    STEP = 4 /* bytes */
+};
+
+/* What goes into one step: two int16 or four bytes of a window. */
+static size_t step_values(const struct int8_slots *slots)
+{
+    return slots->has_quads ? 4 : 2;
+}
+
+static size_t window_values(const struct conv_geometry *g)
+{
+    return (size_t)g->in_c * (size_t)g->kernel_h * (size_t)g->kernel_w;
+}
+
+static size_t steps_of(const struct int8_slots *slots, const struct conv_geometry *g)
+{
+    return conv_ceil_div(window_values(g), step_values(slots));
+}
+
+static size_t panels_of(const struct int8_slots *slots, const struct conv_geometry *g)
+{
+    return conv_ceil_div((size_t)g->filters, (size_t)slots->nr);
+}
+
+size_t int8_direct_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
+{
+    return panels_of(slots, g) * steps_of(slots, g) * (size_t)slots->nr * STEP;
+}
+
+struct pack_job {
+    const struct int8_slots *slots;
+    const struct conv_geometry *g;
+    const int8_t *weights;
+    char *packed;
+};
+
+/* The i-th value of a window: channels of the first tap, of the second... */
+static int weight_of(const struct conv_geometry *g, const int8_t *weights, size_t k, size_t i)
+{
+    size_t channels = (size_t)g->in_c, taps = (size_t)g->kernel_h * (size_t)g->kernel_w;
+    bool is_there = k < (size_t)g->filters && i < channels * taps;
+    return is_there ? weights[(k * channels + i % channels) * taps + i / channels] : 0;
+}
+
+static void pack_panel(void *ctx, size_t panel, int thread)
+{
+    (void)thread;
+    const struct pack_job *job = ctx;
+    size_t nr = (size_t)job->slots->nr, steps = steps_of(job->slots, job->g);
+    size_t values = step_values(job->slots);
+    char *to = job->packed + panel * steps * nr * STEP;
+    for (size_t s = 0; s < steps; s++) {
+        for (size_t k = 0; k < nr; k++, to += STEP) {
+            int8_t quad[4] = {0};
+            int16_t pair[2] = {0};
+            for (size_t i = 0; i < values; i++) {
+                int w = weight_of(job->g, job->weights, panel * nr + k, s * values + i);
+                quad[i] = (int8_t)w;
+                pair[i % 2] = (int16_t)w;
+            }
+            memcpy(to, values == 4 ? (const void *)quad : (const void *)pair, STEP);
+        }
+    }
+}
+
+void int8_direct_pack(const struct int8_slots *slots, const struct conv_geometry *g,
+                      const int8_t *weights, void *packed)
+{
+    struct pack_job job = {.slots = slots, .g = g, .weights = weights, .packed = packed};
+    parallel_for(panels_of(slots, g), pack_panel, &job);
+}
+
+/* Sizes by geometry alone. */
+struct layout {
+    size_t steps, panels, block; /* pixels of a block at most */
+    size_t row, block_bytes, sums_bytes;
+};
+
+static struct layout layout_of(const struct int8_slots *slots, const struct conv_geometry *g)
+{
+    struct layout l = {.steps = steps_of(slots, g), .panels = panels_of(slots, g)};
+    size_t mr = (size_t)slots->mr;
+    l.row = l.steps * STEP + MEM_ALIGN; /* rows of one block in different cache sets */
+    l.block = BLOCK_BYTES / l.row / mr * mr;
+    l.block = l.block < mr ? mr : l.block > BLOCK_PIXELS ? BLOCK_PIXELS / mr * mr : l.block;
+    l.block_bytes = conv_round_up(l.block * l.row, MEM_ALIGN);
+    l.sums_bytes = l.block * (size_t)slots->nr * sizeof(uint32_t);
+    return l;
+}
+
+size_t int8_direct_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
+{
+    struct layout l = layout_of(slots, g);
+    return (size_t)parallel_threads() * (l.block_bytes + l.sums_bytes) +
+           conv_round_up((size_t)g->in_c, MEM_ALIGN);
+}
+
+struct job {
+    const struct int8_run *run;
+    struct layout layout;
+    size_t pixels, items;
+    const uint8_t *zeros;
+    char *threads;
+};
+
+static void gather_pixel(const struct job *job, size_t pixel, char *row)
+{
+    const struct int8_run *run = job->run;
+    const struct conv_geometry *g = run->g;
+    size_t channels = (size_t)g->in_c, at = 0, values = step_values(run->slots);
+    int x = (int)(pixel % (size_t)g->out_w), n = (int)(pixel / (size_t)g->out_w);
+    int y = n % g->out_h;
+    n /= g->out_h;
+    for (int r = 0; r < g->kernel_h; r++) {
+        int from_y = y * g->stride_y - g->pad_y + r * g->dilation;
+        for (int s = 0; s < g->kernel_w; s++, at += channels) {
+            int from_x = x * g->stride_x - g->pad_x + s * g->dilation;
+            bool is_inside = from_y >= 0 && from_y < g->in_h && from_x >= 0 && from_x < g->in_w;
+            const uint8_t *from = is_inside ? int8_at(run->in, n, from_y, from_x) : job->zeros;
+            if (values == 4) {
+                memcpy(row + at, from, channels);
+            } else {
+                run->slots->widen(from, channels, (int16_t *)(void *)row + at);
+            }
+        }
+    }
+    size_t used = at * (STEP / values), end = job->layout.steps * STEP;
+    memset(row + used, 0, end - used);
+}
+
+static void run_item(void *ctx, size_t item, int thread)
+{
+    const struct job *job = ctx;
+    const struct int8_run *run = job->run;
+    const struct layout *l = &job->layout;
+    size_t nr = (size_t)run->slots->nr, mr = (size_t)run->slots->mr;
+    size_t first = conv_cut(job->pixels, job->items, item);
+    size_t count = conv_cut(job->pixels, job->items, item + 1) - first;
+    char *rows = job->threads + (size_t)thread * (l->block_bytes + l->sums_bytes);
+    uint32_t *sums = (uint32_t *)(void *)(rows + l->block_bytes);
+    for (size_t i = 0; i < count; i++) {
+        gather_pixel(job, first + i, rows + i * l->row);
+    }
+    struct int8_finish f = {.acc = sums,
+                            .acc_stride = nr,
+                            .pixels = count,
+                            .e = run->epilogue,
+                            .out_stride = run->out->stride};
+    for (size_t panel = 0; panel < l->panels; panel++) {
+        for (size_t step = 0; step < l->steps; step += CUT_STEPS) {
+            struct int8_tile t = {
+                .in_stride = l->row,
+                .panel = (const char *)run->packed + (panel * l->steps + step) * nr * STEP,
+                .steps = l->steps - step < CUT_STEPS ? l->steps - step : CUT_STEPS,
+                .acc_stride = nr,
+                .accumulate = step > 0};
+            for (size_t i = 0; i < count; i += mr) {
+                t.in = rows + i * l->row + step * STEP;
+                t.pixels = (int)(count - i < mr ? count - i : mr);
+                t.acc = sums + i * nr;
+                (run->slots->has_quads ? run->slots->tile_quads : run->slots->tile_pairs)(&t);
+            }
+        }
+        f.first = panel * nr;
+        f.filters = conv_range_size((size_t)run->g->filters, nr, panel);
+        f.out = run->out->data + first * run->out->stride + f.first;
+        run->slots->finish(&f);
+    }
+}
+
+void int8_direct_forward(const struct int8_run *run)
+{
+    struct job job = {.run = run, .layout = layout_of(run->slots, run->g), .zeros = run->scratch};
+    size_t zeros = conv_round_up((size_t)run->g->in_c, MEM_ALIGN);
+    memcpy(run->scratch, run->in->zeros, (size_t)run->g->in_c);
+    job.threads = (char *)run->scratch + zeros;
+    job.pixels = int8_pixels(run->out);
+    job.items = conv_ceil_div(job.pixels, job.layout.block);
+    size_t tiles = conv_ceil_div(job.pixels, (size_t)run->slots->mr);
+    size_t wanted = tiles < ITEMS_WANTED ? tiles : ITEMS_WANTED;
+    job.items = job.items < wanted ? wanted : job.items;
+    parallel_for(job.items, run_item, &job);
+}

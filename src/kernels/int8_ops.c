@@ -1,0 +1,225 @@
+#include "kernels/int8_ops.h"
+
+#include <string.h>
+
+#include "base/parallel.h"
+#include "kernels/int8_epilogue.h"
+
+enum { ITEM_BYTES = 16384, MAX_ITEMS = 1024 };
+
+struct job {
+    const struct int8_slots *slots;
+    const struct tensor *floats;
+    const struct int8_tensor *in, *other, *out;
+    const struct pool_geometry *pool;
+    int stride;
+    enum activation act;
+    const float *terms;
+    size_t pixels, items;
+};
+
+/* Items of whole pixels. */
+static void for_pixels(struct job *job, const struct int8_tensor *t,
+                       void (*body)(void *ctx, size_t item, int thread))
+{
+    job->pixels = int8_pixels(t);
+    job->items = (job->pixels * (size_t)t->c + ITEM_BYTES - 1) / ITEM_BYTES;
+    job->items = job->items < MAX_ITEMS ? job->items : MAX_ITEMS;
+    job->items = job->items < job->pixels ? job->items : job->pixels;
+    parallel_for(job->items, body, job);
+}
+
+static size_t cut(const struct job *job, size_t item)
+{
+    return job->pixels * item / job->items;
+}
+
+static void quantize_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct tensor *in = job->floats;
+    const struct int8_tensor *out = job->out;
+    size_t end = cut(job, item + 1);
+    for (size_t i = cut(job, item); i < end; i++) {
+        job->slots->quantize(in->data + i * in->stride, (size_t)out->c, out->steps, out->zeros,
+                             out->data + i * out->stride);
+    }
+}
+
+void int8_quantize(const struct kernels *kern, const struct tensor *in,
+                   const struct int8_tensor *out)
+{
+    struct job job = {.slots = int8_slots_of(kern), .floats = in, .out = out};
+    for_pixels(&job, out, quantize_item);
+}
+
+static void dequantize_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct tensor *out = job->floats;
+    const struct int8_tensor *in = job->in;
+    size_t end = cut(job, item + 1);
+    for (size_t i = cut(job, item); i < end; i++) {
+        job->slots->dequantize(in->data + i * in->stride, (size_t)in->c, in->steps, in->zeros,
+                               out->data + i * out->stride);
+    }
+}
+
+void int8_dequantize(const struct kernels *kern, const struct int8_tensor *in,
+                     const struct tensor *out)
+{
+    struct job job = {.slots = int8_slots_of(kern), .floats = out, .in = in};
+    for_pixels(&job, in, dequantize_item);
+}
+
+/* Behind the epilogue's arrays: the factors of b, zero where it has no channel. */
+size_t int8_sum_floats(int channels)
+{
+    return int8_terms_floats(channels) + tensor_align((size_t)channels + INT8_MAX_NR);
+}
+
+void int8_sum_prepare(enum activation act, const struct int8_tensor *a, const struct int8_tensor *b,
+                      const struct int8_tensor *out, float *terms)
+{
+    struct int8_terms t = int8_terms_at(terms, out->c);
+    float *scale_b = terms + int8_terms_floats(out->c);
+    memset(terms, 0, int8_sum_floats(out->c) * sizeof *terms);
+    for (int c = 0; c < out->c; c++) {
+        t.scale[c] = a->steps[c];
+        t.shift[c] = -a->steps[c] * a->zeros[c];
+        if (c < b->c) {
+            scale_b[c] = b->steps[c] * (int8_commutes(act) ? 1.0f / out->steps[c] : 1.0f);
+            t.shift[c] -= b->steps[c] * b->zeros[c];
+        }
+    }
+    int8_terms_settle(&t, act, out->steps, out->zeros, out->c);
+}
+
+static void sum_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct int8_tensor *a = job->in, *b = job->other, *out = job->out;
+    const struct int8_epilogue e = int8_epilogue_at(job->terms, out->c, job->act);
+    struct int8_add add = {.channels = (size_t)(b->c < out->c ? b->c : out->c),
+                           .e = &e,
+                           .scale_b = job->terms + int8_terms_floats(out->c)};
+    size_t rest = (size_t)out->c - add.channels, end = cut(job, item + 1);
+    for (size_t pixel = cut(job, item); pixel < end; pixel++) {
+        add.a = a->data + pixel * a->stride;
+        add.b = b->data + pixel * b->stride;
+        add.out = out->data + pixel * out->stride;
+        job->slots->add(&add);
+        if (rest > 0) { /* beyond b's channels its factor is zero, whatever is read for it */
+            struct int8_epilogue behind = int8_epilogue_at(job->terms, out->c, job->act);
+            struct int8_add tail = add;
+            size_t first = add.channels;
+            behind.offset += first;
+            behind.zero += first;
+            behind.scale += first;
+            behind.shift += first;
+            behind.per_step += first;
+            behind.low += first;
+            behind.high += first;
+            tail.e = &behind;
+            tail.scale_b += first;
+            tail.a += first;
+            tail.b = tail.a;
+            tail.out += first;
+            tail.channels = rest;
+            job->slots->add(&tail);
+        }
+    }
+}
+
+void int8_sum(const struct kernels *kern, enum activation act, const float *terms,
+              const struct int8_tensor *a, const struct int8_tensor *b,
+              const struct int8_tensor *out)
+{
+    struct job job = {
+        .slots = int8_slots_of(kern), .in = a, .other = b, .out = out, .act = act, .terms = terms};
+    for_pixels(&job, out, sum_item);
+}
+
+static void greatest(uint8_t *restrict best, const uint8_t *restrict from, size_t count)
+{
+    for (size_t c = 0; c < count; c++) {
+        best[c] = from[c] > best[c] ? from[c] : best[c];
+    }
+}
+
+/* The window's part inside the image: [from, to). */
+static void clip(int start, int size, int length, int *from, int *to)
+{
+    *from = start < 0 ? 0 : start;
+    *to = start + size < length ? start + size : length;
+}
+
+static void pool_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct pool_geometry *g = job->pool;
+    const struct int8_tensor *in = job->in, *out = job->out;
+    size_t end = cut(job, item + 1), channels = (size_t)out->c;
+    for (size_t pixel = cut(job, item); pixel < end; pixel++) {
+        int x = (int)(pixel % (size_t)out->w), n = (int)(pixel / (size_t)out->w);
+        int y = n % out->h, first_y, end_y, first_x, end_x;
+        uint8_t *best = out->data + pixel * out->stride;
+        n /= out->h;
+        clip(y * g->stride_y - g->offset, g->size, in->h, &first_y, &end_y);
+        clip(x * g->stride_x - g->offset, g->size, in->w, &first_x, &end_x);
+        memcpy(best, int8_at(in, n, first_y, first_x), channels);
+        for (int r = first_y; r < end_y; r++) {
+            for (int s = first_x; s < end_x; s++) {
+                greatest(best, int8_at(in, n, r, s), channels);
+            }
+        }
+    }
+}
+
+void int8_max_pool(const struct pool_geometry *g, const struct int8_tensor *in,
+                   const struct int8_tensor *out)
+{
+    struct job job = {.pool = g, .in = in, .out = out};
+    for_pixels(&job, out, pool_item);
+}
+
+static void copy_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    size_t end = cut(job, item + 1);
+    for (size_t pixel = cut(job, item); pixel < end; pixel++) {
+        memcpy(job->out->data + pixel * job->out->stride, job->in->data + pixel * job->in->stride,
+               (size_t)job->out->c);
+    }
+}
+
+void int8_copy(const struct int8_tensor *in, const struct int8_tensor *out)
+{
+    struct job job = {.in = in, .out = out};
+    for_pixels(&job, out, copy_item);
+}
+
+static void upsample_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct int8_tensor *out = job->out;
+    size_t end = cut(job, item + 1);
+    for (size_t pixel = cut(job, item); pixel < end; pixel++) {
+        int x = (int)(pixel % (size_t)out->w), n = (int)(pixel / (size_t)out->w);
+        int y = n % out->h;
+        memcpy(out->data + pixel * out->stride,
+               int8_at(job->in, n / out->h, y / job->stride, x / job->stride), (size_t)out->c);
+    }
+}
+
+void int8_upsample(int stride, const struct int8_tensor *in, const struct int8_tensor *out)
+{
+    struct job job = {.in = in, .out = out, .stride = stride};
+    for_pixels(&job, out, upsample_item);
+}

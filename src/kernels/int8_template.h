@@ -1,0 +1,566 @@
+/* The slots of slots_int8.h, written once over integer vectors. An instruction set's *_int8_vec.h has defined INT8_LANES and
+ * the types below, and does in its own way: dot_pairs(sum, a, b), sum + a b added up in pairs; nearest(x), to whole
+ * numbers, ties to even; least, greatest of floats; store_bytes(to, x, count): the first lanes, each 0 .. 255; where INT8_VNNI
+ * is 1, dot_quads(sum, a, b), the same of four unsigned by four signed bytes. */
+#ifndef KERNELS_INT8_TEMPLATE_H
+#define KERNELS_INT8_TEMPLATE_H
+
+#include <string.h>
+
+#include "kernels/slots_int8.h"
+
+#define INT8_INLINED static inline __attribute__((always_inline))
+#define INT8_UNROLLED _Pragma("GCC unroll 16")
+
+enum { INT8_FILTERS = 2 * INT8_LANES };
+
+INT8_INLINED words words_load(const void *p)
+{
+    words v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INT8_INLINED void words_store(void *p, words v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+INT8_INLINED halves halves_load(const void *p)
+{
+    halves v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INT8_INLINED void halves_store(void *p, halves v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+INT8_INLINED words words_of(uint32_t x)
+{
+    return x - (words){0};
+}
+
+INT8_INLINED floats floats_of(float x)
+{
+    return x - (floats){0};
+}
+
+INT8_INLINED floats floats_load(const float *p)
+{
+    floats v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INT8_INLINED floats floats_load_part(const float *p, size_t count)
+{
+    floats v = {0};
+    memcpy(&v, p, (count < INT8_LANES ? count : INT8_LANES) * sizeof *p);
+    return v;
+}
+
+INT8_INLINED halves widen(const uint8_t *p)
+{
+    bytes v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, halves);
+}
+
+INT8_INLINED halves widen_part(const uint8_t *p, size_t count)
+{
+    bytes v = {0};
+    memcpy(&v, p, count);
+    return __builtin_convertvector(v, halves);
+}
+
+/* ---- epilogue ---- */
+
+/* e^x to within 1e-6 of it; |x| <= 80. */
+INT8_INLINED floats int8_exp(floats x)
+{
+    ints n = nearest(x * 1.44269504f);
+    floats r = x - __builtin_convertvector(n, floats) * 0.693147181f;
+    floats p = r * 0.00836874545f + 0.041668389f;
+    p = p * r + 0.166665211f;
+    p = p * r + 0.49999994f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    return (floats)((words)p + ((words)n << 23));
+}
+
+INT8_INLINED floats bounded(floats x)
+{
+    return greatest(least(x, floats_of(80.0f)), floats_of(-80.0f));
+}
+
+INT8_INLINED floats choose(ints mask, floats yes, floats no)
+{
+    return (floats)((mask & (ints)yes) | (~mask & (ints)no));
+}
+
+INT8_INLINED floats int8_activate(floats x, const enum activation act)
+{
+    switch (act) {
+    case ACT_LEAKY:
+        return greatest(x, x * 0.1f);
+    case ACT_LOGISTIC:
+        return 1.0f / (int8_exp(-bounded(x)) + 1.0f);
+    case ACT_SWISH:
+        return x / (int8_exp(-bounded(x)) + 1.0f);
+    case ACT_MISH: {
+        floats e = int8_exp(least(bounded(x), floats_of(20.0f)));
+        floats n = e * (e + 2.0f);
+        return x * (n / (n + 2.0f));
+    }
+    case ACT_HARD_MISH: {
+        floats curve = greatest(x, floats_of(-2.0f));
+        return choose(x > 0.0f, x, curve * (curve * 0.5f + 1.0f));
+    }
+    default:
+        return x; /* the bounds of relu and relu6 are the epilogue's */
+    }
+}
+
+/* Of a vector of channels. */
+struct channel_terms {
+    words offset;
+    ints zero;
+    floats scale, shift, per_step, low, high;
+};
+
+INT8_INLINED ints to_steps(floats r, const struct channel_terms *t, const enum activation act)
+{
+    r = int8_activate(r, act);
+    if (act == ACT_LOGISTIC || act == ACT_SWISH || act == ACT_MISH || act == ACT_HARD_MISH) {
+        r = r * t->per_step;
+    }
+    return nearest(greatest(least(r, t->high), t->low)) + t->zero;
+}
+
+#define BY_INT8_ACTIVATION(act, call)                                                              \
+    switch (act) {                                                                                 \
+    case ACT_LEAKY:                                                                                \
+        call(ACT_LEAKY);                                                                           \
+        break;                                                                                     \
+    case ACT_LOGISTIC:                                                                             \
+        call(ACT_LOGISTIC);                                                                        \
+        break;                                                                                     \
+    case ACT_MISH:                                                                                 \
+        call(ACT_MISH);                                                                            \
+        break;                                                                                     \
+    case ACT_SWISH:                                                                                \
+        call(ACT_SWISH);                                                                           \
+        break;                                                                                     \
+    case ACT_HARD_MISH:                                                                            \
+        call(ACT_HARD_MISH);                                                                       \
+        break;                                                                                     \
+    default:                                                                                       \
+        call(ACT_LINEAR);                                                                          \
+        break;                                                                                     \
+    }
+
+INT8_INLINED struct channel_terms terms_of(const struct int8_epilogue *e, size_t first)
+{
+    return (struct channel_terms){
+        .offset = words_load(e->offset + first),
+        .zero = (ints)words_load(e->zero + first),
+        .scale = floats_load(e->scale + first),
+        .shift = floats_load(e->shift + first),
+        .per_step = floats_load(e->per_step + first),
+        .low = floats_load(e->low + first),
+        .high = floats_load(e->high + first),
+    };
+}
+
+INT8_INLINED ints finished(words sum, const struct channel_terms *t, const enum activation act)
+{
+    floats r = __builtin_convertvector((ints)(sum + t->offset), floats) * t->scale;
+    return to_steps(r + t->shift, t, act);
+}
+
+INT8_INLINED void finish_as8(const struct int8_finish *f, const enum activation act)
+{
+    for (size_t k = 0; k < f->filters; k += INT8_LANES) {
+        size_t left = f->filters - k;
+        struct channel_terms t = terms_of(f->e, f->first + k);
+        const uint32_t *acc = f->acc + k;
+        uint8_t *out = f->out + k;
+        for (size_t i = 0; i < f->pixels; i++, acc += f->acc_stride, out += f->out_stride) {
+            store_bytes(out, finished(words_load(acc), &t, act), left);
+        }
+    }
+}
+
+#define FINISH8(act) finish_as8(f, act)
+
+static void int8_finish_slot(const struct int8_finish *f)
+{
+    BY_INT8_ACTIVATION(f->e->act, FINISH8)
+}
+
+/* ---- the tile ---- */
+
+#if INT8_VNNI
+enum { HAS_QUADS = 1 };
+#else
+enum { HAS_QUADS = 0 };
+INT8_INLINED words dot_quads(words sum, words x, words weights)
+{
+    (void)x, (void)weights; /* nobody asks for it */
+    return sum;
+}
+#endif
+
+INT8_INLINED words dot(words sum, words x, words weights, const bool in_quads)
+{
+    return in_quads ? dot_quads(sum, x, weights) : dot_pairs(sum, (halves)x, (halves)weights);
+}
+
+/* pixels and in_quads are constants where this is inlined, so that acc lives in registers. */
+INT8_INLINED void tile_of(const struct int8_tile *t, const int pixels, const bool in_quads)
+{
+    words acc[INT8_PIXELS][2];
+    INT8_UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        const uint32_t *from = t->acc + (size_t)i * t->acc_stride;
+        acc[i][0] = t->accumulate ? words_load(from) : words_of(0);
+        acc[i][1] = t->accumulate ? words_load(from + INT8_LANES) : words_of(0);
+    }
+    const char *panel = t->panel, *in = t->in;
+    for (size_t s = 0; s < t->steps; s++, panel += 2 * sizeof(words), in += 4) {
+        words first = words_load(panel), second = words_load(panel + sizeof(words));
+        INT8_UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            uint32_t step;
+            memcpy(&step, in + (size_t)i * t->in_stride, sizeof step);
+            words x = words_of(step);
+            acc[i][0] = dot(acc[i][0], x, first, in_quads);
+            acc[i][1] = dot(acc[i][1], x, second, in_quads);
+        }
+    }
+    INT8_UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        uint32_t *to = t->acc + (size_t)i * t->acc_stride;
+        words_store(to, acc[i][0]);
+        words_store(to + INT8_LANES, acc[i][1]);
+    }
+}
+
+#define TILE8_CASE(count, in_quads)                                                                \
+    case count:                                                                                    \
+        tile_of(t, count, in_quads);                                                               \
+        break;
+
+#if INT8_PIXELS >= 6
+#define TILE8_CASES_TO_6(in_quads) TILE8_CASE(5, in_quads) TILE8_CASE(6, in_quads)
+#else
+#define TILE8_CASES_TO_6(in_quads)
+#endif
+#if INT8_PIXELS >= 12
+#define TILE8_CASES_TO_12(in_quads)                                                                \
+    TILE8_CASE(7, in_quads)                                                                        \
+    TILE8_CASE(8, in_quads)                                                                        \
+    TILE8_CASE(9, in_quads)                                                                        \
+    TILE8_CASE(10, in_quads) TILE8_CASE(11, in_quads) TILE8_CASE(12, in_quads)
+#else
+#define TILE8_CASES_TO_12(in_quads)
+#endif
+
+#define TILE8(in_quads)                                                                            \
+    switch (t->pixels) {                                                                           \
+        TILE8_CASE(1, in_quads)                                                                    \
+        TILE8_CASE(2, in_quads)                                                                    \
+        TILE8_CASE(3, in_quads)                                                                    \
+        TILE8_CASE(4, in_quads)                                                                    \
+        TILE8_CASES_TO_6(in_quads)                                                                 \
+        TILE8_CASES_TO_12(in_quads)                                                                \
+    default:                                                                                       \
+        break;                                                                                     \
+    }
+
+static void int8_tile_pairs_slot(const struct int8_tile *t)
+{
+    TILE8(false)
+}
+
+#if INT8_VNNI
+static void int8_tile_quads_slot(const struct int8_tile *t)
+{
+    TILE8(true)
+}
+#else
+#define int8_tile_quads_slot NULL
+#endif
+
+static void int8_widen_slot(const uint8_t *from, size_t count, int16_t *to)
+{
+    size_t i = 0;
+    for (; i + INT8_FILTERS <= count; i += INT8_FILTERS) {
+        halves_store(to + i, widen(from + i));
+    }
+    for (; i < count; i++) {
+        to[i] = from[i];
+    }
+}
+
+/* ---- Winograd ---- */
+
+/* B^T d. */
+INT8_INLINED void int8_input_line(const halves d[6], halves v[6])
+{
+    halves even = d[4] - d[2] * 4, odd = d[3] - d[1] * 4;
+    halves far_even = d[4] - d[2], far_odd = (d[3] - d[1]) * 2;
+    v[0] = (d[0] - d[2]) * 4 + far_even;
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = far_even + far_odd;
+    v[4] = far_even - far_odd;
+    v[5] = (d[1] - d[3]) * 4 + (d[5] - d[3]);
+}
+
+static void int8_winograd_input_slot(const struct int8_winograd_input *w)
+{
+    for (size_t c = 0; c < w->channels; c += INT8_FILTERS) {
+        size_t left = w->channels - c;
+        halves columns[6][6];
+        INT8_UNROLLED
+        for (int x = 0; x < 6; x++) {
+            halves d[6], v[6];
+            INT8_UNROLLED
+            for (int y = 0; y < 6; y++) {
+                const uint8_t *in = w->in[y * 6 + x] + w->offset + c;
+                d[y] = left >= INT8_FILTERS ? widen(in) : widen_part(in, left);
+            }
+            int8_input_line(d, v);
+            INT8_UNROLLED
+            for (int y = 0; y < 6; y++) {
+                columns[y][x] = v[y];
+            }
+        }
+        int16_t *to = w->v + c;
+        INT8_UNROLLED
+        for (int y = 0; y < 6; y++) {
+            halves v[6];
+            int8_input_line(columns[y], v);
+            INT8_UNROLLED
+            for (int x = 0; x < 6; x++) {
+                halves_store(to, v[x]);
+                to += w->xi_stride;
+            }
+        }
+    }
+}
+
+/* G g, each row times what makes it whole: 4, -6, -6, 24, 24, 1. */
+INT8_INLINED void int8_filter_line(const halves g[3], halves u[6])
+{
+    halves ends = g[0] + g[2], far_ends = g[0] + g[2] * 4, twice = g[1] * 2;
+    u[0] = g[0];
+    u[1] = ends + g[1];
+    u[2] = ends - g[1];
+    u[3] = far_ends + twice;
+    u[4] = far_ends - twice;
+    u[5] = g[2];
+}
+
+static void int8_winograd_filter_slot(const struct int8_winograd_filter *w)
+{
+    for (size_t p = 0; p < w->pairs; p++) {
+        for (size_t half = 0; half < 2; half++) {
+            const int8_t *from = w->weights + p * 9 * 2 * INT8_FILTERS + half * INT8_FILTERS;
+            int16_t *to = w->u + (p * 2 + half) * INT8_FILTERS;
+            halves columns[6][3];
+            INT8_UNROLLED
+            for (size_t s = 0; s < 3; s++) {
+                halves x[3], u[6];
+                INT8_UNROLLED
+                for (size_t r = 0; r < 3; r++) {
+                    signed_bytes taps;
+                    memcpy(&taps, from + (r * 3 + s) * 2 * INT8_FILTERS, sizeof taps);
+                    x[r] = __builtin_convertvector(taps, halves);
+                }
+                int8_filter_line(x, u);
+                INT8_UNROLLED
+                for (size_t r = 0; r < 6; r++) {
+                    columns[r][s] = u[r];
+                }
+            }
+            INT8_UNROLLED
+            for (size_t r = 0; r < 6; r++) {
+                halves u[6];
+                int8_filter_line(columns[r], u);
+                INT8_UNROLLED
+                for (size_t s = 0; s < 6; s++) {
+                    halves_store(to, u[s]);
+                    to += w->xi_stride;
+                }
+            }
+        }
+    }
+}
+
+/* A^T m of rows scaled as int8_filter_line leaves them: 24, 12, 6 and 6 times the result. */
+INT8_INLINED void int8_output_line(const words m[6], words y[4])
+{
+    words sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    words sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = m[0] * 6 - sum_a * 4 + sum_b;
+    y[1] = difference_b - difference_a * 2;
+    y[2] = sum_b - sum_a;
+    y[3] = difference_b * 2 - difference_a + m[5] * 6;
+}
+
+INT8_INLINED void winograd_output_as8(const struct int8_winograd_output *w,
+                                      const enum activation act)
+{
+    static const int twos[4] = {3, 2, 1, 1}; /* powers of two in 24, 12, 6, 6 */
+    for (size_t k = 0; k < w->filters; k += INT8_LANES) {
+        size_t left = w->filters - k;
+        struct channel_terms t = terms_of(w->e, w->first + k);
+        words columns[4][6];
+        for (int x = 0; x < 6; x++) {
+            words m[6], y[4];
+            INT8_UNROLLED
+            for (int r = 0; r < 6; r++) {
+                m[r] = words_load(w->m + (size_t)(r * 6 + x) * w->xi_stride + k);
+            }
+            int8_output_line(m, y);
+            INT8_UNROLLED
+            for (int r = 0; r < 4; r++) {
+                columns[r][x] = y[r];
+            }
+        }
+        for (int r = 0; r < w->rows; r++) {
+            words y[4];
+            int8_output_line(columns[r], y);
+            uint8_t *out = w->out + (size_t)r * w->row_stride + k;
+            INT8_UNROLLED
+            for (int s = 0; s < 4; s++) {
+                if (s < w->columns) {
+                    /* 954437177 * 9 = 1 modulo 2^32: the division by the odd part is exact. */
+                    ints exact = (ints)(y[s] * 954437177u) >> (twos[r] + twos[s]);
+                    store_bytes(out + (size_t)s * w->pixel_stride, finished((words)exact, &t, act),
+                                left);
+                }
+            }
+        }
+    }
+}
+
+#define WINOGRAD_OUTPUT8(act) winograd_output_as8(w, act)
+
+static void int8_winograd_output_slot(const struct int8_winograd_output *w){
+    BY_INT8_ACTIVATION(w->e->act, WINOGRAD_OUTPUT8)}
+
+/* ---- depthwise ---- */
+
+/* Two pixels' channels in turns, widened: of each word the low half is the first's. */
+INT8_INLINED halves interleaved(const uint8_t *a, const uint8_t *b, size_t count)
+{
+    lane_bytes x = {0}, y = {0};
+    if (count >= INT8_LANES) {
+        memcpy(&x, a, sizeof x);
+        memcpy(&y, b, sizeof y);
+    } else {
+        memcpy(&x, a, count);
+        memcpy(&y, b, count);
+    }
+    return (halves)(__builtin_convertvector(x, words) | __builtin_convertvector(y, words) << 16);
+}
+
+INT8_INLINED void depthwise_as8(const struct int8_depthwise *d, const enum activation act)
+{
+    const uint32_t *weights = d->weights;
+    for (size_t c = 0; c < d->channels; c += INT8_LANES) {
+        size_t left = d->channels - c;
+        struct channel_terms t = terms_of(d->e, c);
+        words sum = words_of(0);
+        for (size_t p = 0; p < d->pairs; p++, weights += INT8_LANES) {
+            halves x = interleaved(d->in[2 * p] + c, d->in[2 * p + 1] + c, left);
+            sum = dot_pairs(sum, x, halves_load(weights));
+        }
+        store_bytes(d->out + c, finished(sum, &t, act), left);
+    }
+}
+
+#define DEPTHWISE8(act) depthwise_as8(d, act)
+
+static void int8_depthwise_slot(const struct int8_depthwise *d){
+    BY_INT8_ACTIVATION(d->e->act, DEPTHWISE8)}
+
+/* ---- between bytes and floats ---- */
+
+INT8_INLINED ints lanes_of(const uint8_t *p, size_t count)
+{
+    lane_bytes v = {0};
+    if (count >= INT8_LANES) {
+        memcpy(&v, p, sizeof v);
+    } else {
+        memcpy(&v, p, count);
+    }
+    return __builtin_convertvector(v, ints);
+}
+
+INT8_INLINED floats float_lanes(const uint8_t *p, size_t count)
+{
+    return __builtin_convertvector(lanes_of(p, count), floats);
+}
+
+INT8_INLINED void add_as8(const struct int8_add *a, const enum activation act)
+{
+    for (size_t c = 0; c < a->channels; c += INT8_LANES) {
+        size_t left = a->channels - c;
+        struct channel_terms t = terms_of(a->e, c);
+        floats first = float_lanes(a->a + c, left) * t.scale;
+        floats sum = first + float_lanes(a->b + c, left) * floats_load(a->scale_b + c);
+        store_bytes(a->out + c, to_steps(sum + t.shift, &t, act), left);
+    }
+}
+
+#define ADD8(act) add_as8(a, act)
+
+static void int8_add_slot(const struct int8_add *a){BY_INT8_ACTIVATION(a->e->act, ADD8)}
+
+INT8_INLINED floats floats_part(const float *p, size_t count)
+{
+    return count >= INT8_LANES ? floats_load(p) : floats_load_part(p, count);
+}
+
+static void int8_quantize_slot(const float *from, size_t channels, const float *steps,
+                               const uint8_t *zeros, uint8_t *to)
+{
+    for (size_t c = 0; c < channels; c += INT8_LANES) {
+        size_t left = channels - c;
+        ints zero = lanes_of(zeros + c, left);
+        floats low = -__builtin_convertvector(zero, floats);
+        floats x = floats_part(from + c, left) / floats_part(steps + c, left);
+        x = greatest(least(x, low + 255.0f), low);
+        store_bytes(to + c, nearest(x) + zero, left);
+    }
+}
+
+static void int8_dequantize_slot(const uint8_t *from, size_t channels, const float *steps,
+                                 const uint8_t *zeros, float *to)
+{
+    for (size_t c = 0; c < channels; c += INT8_LANES) {
+        size_t left = channels - c;
+        ints q = lanes_of(from + c, left) - lanes_of(zeros + c, left);
+        floats x = __builtin_convertvector(q, floats) * floats_part(steps + c, left);
+        memcpy(to + c, &x, (left < INT8_LANES ? left : INT8_LANES) * sizeof *to);
+    }
+}
+
+#define INT8_SLOTS                                                                                 \
+    {                                                                                              \
+        .mr = INT8_PIXELS, .nr = INT8_FILTERS, .lanes = INT8_LANES, .has_quads = HAS_QUADS,        \
+        .tile_pairs = int8_tile_pairs_slot, .tile_quads = int8_tile_quads_slot,                    \
+        .finish = int8_finish_slot, .widen = int8_widen_slot,                                      \
+        .winograd_input = int8_winograd_input_slot, .winograd_filter = int8_winograd_filter_slot,  \
+        .winograd_output = int8_winograd_output_slot, .depthwise = int8_depthwise_slot,            \
+        .add = int8_add_slot, .quantize = int8_quantize_slot, .dequantize = int8_dequantize_slot   \
+    }
+
+#endif

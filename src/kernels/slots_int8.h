@@ -1,0 +1,125 @@
+/* What an instruction set does of a quantised convolution. Sums are of integers modulo 2^32, and everything behind
+ * them are single IEEE operations on floats in a fixed order (no fused multiply-add): every set gives the same bytes. */
+#ifndef KERNELS_SLOTS_INT8_H
+#define KERNELS_SLOTS_INT8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/activation.h"
+
+struct kernels;
+
+enum { INT8_MAX_MR = 16, INT8_MAX_NR = 32 };
+
+/* acc[i][k] (+)= sum over the steps s of the products of 4 bytes of pixel i with 4 bytes of panel[s][k]: two int16 by
+ * two int16 (pairs), or four uint8 by four int8 (quads). */
+struct int8_tile {
+    const void *in;    /* pixel i's at in + i * in_stride */
+    size_t in_stride;  /* bytes */
+    const void *panel; /* [steps][nr], 4 bytes each */
+    size_t steps;
+    int pixels;    /* 1 .. mr */
+    uint32_t *acc; /* [pixels], acc_stride apart; nr each */
+    size_t acc_stride;
+    bool accumulate;
+};
+
+/* From sums to bytes, by channel:  r   = act((sum + offset) scale + shift),
+ *                                  out = zero + the nearest whole number to r per_step, within [low, high] (ties to even).
+ * Of activations that commute with a factor (linear, leaky, relu, relu6) per_step is in scale and shift already.
+ * Each array has a value for every channel and is readable up to the next multiple of INT8_MAX_NR. */
+struct int8_epilogue {
+    const int32_t *offset, *zero;
+    const float *scale, *shift, *per_step, *low, *high;
+    enum activation act; /* < ACT_FUSED_COUNT */
+};
+
+struct int8_finish {
+    const uint32_t *acc;
+    size_t acc_stride;
+    size_t pixels, filters;
+    const struct int8_epilogue *e;
+    size_t first; /* filter, of e's arrays */
+    uint8_t *out;
+    size_t out_stride;
+};
+
+/* Integer Winograd F(4x4, 3x3), see int8_winograd.c. 36 pixels to V[xi][c]. */
+struct int8_winograd_input {
+    const uint8_t *const *in; /* [36] */
+    size_t offset, channels;
+    int16_t *v; /* xi_stride apart, written up to the next multiple of INT8_MAX_NR */
+    size_t xi_stride;
+};
+
+/* Weights [pairs of channels][9][nr][2] to U[xi][pairs][nr][2]. */
+struct int8_winograd_filter {
+    const int8_t *weights;
+    size_t pairs;
+    int16_t *u;
+    size_t xi_stride;
+};
+
+/* M[xi] of one tile to its pixels. */
+struct int8_winograd_output {
+    const uint32_t *m;
+    size_t xi_stride;
+    size_t filters;
+    const struct int8_epilogue *e;
+    size_t first;
+    uint8_t *out;
+    size_t row_stride, pixel_stride;
+    int rows, columns; /* <= 4 */
+};
+
+/* One output pixel; each channel has its own filter. */
+struct int8_depthwise {
+    const uint8_t *const *in; /* [2 pairs]: a pixel for every tap, the last one perhaps again */
+    size_t pairs;
+    const uint32_t *weights; /* [channels / lanes][pairs][lanes]: the first tap's in the low half */
+    size_t channels;
+    const struct int8_epilogue *e;
+    uint8_t *out;
+};
+
+/* Two sums of one term each: r = act(a scale + b scale_b + shift), and on as the epilogue says; offset is not used. */
+struct int8_add {
+    const uint8_t *a, *b; /* [channels] */
+    size_t channels;
+    const struct int8_epilogue *e;
+    const float *scale_b;
+    uint8_t *out;
+};
+
+struct int8_slots {
+    int mr, nr;
+    int lanes;      /* int32 of a vector */
+    bool has_quads; /* tile_quads is there: faster, weights are half as large */
+    void (*tile_pairs)(const struct int8_tile *t);
+    void (*tile_quads)(const struct int8_tile *t);
+    void (*finish)(const struct int8_finish *f);
+    void (*widen)(const uint8_t *from, size_t count, int16_t *to);
+    void (*winograd_input)(const struct int8_winograd_input *w);
+    void (*winograd_filter)(const struct int8_winograd_filter *w);
+    void (*winograd_output)(const struct int8_winograd_output *w);
+    void (*depthwise)(const struct int8_depthwise *d);
+    void (*add)(const struct int8_add *a);
+    /* to = zeros + nearest(from / steps), within 0 .. 255; the other way round. [channels] of all. */
+    void (*quantize)(const float *from, size_t channels, const float *steps, const uint8_t *zeros,
+                     uint8_t *to);
+    void (*dequantize)(const uint8_t *from, size_t channels, const float *steps,
+                       const uint8_t *zeros, float *to);
+};
+
+extern const struct int8_slots int8_slots_scalar;
+#if HAVE_X86_KERNELS
+extern const struct int8_slots int8_slots_avx2, int8_slots_avx2_vnni, int8_slots_avx512,
+    int8_slots_avx512_vnni;
+#endif
+
+/* Those of a table's instruction set, with VNNI where the machine has it. */
+const struct int8_slots *int8_slots_of(const struct kernels *kern);
+
+#endif
