@@ -173,6 +173,16 @@ void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const f
     }
 }
 
+void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float *bias)
+{
+    const struct conv_unit *u = l->state;
+    size_t filters = (size_t)u->geometry.filters;
+    float *shift = e->prepared + scale_offset(u, e->kernels, e->choice) + tensor_align(filters);
+    for (size_t k = 0; k < filters; k++) {
+        shift[k] += bias[k];
+    }
+}
+
 void conv_unit_prepare(const struct layer *l, const struct exec *e)
 {
     conv_unit_prepare_from(l, e, layer_param(l, "weights")->data);

@@ -49,6 +49,9 @@ void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const f
 /* Batch normalisation or biases, and the activation, if it is one of those that can be in an epilogue. */
 struct conv_epilogue conv_unit_epilogue(const struct conv_unit *u, const struct exec *e);
 
+/* Adds bias[filters] to what has been folded: before the activation. */
+void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float *bias);
+
 /* The inference code: everything in the epilogue. */
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                      const struct tensor *out, void *scratch);

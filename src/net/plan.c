@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "layers/head.h"
+#include "layers/int8_unit.h"
 #include "net/plan_internal.h"
 
 static void ask_layers(struct plan *p)
@@ -22,7 +23,11 @@ static void ask_layers(struct plan *p)
                 (p->slots[plan_slot(i)].flows && p->slots[plan_slot(l->inputs[k])].flows);
         }
         limits.grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0]));
-        l->ops->plan(l, &limits, want);
+        if (plan_takes_floats(p, i)) {
+            l->ops->plan(l, &limits, want);
+        } else {
+            plan_ask_bytes(p, i, want);
+        }
         p->prepared_at[i] = prepared;
         prepared += tensor_align(want->prepared_floats);
         if (want->scratch_bytes > p->memory.scratch_bytes) {
@@ -72,11 +77,17 @@ static enum result draft(struct plan *p, struct error *err)
     for (size_t i = 0; i < layers; i++) {
         p->modes[i] = plan_is_training(p) ? p->options.modes[i] : MODE_INFER;
     }
+    if (p->options.quant) {
+        TRY(plan_open_bytes(p, err));
+    }
     plan_find_flow(p);
     ask_layers(p);
     plan_place(p);
     plan_fuse(p);
     TRY(plan_size_outputs(p, err));
+    if (p->bytes) {
+        plan_place_bytes(p);
+    }
     if (plan_is_training(p)) {
         TRY(plan_size_gradients(p, err));
         size_parameter_gradients(p);
@@ -159,10 +170,16 @@ static enum result furnish(struct plan *p, struct error *err)
                           (double)p->memory.activation_bytes / 1e6);
     }
     wire(p);
+    if (p->bytes) {
+        plan_wire_bytes(p);
+    }
     bool is_allocated = has_parameters(p->net);
     for (int i = 0; i < p->net->layer_count; i++) {
         const struct layer *l = &p->net->layers[i];
-        if (l->ops->prepare && (is_allocated || l->param_count == 0)) {
+        bool has_values = is_allocated || l->param_count == 0;
+        if (has_values && p->bytes) {
+            TRY(plan_prepare_bytes(p, i, err));
+        } else if (has_values && l->ops->prepare) {
             l->ops->prepare(l, &p->execs[i]);
         }
         if (p->options.release_weights) {
@@ -216,6 +233,7 @@ void plan_free(struct plan *plan)
     if (!plan) {
         return;
     }
+    plan_free_bytes(plan);
     mem_free(plan->slots);
     mem_free(plan->wants);
     mem_free(plan->modes);
@@ -254,6 +272,9 @@ void plan_begin(struct plan *plan, int images)
             (next++)->n = images;
         }
     }
+    if (plan->bytes) {
+        plan_begin_bytes(plan, images);
+    }
 }
 
 void plan_forward_layer(struct plan *plan, int layer)
@@ -263,9 +284,12 @@ void plan_forward_layer(struct plan *plan, int layer)
         plan_run_fused(plan, &plan->fusions[layer]);
         return;
     }
-    if (plan->runs_in[layer] == layer && l->ops->forward &&
+    if (plan->runs_in[layer] == layer && plan_takes_floats(plan, layer) && l->ops->forward &&
         plan->wants[layer].place != PLACE_VIEW) {
         l->ops->forward(l, &plan->execs[layer]);
+    }
+    if (plan->bytes) {
+        plan_forward_bytes(plan, layer);
     }
 }
 
@@ -297,6 +321,9 @@ const char *plan_algorithm(const struct plan *plan, int layer)
     }
     if (plan->runs_in[layer] != layer) {
         return "fused";
+    }
+    if (!plan_takes_floats(plan, layer)) {
+        return plan->bytes->roles[layer] == QUANT_CONV ? int8_unit_choices[want->choice] : "int8";
     }
     if (l->ops->choice_names) {
         return l->ops->choice_names[want->choice];

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "net/network.h"
+#include "net/quant.h"
 
 struct plan;
 
@@ -15,6 +16,9 @@ struct plan_options {
     bool release_weights; /* give each layer's raw parameters back once packed: inference only */
     const enum layer_mode *modes; /* [layer_count], training; NULL: MODE_INFER throughout */
     float bn_momentum;            /* for modes that use batch statistics */
+    const struct quantization
+        *quant; /* run on bytes as it says, which quant_check has passed; NULL: fp32. Inference
+                                         only; must outlive the plan */
 };
 
 struct plan_memory {
@@ -49,6 +53,11 @@ void plan_forward_layer(struct plan *plan, int layer);
 
 /* A layer's output. Valid after a forward if the layer is a head, the last layer, or keep_outputs. */
 const struct tensor *plan_output(const struct plan *plan, int layer);
+
+/* Of a plan on bytes: a layer's output while nothing has been laid over it (as plan_forward_layer goes on); NULL where it
+ * is none. And a layer's biases from the quantisation anew, where the raw weights are still there. */
+const struct int8_tensor *plan_output_bytes(const struct plan *plan, int layer);
+NODISCARD enum result plan_prepare_layer(struct plan *plan, int layer, struct error *err);
 
 /* The name of what the layer runs: "winograd", "indirect", "depthwise", "view", ... for info and bench. "bottleneck" is
  * the last of several layers that run as one, in its turn; those before it are "fused". */

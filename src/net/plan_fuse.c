@@ -53,13 +53,15 @@ static bool find(const struct plan *p, int depthwise, struct fusion *f)
     return true;
 }
 
+/* Plans on bytes run layer by layer. */
 void plan_fuse(struct plan *p)
 {
     int layers = p->net->layer_count;
     for (int i = 0; i < layers; i++) {
         p->runs_in[i] = i;
     }
-    for (int i = 0; i < layers && !plan_is_training(p) && !p->options.keep_outputs; i++) {
+    for (int i = 0; i < layers && !plan_is_training(p) && !p->options.keep_outputs && !p->bytes;
+         i++) {
         struct fusion f;
         if (p->runs_in[i] != i || !find(p, i, &f)) {
             continue;

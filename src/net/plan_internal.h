@@ -32,6 +32,20 @@ struct slot {
     bool *is_written;         /* roots, while gradients are planned: [channel] */
 };
 
+/* The bytes of a plan that runs on them. Slots as above, of those that are kept as bytes (needs_bytes). */
+struct byte_slot {
+    bool needs_bytes, needs_floats;
+    int parent, channel;
+    size_t stride;        /* roots, bytes */
+    struct region region; /* roots */
+    struct int8_tensor t;
+};
+
+struct byte_world {
+    enum quant_role *roles;  /* [layer_count] */
+    struct byte_slot *slots; /* [layer_count + 1] */
+};
+
 /* Channels of a gradient that nobody has written when `layer` reads them or, if it has a loss, adds to them. */
 struct zeroing {
     int layer;
@@ -59,6 +73,7 @@ struct plan {
     struct tensor *inputs;  /* [input_count], layer after layer */
     struct tensor *input_grads;
     bool *grad_adds;
+    struct byte_world *bytes; /* NULL: fp32 throughout */
     struct zeroing *zeroings;
     size_t zeroing_count, zeroing_capacity;
     size_t *prepared_at; /* [layer_count], floats into prepared */
@@ -89,6 +104,21 @@ int plan_root(const struct plan *p, int slot, int *channel);
 
 /* A slot's tensor inside the block at the given region offset. */
 struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
+
+/* Plans that run on bytes (options.quant); the others have p->bytes == NULL. */
+NODISCARD enum result plan_open_bytes(struct plan *p, struct error *err);
+void plan_free_bytes(struct plan *p);
+/* Does the layer take floats, is the slot kept as floats? True without bytes. */
+bool plan_takes_floats(const struct plan *p, int layer);
+bool plan_keeps_floats(const struct plan *p, int slot);
+/* What a layer that takes bytes wants. */
+void plan_ask_bytes(const struct plan *p, int layer, struct layer_plan *want);
+/* Where the slots that are kept as bytes lie, how large they are and how long they live. */
+void plan_place_bytes(struct plan *p);
+void plan_wire_bytes(struct plan *p);
+NODISCARD enum result plan_prepare_bytes(struct plan *p, int layer, struct error *err);
+void plan_begin_bytes(struct plan *p, int images);
+void plan_forward_bytes(struct plan *p, int layer);
 
 /* Which outputs want a gradient: something moves at or before them, and a loss is computed from them. */
 void plan_find_flow(struct plan *p);

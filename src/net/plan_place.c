@@ -60,13 +60,16 @@ void plan_place(struct plan *p)
         for (int k = 0; k < l->input_count; k++) {
             p->slots[plan_slot(l->inputs[k])].readers++;
         }
-        if (p->wants[i].place == PLACE_VIEW) {
+        if (p->wants[i].place == PLACE_VIEW && plan_takes_floats(p, i)) {
             s->parent = plan_slot(l->inputs[0]);
             s->channel = p->wants[i].view_channel;
         }
     }
     for (int i = net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &net->layers[i];
+        if (!plan_takes_floats(p, i)) {
+            continue;
+        }
         if (p->wants[i].place == PLACE_CONCAT) {
             adopt_concat_inputs(p, l);
         } else if (p->wants[i].place == PLACE_IN_PLACE) {
@@ -129,7 +132,7 @@ static void settle_lifetimes(struct plan *p)
         if (time == i) {
             extend_life(p, plan_slot(i), i);
         }
-        for (int k = 0; k < l->input_count; k++) {
+        for (int k = 0; k < l->input_count && plan_takes_floats(p, i); k++) {
             if (l->inputs[k] >= 0 && p->runs_in[l->inputs[k]] == time) {
                 continue; /* inside of layers that run as one: it is never written */
             }
@@ -169,7 +172,7 @@ enum result plan_size_outputs(struct plan *p, struct error *err)
             return error_set(err, ERR_MEMORY, "layer %d: activations of %d x %d x %d x %d overflow",
                              s - 1, p->options.batch, slot->shape.h, slot->shape.w, slot->shape.c);
         }
-        slot->data.floats = floats;
+        slot->data.floats = plan_keeps_floats(p, s) ? floats : 0;
     }
     return OK;
 }

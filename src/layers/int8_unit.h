@@ -1,0 +1,40 @@
+/* A convolution with bytes in and out: the layer's weights become int8, a scale for each filter, its batch norm or
+ * biases and its activation go into the epilogue of int8_conv.h.
+ *
+ * Weights are multiplied by the steps of their channels first; then a filter's are its floats times 127 / the largest of
+ * them, rounded. */
+#ifndef LAYERS_INT8_UNIT_H
+#define LAYERS_INT8_UNIT_H
+
+#include "kernels/int8_conv.h"
+#include "layers/layer.h"
+
+/* Is it a convolution that can be done so: one group or depthwise, an activation that the epilogue has? */
+bool int8_unit_possible(const struct layer *l);
+
+/* Words for what int8_unit_choose says, an enum int8_algorithm. */
+extern const char *const int8_unit_choices[];
+
+/* From the layer's weights, or without any (a draft) from the geometry alone. */
+enum int8_algorithm int8_unit_choose(const struct layer *l, const struct kernels *kern,
+                                     const float *in_steps);
+
+size_t int8_unit_prepared_bytes(const struct layer *l, const struct kernels *kern,
+                                enum int8_algorithm choice);
+/* in, out: their steps and zeros. bias: [filters], added before the activation, or NULL. prepared: 64-byte aligned.
+ * ERR_MEMORY. */
+NODISCARD enum result int8_unit_prepare(const struct layer *l, const struct kernels *kern,
+                                        enum int8_algorithm choice, const struct int8_tensor *in,
+                                        const struct int8_tensor *out, const float *bias,
+                                        void *prepared, struct error *err);
+/* bias[k] = what the mean of filter k before its activation has lost: over windows whose channels have the means
+ * wanted[c] in fp32 and met[c] as bytes (values), on weights that are rounded with in_steps, or with NULL are not. Borders
+ * count as if the window went on. Of any [convolutional]. ERR_MEMORY. */
+NODISCARD enum result int8_unit_find_bias(const struct layer *l, const float *in_steps,
+                                          const double *wanted, const double *met, float *bias,
+                                          struct error *err);
+void int8_unit_forward(const struct layer *l, const struct kernels *kern,
+                       enum int8_algorithm choice, const void *prepared,
+                       const struct int8_tensor *in, const struct int8_tensor *out, void *scratch);
+
+#endif
