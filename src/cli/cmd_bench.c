@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "run/bench.h"
 #include "run/model.h"
+#include "run/quantize.h"
 #include "train/step_bench.h"
 
 struct bench_args {
@@ -65,6 +66,11 @@ static double peak_rss_mb(void)
     return memory_peak() / (1 << 20);
 }
 
+static const char *precision_name(const struct bench *b)
+{
+    return b->model->quant.layers ? "int8" : "fp32";
+}
+
 /* What both kinds of figures begin with. */
 static cJSON *start_json(const struct bench *b, const char *times_name)
 {
@@ -80,6 +86,7 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
     cJSON_AddNumberToObject(root, "batch", b->args->batch);
     cJSON_AddNumberToObject(root, "threads", parallel_threads());
     cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
+    cJSON_AddStringToObject(root, "precision", precision_name(b));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 4);
     cJSON *whole = cJSON_AddObjectToObject(root, times_name);
     json_add_rounded(whole, "median", b->whole.median, 4);
@@ -130,8 +137,9 @@ static void print_text(const struct bench *b)
                total > 0 ? 100 * b->layer_ms[i] / total : 0,
                rate(plan_flops(b->plan, i) / 1e9, b->args->batch, b->layer_ms[i]));
     }
-    printf("\n%s at %dx%d, batch %d, %d threads, %s\n", text_mask(stem), net->size.w, net->size.h,
-           b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
+    printf("\n%s at %dx%d, batch %d, %d threads, %s, %s\n", text_mask(stem), net->size.w,
+           net->size.h, b->args->batch, parallel_threads(), kernels_isa(b->model->kernels),
+           precision_name(b));
     printf("infer     %.3f ms median, %.3f min, %.3f max of %d runs\n", b->whole.median,
            b->whole.min, b->whole.max, b->args->runs);
     printf("rate      %.1f GFLOP/s (%.3f GFLOP an image), %.2f images/s\n",
@@ -149,6 +157,10 @@ static enum result bench_plan(struct bench *b, struct error *err)
 {
     const struct bench_runs runs = runs_of(b->args);
     int layers = b->model->net.layer_count;
+    bool wants_bytes = b->args->model.precision == PRECISION_INT8;
+    if (wants_bytes && !b->model->quant.layers) {
+        TRY(quantize_on_noise(b->model, err));
+    }
     TRY(model_plan(b->model, b->args->batch, false, &b->plan, err));
     b->layer_ms = mem_alloc((size_t)layers, sizeof *b->layer_ms);
     if (!b->layer_ms) {
@@ -217,6 +229,10 @@ static enum result bench(const struct bench_args *args, struct error *err)
     if (args->from_features && !args->trains) {
         return error_set(err, ERR_ARG, "--cached acts only with --train --freeze SET");
     }
+    if (args->trains && args->model.precision != PRECISION_FP32) {
+        return error_set(err, ERR_ARG,
+                         "--precision int8 has no effect with --train: training is fp32");
+    }
     enum result result = model_open(&args->model, MODEL_ANY, &model, err);
     if (result == OK) {
         result = args->trains ? bench_steps(&b, err) : bench_plan(&b, err);
@@ -238,6 +254,7 @@ static enum result run_bench(int argc, char **argv, int *status, struct error *e
         .example = "yolo bench --cfg cfg/yolov4.cfg --imgsz 416 --format json",
         .groups = {{"Options", bench_options, &args},
                    {"Model", model_options, &args.model},
+                   {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
     bool done;

@@ -211,6 +211,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
                    {"Fit into the network's input", fit_options, &args.fit},
                    {"Output", output_options, &args},
                    {"Model", model_options, &args.model},
+                   {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
     bool done = false;

@@ -148,6 +148,7 @@ static enum result run_dump(int argc, char **argv, int *status, struct error *er
         .groups = {{"Options", dump_options, &args},
                    {"Fit into the network's input", fit_options, &args.fit},
                    {"Model", model_options, &args.model},
+                   {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
     const char *picture;

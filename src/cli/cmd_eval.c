@@ -115,6 +115,7 @@ static const char about[] =
     "object in the set; --absent skip leaves these out. A value of -1 (text: -) means that there "
     "is\n"
     "nothing to measure. A picture that cannot be read counts as one in which nothing was found.\n"
+    "--precision int8 measures in fp32, too, and tells what int8 costs by class (yolo help quantize).\n"
     "\n"
     "--compare RUN RUN... prints one table of runs of yolo train: mAP@.5, mAP@.5:.95, updates and\n"
     "minutes of training, ms a picture, AP by class, what differs in their args.json; and of each\n"
@@ -157,6 +158,7 @@ static enum result check_args(const struct eval_args *args, struct error *err)
                        : m->threads != 0            ? "--threads"
                        : m->cpu                     ? "--cpu"
                        : m->no_winograd             ? "--no-winograd"
+                       : m->precision               ? "--precision"
                                                     : NULL;
     if (idle) {
         return error_set(err, ERR_ARG, "%s has no effect with --results: no network runs", idle);
@@ -295,16 +297,42 @@ static enum result print(const struct evaluated *found, int format, struct error
     }
 }
 
+/* The same pictures in fp32, for what int8 costs. */
+struct in_fp32 {
+    struct model_args model;
+    struct evaluate_options options;
+    struct evaluated found;
+};
+
+static enum result measure_fp32(const struct evaluate_options *options, struct in_fp32 *beside,
+                                struct evaluated *found, struct error *err)
+{
+    if (options->model->precision != PRECISION_INT8 || found->is_of_values) {
+        return OK;
+    }
+    beside->model = *options->model;
+    beside->model.precision = PRECISION_FP32;
+    beside->options = *options;
+    beside->options.model = &beside->model;
+    beside->options.out = NULL;
+    log_info("the same in fp32:");
+    TRY(evaluate(&beside->options, &beside->found, err));
+    found->evaluation.fp32 = &beside->found.evaluation;
+    return OK;
+}
+
 static enum result run_eval(const struct eval_args *args, const char *data, int *status,
                             struct error *err)
 {
     struct evaluate_options options = options_of(args, data);
     struct evaluated found = {0};
+    struct in_fp32 beside = {0};
     struct reconstructions pairs = {0};
     options.see = args->out ? reconstructions_see : NULL;
     options.ctx = &pairs;
     enum result result = check_args(args, err);
     result = result == OK ? evaluate(&options, &found, err) : result;
+    result = result == OK ? measure_fp32(&options, &beside, &found, err) : result;
     if (result == OK && found.is_of_values) {
         result = print_values(&found, args->format, err);
         result = result == OK && args->out ? write_values(&found, &pairs, args->out, err) : result;
@@ -324,6 +352,7 @@ static enum result run_eval(const struct eval_args *args, const char *data, int 
         *status = STATUS_SOME_INPUTS_FAILED;
     }
     evaluated_free(&found);
+    evaluated_free(&beside.found);
     return result;
 }
 
@@ -418,6 +447,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
                    {"Fit into the network's input", fit_options, &args.fit},
                    {"Metrics", metric_options, &args},
                    {"Model", model_options, &args.model},
+                   {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };
     struct string_list words = {0};

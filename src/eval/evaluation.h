@@ -40,6 +40,8 @@ struct evaluation {
     double map_threshold;        /* options.threshold, or Darknet's .25 */
     struct calibration calibration;
     size_t images, failures;
+    const struct evaluation *
+        fp32; /* the same measured in fp32 where this is int8, for the reports; borrowed, or NULL */
 };
 
 /* Measure what the set holds. *evaluation need not be initialised; free with evaluation_free, also

@@ -131,6 +131,41 @@ static void print_classes(const struct evaluation *e, FILE *out)
     }
 }
 
+static void print_loss(const struct evaluation_row *fp32, const struct evaluation_row *row,
+                       enum coco_number n, FILE *out)
+{
+    bool is_there = fp32->numbers[n] >= 0 && row->numbers[n] >= 0;
+    print_number(out, fp32->numbers[n], 7);
+    print_number(out, row->numbers[n], 6);
+    if (is_there) {
+        fprintf(out, " %7.2f", 100 * (fp32->numbers[n] - row->numbers[n]));
+    } else {
+        fprintf(out, " %7s", "-");
+    }
+}
+
+/* What int8 costs, in points. */
+static void print_losses(const struct evaluation *e, FILE *out)
+{
+    char name[NAME_BYTES];
+    fprintf(out, "\n%-*s %7s %6s %7s %7s %6s %7s\n", NAME_MAX_WIDTH, "int8 beside fp32", "AP fp32",
+            "int8", "loss", "AP50", "int8", "loss");
+    for (size_t k = 0; k <= e->set->class_count; k++) {
+        bool is_all = k == 0;
+        const struct evaluation_row *fp32 = is_all ? &e->fp32->all : &e->fp32->rows[k - 1];
+        const struct evaluation_row *row = is_all ? &e->all : &e->rows[k - 1];
+        if (!is_all && row->truths == 0) {
+            continue;
+        }
+        const char *shown = is_all ? "all" : shown_name(e, k - 1, name);
+        int fill = NAME_MAX_WIDTH - text_columns(shown);
+        fprintf(out, "%s%*s", shown, fill > 0 ? fill : 0, "");
+        print_loss(fp32, row, COCO_AP, out);
+        print_loss(fp32, row, COCO_AP50, out);
+        fprintf(out, "\n");
+    }
+}
+
 void eval_print_text(const struct evaluation *e, FILE *out)
 {
     print_overall(e, out);
@@ -140,12 +175,16 @@ void eval_print_text(const struct evaluation *e, FILE *out)
     fprintf(out, "%-6s %7.4f  expected calibration error of the confidence, all detections\n",
             "ECE", e->calibration.ece);
     print_classes(e, out);
+    if (e->fp32) {
+        print_losses(e, out);
+    }
 }
 
 /* ---- CSV ---- */
 
+/* fp32: the row beside it, or NULL. */
 static void csv_row(const struct evaluation *e, const char *id, const char *name,
-                    const struct evaluation_row *row, FILE *out)
+                    const struct evaluation_row *row, const struct evaluation_row *fp32, FILE *out)
 {
     fprintf(out, "%s,", id);
     results_put_csv(out, name);
@@ -157,6 +196,9 @@ static void csv_row(const struct evaluation *e, const char *id, const char *name
             row->threshold);
     if (e->options.has_map) {
         fprintf(out, ",%.9g", row->map_ap);
+    }
+    if (fp32) {
+        fprintf(out, ",%.9g,%.9g", fp32->numbers[COCO_AP], fp32->numbers[COCO_AP50]);
     }
     fprintf(out, "\n");
 }
@@ -172,17 +214,19 @@ void eval_print_csv(const struct evaluation *e, FILE *out)
     if (e->options.has_map) {
         fprintf(out, ",%s", eval_map_name(e, map, sizeof map));
     }
-    fprintf(out, "\n");
-    csv_row(e, "", "all", &e->all, out);
+    fprintf(out, "%s\n", e->fp32 ? ",AP_fp32,AP50_fp32" : "");
+    csv_row(e, "", "all", &e->all, e->fp32 ? &e->fp32->all : NULL, out);
     for (size_t k = 0; k < e->set->class_count; k++) {
         snprintf(id, sizeof id, "%zu", k);
-        csv_row(e, id, e->set->names[k], &e->rows[k], out);
+        csv_row(e, id, e->set->names[k], &e->rows[k], e->fp32 ? &e->fp32->rows[k] : NULL, out);
     }
 }
 
 /* ---- JSON ---- */
 
-static void add_row(const struct evaluation *e, cJSON *object, const struct evaluation_row *row)
+/* fp32: the row beside it, or NULL. */
+static void add_row(const struct evaluation *e, cJSON *object, const struct evaluation_row *row,
+                    const struct evaluation_row *fp32)
 {
     char map[16];
     for (int n = 0; n < COCO_NUMBER_COUNT; n++) {
@@ -190,6 +234,10 @@ static void add_row(const struct evaluation *e, cJSON *object, const struct eval
     }
     if (e->options.has_map) {
         cJSON_AddNumberToObject(object, eval_map_name(e, map, sizeof map), row->map_ap);
+    }
+    if (fp32) {
+        cJSON_AddNumberToObject(object, "AP_fp32", fp32->numbers[COCO_AP]);
+        cJSON_AddNumberToObject(object, "AP50_fp32", fp32->numbers[COCO_AP50]);
     }
     cJSON_AddNumberToObject(object, "precision", row->at.precision);
     cJSON_AddNumberToObject(object, "recall", row->at.recall);
@@ -220,7 +268,7 @@ static void add_map(const struct evaluation *e, cJSON *root)
 enum result eval_print_json(const struct evaluation *e, FILE *out, struct error *err)
 {
     cJSON *root = cJSON_CreateObject();
-    add_row(e, root, &e->all);
+    add_row(e, root, &e->all, e->fp32 ? &e->fp32->all : NULL);
     if (e->options.has_map) {
         add_map(e, root);
     }
@@ -238,7 +286,7 @@ enum result eval_print_json(const struct evaluation *e, FILE *out, struct error 
         if (e->set->is_coco) {
             cJSON_AddNumberToObject(object, "category_id", (double)e->set->coco.categories[k].id);
         }
-        add_row(e, object, &e->rows[k]);
+        add_row(e, object, &e->rows[k], e->fp32 ? &e->fp32->rows[k] : NULL);
         cJSON_AddItemToArray(classes, object);
     }
     return json_write(root, true, out, err);

@@ -155,6 +155,10 @@ static enum result open_model(struct evaluated *e, struct error *err)
     mem_free(names);
     TRY(result);
     e->is_of_values = !e->model.head;
+    if (e->is_of_values && o->model->precision == PRECISION_INT8) {
+        return error_set(err, ERR_ARG, "--precision int8 acts here only on detectors, %s is none",
+                         e->model.cfg_path);
+    }
     if (e->is_of_values) {
         return !o->box_option ? OK
                               : error_set(err, ERR_ARG, "%s acts only on boxes, %s is no detector",

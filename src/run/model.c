@@ -45,6 +45,13 @@ const struct option machine_options[] = {
     {0},
 };
 
+const struct option precision_options[] = {
+    {"precision", OPTION_CHOICE, FIELD(precision), 0, 0, "fp32|int8",
+     "int8: convolutions on bytes, as the file STEM.int8 beside the weights says, which yolo quantize makes",
+     0},
+    {0},
+};
+
 /* Published models, best first for the default: all that scripts/get-weights.sh fetches, and others
  * with COCO's 80 classes. */
 static const char *const official_stems[] = {
@@ -588,6 +595,39 @@ static enum result open_parameters(enum model_need need, struct model *model, st
     return OK;
 }
 
+/* ---- quantisation ---- */
+
+static const char quant_extension[] = ".int8";
+
+enum result model_quant_path(const char *weights, char *out, struct error *err)
+{
+    const char *dot = strrchr(path_base(weights), '.');
+    size_t stem = dot ? (size_t)(dot - weights) : strlen(weights);
+    int n = snprintf(out, MODEL_PATH, "%.*s%s", (int)stem, weights, quant_extension);
+    return n > 0 && n < MODEL_PATH ? OK : error_set(err, ERR_ARG, "%s: path too long", weights);
+}
+
+/* Random numbers have no file; whoever measures with them finds scales himself. */
+static enum result open_quant(const struct model_args *args, struct model *model, struct error *err)
+{
+    char path[MODEL_PATH];
+    if (args->precision != PRECISION_INT8 || !model->weights_path[0]) {
+        return OK;
+    }
+    TRY(model_quant_path(model->weights_path, path, err));
+    if (!is_file(path)) {
+        return error_set(err, ERR_ARG,
+                         "--precision int8: there is no %s (make it with: yolo quantize --cfg %s "
+                         "--weights %s --data DATA)",
+                         path, model->cfg_path, model->weights_path);
+    }
+    TRY(quant_read(path, &model->quant, err));
+    TRY(quant_check(&model->quant, &model->net, path, err));
+    log_info("int8: %s, calibrated on %d pictures at %dx%d", path, model->quant.pictures,
+             model->quant.width, model->quant.height);
+    return OK;
+}
+
 static void report(enum model_need need, const struct model *model)
 {
     const char *weights = model->weights_path;
@@ -678,6 +718,7 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
     TRY(open_names(args, need, model, err));
     if (need > MODEL_TRAIN) {
         TRY(open_parameters(need, model, err));
+        TRY(open_quant(args, model, err));
     }
     if (need != MODEL_TRAIN) { /* the command has more to say */
         report(need, model);
@@ -688,6 +729,7 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
 void model_close(struct model *model)
 {
     network_free(&model->net);
+    quant_free(&model->quant);
     mem_free(model->names);
     *model = (struct model){0};
 }
@@ -719,7 +761,9 @@ enum result model_check_pictures(const struct network *net, struct error *err)
 enum result model_plan(struct model *model, int batch, bool keep_outputs, struct plan **plan,
                        struct error *err)
 {
-    struct plan_options options = {
-        .batch = batch, .keep_outputs = keep_outputs, .release_weights = true};
+    struct plan_options options = {.batch = batch,
+                                   .keep_outputs = keep_outputs,
+                                   .release_weights = true,
+                                   .quant = model->quant.layers ? &model->quant : NULL};
     return plan_build(&model->net, model->kernels, &options, plan, err);
 }

@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "net/network.h"
 #include "net/plan.h"
+#include "net/quant.h"
 #include "net/task.h"
 
 /* Targets of model_options. Zeroed = the defaults. */
@@ -23,13 +24,18 @@ struct model_args {
     int threads;              /* 0 = the default of base/parallel.h */
     const char *cpu;          /* NULL = the best */
     bool no_winograd;
+    int precision; /* enum model_precision */
 };
+
+enum model_precision { PRECISION_FP32, PRECISION_INT8 };
 
 /* A group for struct usage: {"Model", model_options, &args.model}. */
 extern const struct option model_options[];
 /* The part that concerns the machine: threads, cpu, no-winograd; {"Machine", machine_options,
  * &args.model}. */
 extern const struct option machine_options[];
+/* --precision, where the network may run on bytes: {"Arithmetic", precision_options, &args.model}. */
+extern const struct option precision_options[];
 
 enum model_need {
     MODEL_CFG_ONLY, /* names and weights are not looked for; no parameter memory */
@@ -49,6 +55,7 @@ struct model {
     const struct head_info *head; /* NULL if the network has no detection head */
     char **names;                 /* [name_count], "class_0"... where no names file was found */
     size_t name_count;            /* classes of the heads or of the classifier; else 0 */
+    struct quantization quant;    /* with --precision int8; layers NULL: fp32 */
     char cfg_path[MODEL_PATH], weights_path[MODEL_PATH], names_path[MODEL_PATH]; /* "" = none */
 };
 
@@ -82,6 +89,9 @@ bool model_find_weights_names(const char *weights, int classes, char *out);
 
 /* Are these the weights that come with the program? */
 bool model_is_bundled(const struct model *model);
+
+/* Where the quantisation of weights lies: beside them, STEM.int8. ERR_ARG if that is too long. */
+NODISCARD enum result model_quant_path(const char *weights, char *out, struct error *err);
 
 /* The stem of the cfg's file name: "yolov4". */
 void model_stem(const struct model *model, char *stem, size_t size);

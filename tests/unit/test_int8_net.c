@@ -1,0 +1,289 @@
+/* A network on bytes: every kind of layer that takes them, its file, and what is refused. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "isa.h"
+#include "net/plan.h"
+#include "run/bench.h"
+#include "run/histogram.h"
+#include "test.h"
+
+/* Joins, views, channel groups, sums of unequal width, a depthwise convolution, fp32 in the middle. */
+static const char text[] =
+    "[net]\nwidth=40\nheight=24\nchannels=3\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=3\npad=1\nactivation=mish\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=24\nsize=3\npad=1\nactivation=leaky\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=30\nsize=1\nactivation=swish\n"
+    "[shortcut]\nfrom=-2\nactivation=leaky\n"
+    "[route]\nlayers=1\ngroups=2\ngroup_id=1\n"
+    "[convolutional]\nfilters=9\nsize=3\npad=1\nactivation=relu6\n"
+    "[route]\nlayers=-1,-2,3\n"
+    "[maxpool]\nsize=2\nstride=2\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=51\ngroups=51\nsize=3\npad=1\nactivation=hard_mish\n"
+    "[dropout]\nprobability=.5\n"
+    "[upsample]\nstride=2\n"
+    "[route]\nlayers=-1,0\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=20\nsize=3\nstride=2\npad=1\nactivation=logistic\n"
+    "[convolutional]\nfilters=7\nsize=1\nactivation=elu\n"
+    "[convolutional]\nfilters=5\nsize=1\nactivation=linear\n";
+enum { LAYERS = 15 };
+
+struct rig {
+    struct network net;
+    struct quantization q;
+    struct plan *fp32, *bytes;
+};
+
+static bool is_on_bytes(int layer)
+{
+    return layer == 1 || layer == 2 || layer == 5 || layer == 8 || layer == 12;
+}
+
+static enum result plan_for(struct rig *r, const struct quantization *q, int batch, bool keeps,
+                            struct plan **plan)
+{
+    const struct plan_options options = {.batch = batch, .keep_outputs = keeps, .quant = q};
+    const struct kernels *kern;
+    struct error err;
+    enum result result = kernels_select(NULL, &kern, &err);
+    return result == OK ? plan_build(&r->net, kern, &options, plan, &err) : result;
+}
+
+/* Each channel's steps and zero from what it was in one picture of noise. */
+static void calibrate(struct rig *r)
+{
+    for (int i = 0; i < LAYERS; i++) {
+        const struct tensor *t = plan_output(r->fp32, i);
+        struct quant_layer *l = &r->q.layers[i];
+        struct error err;
+        l->is_int8 = is_on_bytes(i);
+        CHECK_OK(quant_need_channels(l, t->c, &err));
+        for (int c = 0; c < t->c; c++) {
+            float low = 0, high = 1e-3f;
+            for (size_t p = 0; p < tensor_pixels(t); p++) {
+                float x = t->data[p * t->stride + (size_t)c];
+                low = x < low ? x : low;
+                high = x > high ? x : high;
+            }
+            l->steps[c] = (high - low) / 255;
+            l->zeros[c] = (uint8_t)lrintf(-low / l->steps[c]);
+        }
+    }
+}
+
+static void rig_open(struct rig *r)
+{
+    struct error err;
+    *r = (struct rig){0};
+    CHECK_OK(network_parse("net.cfg", text, strlen(text), 0, 0, &r->net, &err));
+    CHECK(r->net.layer_count == LAYERS);
+    CHECK_OK(network_allocate(&r->net, &err));
+    network_initialise(&r->net, 3);
+    CHECK_OK(plan_for(r, NULL, 1, true, &r->fp32));
+    bench_fill_input(plan_input(r->fp32));
+    plan_forward(r->fp32, 1);
+    CHECK_OK(quant_allocate(&r->q, LAYERS, &err));
+    r->q.network = quant_network_hash(&r->net);
+    r->q.weights = quant_weights_hash(&r->net);
+    r->q.pictures = 1;
+    r->q.width = 40;
+    r->q.height = 24;
+    calibrate(r);
+    CHECK_OK(quant_check(&r->q, &r->net, "net.int8", &err));
+}
+
+static void rig_close(struct rig *r)
+{
+    plan_free(r->fp32);
+    plan_free(r->bytes);
+    quant_free(&r->q);
+    network_free(&r->net);
+}
+
+static double distance(const struct tensor *a, const struct tensor *b)
+{
+    double error = 0, whole = 0;
+    for (size_t p = 0; p < tensor_pixels(a); p++) {
+        for (size_t c = 0; c < (size_t)a->c; c++) {
+            double x = (double)a->data[p * a->stride + c], y = (double)b->data[p * b->stride + c];
+            error += (x - y) * (x - y);
+            whole += x * x;
+        }
+    }
+    return error / whole;
+}
+
+static void every_kind_of_layer(void)
+{
+    struct rig r;
+    rig_open(&r);
+    CHECK_OK(plan_for(&r, &r.q, 1, true, &r.bytes));
+    bench_fill_input(plan_input(r.bytes));
+    plan_forward(r.bytes, 1);
+    for (int i = 0; i < LAYERS; i++) {
+        double d = distance(plan_output(r.fp32, i), plan_output(r.bytes, i));
+        CHECK_MSG(d < 2e-3, "layer %d: %g", i, d);
+        bool is_bytes = i >= 1 && i <= 12;
+        CHECK_MSG((strncmp(plan_algorithm(r.bytes, i), "int8", 4) == 0) == is_bytes, "layer %d: %s",
+                  i, plan_algorithm(r.bytes, i));
+    }
+    CHECK(plan_output_bytes(r.bytes, 0) && !plan_output_bytes(r.bytes, 14));
+    rig_close(&r);
+}
+
+/* Where outputs share memory, and on any number of threads, as where each keeps its own. */
+static void same_bits_in_shared_memory(void)
+{
+    struct rig r;
+    struct plan *shared = NULL;
+    rig_open(&r);
+    CHECK_OK(plan_for(&r, &r.q, 1, true, &r.bytes));
+    bench_fill_input(plan_input(r.bytes));
+    plan_forward(r.bytes, 1);
+    for (int threads = 1; threads <= 3; threads++) {
+        parallel_set_threads(threads);
+        CHECK_OK(plan_for(&r, &r.q, 2, false, &shared));
+        struct tensor first = *plan_input(shared);
+        first.n = 1;
+        for (int n = 0; n < 2; n++) {
+            first.data = tensor_at(plan_input(shared), n, 0, 0);
+            bench_fill_input(&first);
+        }
+        plan_forward(shared, 2);
+        const struct tensor *wanted = plan_output(r.bytes, LAYERS - 1);
+        struct tensor found = *plan_output(shared, LAYERS - 1);
+        found.n = 1;
+        CHECK(distance(wanted, &found) <= 0);
+        found.data = tensor_at(&found, 1, 0, 0);
+        CHECK(distance(wanted, &found) <= 0);
+        CHECK(plan_memory(shared).activation_bytes < plan_memory(r.bytes).activation_bytes);
+        plan_free(shared);
+    }
+    parallel_set_threads(0);
+    rig_close(&r);
+}
+
+static void weights_are_less_memory(void)
+{
+    struct rig r;
+    struct plan *fp32 = NULL;
+    rig_open(&r);
+    CHECK_OK(plan_for(&r, NULL, 1, false, &fp32));
+    CHECK_OK(plan_for(&r, &r.q, 1, false, &r.bytes));
+    CHECK(plan_memory(r.bytes).activation_bytes < plan_memory(fp32).activation_bytes);
+    plan_free(fp32);
+    rig_close(&r);
+}
+
+/* ---- the file ---- */
+
+static void file_comes_back(void)
+{
+    char path[] = "/tmp/test_int8_XXXXXX";
+    int fd = mkstemp(path);
+    struct rig r;
+    struct quantization read = {0};
+    struct error err;
+    rig_open(&r);
+    CHECK(fd >= 0);
+    close(fd);
+    r.q.layers[1].bias[3] = -0.3f;
+    CHECK_OK(quant_write(path, &r.q, &err));
+    CHECK_OK(quant_read(path, &read, &err));
+    CHECK_OK(quant_check(&read, &r.net, path, &err));
+    for (int i = 0; i < LAYERS; i++) {
+        const struct quant_layer *a = &r.q.layers[i], *b = &read.layers[i];
+        size_t count = (size_t)a->channels;
+        CHECK(a->is_int8 == b->is_int8 && a->channels == b->channels);
+        CHECK(memcmp(a->steps, b->steps, count * sizeof(float)) == 0);
+        CHECK(memcmp(a->bias, b->bias, count * sizeof(float)) == 0);
+        CHECK(memcmp(a->zeros, b->zeros, count) == 0);
+    }
+    quant_free(&read);
+    unlink(path);
+    rig_close(&r);
+}
+
+static enum result read_back(const struct quantization *q, const struct network *net,
+                             struct error *err)
+{
+    char path[] = "/tmp/test_int8_XXXXXX";
+    int fd = mkstemp(path);
+    struct quantization read = {0};
+    enum result result = fd >= 0 ? quant_write(path, q, err) : ERR_IO;
+    result = result == OK ? quant_read(path, &read, err) : result;
+    result = result == OK ? quant_check(&read, net, path, err) : result;
+    quant_free(&read);
+    close(fd);
+    unlink(path);
+    return result;
+}
+
+/* Whole files, with a hash that is right, of what does not fit the network. */
+static void unfit_quantisations(void)
+{
+    struct rig r;
+    struct error err;
+    rig_open(&r);
+    CHECK_OK(read_back(&r.q, &r.net, &err));
+    CHECK_OK(quant_need_channels(&r.q.layers[2], 17, &err));
+    CHECK(read_back(&r.q, &r.net, &err) == ERR_FORMAT &&
+          strstr(err.text, "layer 2 has 30 channels"));
+    CHECK_OK(quant_need_channels(&r.q.layers[2], 30, &err));
+    r.q.layers[0].channels = 0;
+    CHECK(read_back(&r.q, &r.net, &err) == ERR_FORMAT && strstr(err.text, "layer 0"));
+    r.q.layers[0].channels = 16;
+    r.q.layers[13].is_int8 = true; /* elu */
+    CHECK(read_back(&r.q, &r.net, &err) == ERR_FORMAT && strstr(err.text, "cannot be int8"));
+    r.q.layers[13].is_int8 = false;
+    r.q.layers[1].steps[4] = 0.0f;
+    CHECK(read_back(&r.q, &r.net, &err) == ERR_FORMAT && strstr(err.text, "channel 4 of layer 1"));
+    r.q.layers[1].steps[4] = 0.1f;
+    r.q.weights++;
+    CHECK(read_back(&r.q, &r.net, &err) == ERR_FORMAT && strstr(err.text, "other weights"));
+    r.q.weights--;
+    r.q.network++;
+    CHECK(read_back(&r.q, &r.net, &err) == ERR_FORMAT && strstr(err.text, "another network"));
+    r.q.network--;
+    CHECK_OK(read_back(&r.q, &r.net, &err));
+    rig_close(&r);
+}
+
+/* ---- ranges ---- */
+
+static void histogram_finds_the_range(void)
+{
+    struct histogram *h = mem_alloc(1, sizeof *h);
+    float values[2000];
+    struct tensor t = {.data = values, .n = 1, .h = 1, .w = 500, .c = 3, .stride = 4};
+    double low, high;
+    CHECK(h != NULL);
+    for (size_t i = 0; i < 2000; i++) {
+        values[i] = i % 4 == 3 ? 1e9f : (float)(i % 100) / 100.0f - 0.25f; /* the gap is not read */
+    }
+    histogram_add(h, &t);
+    histogram_range(h, &low, &high);
+    CHECK_NEAR(low, -0.25, 0.01);
+    CHECK_NEAR(high, 0.74, 0.02);
+    values[0] = 300.0f; /* one value far out is clipped, many are not */
+    histogram_add(h, &t);
+    histogram_range(h, &low, &high);
+    CHECK_NEAR(h->count, 3000, 0);
+    CHECK(h->most > 299.0f && h->reach > 300.0f);
+    CHECK(high > 0.7);
+    mem_free(h);
+}
+
+static const struct test_case cases[] = {
+    {"every_kind_of_layer", every_kind_of_layer},
+    {"same_bits_in_shared_memory", same_bits_in_shared_memory},
+    {"weights_are_less_memory", weights_are_less_memory},
+    {"file_comes_back", file_comes_back},
+    {"unfit_quantisations", unfit_quantisations},
+    {"histogram_finds_the_range", histogram_finds_the_range},
+};
+
+TEST_MAIN(cases)
