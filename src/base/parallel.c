@@ -8,6 +8,9 @@
  * share and losing a time slice per layer. It needs no wait policy in the environment, so it is the
  * same inside a library that another program loads.
  *
+ * Every thread begins with items of its own, the same part of each loop, and then takes what others have left. Loops over the
+ * rows of one picture thus find in a core's own cache what that core wrote in the loop before.
+ *
  * One word holds the state of the current loop: its number, whether it may still be joined, whether
  * the team is dismissed, and how many helpers are inside. */
 #include "base/parallel.h"
@@ -27,6 +30,7 @@
 
 enum {
     MAX_THREADS = 1024,
+    MAX_PARTS = 16, /* of a loop; with more threads some begin with the same one */
     CACHE_LINE = 64,
     SPINS = 20000 /* some 100 us before a helper sleeps */
 };
@@ -35,11 +39,17 @@ static const uint64_t OPEN = 1u << 16;      /* below: helpers inside */
 static const uint64_t DISMISSED = 1u << 17; /* no loop will follow in this team */
 static const uint64_t LOOP = 1u << 18;      /* above: the loop's number */
 
+/* Neighbouring items of a loop. */
+struct loop_part {
+    _Alignas(CACHE_LINE) atomic_size_t next; /* item to hand out */
+    size_t end;
+};
+
 static struct {
     _Alignas(CACHE_LINE) atomic_uint_fast64_t state;
-    _Alignas(CACHE_LINE) atomic_size_t next; /* item to hand out */
     _Alignas(CACHE_LINE) atomic_int sleepers;
-    size_t items;
+    struct loop_part parts[MAX_PARTS];
+    size_t part_count;
     void (*body)(void *ctx, size_t item, int thread);
     void *ctx;
     atomic_flag is_taken; /* by the thread that has the team */
@@ -93,12 +103,28 @@ int parallel_threads(void)
 
 static void work(int thread)
 {
-    for (;;) {
-        size_t item = atomic_fetch_add_explicit(&team.next, 1, memory_order_relaxed);
-        if (item >= team.items) {
-            return;
+    size_t count = team.part_count;
+    for (size_t k = 0; k < count; k++) {
+        struct loop_part *part = &team.parts[((size_t)thread + k) % count];
+        for (;;) {
+            size_t item = atomic_fetch_add_explicit(&part->next, 1, memory_order_relaxed);
+            if (item >= part->end) {
+                break;
+            }
+            team.body(team.ctx, item, thread);
         }
-        team.body(team.ctx, item, thread);
+    }
+}
+
+static void deal(size_t items)
+{
+    size_t count = (size_t)parallel_threads();
+    count = count < MAX_PARTS ? count : MAX_PARTS;
+    team.part_count = count < items ? count : items;
+    for (size_t k = 0; k < team.part_count; k++) {
+        struct loop_part *part = &team.parts[k];
+        atomic_store_explicit(&part->next, items * k / team.part_count, memory_order_relaxed);
+        part->end = items * (k + 1) / team.part_count;
     }
 }
 
@@ -168,10 +194,9 @@ static void publish(uint64_t state)
 
 static void lead_loop(size_t items, void (*body)(void *ctx, size_t item, int thread), void *ctx)
 {
-    team.items = items;
+    deal(items);
     team.body = body;
     team.ctx = ctx;
-    atomic_store_explicit(&team.next, 0, memory_order_relaxed);
     uint64_t number = atomic_load_explicit(&team.state, memory_order_relaxed) / LOOP + 1;
     publish(number * LOOP | OPEN);
     role = IN_LOOP;

@@ -1,6 +1,6 @@
-/* Data parallelism on OpenMP's threads, behind one function. Work items are handed out dynamically,
- * so a body must compute the same bits for item i whatever the thread; then no result depends on
- * the thread count. In a loop or a team denormal floats count as zero (base/denormals.h); the caller
+/* Data parallelism on OpenMP's threads, behind one function. Which thread gets which work item is open: it begins with its
+ * own part of them and then takes what others have left. So a body must compute the same bits for item i whatever the thread;
+ * then no result depends on the thread count. In a loop or a team denormal floats count as zero (base/denormals.h); the caller
  * has its own mode back afterwards. */
 #ifndef BASE_PARALLEL_H
 #define BASE_PARALLEL_H
