@@ -2,6 +2,7 @@
 #ifndef KERNELS_DEPTHWISE_TEMPLATE_H
 #define KERNELS_DEPTHWISE_TEMPLATE_H
 
+#include "kernels/epilogue_template.h"
 #include "kernels/slots_conv.h"
 #include "kernels/vec_template.h"
 
@@ -22,24 +23,15 @@ enum { DEPTHWISE_PIXELS = 8 };
 enum depthwise_kind { DEPTHWISE_WHOLE, DEPTHWISE_PART, DEPTHWISE_SPREAD };
 
 /* What becomes of the sums of `count` pixels of one vector of filters. */
-INLINED void depthwise_end_as(const struct conv_depthwise *d, const vec *acc, size_t first,
-                              int count, size_t k, const enum activation act)
+INLINED void depthwise_end(const struct conv_depthwise *d, vec *acc, size_t first, const int count,
+                           size_t k)
 {
     size_t part = part_of((size_t)d->at.filters, k);
-    vec scale = load_or(d->scale, k, part, 1.0f), shift = load_or(d->shift, k, part, 0.0f);
     float *out = d->out + first * d->out_stride + k;
-    for (int i = 0; i < count; i++, out += d->out_stride) {
-        vec y = vec_activate(vec_fma(acc[i], scale, shift), act);
-        put(out, d->adds ? vec_add(y, get(out, part)) : y, part);
-    }
+    epilogue_finish(acc, count, load_or(d->scale, k, part, 1.0f), load_or(d->shift, k, part, 0.0f),
+                    d->act);
+    epilogue_put(acc, count, out, d->out_stride, d->adds ? out : NULL, d->out_stride, part);
 }
-
-#define DEPTHWISE_END(act) depthwise_end_as(d, acc, first, count, k, act)
-
-/* Once an activation, not once an activation and shape of window. */
-static __attribute__((noinline)) void depthwise_end(const struct conv_depthwise *d, const vec *acc,
-                                                    size_t first, int count,
-                                                    size_t k){BY_ACTIVATION(d->act, DEPTHWISE_END)}
 
 /* `count` neighbouring pixels of one vector of filters from k on. count and kind are constants
  * where this is inlined. */
@@ -74,12 +66,11 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
 
 enum { WINDOW_COLUMNS = 5 };
 
-/* The same for whole windows of `columns` <= WINDOW_COLUMNS taps whose pixels lie `stride` taps apart, constants like
- * count and whole: each input is loaded once a row. */
+/* The same of one whole vector for windows of `columns` <= WINDOW_COLUMNS taps, a constant, that lie one tap apart: each
+ * input is loaded once a row. */
 INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, const int count,
-                              size_t k, const bool whole, const int columns, const int stride)
+                              size_t k, const int columns)
 {
-    size_t part = whole ? VEC_WIDTH : part_of((size_t)d->at.filters, k);
     vec acc[DEPTHWISE_PIXELS];
     UNROLLED
     for (int i = 0; i < count; i++) {
@@ -90,17 +81,16 @@ INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, cons
         vec w[WINDOW_COLUMNS];
         UNROLLED
         for (int s = 0; s < columns; s++) {
-            const float *weight = weights + (size_t)s * d->at.weight_tap;
-            w[s] = whole ? vec_load(weight) : vec_load_part(weight, part);
+            w[s] = vec_load(weights + (size_t)s * d->at.weight_tap);
         }
         const float *pixel = row;
         UNROLLED
-        for (int j = 0; j < (count - 1) * stride + columns; j++, pixel += d->at.in_tap) {
-            vec x = whole ? vec_load(pixel) : vec_load_part(pixel, part);
+        for (int j = 0; j < count + columns - 1; j++, pixel += d->at.in_tap) {
+            vec x = vec_load(pixel);
             UNROLLED
             for (int s = 0; s < columns; s++) {
-                if (j >= s && (j - s) % stride == 0 && (j - s) / stride < count) {
-                    acc[(j - s) / stride] = vec_fma(x, w[s], acc[(j - s) / stride]);
+                if (j >= s && j - s < count) {
+                    acc[j - s] = vec_fma(x, w[s], acc[j - s]);
                 }
             }
         }
@@ -108,84 +98,64 @@ INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, cons
     depthwise_end(d, acc, first, count, k);
 }
 
-/* All channels of a few pixels before the next ones: their windows overlap in L1. */
-INLINED void depthwise_channels(const struct conv_depthwise *d, size_t first, const int count)
+/* All channels of a few pixels before the next ones: their windows overlap in L1. columns: of a window, 0: of any
+ * kind. */
+INLINED void depthwise_channels(const struct conv_depthwise *d, size_t first, const int count,
+                                const int columns)
 {
     size_t filters = (size_t)d->at.filters;
     for (size_t k = 0; k < filters; k += VEC_WIDTH) {
         if (d->at.multiplier > 1) {
             depthwise_pixels(d, first, count, k, DEPTHWISE_SPREAD);
-        } else if (k + VEC_WIDTH <= filters) {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_WHOLE);
-        } else {
+        } else if (k + VEC_WIDTH > filters) {
             depthwise_pixels(d, first, count, k, DEPTHWISE_PART);
+        } else if (columns > 0) {
+            depthwise_window(d, first, count, k, columns);
+        } else {
+            depthwise_pixels(d, first, count, k, DEPTHWISE_WHOLE);
         }
     }
 }
 
-INLINED void depthwise_windows(const struct conv_depthwise *d, size_t first, const int count,
-                               const int columns, const int stride)
-{
-    size_t filters = (size_t)d->at.filters, k = 0;
-    for (; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
-        depthwise_window(d, first, count, k, true, columns, stride);
+typedef void depthwise_block(const struct conv_depthwise *d, size_t first);
+
+/* Functions of their own, or the compiler would keep nothing in registers. */
+#define DEPTHWISE_BLOCK(count, columns)                                                            \
+    static __attribute__((noinline)) void depthwise_##count##_##columns(                           \
+        const struct conv_depthwise *d, size_t first)                                              \
+    {                                                                                              \
+        depthwise_channels(d, first, count, columns);                                              \
     }
-    if (k < filters) {
-        depthwise_window(d, first, count, k, false, columns, stride);
-    }
-}
+DEPTHWISE_BLOCK(8, 0)
+DEPTHWISE_BLOCK(8, 3)
+DEPTHWISE_BLOCK(8, 5)
+DEPTHWISE_BLOCK(4, 0)
+DEPTHWISE_BLOCK(1, 0)
 
-/* call(first, count) for all pixels. */
-#define DEPTHWISE_BLOCKS(call)                                                                     \
-    size_t pixels = (size_t)d->at.pixels, i = 0;                                                   \
-    for (; i + DEPTHWISE_PIXELS <= pixels; i += DEPTHWISE_PIXELS) {                                \
-        call(i, DEPTHWISE_PIXELS);                                                                 \
-    }                                                                                              \
-    for (; i + 4 <= pixels; i += 4) {                                                              \
-        call(i, 4);                                                                                \
-    }                                                                                              \
-    for (; i < pixels; i++) {                                                                      \
-        call(i, 1);                                                                                \
-    }
-
-#define DEPTHWISE_CHANNELS(first, count) depthwise_channels(d, first, count)
-
-static void depthwise_any(const struct conv_depthwise *d)
-{
-    DEPTHWISE_BLOCKS(DEPTHWISE_CHANNELS)
-}
-
-#define DEPTHWISE_3X1(first, count) depthwise_windows(d, first, count, 3, 1)
-#define DEPTHWISE_3X2(first, count) depthwise_windows(d, first, count, 3, 2)
-#define DEPTHWISE_5X1(first, count) depthwise_windows(d, first, count, 5, 1)
-#define DEPTHWISE_5X2(first, count) depthwise_windows(d, first, count, 5, 2)
-
-static void depthwise_3x1(const struct conv_depthwise *d)
-{
-    DEPTHWISE_BLOCKS(DEPTHWISE_3X1)
-}
-static void depthwise_3x2(const struct conv_depthwise *d)
-{
-    DEPTHWISE_BLOCKS(DEPTHWISE_3X2)
-}
-static void depthwise_5x1(const struct conv_depthwise *d)
-{
-    DEPTHWISE_BLOCKS(DEPTHWISE_5X1)
-}
-static void depthwise_5x2(const struct conv_depthwise *d)
-{
-    DEPTHWISE_BLOCKS(DEPTHWISE_5X2)
-}
-
+/* What is left of a row is computed with some of the pixels before it, once more to the same bits. */
 static void depthwise_slot(const struct conv_depthwise *d)
 {
-    bool once = d->at.in_step == d->at.in_tap, twice = d->at.in_step == 2 * d->at.in_tap;
-    if (d->at.multiplier == 1 && d->at.columns == 3 && (once || twice)) {
-        (once ? depthwise_3x1 : depthwise_3x2)(d);
-    } else if (d->at.multiplier == 1 && d->at.columns == 5 && (once || twice)) {
-        (once ? depthwise_5x1 : depthwise_5x2)(d);
-    } else {
-        depthwise_any(d);
+    size_t pixels = (size_t)d->at.pixels, i = 0;
+    bool once = d->at.in_step == d->at.in_tap, again = !d->adds;
+    depthwise_block *block = once && d->at.columns == 3   ? depthwise_8_3
+                             : once && d->at.columns == 5 ? depthwise_8_5
+                                                          : depthwise_8_0;
+    for (; i + 8 <= pixels; i += 8) {
+        block(d, i);
+    }
+    if (i < pixels && pixels >= 8 && again) {
+        block(d, pixels - 8);
+        return;
+    }
+    for (; i + 4 <= pixels; i += 4) {
+        depthwise_4_0(d, i);
+    }
+    if (i < pixels && pixels >= 4 && again) {
+        depthwise_4_0(d, pixels - 4);
+        return;
+    }
+    for (; i < pixels; i++) {
+        depthwise_1_0(d, i);
     }
 }
 

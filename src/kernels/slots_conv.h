@@ -143,7 +143,7 @@ struct conv_pointwise {
     size_t out_stride, pixels, filters;
     const float *scale, *shift;
     enum activation act;
-    const float *addend; /* NULL: none; out itself with ACT_LINEAR only */
+    const float *addend; /* NULL: none; it may be out */
     size_t addend_stride;
 };
 

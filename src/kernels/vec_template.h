@@ -14,7 +14,7 @@
 #define KERNELS_VEC_TEMPLATE_H
 
 #define INLINED static inline __attribute__((always_inline))
-#define UNROLLED _Pragma("GCC unroll 24")
+#define UNROLLED _Pragma("GCC unroll 16")
 
 /* The vector at `at` of a run of count floats has this many, the last one perhaps fewer than
  * VEC_WIDTH. */
