@@ -3,7 +3,7 @@
 
     scripts/race_report.py DIR [--yolo ./yolo] [--charts OUT]
 
-At each time a run has the best so far by its own measure (ours: mAP@.5; Ultralytics: its fitness). `yolo eval` judges it on the validation
+At each time a run has the best so far by its own measure (the recipe's and Ultralytics': mAP@.5:.95). `yolo eval` judges it on the validation
 pictures: our weights, and the boxes that Ultralytics found after that epoch. One table a set: mAP@.5 and mAP@.5:.95 at each
 time (means over the seeds), then the points in time that are asked about. --charts needs matplotlib (Debian: python3-matplotlib).
 """

@@ -54,7 +54,7 @@ static const struct option recipe_options[] = {
     {"close-mosaic", OPTION_INT, FIELD(close_mosaic), 0, 1e9, "N",
      "no mosaics in the last N epochs", 0},
     {"best", OPTION_CHOICE, FIELD(best), 0, 0, "map50|map",
-     "best.weights and patience go by mAP@.5, as Darknet's, or by mAP@.5:.95", 0},
+     "best.weights and patience go by mAP@.5, as Darknet's, or mAP@.5:.95, as Ultralytics'", 0},
     {0},
 };
 
