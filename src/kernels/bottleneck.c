@@ -41,29 +41,23 @@ struct layout {
     size_t spread, sums, all; /* where depthwise outputs and sums begin; the end */
 };
 
-static size_t rows_seen(const struct conv_geometry *d, size_t rows)
-{
-    return (rows - 1) * (size_t)d->stride_y + (size_t)d->kernel_h;
-}
-
 static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *d,
                                const struct conv_geometry *narrow)
 {
     struct layout l = {.nr = (size_t)slots->nr};
     size_t channels = (size_t)d->in_c, out_w = (size_t)d->out_w;
-    size_t seen = (size_t)(d->out_w - 1) * (size_t)d->stride_x + (size_t)d->kernel_w;
-    size_t padded = (size_t)(d->pad_x + d->in_w);
     l.panels = conv_ceil_div(channels, l.nr);
     l.pixel = channels <= l.nr / 2 ? l.nr / 2 : l.nr;
-    l.row = (seen > padded ? seen : padded) * l.pixel;
+    l.row = conv_columns_seen(d) * l.pixel;
     l.sums_stride = conv_round_up((size_t)narrow->filters, l.nr);
     size_t pixel_floats = l.pixel + (l.panels > 1 ? l.sums_stride : 0);
     for (l.rows = 1; l.rows < (size_t)d->out_h; l.rows++) {
-        if (rows_seen(d, l.rows + 1) * l.row + (l.rows + 1) * out_w * pixel_floats > PASS_FLOATS) {
+        if (conv_rows_seen(d, l.rows + 1) * l.row + (l.rows + 1) * out_w * pixel_floats >
+            PASS_FLOATS) {
             break;
         }
     }
-    l.in_rows = rows_seen(d, l.rows);
+    l.in_rows = conv_rows_seen(d, l.rows);
     l.panel = conv_round_up(l.in_rows * l.row, 16);
     l.spread = l.panels * l.panel;
     l.sums = l.spread + conv_round_up(l.rows * out_w * l.pixel, 16);
@@ -135,7 +129,7 @@ static void widen_rows(const struct pass *pass, size_t first, size_t count, floa
         memmove(panel, panel + l->rows * (size_t)d->stride_y * l->row,
                 pass->kept * l->row * sizeof *panel);
     }
-    for (size_t i = pass->kept; i < rows_seen(d, pass->rows); i++) {
+    for (size_t i = pass->kept; i < conv_rows_seen(d, pass->rows); i++) {
         ptrdiff_t y = top + (ptrdiff_t)i;
         float *row = panel + i * l->row;
         if (y < 0 || y >= job->in->h) {
@@ -183,6 +177,7 @@ static void narrow_rows(const struct pass *pass, size_t first, size_t count)
     const struct job *job = pass->job;
     const struct bottleneck_part *part = &job->b->narrow;
     const struct layout *l = &job->layout;
+    bool is_last = first + count == (size_t)part->g->in_c;
     struct conv_pointwise p = {
         .in = pass->scratch + l->spread,
         .in_stride = l->pixel,
@@ -191,9 +186,8 @@ static void narrow_rows(const struct pass *pass, size_t first, size_t count)
         .panels = part->packed + first * l->nr,
         .panel_stride = (size_t)part->g->in_c * l->nr,
         .continues = first > 0,
-        .unfinished = first + count<(size_t)part->g->in_c, .sums = l->panels> 1
-                          ? pass->scratch + l->sums
-                          : NULL,
+        .unfinished = !is_last,
+        .sums = l->panels > 1 ? pass->scratch + l->sums : NULL,
         .sums_stride = l->sums_stride,
         .out = tensor_at(job->out, pass->n, (int)pass->y, 0),
         .out_stride = job->out->stride,
@@ -253,7 +247,7 @@ static void run_item(void *ctx, size_t item, int thread)
     for (; pass.y < end; pass.y += pass.rows) {
         pass.rows = end - pass.y < l->rows ? end - pass.y : l->rows;
         run_pass(&pass);
-        pass.kept = d->kernel_h > d->stride_y ? (size_t)(d->kernel_h - d->stride_y) : 0;
+        pass.kept = conv_rows_kept(d);
     }
 }
 

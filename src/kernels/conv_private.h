@@ -40,6 +40,8 @@ size_t igemm_scratch_bytes(const struct conv_slots *slots, const struct conv_geo
 void igemm_forward(const struct conv_run *run);
 
 bool winograd_possible(const struct conv_geometry *g);
+/* Possible, and with channels and tiles enough to be quicker than direct sums, of floats as of bytes. */
+bool winograd_pays(const struct conv_geometry *g);
 /* Measured: see the table in winograd.c. */
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
@@ -106,6 +108,25 @@ static inline size_t conv_ceil_div(size_t a, size_t b)
 static inline size_t conv_round_up(size_t a, size_t multiple)
 {
     return conv_ceil_div(a, multiple) * multiple;
+}
+
+/* What kernels that copy rows of an image between its margins need: rows that `rows` neighbouring output rows see; those of
+ * them that the next ones see, too; columns of a row with its margins. */
+static inline size_t conv_rows_seen(const struct conv_geometry *g, size_t rows)
+{
+    return (rows - 1) * (size_t)g->stride_y + (size_t)g->kernel_h;
+}
+
+static inline size_t conv_rows_kept(const struct conv_geometry *g)
+{
+    return g->kernel_h > g->stride_y ? (size_t)(g->kernel_h - g->stride_y) : 0;
+}
+
+static inline size_t conv_columns_seen(const struct conv_geometry *g)
+{
+    size_t seen = (size_t)(g->out_w - 1) * (size_t)g->stride_x + (size_t)g->kernel_w;
+    size_t padded = (size_t)(g->pad_x + g->in_w);
+    return seen > padded ? seen : padded;
 }
 
 /* Ask for rows that are about to be overwritten, while the tile is still computing. */

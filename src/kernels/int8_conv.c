@@ -1,7 +1,9 @@
 #include "kernels/int8_conv.h"
 
 #include <limits.h>
+#include <string.h>
 
+#include "kernels/conv_private.h"
 #include "kernels/int8_conv_private.h"
 #include "kernels/kernels.h"
 
@@ -70,16 +72,22 @@ void int8_conv_offsets(const struct conv_geometry *g, const int8_t *weights, con
     }
 }
 
+/* A pixel of zeros begins the scratch. */
+static size_t zeros_bytes(const struct conv_geometry *g)
+{
+    return conv_round_up((size_t)g->in_c, MEM_ALIGN);
+}
+
 size_t int8_conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
                                enum int8_algorithm algorithm)
 {
     switch (algorithm) {
     case INT8_WINOGRAD:
-        return int8_winograd_scratch_bytes(int8_slots_of(kern), g);
+        return zeros_bytes(g) + int8_winograd_scratch_bytes(int8_slots_of(kern), g);
     case INT8_DEPTHWISE:
-        return int8_depthwise_scratch_bytes(g);
+        return zeros_bytes(g);
     default:
-        return int8_direct_scratch_bytes(int8_slots_of(kern), g);
+        return zeros_bytes(g) + int8_direct_scratch_bytes(int8_slots_of(kern), g);
     }
 }
 
@@ -94,7 +102,9 @@ void int8_conv_forward(const struct kernels *kern, const struct conv_geometry *g
                                  .epilogue = epilogue,
                                  .in = in,
                                  .out = out,
-                                 .scratch = scratch};
+                                 .zeros = scratch,
+                                 .scratch = (char *)scratch + zeros_bytes(g)};
+    memcpy(scratch, in->zeros, (size_t)g->in_c);
     switch (algorithm) {
     case INT8_WINOGRAD:
         int8_winograd_forward(&run);

@@ -11,8 +11,16 @@ struct int8_run {
     const void *packed;
     const struct int8_epilogue *epilogue;
     const struct int8_tensor *in, *out;
+    const uint8_t *zeros; /* a pixel outside the image */
     void *scratch;
 };
+
+/* Pixel (y, x) of image n, which may lie outside. */
+static inline const uint8_t *int8_padded(const struct int8_run *run, int n, int y, int x)
+{
+    bool is_inside = y >= 0 && y < run->g->in_h && x >= 0 && x < run->g->in_w;
+    return is_inside ? int8_at(run->in, n, y, x) : run->zeros;
+}
 
 size_t int8_direct_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g);
 void int8_direct_pack(const struct int8_slots *slots, const struct conv_geometry *g,
@@ -31,7 +39,6 @@ bool int8_depthwise_possible(const struct conv_geometry *g);
 size_t int8_depthwise_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g);
 void int8_depthwise_pack(const struct int8_slots *slots, const struct conv_geometry *g,
                          const int8_t *weights, void *packed);
-size_t int8_depthwise_scratch_bytes(const struct conv_geometry *g);
 void int8_depthwise_forward(const struct int8_run *run);
 
 #endif

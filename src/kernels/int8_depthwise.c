@@ -2,8 +2,6 @@
  * one is paired with a weight of zero. */
 #include "kernels/int8_conv_private.h"
 
-#include <string.h>
-
 #include "base/parallel.h"
 #include "kernels/conv_private.h"
 
@@ -43,11 +41,6 @@ void int8_depthwise_pack(const struct int8_slots *slots, const struct conv_geome
     }
 }
 
-size_t int8_depthwise_scratch_bytes(const struct conv_geometry *g)
-{
-    return conv_round_up((size_t)g->in_c, MEM_ALIGN);
-}
-
 struct job {
     const struct int8_run *run;
     size_t pixels, items;
@@ -67,16 +60,13 @@ static void run_item(void *ctx, size_t item, int thread)
                                .e = run->epilogue};
     size_t end = conv_cut(job->pixels, job->items, item + 1);
     for (size_t pixel = conv_cut(job->pixels, job->items, item); pixel < end; pixel++) {
-        int x = (int)(pixel % (size_t)g->out_w), n = (int)(pixel / (size_t)g->out_w);
-        int y = n % g->out_h;
-        n /= g->out_h;
+        struct int8_position to = int8_position(run->out, pixel);
         size_t tap = 0;
         for (int r = 0; r < g->kernel_h; r++) {
-            int from_y = y * g->stride_y - g->pad_y + r * g->dilation;
+            int y = to.y * g->stride_y - g->pad_y + r * g->dilation;
             for (int s = 0; s < g->kernel_w; s++) {
-                int from_x = x * g->stride_x - g->pad_x + s * g->dilation;
-                bool is_inside = from_y >= 0 && from_y < g->in_h && from_x >= 0 && from_x < g->in_w;
-                table[tap++] = is_inside ? int8_at(run->in, n, from_y, from_x) : run->scratch;
+                int x = to.x * g->stride_x - g->pad_x + s * g->dilation;
+                table[tap++] = int8_padded(run, to.n, y, x);
             }
         }
         table[tap] = table[0];
@@ -88,7 +78,6 @@ static void run_item(void *ctx, size_t item, int thread)
 void int8_depthwise_forward(const struct int8_run *run)
 {
     struct job job = {.run = run, .pixels = int8_pixels(run->out)};
-    memcpy(run->scratch, run->in->zeros, (size_t)run->g->in_c);
     size_t bytes = job.pixels * (size_t)run->g->in_c;
     job.items = conv_ceil_div(bytes, ITEM_BYTES);
     job.items = job.items < job.pixels ? job.items : job.pixels;

@@ -106,16 +106,13 @@ static struct layout layout_of(const struct int8_slots *slots, const struct conv
 size_t int8_direct_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
 {
     struct layout l = layout_of(slots, g);
-    return (size_t)parallel_threads() * (l.block_bytes + l.sums_bytes) +
-           conv_round_up((size_t)g->in_c, MEM_ALIGN);
+    return (size_t)parallel_threads() * (l.block_bytes + l.sums_bytes);
 }
 
 struct job {
     const struct int8_run *run;
     struct layout layout;
     size_t pixels, items;
-    const uint8_t *zeros;
-    char *threads;
 };
 
 static void gather_pixel(const struct job *job, size_t pixel, char *row)
@@ -123,15 +120,12 @@ static void gather_pixel(const struct job *job, size_t pixel, char *row)
     const struct int8_run *run = job->run;
     const struct conv_geometry *g = run->g;
     size_t channels = (size_t)g->in_c, at = 0, values = step_values(run->slots);
-    int x = (int)(pixel % (size_t)g->out_w), n = (int)(pixel / (size_t)g->out_w);
-    int y = n % g->out_h;
-    n /= g->out_h;
+    struct int8_position to = int8_position(run->out, pixel);
     for (int r = 0; r < g->kernel_h; r++) {
-        int from_y = y * g->stride_y - g->pad_y + r * g->dilation;
+        int y = to.y * g->stride_y - g->pad_y + r * g->dilation;
         for (int s = 0; s < g->kernel_w; s++, at += channels) {
-            int from_x = x * g->stride_x - g->pad_x + s * g->dilation;
-            bool is_inside = from_y >= 0 && from_y < g->in_h && from_x >= 0 && from_x < g->in_w;
-            const uint8_t *from = is_inside ? int8_at(run->in, n, from_y, from_x) : job->zeros;
+            int x = to.x * g->stride_x - g->pad_x + s * g->dilation;
+            const uint8_t *from = int8_padded(run, to.n, y, x);
             if (values == 4) {
                 memcpy(row + at, from, channels);
             } else {
@@ -151,7 +145,7 @@ static void run_item(void *ctx, size_t item, int thread)
     size_t nr = (size_t)run->slots->nr, mr = (size_t)run->slots->mr;
     size_t first = conv_cut(job->pixels, job->items, item);
     size_t count = conv_cut(job->pixels, job->items, item + 1) - first;
-    char *rows = job->threads + (size_t)thread * (l->block_bytes + l->sums_bytes);
+    char *rows = (char *)run->scratch + (size_t)thread * (l->block_bytes + l->sums_bytes);
     uint32_t *sums = (uint32_t *)(void *)(rows + l->block_bytes);
     for (size_t i = 0; i < count; i++) {
         gather_pixel(job, first + i, rows + i * l->row);
@@ -185,10 +179,7 @@ static void run_item(void *ctx, size_t item, int thread)
 
 void int8_direct_forward(const struct int8_run *run)
 {
-    struct job job = {.run = run, .layout = layout_of(run->slots, run->g), .zeros = run->scratch};
-    size_t zeros = conv_round_up((size_t)run->g->in_c, MEM_ALIGN);
-    memcpy(run->scratch, run->in->zeros, (size_t)run->g->in_c);
-    job.threads = (char *)run->scratch + zeros;
+    struct job job = {.run = run, .layout = layout_of(run->slots, run->g)};
     job.pixels = int8_pixels(run->out);
     job.items = conv_ceil_div(job.pixels, job.layout.block);
     size_t tiles = conv_ceil_div(job.pixels, (size_t)run->slots->mr);

@@ -113,21 +113,11 @@ static void sum_item(void *ctx, size_t item, int thread)
         add.out = out->data + pixel * out->stride;
         job->slots->add(&add);
         if (rest > 0) { /* beyond b's channels its factor is zero, whatever is read for it */
-            struct int8_epilogue behind = int8_epilogue_at(job->terms, out->c, job->act);
             struct int8_add tail = add;
-            size_t first = add.channels;
-            behind.offset += first;
-            behind.zero += first;
-            behind.scale += first;
-            behind.shift += first;
-            behind.per_step += first;
-            behind.low += first;
-            behind.high += first;
-            tail.e = &behind;
-            tail.scale_b += first;
-            tail.a += first;
+            tail.first = add.channels;
+            tail.a += add.channels;
             tail.b = tail.a;
-            tail.out += first;
+            tail.out += add.channels;
             tail.channels = rest;
             job->slots->add(&tail);
         }
@@ -165,16 +155,15 @@ static void pool_item(void *ctx, size_t item, int thread)
     const struct int8_tensor *in = job->in, *out = job->out;
     size_t end = cut(job, item + 1), channels = (size_t)out->c;
     for (size_t pixel = cut(job, item); pixel < end; pixel++) {
-        int x = (int)(pixel % (size_t)out->w), n = (int)(pixel / (size_t)out->w);
-        int y = n % out->h, first_y, end_y, first_x, end_x;
+        struct int8_position at = int8_position(out, pixel);
+        int first_y, end_y, first_x, end_x;
         uint8_t *best = out->data + pixel * out->stride;
-        n /= out->h;
-        clip(y * g->stride_y - g->offset, g->size, in->h, &first_y, &end_y);
-        clip(x * g->stride_x - g->offset, g->size, in->w, &first_x, &end_x);
-        memcpy(best, int8_at(in, n, first_y, first_x), channels);
+        clip(at.y * g->stride_y - g->offset, g->size, in->h, &first_y, &end_y);
+        clip(at.x * g->stride_x - g->offset, g->size, in->w, &first_x, &end_x);
+        memcpy(best, int8_at(in, at.n, first_y, first_x), channels);
         for (int r = first_y; r < end_y; r++) {
             for (int s = first_x; s < end_x; s++) {
-                greatest(best, int8_at(in, n, r, s), channels);
+                greatest(best, int8_at(in, at.n, r, s), channels);
             }
         }
     }
@@ -211,10 +200,9 @@ static void upsample_item(void *ctx, size_t item, int thread)
     const struct int8_tensor *out = job->out;
     size_t end = cut(job, item + 1);
     for (size_t pixel = cut(job, item); pixel < end; pixel++) {
-        int x = (int)(pixel % (size_t)out->w), n = (int)(pixel / (size_t)out->w);
-        int y = n % out->h;
+        struct int8_position at = int8_position(out, pixel);
         memcpy(out->data + pixel * out->stride,
-               int8_at(job->in, n / out->h, y / job->stride, x / job->stride), (size_t)out->c);
+               int8_at(job->in, at.n, at.y / job->stride, at.x / job->stride), (size_t)out->c);
     }
 }
 

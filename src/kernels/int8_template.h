@@ -8,78 +8,87 @@
 #include <string.h>
 
 #include "kernels/slots_int8.h"
-
-#define INT8_INLINED static inline __attribute__((always_inline))
-#define INT8_UNROLLED _Pragma("GCC unroll 16")
+#include "kernels/template.h"
 
 enum { INT8_FILTERS = 2 * INT8_LANES };
 
-INT8_INLINED words words_load(const void *p)
+INLINED words words_load(const void *p)
 {
     words v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-INT8_INLINED void words_store(void *p, words v)
+INLINED void words_store(void *p, words v)
 {
     memcpy(p, &v, sizeof v);
 }
 
-INT8_INLINED halves halves_load(const void *p)
+INLINED halves halves_load(const void *p)
 {
     halves v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-INT8_INLINED void halves_store(void *p, halves v)
+INLINED void halves_store(void *p, halves v)
 {
     memcpy(p, &v, sizeof v);
 }
 
-INT8_INLINED words words_of(uint32_t x)
+INLINED words words_of(uint32_t x)
 {
     return x - (words){0};
 }
 
-INT8_INLINED floats floats_of(float x)
+INLINED floats floats_of(float x)
 {
     return x - (floats){0};
 }
 
-INT8_INLINED floats floats_load(const float *p)
+INLINED floats floats_load(const float *p)
 {
     floats v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-INT8_INLINED floats floats_load_part(const float *p, size_t count)
+INLINED floats floats_load_part(const float *p, size_t count)
 {
     floats v = {0};
     memcpy(&v, p, (count < INT8_LANES ? count : INT8_LANES) * sizeof *p);
     return v;
 }
 
-INT8_INLINED halves widen(const uint8_t *p)
+INLINED halves widen(const uint8_t *p)
 {
     bytes v;
     memcpy(&v, p, sizeof v);
     return __builtin_convertvector(v, halves);
 }
 
-INT8_INLINED halves widen_part(const uint8_t *p, size_t count)
+INLINED halves widen_part(const uint8_t *p, size_t count)
 {
     bytes v = {0};
     memcpy(&v, p, count);
     return __builtin_convertvector(v, halves);
 }
 
+INLINED lane_bytes lane_bytes_load(const uint8_t *p, size_t count)
+{
+    lane_bytes v = {0};
+    if (count >= INT8_LANES) {
+        memcpy(&v, p, sizeof v);
+    } else {
+        memcpy(&v, p, count);
+    }
+    return v;
+}
+
 /* ---- epilogue ---- */
 
 /* e^x to within 1e-6 of it; |x| <= 80. */
-INT8_INLINED floats int8_exp(floats x)
+INLINED floats int8_exp(floats x)
 {
     ints n = nearest(x * 1.44269504f);
     floats r = x - __builtin_convertvector(n, floats) * 0.693147181f;
@@ -91,17 +100,17 @@ INT8_INLINED floats int8_exp(floats x)
     return (floats)((words)p + ((words)n << 23));
 }
 
-INT8_INLINED floats bounded(floats x)
+INLINED floats bounded(floats x)
 {
     return greatest(least(x, floats_of(80.0f)), floats_of(-80.0f));
 }
 
-INT8_INLINED floats choose(ints mask, floats yes, floats no)
+INLINED floats choose(ints mask, floats yes, floats no)
 {
     return (floats)((mask & (ints)yes) | (~mask & (ints)no));
 }
 
-INT8_INLINED floats int8_activate(floats x, const enum activation act)
+INLINED floats int8_activate(floats x, const enum activation act)
 {
     switch (act) {
     case ACT_LEAKY:
@@ -131,7 +140,7 @@ struct channel_terms {
     floats scale, shift, per_step, low, high;
 };
 
-INT8_INLINED ints to_steps(floats r, const struct channel_terms *t, const enum activation act)
+INLINED ints to_steps(floats r, const struct channel_terms *t, const enum activation act)
 {
     r = int8_activate(r, act);
     if (act == ACT_LOGISTIC || act == ACT_SWISH || act == ACT_MISH || act == ACT_HARD_MISH) {
@@ -140,29 +149,7 @@ INT8_INLINED ints to_steps(floats r, const struct channel_terms *t, const enum a
     return nearest(greatest(least(r, t->high), t->low)) + t->zero;
 }
 
-#define BY_INT8_ACTIVATION(act, call)                                                              \
-    switch (act) {                                                                                 \
-    case ACT_LEAKY:                                                                                \
-        call(ACT_LEAKY);                                                                           \
-        break;                                                                                     \
-    case ACT_LOGISTIC:                                                                             \
-        call(ACT_LOGISTIC);                                                                        \
-        break;                                                                                     \
-    case ACT_MISH:                                                                                 \
-        call(ACT_MISH);                                                                            \
-        break;                                                                                     \
-    case ACT_SWISH:                                                                                \
-        call(ACT_SWISH);                                                                           \
-        break;                                                                                     \
-    case ACT_HARD_MISH:                                                                            \
-        call(ACT_HARD_MISH);                                                                       \
-        break;                                                                                     \
-    default:                                                                                       \
-        call(ACT_LINEAR);                                                                          \
-        break;                                                                                     \
-    }
-
-INT8_INLINED struct channel_terms terms_of(const struct int8_epilogue *e, size_t first)
+INLINED struct channel_terms terms_of(const struct int8_epilogue *e, size_t first)
 {
     return (struct channel_terms){
         .offset = words_load(e->offset + first),
@@ -175,13 +162,13 @@ INT8_INLINED struct channel_terms terms_of(const struct int8_epilogue *e, size_t
     };
 }
 
-INT8_INLINED ints finished(words sum, const struct channel_terms *t, const enum activation act)
+INLINED ints finished(words sum, const struct channel_terms *t, const enum activation act)
 {
     floats r = __builtin_convertvector((ints)(sum + t->offset), floats) * t->scale;
     return to_steps(r + t->shift, t, act);
 }
 
-INT8_INLINED void finish_as8(const struct int8_finish *f, const enum activation act)
+INLINED void finish_as8(const struct int8_finish *f, const enum activation act)
 {
     for (size_t k = 0; k < f->filters; k += INT8_LANES) {
         size_t left = f->filters - k;
@@ -198,7 +185,7 @@ INT8_INLINED void finish_as8(const struct int8_finish *f, const enum activation 
 
 static void int8_finish_slot(const struct int8_finish *f)
 {
-    BY_INT8_ACTIVATION(f->e->act, FINISH8)
+    BY_ACTIVATION(f->e->act, FINISH8)
 }
 
 /* ---- the tile ---- */
@@ -207,23 +194,23 @@ static void int8_finish_slot(const struct int8_finish *f)
 enum { HAS_QUADS = 1 };
 #else
 enum { HAS_QUADS = 0 };
-INT8_INLINED words dot_quads(words sum, words x, words weights)
+INLINED words dot_quads(words sum, words x, words weights)
 {
     (void)x, (void)weights; /* nobody asks for it */
     return sum;
 }
 #endif
 
-INT8_INLINED words dot(words sum, words x, words weights, const bool in_quads)
+INLINED words dot(words sum, words x, words weights, const bool in_quads)
 {
     return in_quads ? dot_quads(sum, x, weights) : dot_pairs(sum, (halves)x, (halves)weights);
 }
 
 /* pixels and in_quads are constants where this is inlined, so that acc lives in registers. */
-INT8_INLINED void tile_of(const struct int8_tile *t, const int pixels, const bool in_quads)
+INLINED void tile_of(const struct int8_tile *t, const int pixels, const bool in_quads)
 {
     words acc[INT8_PIXELS][2];
-    INT8_UNROLLED
+    UNROLLED
     for (int i = 0; i < pixels; i++) {
         const uint32_t *from = t->acc + (size_t)i * t->acc_stride;
         acc[i][0] = t->accumulate ? words_load(from) : words_of(0);
@@ -232,7 +219,7 @@ INT8_INLINED void tile_of(const struct int8_tile *t, const int pixels, const boo
     const char *panel = t->panel, *in = t->in;
     for (size_t s = 0; s < t->steps; s++, panel += 2 * sizeof(words), in += 4) {
         words first = words_load(panel), second = words_load(panel + sizeof(words));
-        INT8_UNROLLED
+        UNROLLED
         for (int i = 0; i < pixels; i++) {
             uint32_t step;
             memcpy(&step, in + (size_t)i * t->in_stride, sizeof step);
@@ -241,7 +228,7 @@ INT8_INLINED void tile_of(const struct int8_tile *t, const int pixels, const boo
             acc[i][1] = dot(acc[i][1], x, second, in_quads);
         }
     }
-    INT8_UNROLLED
+    UNROLLED
     for (int i = 0; i < pixels; i++) {
         uint32_t *to = t->acc + (size_t)i * t->acc_stride;
         words_store(to, acc[i][0]);
@@ -309,7 +296,7 @@ static void int8_widen_slot(const uint8_t *from, size_t count, int16_t *to)
 /* ---- Winograd ---- */
 
 /* B^T d. */
-INT8_INLINED void int8_input_line(const halves d[6], halves v[6])
+INLINED void int8_input_line(const halves d[6], halves v[6])
 {
     halves even = d[4] - d[2] * 4, odd = d[3] - d[1] * 4;
     halves far_even = d[4] - d[2], far_odd = (d[3] - d[1]) * 2;
@@ -326,26 +313,26 @@ static void int8_winograd_input_slot(const struct int8_winograd_input *w)
     for (size_t c = 0; c < w->channels; c += INT8_FILTERS) {
         size_t left = w->channels - c;
         halves columns[6][6];
-        INT8_UNROLLED
+        UNROLLED
         for (int x = 0; x < 6; x++) {
             halves d[6], v[6];
-            INT8_UNROLLED
+            UNROLLED
             for (int y = 0; y < 6; y++) {
                 const uint8_t *in = w->in[y * 6 + x] + w->offset + c;
                 d[y] = left >= INT8_FILTERS ? widen(in) : widen_part(in, left);
             }
             int8_input_line(d, v);
-            INT8_UNROLLED
+            UNROLLED
             for (int y = 0; y < 6; y++) {
                 columns[y][x] = v[y];
             }
         }
         int16_t *to = w->v + c;
-        INT8_UNROLLED
+        UNROLLED
         for (int y = 0; y < 6; y++) {
             halves v[6];
             int8_input_line(columns[y], v);
-            INT8_UNROLLED
+            UNROLLED
             for (int x = 0; x < 6; x++) {
                 halves_store(to, v[x]);
                 to += w->xi_stride;
@@ -355,7 +342,7 @@ static void int8_winograd_input_slot(const struct int8_winograd_input *w)
 }
 
 /* G g, each row times what makes it whole: 4, -6, -6, 24, 24, 1. */
-INT8_INLINED void int8_filter_line(const halves g[3], halves u[6])
+INLINED void int8_filter_line(const halves g[3], halves u[6])
 {
     halves ends = g[0] + g[2], far_ends = g[0] + g[2] * 4, twice = g[1] * 2;
     u[0] = g[0];
@@ -373,26 +360,26 @@ static void int8_winograd_filter_slot(const struct int8_winograd_filter *w)
             const int8_t *from = w->weights + p * 9 * 2 * INT8_FILTERS + half * INT8_FILTERS;
             int16_t *to = w->u + (p * 2 + half) * INT8_FILTERS;
             halves columns[6][3];
-            INT8_UNROLLED
+            UNROLLED
             for (size_t s = 0; s < 3; s++) {
                 halves x[3], u[6];
-                INT8_UNROLLED
+                UNROLLED
                 for (size_t r = 0; r < 3; r++) {
                     signed_bytes taps;
                     memcpy(&taps, from + (r * 3 + s) * 2 * INT8_FILTERS, sizeof taps);
                     x[r] = __builtin_convertvector(taps, halves);
                 }
                 int8_filter_line(x, u);
-                INT8_UNROLLED
+                UNROLLED
                 for (size_t r = 0; r < 6; r++) {
                     columns[r][s] = u[r];
                 }
             }
-            INT8_UNROLLED
+            UNROLLED
             for (size_t r = 0; r < 6; r++) {
                 halves u[6];
                 int8_filter_line(columns[r], u);
-                INT8_UNROLLED
+                UNROLLED
                 for (size_t s = 0; s < 6; s++) {
                     halves_store(to, u[s]);
                     to += w->xi_stride;
@@ -403,7 +390,7 @@ static void int8_winograd_filter_slot(const struct int8_winograd_filter *w)
 }
 
 /* A^T m of rows scaled as int8_filter_line leaves them: 24, 12, 6 and 6 times the result. */
-INT8_INLINED void int8_output_line(const words m[6], words y[4])
+INLINED void int8_output_line(const words m[6], words y[4])
 {
     words sum_a = m[1] + m[2], difference_a = m[1] - m[2];
     words sum_b = m[3] + m[4], difference_b = m[3] - m[4];
@@ -413,8 +400,7 @@ INT8_INLINED void int8_output_line(const words m[6], words y[4])
     y[3] = difference_b * 2 - difference_a + m[5] * 6;
 }
 
-INT8_INLINED void winograd_output_as8(const struct int8_winograd_output *w,
-                                      const enum activation act)
+INLINED void winograd_output_as8(const struct int8_winograd_output *w, const enum activation act)
 {
     static const int twos[4] = {3, 2, 1, 1}; /* powers of two in 24, 12, 6, 6 */
     for (size_t k = 0; k < w->filters; k += INT8_LANES) {
@@ -423,12 +409,12 @@ INT8_INLINED void winograd_output_as8(const struct int8_winograd_output *w,
         words columns[4][6];
         for (int x = 0; x < 6; x++) {
             words m[6], y[4];
-            INT8_UNROLLED
+            UNROLLED
             for (int r = 0; r < 6; r++) {
                 m[r] = words_load(w->m + (size_t)(r * 6 + x) * w->xi_stride + k);
             }
             int8_output_line(m, y);
-            INT8_UNROLLED
+            UNROLLED
             for (int r = 0; r < 4; r++) {
                 columns[r][x] = y[r];
             }
@@ -437,7 +423,7 @@ INT8_INLINED void winograd_output_as8(const struct int8_winograd_output *w,
             words y[4];
             int8_output_line(columns[r], y);
             uint8_t *out = w->out + (size_t)r * w->row_stride + k;
-            INT8_UNROLLED
+            UNROLLED
             for (int s = 0; s < 4; s++) {
                 if (s < w->columns) {
                     /* 954437177 * 9 = 1 modulo 2^32: the division by the odd part is exact. */
@@ -453,25 +439,19 @@ INT8_INLINED void winograd_output_as8(const struct int8_winograd_output *w,
 #define WINOGRAD_OUTPUT8(act) winograd_output_as8(w, act)
 
 static void int8_winograd_output_slot(const struct int8_winograd_output *w){
-    BY_INT8_ACTIVATION(w->e->act, WINOGRAD_OUTPUT8)}
+    BY_ACTIVATION(w->e->act, WINOGRAD_OUTPUT8)}
 
 /* ---- depthwise ---- */
 
 /* Two pixels' channels in turns, widened: of each word the low half is the first's. */
-INT8_INLINED halves interleaved(const uint8_t *a, const uint8_t *b, size_t count)
+INLINED halves interleaved(const uint8_t *a, const uint8_t *b, size_t count)
 {
-    lane_bytes x = {0}, y = {0};
-    if (count >= INT8_LANES) {
-        memcpy(&x, a, sizeof x);
-        memcpy(&y, b, sizeof y);
-    } else {
-        memcpy(&x, a, count);
-        memcpy(&y, b, count);
-    }
-    return (halves)(__builtin_convertvector(x, words) | __builtin_convertvector(y, words) << 16);
+    words x = __builtin_convertvector(lane_bytes_load(a, count), words);
+    words y = __builtin_convertvector(lane_bytes_load(b, count), words);
+    return (halves)(x | y << 16);
 }
 
-INT8_INLINED void depthwise_as8(const struct int8_depthwise *d, const enum activation act)
+INLINED void depthwise_as8(const struct int8_depthwise *d, const enum activation act)
 {
     const uint32_t *weights = d->weights;
     for (size_t c = 0; c < d->channels; c += INT8_LANES) {
@@ -489,42 +469,37 @@ INT8_INLINED void depthwise_as8(const struct int8_depthwise *d, const enum activ
 #define DEPTHWISE8(act) depthwise_as8(d, act)
 
 static void int8_depthwise_slot(const struct int8_depthwise *d){
-    BY_INT8_ACTIVATION(d->e->act, DEPTHWISE8)}
+    BY_ACTIVATION(d->e->act, DEPTHWISE8)}
 
 /* ---- between bytes and floats ---- */
 
-INT8_INLINED ints lanes_of(const uint8_t *p, size_t count)
+INLINED ints lanes_of(const uint8_t *p, size_t count)
 {
-    lane_bytes v = {0};
-    if (count >= INT8_LANES) {
-        memcpy(&v, p, sizeof v);
-    } else {
-        memcpy(&v, p, count);
-    }
-    return __builtin_convertvector(v, ints);
+    return __builtin_convertvector(lane_bytes_load(p, count), ints);
 }
 
-INT8_INLINED floats float_lanes(const uint8_t *p, size_t count)
+INLINED floats float_lanes(const uint8_t *p, size_t count)
 {
     return __builtin_convertvector(lanes_of(p, count), floats);
 }
 
-INT8_INLINED void add_as8(const struct int8_add *a, const enum activation act)
+INLINED void add_as8(const struct int8_add *a, const enum activation act)
 {
     for (size_t c = 0; c < a->channels; c += INT8_LANES) {
         size_t left = a->channels - c;
-        struct channel_terms t = terms_of(a->e, c);
+        struct channel_terms t = terms_of(a->e, a->first + c);
+        floats scale_b = floats_load(a->scale_b + a->first + c);
         floats first = float_lanes(a->a + c, left) * t.scale;
-        floats sum = first + float_lanes(a->b + c, left) * floats_load(a->scale_b + c);
+        floats sum = first + float_lanes(a->b + c, left) * scale_b;
         store_bytes(a->out + c, to_steps(sum + t.shift, &t, act), left);
     }
 }
 
 #define ADD8(act) add_as8(a, act)
 
-static void int8_add_slot(const struct int8_add *a){BY_INT8_ACTIVATION(a->e->act, ADD8)}
+static void int8_add_slot(const struct int8_add *a){BY_ACTIVATION(a->e->act, ADD8)}
 
-INT8_INLINED floats floats_part(const float *p, size_t count)
+INLINED floats floats_part(const float *p, size_t count)
 {
     return count >= INT8_LANES ? floats_load(p) : floats_load_part(p, count);
 }

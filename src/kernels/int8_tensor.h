@@ -29,6 +29,19 @@ static inline uint8_t *int8_at(const struct int8_tensor *t, int n, int y, int x)
            (((size_t)n * (size_t)t->h + (size_t)y) * (size_t)t->w + (size_t)x) * t->stride;
 }
 
+/* Where the i-th pixel is. */
+struct int8_position {
+    int n, y, x;
+};
+
+static inline struct int8_position int8_position(const struct int8_tensor *t, size_t pixel)
+{
+    size_t row = pixel / (size_t)t->w;
+    return (struct int8_position){.n = (int)(row / (size_t)t->h),
+                                  .y = (int)(row % (size_t)t->h),
+                                  .x = (int)(pixel % (size_t)t->w)};
+}
+
 /* The sub-tensor of channels [first, first + count). */
 static inline struct int8_tensor int8_channels(const struct int8_tensor *t, int first, int count)
 {

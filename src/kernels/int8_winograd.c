@@ -11,16 +11,12 @@
  * packed bytes, a slice of channels at a time, for a block of tiles. */
 #include "kernels/int8_conv_private.h"
 
-#include <string.h>
-
 #include "base/parallel.h"
-#include "kernels/conv_private.h"
+#include "kernels/winograd_tiles.h"
 
 enum {
-    POINTS = 36,
-    TAPS = 9,
-    TILE = 4,
-    INPUT = 6,
+    POINTS = WINOGRAD_POINTS,
+    TAPS = WINOGRAD_TAPS,
     XI_PAD = 32, /* values between the 36 matrices: keeps their rows out of one cache set */
     STEP = 4,    /* bytes of a step: a pair of int16 */
     FUSED_MAX_U_BYTES = 5 << 20,
@@ -31,17 +27,10 @@ enum {
     MAX_RESULT = 1 << 25
 };
 
-static size_t tiles_of_image(const struct conv_geometry *g)
-{
-    return conv_ceil_div((size_t)g->out_h, TILE) * conv_ceil_div((size_t)g->out_w, TILE);
-}
-
 /* No sum over bytes may leave the bits that the last shift keeps. */
 bool int8_winograd_wins(const struct conv_geometry *g, int one_sign)
 {
-    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_y == 1 && g->stride_x == 1 &&
-           g->dilation == 1 && g->groups == 1 && g->in_c >= 16 && g->filters >= 16 &&
-           tiles_of_image(g) >= 9 && one_sign < MAX_RESULT / 255;
+    return winograd_pays(g) && one_sign < MAX_RESULT / 255;
 }
 
 /* Sizes by geometry alone. Of V and U in int16, of M in words; between the 36 matrices (_xi), between tiles (_row). */
@@ -50,13 +39,13 @@ struct layout {
     size_t image_tiles, chunk_tiles;
     size_t pairs, panels, slice; /* pairs of channels */
     size_t v_row, v_xi, m_row, m_xi, u_xi;
-    size_t zeros_bytes, v_bytes, m_bytes, u_bytes;
+    size_t v_bytes, m_bytes, u_bytes;
 };
 
 static struct layout layout_of(const struct int8_slots *slots, const struct conv_geometry *g)
 {
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr, channels = (size_t)g->in_c;
-    struct layout l = {.image_tiles = tiles_of_image(g),
+    struct layout l = {.image_tiles = winograd_tiles(g),
                        .pairs = conv_ceil_div(channels, 2),
                        .panels = conv_ceil_div((size_t)g->filters, nr)};
     l.v_row = conv_round_up(channels, INT8_MAX_NR);
@@ -69,7 +58,6 @@ static struct layout layout_of(const struct int8_slots *slots, const struct conv
     l.m_row = nr;
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
     l.u_xi = l.fused ? l.pairs * nr * 2 : l.slice * nr * 2 + XI_PAD;
-    l.zeros_bytes = conv_round_up(channels, MEM_ALIGN);
     l.v_bytes = POINTS * l.v_xi * sizeof(int16_t);
     l.m_bytes = POINTS * l.m_xi * sizeof(uint32_t);
     l.u_bytes = l.fused ? 0 : POINTS * l.u_xi * sizeof(int16_t);
@@ -93,7 +81,7 @@ size_t int8_winograd_scratch_bytes(const struct int8_slots *slots, const struct 
 {
     struct layout l = layout_of(slots, g);
     size_t threads = (size_t)parallel_threads();
-    return l.zeros_bytes + (l.fused ? threads : 1) * l.v_bytes + threads * (l.m_bytes + l.u_bytes);
+    return (l.fused ? threads : 1) * l.v_bytes + threads * (l.m_bytes + l.u_bytes);
 }
 
 /* ---- packing ---- */
@@ -160,40 +148,20 @@ struct job {
     struct layout layout;
     size_t tiles, chunks;     /* of the whole batch */
     size_t first_tile, count; /* streamed: the block of tiles on its way */
-    const uint8_t *zeros;
-    int16_t *v; /* shared (streamed) or the first thread's (fused) */
+    int16_t *v;               /* shared (streamed) or the first thread's (fused) */
     char *threads;
 };
-
-/* A tile of the batch: image, first output pixel, and how many of its pixels are inside. */
-struct place {
-    int n, y, x, rows, columns;
-};
-
-static struct place place_of(const struct conv_geometry *g, size_t tile)
-{
-    size_t in_row = conv_ceil_div((size_t)g->out_w, TILE), image_tiles = tiles_of_image(g);
-    size_t in_image = tile % image_tiles;
-    struct place place = {.n = (int)(tile / image_tiles),
-                          .y = (int)(in_image / in_row) * TILE,
-                          .x = (int)(in_image % in_row) * TILE};
-    int rows = g->out_h - place.y, columns = g->out_w - place.x;
-    place.rows = rows < TILE ? rows : TILE;
-    place.columns = columns < TILE ? columns : TILE;
-    return place;
-}
 
 /* v points at the tile's row of the first matrix. */
 static void transform_input(const struct job *job, size_t tile, int16_t *v)
 {
     const struct conv_geometry *g = job->run->g;
-    const struct int8_tensor *in = job->run->in;
-    struct place place = place_of(g, tile);
+    struct winograd_place place = winograd_place_of(g, tile);
     const uint8_t *pixels[POINTS];
     for (int i = 0; i < POINTS; i++) {
-        int y = place.y - g->pad_y + i / INPUT, x = place.x - g->pad_x + i % INPUT;
-        bool is_inside = y >= 0 && y < g->in_h && x >= 0 && x < g->in_w;
-        pixels[i] = is_inside ? int8_at(in, place.n, y, x) : job->zeros;
+        int y = place.y - g->pad_y + i / WINOGRAD_INPUT,
+            x = place.x - g->pad_x + i % WINOGRAD_INPUT;
+        pixels[i] = int8_padded(job->run, place.n, y, x);
     }
     struct int8_winograd_input w = {
         .in = pixels, .channels = (size_t)g->in_c, .v = v, .xi_stride = job->layout.v_xi};
@@ -241,7 +209,7 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
                                      .row_stride = (size_t)run->out->w * run->out->stride,
                                      .pixel_stride = run->out->stride};
     for (size_t i = 0; i < count; i++) {
-        struct place place = place_of(run->g, first_tile + i);
+        struct winograd_place place = winograd_place_of(run->g, first_tile + i);
         w.m = m + i * job->layout.m_row;
         w.rows = place.rows;
         w.columns = place.columns;
@@ -302,11 +270,10 @@ static void streamed_panel(void *ctx, size_t panel, int thread)
 
 void int8_winograd_forward(const struct int8_run *run)
 {
-    struct job job = {.run = run, .layout = layout_of(run->slots, run->g), .zeros = run->scratch};
+    struct job job = {.run = run, .layout = layout_of(run->slots, run->g)};
     const struct layout *l = &job.layout;
     size_t v_copies = l->fused ? (size_t)parallel_threads() : 1;
-    memcpy(run->scratch, run->in->zeros, (size_t)run->g->in_c);
-    job.v = (int16_t *)(void *)((char *)run->scratch + l->zeros_bytes);
+    job.v = run->scratch;
     job.threads = (char *)job.v + v_copies * l->v_bytes;
     job.tiles = l->image_tiles * (size_t)run->out->n;
     job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);

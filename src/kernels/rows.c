@@ -32,20 +32,13 @@ struct layout {
     size_t all;           /* floats */
 };
 
-static size_t rows_seen(const struct conv_geometry *g, size_t rows)
-{
-    return (rows - 1) * (size_t)g->stride_y + (size_t)g->kernel_h;
-}
-
 static struct layout layout_of(const struct conv_geometry *g)
 {
-    size_t seen = (size_t)(g->out_w - 1) * (size_t)g->stride_x + (size_t)g->kernel_w;
-    size_t padded = (size_t)(g->pad_x + g->in_w);
-    struct layout l = {.row = (seen > padded ? seen : padded) * (size_t)g->in_c, .rows = 1};
-    while (l.rows < (size_t)g->out_h && rows_seen(g, l.rows + 1) * l.row <= PASS_FLOATS) {
+    struct layout l = {.row = conv_columns_seen(g) * (size_t)g->in_c, .rows = 1};
+    while (l.rows < (size_t)g->out_h && conv_rows_seen(g, l.rows + 1) * l.row <= PASS_FLOATS) {
         l.rows++;
     }
-    l.in_rows = rows_seen(g, l.rows);
+    l.in_rows = conv_rows_seen(g, l.rows);
     l.all = conv_round_up(l.in_rows * l.row, 16);
     return l;
 }
@@ -74,7 +67,7 @@ static void copy_rows(const struct job *job, size_t n, size_t y, size_t rows, si
         memmove(copies, copies + l->rows * (size_t)g->stride_y * l->row,
                 kept * l->row * sizeof *copies);
     }
-    for (size_t i = kept; i < rows_seen(g, rows); i++) {
+    for (size_t i = kept; i < conv_rows_seen(g, rows); i++) {
         float *to = copies + i * l->row;
         ptrdiff_t from = top + (ptrdiff_t)i;
         memset(to, 0, l->row * sizeof *to);
@@ -126,7 +119,7 @@ static void run_item(void *ctx, size_t item, int thread)
             p.addend = run->adds ? p.out : NULL;
             run->slots->pointwise(&p);
         }
-        kept = g->kernel_h > g->stride_y ? (size_t)(g->kernel_h - g->stride_y) : 0;
+        kept = conv_rows_kept(g);
     }
 }
 

@@ -90,6 +90,7 @@ struct int8_add {
     size_t channels;
     const struct int8_epilogue *e;
     const float *scale_b;
+    size_t first; /* channel, of e's arrays and scale_b */
     uint8_t *out;
 };
 

@@ -13,8 +13,7 @@
 #ifndef KERNELS_VEC_TEMPLATE_H
 #define KERNELS_VEC_TEMPLATE_H
 
-#define INLINED static inline __attribute__((always_inline))
-#define UNROLLED _Pragma("GCC unroll 16")
+#include "kernels/template.h"
 
 /* The vector at `at` of a run of count floats has this many, the last one perhaps fewer than
  * VEC_WIDTH. */
@@ -52,34 +51,5 @@ INLINED vec affine(vec x, const float *scale, const float *shift, size_t at, siz
     }
     return vec_fma(x, load_or(scale, at, part, 1.0f), load_or(shift, at, part, 0.0f));
 }
-
-/* call(act) with the activation known when compiled. */
-#define BY_ACTIVATION(act, call)                                                                   \
-    switch (act) {                                                                                 \
-    case ACT_LEAKY:                                                                                \
-        call(ACT_LEAKY);                                                                           \
-        break;                                                                                     \
-    case ACT_RELU:                                                                                 \
-        call(ACT_RELU);                                                                            \
-        break;                                                                                     \
-    case ACT_RELU6:                                                                                \
-        call(ACT_RELU6);                                                                           \
-        break;                                                                                     \
-    case ACT_LOGISTIC:                                                                             \
-        call(ACT_LOGISTIC);                                                                        \
-        break;                                                                                     \
-    case ACT_MISH:                                                                                 \
-        call(ACT_MISH);                                                                            \
-        break;                                                                                     \
-    case ACT_SWISH:                                                                                \
-        call(ACT_SWISH);                                                                           \
-        break;                                                                                     \
-    case ACT_HARD_MISH:                                                                            \
-        call(ACT_HARD_MISH);                                                                       \
-        break;                                                                                     \
-    default:                                                                                       \
-        call(ACT_LINEAR);                                                                          \
-        break;                                                                                     \
-    }
 
 #endif

@@ -23,7 +23,7 @@
  *              adds to its dU; chunks are summed after G^T dU G, in their order.
  *   streamed   otherwise: all threads make V and W of a block of tiles; then a thread takes a range of
  *              channels by a range of filters, whose dU is complete in its L2. */
-#include "kernels/conv_private.h"
+#include "kernels/winograd_tiles.h"
 
 #include <string.h>
 
@@ -31,10 +31,10 @@
 #include "base/parallel.h"
 
 enum {
-    POINTS = 36,
-    TAPS = 9,
-    TILE = 4,    /* output pixels of a tile's side */
-    INPUT = 6,   /* input pixels of a tile's side */
+    POINTS = WINOGRAD_POINTS,
+    TAPS = WINOGRAD_TAPS,
+    TILE = WINOGRAD_TILE,
+    INPUT = WINOGRAD_INPUT,
     XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
     FUSED_MAX_TILES = 48, /* that a thread has in its L2 */
 };
@@ -45,34 +45,14 @@ bool winograd_possible(const struct conv_geometry *g)
            g->dilation == 1 && g->groups == 1;
 }
 
-static size_t tiles_of_image(const struct conv_geometry *g)
+bool winograd_pays(const struct conv_geometry *g)
 {
-    return conv_ceil_div((size_t)g->out_h, TILE) * conv_ceil_div((size_t)g->out_w, TILE);
+    return winograd_possible(g) && g->in_c >= 16 && g->filters >= 16 && winograd_tiles(g) >= 9;
 }
 
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g)
 {
-    return !slots->is_direct && winograd_possible(g) && g->in_c >= 16 && g->filters >= 16 &&
-           tiles_of_image(g) >= 9;
-}
-
-/* A tile of the batch. */
-struct place {
-    int n, y, x;       /* image and first output pixel */
-    int rows, columns; /* output pixels inside the image */
-};
-
-static struct place place_of(const struct conv_geometry *g, size_t tile)
-{
-    size_t in_row = conv_ceil_div((size_t)g->out_w, TILE), image_tiles = tiles_of_image(g);
-    size_t in_image = tile % image_tiles;
-    struct place place = {.n = (int)(tile / image_tiles),
-                          .y = (int)(in_image / in_row) * TILE,
-                          .x = (int)(in_image % in_row) * TILE};
-    int rows = g->out_h - place.y, columns = g->out_w - place.x;
-    place.rows = rows < TILE ? rows : TILE;
-    place.columns = columns < TILE ? columns : TILE;
-    return place;
+    return !slots->is_direct && winograd_pays(g);
 }
 
 /* Pointers to a side x side square of pixels from (y, x) on; zeros outside the image. */
@@ -106,10 +86,10 @@ enum {
 struct block {
     size_t first[5]; /* of each kind, and the end */
     int low, narrow; /* rows and columns of those */
-    struct place places[MAX_TILES];
+    struct winograd_place places[MAX_TILES];
 };
 
-static size_t kind_of(const struct place *place)
+static size_t kind_of(const struct winograd_place *place)
 {
     bool is_low = place->rows <= 2, is_narrow = place->columns <= 2;
     return is_low ? (is_narrow ? 3 : 2) : is_narrow ? 0 : 1;
@@ -123,7 +103,7 @@ static void block_fill(struct block *b, const struct conv_geometry *g, size_t fi
     for (size_t kind = 0; kind < 4; kind++) {
         b->first[kind] = filled;
         for (size_t i = 0; i < count; i++) {
-            struct place place = place_of(g, first + i);
+            struct winograd_place place = winograd_place_of(g, first + i);
             if (kind_of(&place) == kind) {
                 b->places[filled++] = place;
             }
@@ -170,7 +150,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
                                size_t tiles)
 {
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr;
-    struct layout l = {.image_tiles = tiles_of_image(g),
+    struct layout l = {.image_tiles = winograd_tiles(g),
                        .channels = (size_t)g->in_c,
                        .panels = conv_ceil_div((size_t)g->filters, nr)};
     size_t whole_row = conv_round_up(l.channels, 16);
@@ -276,7 +256,7 @@ struct job {
 };
 
 /* v points at the tile's row of the first matrix of the first slice. */
-static void transform_input(const struct job *job, const struct place *place, float *v)
+static void transform_input(const struct job *job, const struct winograd_place *place, float *v)
 {
     const struct conv_geometry *g = job->run->g;
     const struct layout *l = &job->layout;
@@ -343,7 +323,7 @@ static void multiply_row(const struct job *job, const struct product *p, size_t 
     }
 }
 
-static void prefetch_output(const struct job *job, const struct place *place, size_t k,
+static void prefetch_output(const struct job *job, const struct winograd_place *place, size_t k,
                             size_t filters)
 {
     const struct tensor *out = job->run->out;
@@ -359,7 +339,7 @@ static void transform_output(const struct job *job, const struct block *block, s
 {
     const struct conv_run *run = job->run;
     const struct conv_epilogue *e = run->epilogue;
-    const struct place *places = block->places;
+    const struct winograd_place *places = block->places;
     size_t nr = (size_t)run->slots->nr, k = panel * nr, count = block->first[4];
     struct winograd_output w = {.xi_stride = job->layout.m_xi,
                                 .filters = (int)conv_range_size((size_t)run->g->filters, nr, panel),
@@ -477,7 +457,7 @@ void winograd_forward(const struct conv_run *run)
 {
     struct job job = {.run = run, .zeros = run->scratch};
     const struct layout *l = &job.layout;
-    job.tiles = tiles_of_image(run->g) * (size_t)run->out->n;
+    job.tiles = winograd_tiles(run->g) * (size_t)run->out->n;
     if (job.tiles == 0) {
         return;
     }
@@ -572,7 +552,7 @@ static struct gradient_layout gradient_layout_of(const struct conv_slots *slots,
                                 .channels = (size_t)g->in_c,
                                 .filters = (size_t)g->filters};
     l.panels = conv_ceil_div(l.filters, l.nr);
-    l.tiles = most(tiles_of_image(g) * (size_t)batch, 1);
+    l.tiles = most(winograd_tiles(g) * (size_t)batch, 1);
     l.fused = POINTS * l.channels * l.panels * l.nr <= GRADIENT_MAX_U_FLOATS;
     if (l.fused) {
         cut_fused(&l);
@@ -631,7 +611,7 @@ static void prefetch_row(const struct tensor *t, int n, int y, int x)
 static void prefetch_tile_row(const struct gradient_job *job, size_t tile, int r)
 {
     const struct conv_geometry *g = job->run->g;
-    struct place at = place_of(g, tile);
+    struct winograd_place at = winograd_place_of(g, tile);
     prefetch_row(job->run->x, at.n, at.y - g->pad_y + r, at.x - g->pad_x + 2);
     if (r < TILE) {
         prefetch_row(job->run->dz, at.n, at.y + r, at.x);
@@ -646,7 +626,7 @@ static void gradient_transform(const struct gradient_job *job, size_t tile, size
     const struct conv_slots *slots = job->run->slots;
     const struct gradient_layout *l = &job->layout;
     const float *pixels[POINTS];
-    struct place at = place_of(g, tile);
+    struct winograd_place at = winograd_place_of(g, tile);
     square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, pixels);
     for (size_t panel = 0; panel < l->panels; panel++) {
         struct winograd_output_gradient o = {.dz = pixels,
