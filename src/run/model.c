@@ -601,9 +601,8 @@ static const char quant_extension[] = ".int8";
 
 enum result model_quant_path(const char *weights, char *out, struct error *err)
 {
-    const char *dot = strrchr(path_base(weights), '.');
-    size_t stem = dot ? (size_t)(dot - weights) : strlen(weights);
-    int n = snprintf(out, MODEL_PATH, "%.*s%s", (int)stem, weights, quant_extension);
+    int stem = (int)path_stem_length(weights);
+    int n = snprintf(out, MODEL_PATH, "%.*s%s", stem, weights, quant_extension);
     return n > 0 && n < MODEL_PATH ? OK : error_set(err, ERR_ARG, "%s: path too long", weights);
 }
 

@@ -39,7 +39,7 @@ struct train_progress {
     uint64_t stage_iteration; /* updates made in it */
     uint64_t stage_first_sample; /* `samples` when it began */
     uint64_t frozen_hash;        /* of what keeps still in it, from train/frozen_bytes.h */
-    double best_map;             /* of trainer.h's train_score; NaN: not validated yet */
+    double best_map;             /* by options.h's measure; NaN: not validated yet */
     uint64_t best_iteration;
     double stage_best_map;             /* what patience compares with; NaN as above */
     uint64_t validations_without_gain; /* in this stage, since stage_best_map */

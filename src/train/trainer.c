@@ -93,7 +93,8 @@ static const char *const measure_names[] = {[MEASURE_MAP50] = "mAP@.5",
                                             [MEASURE_TOP1] = "top-1",
                                             [MEASURE_LOSS] = "validation loss"};
 
-double train_score(enum train_measure measure, const struct validation *found)
+/* More is better. */
+static double score_of(enum train_measure measure, const struct validation *found)
 {
     const double scores[] = {[MEASURE_MAP50] = found->map50,
                              [MEASURE_MAP] = found->map,
@@ -328,7 +329,7 @@ static enum result validate(struct trainer *t, bool *is_best, struct error *err)
     TRY(step_resize(&t->step, w, h, err));
     pace_validation(&t->pace, clock_seconds() - start);
     struct train_progress *p = &t->progress;
-    double score = train_score(t->o->measure, &t->found);
+    double score = score_of(t->o->measure, &t->found);
     *is_best = isnan(p->best_map) || score >= p->best_map;
     if (*is_best) {
         p->best_map = score;

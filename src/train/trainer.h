@@ -11,15 +11,13 @@
 
 struct train_outcome {
     uint64_t iterations;
-    double best_map; /* the highest train_score; NaN: never validated */
+    double best_map; /* by measure; of a loss its negative. NaN: never validated */
     enum train_measure measure;
     bool was_interrupted;
     bool diverged; /* the loss left all bounds three times: rolled back and saved */
 };
 
-/* The measure's value; of a loss its negative, so that more is better. */
-double train_score(enum train_measure measure, const struct validation *found);
-/* Its name and its value as people want it: "mAP@.5 0.5000", "top-1 0.9800", "validation loss 0.0120". */
+/* A measure's name and score as people want them: "mAP@.5 0.5000", "top-1 0.9800", "validation loss 0.0120". */
 const char *train_score_text(enum train_measure measure, double score, char *text, size_t size);
 
 /* Train until all stages are done, the time is over or should_stop says so; everything is then saved. A resumed run
