@@ -90,16 +90,10 @@ static enum result open_cfg(struct anchors_job *job, struct error *err)
 
 static enum result open_set(struct anchors_job *job, struct error *err)
 {
-    struct dataset_source source = {
-        .path = job->args->data, .images = job->args->images, .leaves_out = true};
-    struct data_file file = {0};
-    enum result result = OK;
-    if (data_is_description(source.path)) {
-        result = data_source_read(source.path, &file, err);
-        result = result == OK ? data_file_need(&file, DATA_TRAIN, err) : result;
-        source.path = file.train;
-        source.class_count = (size_t)file.classes;
-    }
+    struct dataset_source source = {.images = job->args->images, .leaves_out = true};
+    struct data_file file;
+    enum result result = data_source_train(job->args->data, &file, &source.path, err);
+    source.class_count = (size_t)file.classes;
     result = result == OK ? images_act(source.images, source.path, NULL, err) : result;
     result = result == OK ? dataset_open(&source, &job->set, err) : result;
     data_file_free(&file);

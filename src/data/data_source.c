@@ -153,3 +153,16 @@ enum result data_source_read(const char *path, struct data_file *file, struct er
     file->names = is_coco ? mem_strdup(path) : NULL;
     return file->path && file->train ? OK : mem_error(err, path);
 }
+
+enum result data_source_train(const char *path, struct data_file *file, const char **train,
+                              struct error *err)
+{
+    *file = (struct data_file){0};
+    *train = path;
+    if (!data_is_description(path)) {
+        return OK;
+    }
+    TRY(data_source_read(path, file, err));
+    *train = file->train;
+    return data_file_need(file, DATA_TRAIN, err);
+}

@@ -21,6 +21,11 @@
  * is at fault, or names what is not there. */
 NODISCARD enum result data_source_read(const char *path, struct data_file *file, struct error *err);
 
+/* What is trained on: path itself, or the training part of what it describes, then a string of *file, which is read. Free *file with
+ * data_file_free, also after an error. ERR_ARG and ERR_FORMAT as above, or if there is no such part. */
+NODISCARD enum result data_source_train(const char *path, struct data_file *file,
+                                        const char **train, struct error *err);
+
 /* Of --data, in all commands. */
 #define DATA_HELP                                                                                    \
     "a .data file, a data.yaml (Ultralytics, Roboflow), an .ndjson, a COCO .json, or a folder with " \

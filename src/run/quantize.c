@@ -68,14 +68,9 @@ struct job {
 
 static enum result open_pictures(struct job *job, struct error *err)
 {
-    struct dataset_source source = {.path = job->o->data, .images = job->o->images};
-    struct data_file file = {0};
-    enum result result = OK;
-    if (data_is_description(source.path)) {
-        result = data_source_read(source.path, &file, err);
-        result = result == OK ? data_file_need(&file, DATA_TRAIN, err) : result;
-        source.path = file.train;
-    }
+    struct dataset_source source = {.images = job->o->images};
+    struct data_file file;
+    enum result result = data_source_train(job->o->data, &file, &source.path, err);
     if (result == OK) {
         result = images_act(source.images, source.path, NULL, err);
     }
