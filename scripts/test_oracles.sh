@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Against what others compute, apart from the everyday tests: scripts/test_oracles.sh [PART]...   (default: all)
 #
-#   scripts   scripts/*_to_yolo.py: VOC and Roboflow sets become ours        python3
+#   scripts   scripts/voc_to_yolo.py: a VOC set becomes ours                 python3
 #   formats   what yolo writes, read by Python's own parsers                 python3
 #   coco      yolo eval's twelve numbers                                     pycocotools
 #   opencv    the boxes of weights that yolo trained, in OpenCV's dnn        opencv-python-headless 4
