@@ -32,9 +32,10 @@ static const struct option quantize_options[] = {
 };
 
 static const char about[] =
-    "Makes a network ready for int8 arithmetic (yolo detect, eval, bench --precision int8): faster, a\n"
-    "little less accurate. --data names the pictures to calibrate on (its training part; labels are\n"
-    "not needed); the network is trained no further, and its weights file stays as it is.\n"
+    "Makes a network ready for int8 arithmetic (yolo detect, eval, bench --precision int8): faster\n"
+    "where layers are wide (yolo bench tells), a little less accurate (yolo eval tells). --data names\n"
+    "the pictures to calibrate on (its training part; labels are not needed); the network is trained\n"
+    "no further, and its weights file stays as it is.\n"
     "\n"
     "Weights become int8 with a scale for each filter. Outputs become bytes with a step and a zero for\n"
     "each channel, by what the pictures show: the ends of the whole output's range are those with the\n"
