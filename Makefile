@@ -46,19 +46,23 @@ VNNI_FLAGS :=
 endif
 DEFS += -DEMULATES_AVX512=$(EMULATES_AVX512)
 
-ISA_SOURCES := $(wildcard src/kernels/avx2_*.c src/kernels/avx512_*.c)
-SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.c))
+# Each *_slots.c of the kernels is an object of its own for every instruction set: what isa.h says.
+ISA_scalar      := -DISA=scalar -DISA_BITS=0 -DISA_VNNI=0
+ISA_avx2        := -DISA=avx2 -DISA_BITS=256 -DISA_VNNI=0 -mavx2 -mfma
+ISA_avx512      := -DISA=avx512 -DISA_BITS=512 -DISA_VNNI=0 $(AVX512_FLAGS)
+ISA_avx2_vnni   := -DISA=avx2_vnni -DISA_BITS=256 -DISA_VNNI=1 -mavx2 -mfma -mavxvnni
+ISA_avx512_vnni := -DISA=avx512_vnni -DISA_BITS=512 -DISA_VNNI=1 $(AVX512_FLAGS) $(VNNI_FLAGS)
+SLOT_SOURCES := $(wildcard src/kernels/*_slots.c)
+SOURCES := $(filter-out $(SLOT_SOURCES),$(wildcard src/*/*.c))
+ISAS := scalar
 # The kernels of an instruction set take clang minutes with sanitizers, and have tests of their own.
 ifneq ($(and $(filter x86_64%,$(MACHINE)),$(filter-out fuzz tsan,$(VARIANT))),)
-SOURCES += $(ISA_SOURCES)
+ISAS += avx2 avx512
+ISAS_INT8 := avx2_vnni avx512_vnni
 DEFS += -DHAVE_X86_KERNELS=1
 else
 DEFS += -DHAVE_X86_KERNELS=0
 endif
-$(BUILD)/src/kernels/avx2_%.o:   ISA_FLAGS := -mavx2 -mfma
-$(BUILD)/src/kernels/avx512_%.o: ISA_FLAGS := $(AVX512_FLAGS)
-$(BUILD)/src/kernels/avx2_vnni_%.o:   ISA_FLAGS := -mavx2 -mfma -mavxvnni
-$(BUILD)/src/kernels/avx512_vnni_%.o: ISA_FLAGS := $(AVX512_FLAGS) $(VNNI_FLAGS)
 # stb shifts and adds signed numbers past their ends; let it, and let UBSan look elsewhere.
 $(BUILD)/src/data/stb.o:         ISA_FLAGS := -fwrapv -fno-sanitize=undefined
 # Comparisons that cannot trap become selects, and the loop over colours becomes vectors; same values.
@@ -82,6 +86,7 @@ WITHOUT := echo "  without ONNX: no protoc-c, or no $(ONNX_PROTO)"
 endif
 
 OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/%,$(SOURCES))) $(patsubst %.c,%.o,$(filter $(BUILD)/%,$(SOURCES)))
+OBJECTS += $(foreach isa,$(ISAS),$(SLOT_SOURCES:%.c=$(BUILD)/%.$(isa).o)) $(ISAS_INT8:%=$(BUILD)/src/kernels/int8_slots.%.o)
 LIBRARY := $(BUILD)/libyolo.a
 SHARED  := $(BUILD)/libyolo.so
 MAIN    := $(BUILD)/src/cli/main.o
@@ -121,10 +126,21 @@ $(GENERATED)/%.o: $(GENERATED)/%.c
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 
-$(BUILD)/%.o: %.c Makefile
-	@echo "  CC   $<"
+define compile
+	@echo "  CC   $(@:$(BUILD)/%.o=%)"
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ISA_FLAGS) -MMD -MP -c -o $@ $<
+endef
+
+$(BUILD)/%.o: %.c Makefile
+	$(compile)
+
+define compile_for # INSTRUCTION SET
+$(BUILD)/src/kernels/%_slots.$(1).o: ISA_FLAGS := $(ISA_$(1))
+$(BUILD)/src/kernels/%_slots.$(1).o: src/kernels/%_slots.c Makefile
+	$$(compile)
+endef
+$(foreach isa,$(ISAS) $(ISAS_INT8),$(eval $(call compile_for,$(isa))))
 
 $(BUILD)/src/report/font.o: $(wildcard $(FONT))
 

@@ -11,6 +11,8 @@
 #include "kernels/activation.h"
 #include "kernels/vec_template.h"
 
+#if ISA_BITS > 0 /* scalar_vec.h has functions of its own, lane by lane */
+
 /* For every x: 0 below -104, infinite above 88.72. */
 static inline vec vec_exp(vec x)
 {
@@ -71,5 +73,7 @@ static inline vec vec_activate(vec x, enum activation act)
         return x;
     }
 }
+
+#endif
 
 #endif

@@ -1,4 +1,4 @@
-/* The vectors of int8_template.h for AVX-512, with VNNI where the includer defines INT8_VNNI as 1. */
+/* The vectors of int8_slots.c for AVX-512, with VNNI where ISA_VNNI is 1. */
 #ifndef KERNELS_AVX512_INT8_VEC_H
 #define KERNELS_AVX512_INT8_VEC_H
 
@@ -9,7 +9,7 @@
 #define INT8_PIXELS 12
 #include "kernels/int8_vec_template.h"
 
-#if INT8_VNNI
+#if ISA_VNNI
 static inline words dot_pairs(words sum, halves a, halves b)
 {
     return (words)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);

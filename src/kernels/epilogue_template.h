@@ -3,7 +3,7 @@
 #ifndef KERNELS_EPILOGUE_TEMPLATE_H
 #define KERNELS_EPILOGUE_TEMPLATE_H
 
-#include "kernels/activation.h"
+#include "kernels/activation_template.h"
 #include "kernels/vec_template.h"
 
 enum { EPILOGUE_MAX = 16 };

@@ -1,4 +1,4 @@
-/* The integer vectors of int8_template.h as GCC and Clang spell them: INT8_LANES of 32 bits, a macro of the includer.
+/* The integer vectors of int8_slots.c as GCC and Clang spell them: INT8_LANES of 32 bits, a macro of the includer.
  * Words wrap, as the sums modulo 2^32 want it. */
 #ifndef KERNELS_INT8_VEC_TEMPLATE_H
 #define KERNELS_INT8_VEC_TEMPLATE_H

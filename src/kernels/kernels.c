@@ -13,11 +13,19 @@ enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_COUNT };
 
 static const char *const ISA_NAMES[ISA_COUNT] = {"scalar", "avx2", "avx512"};
 
-static void (*const install[ISA_COUNT])(struct kernels *kern) = {
-    slots_install_scalar,
+#define INSTALLS_OF(isa)                                                                           \
+    {                                                                                              \
+        ops_install_##isa, tile_install_##isa, pointwise_install_##isa, depthwise_install_##isa,   \
+            winograd_install_##isa, train_install_##isa                                            \
+    }
+
+enum { INSTALLS = 6 };
+
+static void (*const installs[ISA_COUNT][INSTALLS])(struct kernels *kern) = {
+    INSTALLS_OF(scalar),
 #if HAVE_X86_KERNELS
-    slots_install_avx2,
-    slots_install_avx512,
+    INSTALLS_OF(avx2),
+    INSTALLS_OF(avx512),
 #endif
 };
 
@@ -87,7 +95,9 @@ static const struct kernels *table_fill(enum isa isa, bool is_direct)
 {
     static struct kernels tables[2][ISA_COUNT];
     struct kernels table = {.isa = ISA_NAMES[isa]};
-    install[isa](&table);
+    for (int i = 0; i < INSTALLS; i++) {
+        installs[isa][i](&table);
+    }
     table.conv.is_direct = is_direct;
     tables[is_direct][isa] = table;
     return &tables[is_direct][isa];

@@ -1,4 +1,4 @@
-/* The vectors of int8_template.h for any machine, and the truth for the others: lane by lane. */
+/* The vectors of int8_slots.c for any machine, and the truth for the others: lane by lane. */
 #ifndef KERNELS_SCALAR_INT8_VEC_H
 #define KERNELS_SCALAR_INT8_VEC_H
 

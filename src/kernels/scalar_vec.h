@@ -15,6 +15,7 @@ typedef float vec __attribute__((vector_size(16)));
 typedef double wide __attribute__((vector_size(16)));
 typedef int mask __attribute__((vector_size(16)));
 #define VEC_WIDTH 4
+#define TILE_PIXELS 4
 
 static inline vec vec_set(float x)
 {

@@ -4,6 +4,7 @@
 #ifndef KERNELS_SLOTS_H
 #define KERNELS_SLOTS_H
 
+#include "kernels/isa.h"
 #include "kernels/slots_conv.h"
 #include "kernels/slots_ops.h"
 #include "kernels/slots_train.h"
@@ -15,10 +16,18 @@ struct kernels {
     struct train_slots train;
 };
 
-void slots_install_scalar(struct kernels *kern);
+/* Each *_slots.c fills its part, once an instruction set. */
+#define SLOTS_OF(isa)                                                                              \
+    void ops_install_##isa(struct kernels *kern);                                                  \
+    void tile_install_##isa(struct kernels *kern);                                                 \
+    void pointwise_install_##isa(struct kernels *kern);                                            \
+    void depthwise_install_##isa(struct kernels *kern);                                            \
+    void winograd_install_##isa(struct kernels *kern);                                             \
+    void train_install_##isa(struct kernels *kern);
+SLOTS_OF(scalar)
 #if HAVE_X86_KERNELS
-void slots_install_avx2(struct kernels *kern);
-void slots_install_avx512(struct kernels *kern);
+SLOTS_OF(avx2)
+SLOTS_OF(avx512)
 #endif
 
 #endif

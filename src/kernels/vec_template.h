@@ -1,19 +1,25 @@
-/* What the other templates share. They are written once over a vector type and compiled once an
- * instruction set: avx2_slots.c, avx512_slots.c and scalar_slots.c include first a *_vec.h, which
- * defines vec, VEC_WIDTH floats, and vec_set(x), vec_load(p), vec_load_part(p, count), vec_store(p,
- * v), vec_store_part(p, v, count), vec_add, vec_sub, vec_mul, vec_div, vec_min, vec_max (b if one
- * is NaN), vec_sqrt, vec_abs, vec_minus_abs, vec_fma(a, b, c) = a * b + c, vec_exp_bounded(v) = e^v
- * for -105 <= v <= 89, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no), vec_any_equal(a,
- * b); vec_keep(v, count, other): the first lanes of v, the others of `other`; vec_largest(v),
- * vec_total(v): of all lanes; wide, VEC_WIDTH / 2 doubles, and wide_low(v), wide_high(v): the
- * halves of a vec; wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a, b, c). Then it
- * or activation_template.h gives vec_exp(v) = e^v for every v, and vec_activate(v, act) = act(v),
- * act < ACT_FUSED_COUNT. Everything is static: each set gets its own copy, compiled with its own
- * flags. */
+/* Vectors. The *_slots.c are written once over a vector type and compiled once an instruction set (isa.h). A *_vec.h
+ * for each defines vec, VEC_WIDTH floats, TILE_PIXELS (tile_template.h), and vec_set(x), vec_load(p), vec_load_part(p,
+ * count), vec_store(p, v), vec_store_part(p, v, count), vec_add, vec_sub, vec_mul, vec_div, vec_min, vec_max (b if one
+ * is NaN), vec_sqrt, vec_abs, vec_minus_abs, vec_fma(a, b, c) = a * b + c, vec_exp_bounded(v) = e^v for -105 <= v <=
+ * 89, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no), vec_any_equal(a, b); vec_keep(v, count, other): the
+ * first lanes of v, the others of `other`; vec_largest(v), vec_total(v): of all lanes; wide, VEC_WIDTH / 2 doubles,
+ * and wide_low(v), wide_high(v): the halves of a vec; wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a,
+ * b, c). Then it or activation_template.h gives vec_exp(v) = e^v for every v, and vec_activate(v, act) = act(v), act <
+ * ACT_FUSED_COUNT. Everything is static: each set gets its own copy, compiled with its own flags. */
 #ifndef KERNELS_VEC_TEMPLATE_H
 #define KERNELS_VEC_TEMPLATE_H
 
+#include "kernels/isa.h"
 #include "kernels/template.h"
+
+#if ISA_BITS == 512
+#include "kernels/avx512_vec.h"
+#elif ISA_BITS == 256
+#include "kernels/avx2_vec.h"
+#else
+#include "kernels/scalar_vec.h"
+#endif
 
 /* The vector at `at` of a run of count floats has this many, the last one perhaps fewer than
  * VEC_WIDTH. */

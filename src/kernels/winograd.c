@@ -3,7 +3,7 @@
  * Forward. An output tile of 4x4 pixels costs 36 multiplications a channel instead of 144. Every 6x6 input
  * tile becomes 36 rows V[xi][tile][c] (B^T d B), the weights 36 matrices U[xi][c][k] (G g G^T),
  * M[xi] = V[xi] U[xi] are 36 matrix products on the register tile, and A^T M A is the output tile.
- * The matrices stand in winograd_template.h. Two ways through memory:
+ * The matrices stand in winograd_slots.c. Two ways through memory:
  *
  *   fused      for large images with few channels. U is made when packing and small enough to stay in
  *              cache. A thread takes a chunk of tiles through all steps; its V and one panel of M stay in L2.

@@ -1,5 +1,5 @@
 /* AVX-512 intrinsics on a machine with AVX2, by SIMDe, and the few that its version 0.7 lacks: `make VARIANT=simde` includes
- * this before src/kernels/avx512_*.c. Slow, but every lane, mask and order of summation is as on the real thing. */
+ * this before src/kernels/*_slots.c. Slow, but every lane, mask and order of summation is as on the real thing. */
 #ifndef AVX512_ON_SIMDE_H
 #define AVX512_ON_SIMDE_H
 

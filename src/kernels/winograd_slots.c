@@ -1,8 +1,7 @@
 /* Winograd's transforms of slots_conv.h over the vectors of vec_template.h. */
-#ifndef KERNELS_WINOGRAD_TEMPLATE_H
-#define KERNELS_WINOGRAD_TEMPLATE_H
+#include "kernels/slots.h"
 
-#include "kernels/slots_conv.h"
+#include "kernels/activation_template.h"
 #include "kernels/vec_template.h"
 
 /* Winograd F(4x4, 3x3) on the points 0, +-1/sqrt(2), +-sqrt(2), infinity: they round less than the
@@ -369,4 +368,11 @@ static void winograd_filter_gradient_slot(const struct winograd_filter_gradient 
     }
 }
 
-#endif
+void OF_ISA(winograd_install)(struct kernels *kern)
+{
+    kern->conv.winograd_input = winograd_input_slot;
+    kern->conv.winograd_filter = winograd_filter_slot;
+    kern->conv.winograd_output = winograd_output_slot;
+    kern->conv.winograd_output_gradient = winograd_output_gradient_slot;
+    kern->conv.winograd_filter_gradient = winograd_filter_gradient_slot;
+}

@@ -1,11 +1,10 @@
 /* The slots of slots_ops.h over the vectors of vec_template.h. */
-#ifndef KERNELS_OPS_TEMPLATE_H
-#define KERNELS_OPS_TEMPLATE_H
+#include "kernels/slots.h"
 
 #include <float.h>
 #include <math.h>
 
-#include "kernels/slots_ops.h"
+#include "kernels/activation_template.h"
 #include "kernels/vec_template.h"
 
 INLINED void activate_as(const struct op_block *block, const enum activation act,
@@ -172,9 +171,9 @@ static void softmax(const float *in, size_t count, float temperature, float *out
     }
 }
 
-static void ops_install(struct op_slots *slots)
+void OF_ISA(ops_install)(struct kernels *kern)
 {
-    *slots = (struct op_slots){
+    kern->ops = (struct op_slots){
         .activate = activate,
         .add = add,
         .multiply = multiply,
@@ -184,5 +183,3 @@ static void ops_install(struct op_slots *slots)
         .softmax = softmax,
     };
 }
-
-#endif

@@ -1,10 +1,8 @@
 /* The pointwise slot of slots_conv.h over the vectors of vec_template.h, from input to output in registers: blocks of
  * TILE_PIXELS pixels by two vectors of filters, or of up to twice as many pixels by one. */
-#ifndef KERNELS_POINTWISE_TEMPLATE_H
-#define KERNELS_POINTWISE_TEMPLATE_H
+#include "kernels/slots.h"
 
 #include "kernels/epilogue_template.h"
-#include "kernels/slots_conv.h"
 #include "kernels/tile_template.h"
 #include "kernels/vec_template.h"
 
@@ -173,4 +171,7 @@ static void pointwise_slot(const struct conv_pointwise *p)
     pointwise_blocks(p, i, 1, pointwise_wide_one, pointwise_narrow_one);
 }
 
-#endif
+void OF_ISA(pointwise_install)(struct kernels *kern)
+{
+    kern->conv.pointwise = pointwise_slot;
+}

@@ -1,11 +1,9 @@
 /* The slots of slots_train.h over the vectors of vec_template.h. */
-#ifndef KERNELS_TRAIN_TEMPLATE_H
-#define KERNELS_TRAIN_TEMPLATE_H
+#include "kernels/slots.h"
 
 #include <math.h>
 
 #include "kernels/vectors.h"
-#include "kernels/slots_train.h"
 #include "kernels/vec_template.h"
 
 enum { HALF = VEC_WIDTH / 2 };
@@ -324,9 +322,9 @@ static void adam(const struct adam_factors *f, const struct adam_arrays *x, size
     }
 }
 
-static void train_install(struct train_slots *slots)
+void OF_ISA(train_install)(struct kernels *kern)
 {
-    *slots = (struct train_slots){
+    kern->train = (struct train_slots){
         .activate_backward = activate_backward,
         .moments = moments,
         .sum = sum,
@@ -342,5 +340,3 @@ static void train_install(struct train_slots *slots)
         .adam = adam,
     };
 }
-
-#endif

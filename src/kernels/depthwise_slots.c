@@ -1,9 +1,7 @@
 /* The depthwise slots of slots_conv.h over the vectors of vec_template.h. */
-#ifndef KERNELS_DEPTHWISE_TEMPLATE_H
-#define KERNELS_DEPTHWISE_TEMPLATE_H
+#include "kernels/slots.h"
 
 #include "kernels/epilogue_template.h"
-#include "kernels/slots_conv.h"
 #include "kernels/vec_template.h"
 
 /* The input channels behind filters k .. k + part, each `multiplier` times. */
@@ -237,4 +235,8 @@ static void depthwise_weights_slot(const struct conv_depthwise_weights *d)
     }
 }
 
-#endif
+void OF_ISA(depthwise_install)(struct kernels *kern)
+{
+    kern->conv.depthwise = depthwise_slot;
+    kern->conv.depthwise_weights = depthwise_weights_slot;
+}

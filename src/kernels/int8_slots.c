@@ -1,14 +1,21 @@
 /* The slots of slots_int8.h, written once over integer vectors. An instruction set's *_int8_vec.h has defined INT8_LANES and
  * the types below, and does in its own way: dot_pairs(sum, a, b), sum + a b added up in pairs; nearest(x), to whole
- * numbers, ties to even; least, greatest of floats; store_bytes(to, x, count): the first lanes, each 0 .. 255; where INT8_VNNI
+ * numbers, ties to even; least, greatest of floats; store_bytes(to, x, count): the first lanes, each 0 .. 255; where ISA_VNNI
  * is 1, dot_quads(sum, a, b), the same of four unsigned by four signed bytes. */
-#ifndef KERNELS_INT8_TEMPLATE_H
-#define KERNELS_INT8_TEMPLATE_H
+#include "kernels/slots_int8.h"
 
 #include <string.h>
 
-#include "kernels/slots_int8.h"
+#include "kernels/isa.h"
 #include "kernels/template.h"
+
+#if ISA_BITS == 512
+#include "kernels/avx512_int8_vec.h"
+#elif ISA_BITS == 256
+#include "kernels/avx2_int8_vec.h"
+#else
+#include "kernels/scalar_int8_vec.h"
+#endif
 
 enum { INT8_FILTERS = 2 * INT8_LANES };
 
@@ -190,7 +197,7 @@ static void int8_finish_slot(const struct int8_finish *f)
 
 /* ---- the tile ---- */
 
-#if INT8_VNNI
+#if ISA_VNNI
 enum { HAS_QUADS = 1 };
 #else
 enum { HAS_QUADS = 0 };
@@ -273,7 +280,7 @@ static void int8_tile_pairs_slot(const struct int8_tile *t)
     TILE8(false)
 }
 
-#if INT8_VNNI
+#if ISA_VNNI
 static void int8_tile_quads_slot(const struct int8_tile *t)
 {
     TILE8(true)
@@ -528,14 +535,20 @@ static void int8_dequantize_slot(const uint8_t *from, size_t channels, const flo
     }
 }
 
-#define INT8_SLOTS                                                                                 \
-    {                                                                                              \
-        .mr = INT8_PIXELS, .nr = INT8_FILTERS, .lanes = INT8_LANES, .has_quads = HAS_QUADS,        \
-        .tile_pairs = int8_tile_pairs_slot, .tile_quads = int8_tile_quads_slot,                    \
-        .finish = int8_finish_slot, .widen = int8_widen_slot,                                      \
-        .winograd_input = int8_winograd_input_slot, .winograd_filter = int8_winograd_filter_slot,  \
-        .winograd_output = int8_winograd_output_slot, .depthwise = int8_depthwise_slot,            \
-        .add = int8_add_slot, .quantize = int8_quantize_slot, .dequantize = int8_dequantize_slot   \
-    }
-
-#endif
+const struct int8_slots OF_ISA(int8_slots) = {
+    .mr = INT8_PIXELS,
+    .nr = INT8_FILTERS,
+    .lanes = INT8_LANES,
+    .has_quads = HAS_QUADS,
+    .tile_pairs = int8_tile_pairs_slot,
+    .tile_quads = int8_tile_quads_slot,
+    .finish = int8_finish_slot,
+    .widen = int8_widen_slot,
+    .winograd_input = int8_winograd_input_slot,
+    .winograd_filter = int8_winograd_filter_slot,
+    .winograd_output = int8_winograd_output_slot,
+    .depthwise = int8_depthwise_slot,
+    .add = int8_add_slot,
+    .quantize = int8_quantize_slot,
+    .dequantize = int8_dequantize_slot,
+};
