@@ -48,7 +48,9 @@ static void size_parameter_gradients(struct plan *p)
             }
         }
     }
-    p->memory.gradient_bytes = floats * sizeof(float);
+    int sets = p->options.gradient_sets > 0 ? p->options.gradient_sets : 1;
+    p->gradient_floats = floats;
+    p->memory.gradient_bytes = floats * sizeof(float) * (size_t)sets;
 }
 
 /* Everything that can be said without the big allocations. */

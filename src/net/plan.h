@@ -16,6 +16,7 @@ struct plan_options {
     bool release_weights; /* give each layer's raw parameters back once packed: inference only */
     const enum layer_mode *modes; /* [layer_count], training; NULL: MODE_INFER throughout */
     float bn_momentum;            /* for modes that use batch statistics */
+    int gradient_sets; /* of parameter gradients, of which plan_use_gradients takes one; 0: one */
     const struct quantization
         *quant; /* run on bytes as it says, which quant_check has passed; NULL: fp32. Inference
                                          only; must outlive the plan */
@@ -23,7 +24,7 @@ struct plan_options {
 
 struct plan_memory {
     size_t prepared_bytes, activation_bytes, scratch_bytes;
-    size_t gradient_bytes; /* of parameters */
+    size_t gradient_bytes; /* of parameters, all sets */
     size_t unshared_bytes; /* what the activations would take without reuse */
 };
 
@@ -81,6 +82,11 @@ void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_pa
                struct loss_parts *each);
 void plan_backward(struct plan *plan);
 void plan_zero_gradients(struct plan *plan);
+/* From here on plan_backward, plan_zero_gradients and plan_gradient mean this one of gradient_sets; 0 at first. */
+void plan_use_gradients(struct plan *plan, int set);
+/* All of a set, plan_gradient_floats of them: the gradients of layer 0 first, with gaps of zeros. */
+float *plan_gradient_set(const struct plan *plan, int set);
+size_t plan_gradient_floats(const struct plan *plan);
 /* Gradient of params[param] of a layer: count floats; NULL if it does not move in this plan. */
 float *plan_gradient(const struct plan *plan, int layer, int param);
 enum layer_mode plan_mode(const struct plan *plan, int layer);

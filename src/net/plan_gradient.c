@@ -325,9 +325,31 @@ void plan_backward(struct plan *plan)
     parallel_team(backward_all, plan);
 }
 
+float *plan_gradient_set(const struct plan *plan, int set)
+{
+    return plan->gradients + (size_t)set * plan->gradient_floats;
+}
+
+size_t plan_gradient_floats(const struct plan *plan)
+{
+    return plan->gradient_floats;
+}
+
+void plan_use_gradients(struct plan *plan, int set)
+{
+    ptrdiff_t away = (set - plan->gradient_set) * (ptrdiff_t)plan->gradient_floats;
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        for (int k = 0; k < plan->net->layers[i].param_count; k++) {
+            float **gradient = &plan->execs[i].param_grads[k];
+            *gradient = *gradient ? *gradient + away : NULL;
+        }
+    }
+    plan->gradient_set = set;
+}
+
 void plan_zero_gradients(struct plan *plan)
 {
-    memset(plan->gradients, 0, plan->memory.gradient_bytes);
+    memset(plan_gradient_set(plan, plan->gradient_set), 0, plan->gradient_floats * sizeof(float));
 }
 
 float *plan_gradient(const struct plan *plan, int layer, int param)

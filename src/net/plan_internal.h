@@ -78,7 +78,9 @@ struct plan {
     size_t zeroing_count, zeroing_capacity;
     size_t *prepared_at; /* [layer_count], floats into prepared */
     struct tensor image;
-    float *activations, *prepared, *gradients;
+    float *activations, *prepared, *gradients; /* of gradients all sets */
+    size_t gradient_floats;                    /* of a set */
+    int gradient_set;                          /* in use */
     void *scratch;
     struct plan_memory memory;
 };

@@ -618,7 +618,7 @@ static void add_new(cJSON *object, const struct train_args *args)
     }
 }
 
-char *train_args_fingerprint(const struct train_args *args)
+char *train_args_fingerprint(const struct train_args *args, const char *more)
 {
     enum { TEXT_BYTES = 8192 };
     char *text = mem_alloc(TEXT_BYTES, 1);
@@ -642,6 +642,10 @@ char *train_args_fingerprint(const struct train_args *args)
             break;
         }
         used += (size_t)n;
+    }
+    is_whole = is_whole && strlen(more) < TEXT_BYTES - used;
+    if (is_whole) {
+        strcpy(text + used, more);
     }
     cJSON_Delete(object);
     if (!is_whole || json_lacks_memory()) {

@@ -82,8 +82,8 @@ const char *train_args_isa(const struct train_args *args);
 NODISCARD enum result train_args_keep_isa(const struct train_args *args, const char *folder,
                                           uint64_t iteration, const char *isa, struct error *err);
 
-/* For the fingerprint: lines "key=value" of all that changes the numbers, but for the stages. Freed with mem_free; NULL
- * if out of memory. */
-char *train_args_fingerprint(const struct train_args *args);
+/* For the fingerprint: lines "key=value" of all that changes the numbers, but for the stages, and `more` lines behind them.
+ * Freed with mem_free; NULL if out of memory. */
+char *train_args_fingerprint(const struct train_args *args, const char *more);
 
 #endif

@@ -418,6 +418,16 @@ enum result checkpoint_check(const struct checkpoint *checkpoint,
                           "%s/last.weights",
                           checkpoint->folder);
     }
+    if (find_key(now->options, CHECKPOINT_SUM_LINE) &&
+        !find_key(then->options, CHECKPOINT_SUM_LINE)) {
+        error_at(err, ERR_ARG, path, 0,
+                 "cannot be resumed: an older program wrote it, which added up the mini-batches of "
+                 "an update in another order");
+        return error_hint(err,
+                          "go on with that program, or begin a new run with --weights "
+                          "%s/last.weights",
+                          checkpoint->folder);
+    }
     for (const char *line = then->options; *line; line = next_line(line)) {
         const char *other = find_key(now->options, line);
         if (!other || line_length(other) != line_length(line) ||

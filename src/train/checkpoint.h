@@ -22,6 +22,10 @@
 #include "train/optimizer.h"
 #include "train/stateio.h"
 
+/* The line in a fingerprint's options of a run whose mini-batches are summed along train/sum_tree.h. Older programs summed
+ * one after the other, with other bits. */
+#define CHECKPOINT_SUM_LINE "mini-batch-sums=tree\n"
+
 /* Sums since the last row of results.csv. */
 struct row_sums {
     struct loss_parts parts;

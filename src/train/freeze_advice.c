@@ -141,6 +141,7 @@ static enum result run_trial(struct trial *trial)
                                          .kernels = t->options.kern,
                                          .modes = set.modes,
                                          .batch = t->options.mini_batch,
+                                         .mini_batches = t->options.subdivisions,
                                          .optimizer = t->options.optimizer};
     const struct batch_source_options source = {
         .run = &t->options, .stage = &t->options.stages[0], .base = size, .is_trial = true};

@@ -70,12 +70,13 @@ int recipe_warmup(uint64_t updates)
 
 /* What a mini-batch takes at the largest size that it may get, by the recipe's own optimiser, which keeps most. */
 static double step_bytes_of(const struct network *net, const struct kernels *kernels,
-                            const enum layer_mode *modes, int images)
+                            const enum layer_mode *modes, int images, int mini_batches)
 {
     const struct step_options step = {.net = (struct network *)net, /* only measured */
                                       .kernels = kernels,
                                       .modes = modes,
                                       .batch = images,
+                                      .mini_batches = mini_batches,
                                       .optimizer = {.kind = OPTIMIZER_ADAMW, .ema_decay = EMA}};
     const struct layer *head = network_head_layer(net, network_head_count(net) - 1);
     struct multiscale sizes = {
@@ -103,7 +104,7 @@ int recipe_subdivisions(const struct network *net, const struct kernels *kernels
             if (batch % parts != 0) {
                 continue;
             }
-            *bytes = step_bytes_of(net, kernels, set.modes, batch / parts);
+            *bytes = step_bytes_of(net, kernels, set.modes, batch / parts, parts);
             if (*bytes <= most) {
                 break;
             }

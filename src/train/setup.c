@@ -402,7 +402,8 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
     if (t->has_valid) {
         hash_set(&hash, &t->valid);
     }
-    t->fingerprint = train_args_fingerprint(args);
+    t->fingerprint =
+        train_args_fingerprint(args, t->options.subdivisions > 1 ? CHECKPOINT_SUM_LINE : "");
     if (!t->fingerprint) {
         return mem_error(err, "training");
     }

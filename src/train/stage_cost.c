@@ -81,6 +81,7 @@ enum result stage_cost_measure(struct training *t, const struct train_stage *sta
                                         .kernels = t->options.kern,
                                         .freeze = &stage->freeze,
                                         .batch = t->options.mini_batch,
+                                        .mini_batches = t->options.subdivisions,
                                         .optimizer = t->options.optimizer,
                                         .from_features = from_features};
     struct step_cost step = {0};

@@ -2,10 +2,23 @@
 
 #include <math.h>
 
+static int mini_batches_of(const struct step_options *o)
+{
+    return o->mini_batches > 0 ? o->mini_batches : 1;
+}
+
+static struct plan_options plan_options_of(const struct step_options *o)
+{
+    int mini_batches = mini_batches_of(o);
+    return (struct plan_options){.batch = o->batch,
+                                 .modes = o->modes,
+                                 .gradient_sets = sum_tree_room(mini_batches, 0, mini_batches)};
+}
+
 static enum result build_plan(struct step *step, struct error *err)
 {
     const struct step_options *o = &step->o;
-    struct plan_options plan = {.batch = o->batch, .modes = o->modes};
+    struct plan_options plan = plan_options_of(o);
     return plan_build(o->net, o->kernels, &plan, &step->plan, err);
 }
 
@@ -62,7 +75,7 @@ size_t step_bytes(const struct step *step)
 enum result step_measure(const struct step_options *o, double growth, double *bytes,
                          struct error *err)
 {
-    struct plan_options options = {.batch = o->batch, .modes = o->modes};
+    struct plan_options options = plan_options_of(o);
     struct plan *draft = NULL;
     enum result result = plan_draft(o->net, o->kernels, &options, &draft, err);
     if (result == OK) {
@@ -78,7 +91,8 @@ void step_begin(struct step *step)
 {
     step->sum = (struct loss_parts){0};
     step->images = 0;
-    plan_zero_gradients(step->plan);
+    step->mini_batch = 0;
+    step->tree = (struct sum_tree){.mini_batches = mini_batches_of(&step->o)};
 }
 
 struct loss_parts step_loss(struct plan *plan, const struct step_input *input)
@@ -95,15 +109,33 @@ struct loss_parts step_loss(struct plan *plan, const struct step_input *input)
     return parts;
 }
 
+/* The two last sets of gradients become one. */
+static void add_last(struct step *step, int last)
+{
+    sum_floats(plan_gradient_set(step->plan, last - 1), plan_gradient_set(step->plan, last), 0,
+               plan_gradient_floats(step->plan));
+}
+
 void step_backward(struct step *step, int images, const struct loss_parts *parts)
 {
+    int set = step->tree.held;
+    plan_use_gradients(step->plan, set);
+    plan_zero_gradients(step->plan);
     plan_backward(step->plan);
+    for (int sums = sum_tree_add(&step->tree, (struct sum_node){step->mini_batch++, 1}); sums > 0;
+         sums--) {
+        add_last(step, set--);
+    }
     loss_parts_add(&step->sum, parts);
     step->images += (size_t)images;
 }
 
 double step_update(struct step *step, float rate)
 {
+    for (; step->tree.held > 1; step->tree.held--) { /* of an update that was cut short */
+        add_last(step, step->tree.held - 1);
+    }
+    plan_use_gradients(step->plan, 0);
     double norm = optimizer_step(step->optimizer, step->plan, rate, step->images);
     if (isfinite(norm)) {
         plan_repack(step->plan);

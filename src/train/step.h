@@ -1,5 +1,5 @@
-/* The training step. Each mini-batch runs forward, has its loss, and runs backward; then one update follows from the
- * gradients that they have added up. The trainer, the dry run and `yolo bench --train` all drive it:
+/* The training step. Each mini-batch runs forward, has its loss, and runs backward; then one update follows from the sum
+ * of their gradients (train/sum_tree.h). The trainer, the dry run and `yolo bench --train` all drive it:
  *
  *   step_begin
  *   step_loss, step_backward     for each mini-batch
@@ -11,12 +11,14 @@
 
 #include "net/plan.h"
 #include "train/optimizer.h"
+#include "train/sum_tree.h"
 
 struct step_options {
     struct network *net; /* parameters allocated */
     const struct kernels *kernels;
     const enum layer_mode *modes;       /* [layer_count], outlives the step */
     int batch;                          /* images of a mini-batch */
+    int mini_batches;                   /* of an update; 0: one */
     struct optimizer_options optimizer; /* but for its kernels */
 };
 
@@ -26,6 +28,8 @@ struct step {
     struct optimizer *optimizer;
     struct loss_parts sum; /* of this update's mini-batches that went backward */
     size_t images;         /* in them */
+    int mini_batch;        /* of the update, the next one */
+    struct sum_tree tree;  /* node i is the plan's set i of gradients */
 };
 
 /* A mini-batch. */
@@ -48,7 +52,7 @@ void step_close(struct step *step);
 /* Give the network another input size; that makes another plan. Only before the first mini-batch of an update. */
 NODISCARD enum result step_resize(struct step *step, int w, int h, struct error *err);
 
-/* Packed weights, activations, scratch, gradients, the optimiser's state; not the parameters. */
+/* Packed weights, activations, scratch, gradients and those that wait for others, the optimiser's state; not the parameters. */
 size_t step_bytes(const struct step *step);
 /* What step_bytes would be, and the parameters, where the input's pixels become `growth` times as many
  * (multiscale_growth). Nothing is made; the network needs no memory. ERR_* if it cannot be trained so. */

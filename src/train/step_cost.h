@@ -11,6 +11,7 @@ struct step_cost_options {
     const struct kernels *kernels;
     const struct freeze_set *freeze; /* outlives the cost */
     int batch;
+    int mini_batches; /* of the updates that one mini-batch is timed of; 0: one */
     struct optimizer_options optimizer;
     bool from_features; /* of the frozen prefix, kept in memory (net/features.h) */
 };
@@ -30,7 +31,7 @@ NODISCARD enum result step_cost_open(const struct step_cost_options *options,
                                      struct step_cost *cost, struct error *err);
 void step_cost_close(struct step_cost *cost);
 
-/* An update of one mini-batch, of the input as it lies in plan_input(cost->step.plan); from_features: of what the
+/* An update of one mini-batch alone, of the input as it lies in plan_input(cost->step.plan); from_features: of what the
  * prefix made of it at the first call. The rate is 0: parameters keep their values, statistics follow the batches.
  * Returns milliseconds; at the first call from features those include making them. */
 double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int images);

@@ -134,6 +134,7 @@ static enum result enter_stage(struct trainer *t, struct error *err)
                                 .kernels = t->o->kern,
                                 .modes = t->stage->freeze.modes,
                                 .batch = t->o->mini_batch,
+                                .mini_batches = t->o->subdivisions,
                                 .optimizer = t->o->optimizer};
     step.optimizer.rate_scale = t->stage->rate_scale;
     TRY(step_open(&step, &t->step, err));

@@ -26,10 +26,12 @@ enum result training_measure(const struct training *t, const struct train_stage 
 {
     const struct network *net = &t->model.net;
     const struct multiscale sizes = batch_source_sizes(&t->options, stage, &net->size);
+    int all = t->options.mini_batch * t->options.subdivisions;
     const struct step_options step = {.net = (struct network *)net, /* only measured */
                                       .kernels = t->options.kern,
                                       .modes = stage->freeze.modes,
                                       .batch = images,
+                                      .mini_batches = all / images,
                                       .optimizer = t->options.optimizer};
     return step_measure(&step, multiscale_growth(&sizes), bytes, err);
 }

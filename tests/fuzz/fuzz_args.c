@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_expect(train_args_parse(&args, 2, argv, &done, &err) == OK, "--resume FOLDER");
     if (fuzz_read(train_args_load(&args, fuzz_folder(), &err), &err)) {
         cJSON_Delete(train_args_json(&args));
-        mem_free(train_args_fingerprint(&args));
+        mem_free(train_args_fingerprint(&args, ""));
     }
     train_args_free(&args);
     return 0;

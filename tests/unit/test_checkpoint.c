@@ -419,6 +419,10 @@ static void test_fingerprint(void)
         CHECK(checkpoint_check(&c, &now, &err) == ERR_ARG);
         CHECK_MSG(strstr(err.text, changes[i].words), "%s", err.text);
     }
+    now.options = "batch=64\nlr=0.001\nseed=7\n" CHECKPOINT_SUM_LINE; /* the program is newer */
+    CHECK(checkpoint_check(&c, &now, &err) == ERR_ARG);
+    CHECK_MSG(strstr(err.text, "an older program") && strstr(err.text, "last.weights"), "%s",
+              err.text);
     checkpoint_close(&c);
 }
 

@@ -1,0 +1,70 @@
+#include "train/sum_tree.h"
+
+#include <assert.h>
+#include <stdbool.h>
+
+#include "base/parallel.h"
+
+enum { PIECE = 16384 /* floats a work item takes */ };
+
+/* Are the two, which lie side by side, the halves of a node? The second may be the smaller one only at the end. */
+static bool are_halves(int mini_batches, struct sum_node a, struct sum_node b)
+{
+    bool is_left = (a.count & (a.count - 1)) == 0 && a.first % (2 * a.count) == 0;
+    bool is_end = b.first + b.count == mini_batches;
+    return is_left && (b.count == a.count || (b.count < a.count && is_end));
+}
+
+int sum_tree_add(struct sum_tree *tree, struct sum_node node)
+{
+    int sums = 0;
+    assert(tree->held < SUM_TREE_NODES && node.first + node.count <= tree->mini_batches);
+    tree->nodes[tree->held++] = node;
+    while (tree->held > 1) {
+        struct sum_node *a = &tree->nodes[tree->held - 2];
+        struct sum_node *b = &tree->nodes[tree->held - 1];
+        if (!are_halves(tree->mini_batches, *a, *b)) {
+            break;
+        }
+        a->count += b->count;
+        tree->held--;
+        sums++;
+    }
+    return sums;
+}
+
+int sum_tree_room(int mini_batches, int first, int end)
+{
+    struct sum_tree tree = {.mini_batches = mini_batches};
+    int most = 0;
+    for (int i = first; i < end; i++) {
+        most = tree.held + 1 > most ? tree.held + 1 : most;
+        sum_tree_add(&tree, (struct sum_node){i, 1});
+    }
+    return most;
+}
+
+struct sum {
+    float *into;
+    const float *from;
+    size_t first, end;
+};
+
+static void sum_piece(void *ctx, size_t item, int thread)
+{
+    const struct sum *s = ctx;
+    size_t first = s->first + item * PIECE;
+    size_t end = s->end - first < PIECE ? s->end : first + PIECE;
+    float *restrict into = s->into;
+    const float *restrict from = s->from;
+    (void)thread;
+    for (size_t i = first; i < end; i++) {
+        into[i] += from[i];
+    }
+}
+
+void sum_floats(float *into, const float *from, size_t first, size_t end)
+{
+    struct sum sum = {into, from, first, end};
+    parallel_for((end - first + PIECE - 1) / PIECE, sum_piece, &sum);
+}
