@@ -56,6 +56,20 @@ enum result file_open(const char *path, FILE **stream, uintmax_t *size, struct e
     return open_stream(path, O_RDONLY, "rb", stream, size, err);
 }
 
+bool file_read_at(FILE *stream, size_t offset, void *bytes, size_t count)
+{
+    char *next = bytes;
+    for (size_t left = count; left > 0;) {
+        ssize_t got = pread(fileno(stream), next, left, (off_t)(offset + count - left));
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return false;
+        }
+        next += got > 0 ? got : 0;
+        left -= got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
 enum result file_append(const char *path, FILE **stream, struct error *err)
 {
     return open_stream(path, O_WRONLY | O_APPEND | O_CREAT, "ab", stream, NULL, err);

@@ -19,6 +19,9 @@ NODISCARD enum result file_open(const char *path, FILE **stream, uintmax_t *size
 /* The same for a file that lines are added to, made if it is missing; a device takes them, too. */
 NODISCARD enum result file_append(const char *path, FILE **stream, struct error *err);
 
+/* `count` bytes from `offset` on, wherever the stream stands; for any number of threads at once. False: not all were read. */
+bool file_read_at(FILE *stream, size_t offset, void *bytes, size_t count);
+
 /* Read a regular file of at most max_bytes. *data (mem_free) gets one extra zero byte behind the
  * *size bytes. ERR_IO for a missing file, ERR_FORMAT for folders, devices and larger files. */
 NODISCARD enum result file_read(const char *path, size_t max_bytes, char **data, size_t *size,

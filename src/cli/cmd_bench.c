@@ -214,6 +214,7 @@ static enum result bench_steps(struct bench *b, struct error *err)
     const struct step_bench_options options = {
         .runs = runs_of(args), .freeze = args->freeze, .from_features = args->from_features};
     struct step_times times;
+    TRY(model_load(b->model, err));
     TRY(step_bench(b->model, &options, &times, err));
     b->whole = times.step;
     return print_steps(b, &times, err);

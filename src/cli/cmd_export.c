@@ -167,6 +167,9 @@ static enum result run_export(int argc, char **argv, int *status, struct error *
         result = check_path(path, &model, err);
     }
     if (result == OK) {
+        result = model_load(&model, err);
+    }
+    if (result == OK) {
         result = export_model(&args, &model, path, err);
     }
     model_close(&model);

@@ -323,6 +323,9 @@ static enum result info(const struct info_args *args, struct error *err)
     enum model_need need = has_file ? MODEL_PARTIAL : MODEL_CFG_ONLY;
     enum result result = model_open(&args->model, need, &model, err);
     if (result == OK) {
+        result = model_load(&model, err); /* tells of odd values */
+    }
+    if (result == OK) {
         result = find_frozen(&view, err);
     }
     if (result == OK) {

@@ -131,6 +131,7 @@ static enum result make(const struct quantize_args *args, struct model *model,
     struct model_args names = args->model;
     names.data = NULL; /* its classes may be others: only its pictures are wanted */
     TRY(model_open(&names, MODEL_WHOLE, model, err));
+    TRY(model_load(model, err));
     TRY(model_check_pictures(&model->net, err));
     TRY(find_out(args, model, out, err));
     const struct quantize_options options = {.data = args->model.data,

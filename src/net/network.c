@@ -534,23 +534,52 @@ static size_t block_floats(const struct layer *l)
     return floats;
 }
 
+static void lend(struct layer *l, float *block)
+{
+    for (int k = 0; k < l->param_count; k++) {
+        struct param *p = &l->params[k];
+        p->data = block;
+        block += block ? aligned_count(p) : 0;
+    }
+}
+
+size_t network_largest_block(const struct network *net)
+{
+    size_t most = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        size_t floats = block_floats(&net->layers[i]);
+        most = floats > most ? floats : most;
+    }
+    return most;
+}
+
+void network_lend(struct network *net, int layer, float *block)
+{
+    lend(&net->layers[layer], block);
+}
+
+void network_reset(const struct param *param)
+{
+    for (size_t i = 0; i < param->count; i++) {
+        param->data[i] = param->initial;
+    }
+}
+
 static enum result allocate_layer(struct layer *l, struct error *err)
 {
     if (l->param_count == 0 || l->params[0].data) {
         return OK;
     }
-    float *next = mem_map(block_floats(l), sizeof(float));
-    if (!next) {
+    float *block = mem_map(block_floats(l), sizeof(float));
+    if (!block) {
         mem_error(err, "the network's parameters");
         return error_hint(err, "layer %d [%s] needs %.0f MB", l->index, l->ops->name,
                           param_bytes(l) / 1e6);
     }
+    lend(l, block);
     for (int k = 0; k < l->param_count; k++) {
-        struct param *p = &l->params[k];
-        p->data = next;
-        next += aligned_count(p);
-        for (size_t i = 0; p->initial != 0 && i < p->count; i++) {
-            p->data[i] = p->initial;
+        if (l->params[k].initial != 0) { /* the block is zeroed */
+            network_reset(&l->params[k]);
         }
     }
     return OK;
@@ -576,9 +605,7 @@ void network_release(struct network *net, int layer)
     if (l->param_count > 0) {
         mem_unmap(l->params[0].data, block_floats(l), sizeof(float));
     }
-    for (int k = 0; k < l->param_count; k++) {
-        l->params[k].data = NULL;
-    }
+    lend(l, NULL);
 }
 
 size_t network_param_floats(const struct network *net, int layers, size_t *trainable)

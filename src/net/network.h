@@ -101,6 +101,14 @@ void network_initialise(struct network *net, uint64_t seed);
 /* Give a layer's parameter block back (an inference plan has packed it); its data pointers become NULL. */
 void network_release(struct network *net, int layer);
 
+/* Floats of the largest block of a layer's parameters, and a layer's parameters in such a block of the caller's, undefined as yet:
+ * for one layer after the other, read and packed at once. With NULL its data pointers become NULL again. */
+size_t network_largest_block(const struct network *net);
+void network_lend(struct network *net, int layer, float *block);
+
+/* A parameter's initial value in all of it. */
+void network_reset(const struct param *param);
+
 /* Floats that the .weights payload of layers [0, layers) holds, and how many of them are trainable
  * (statistics are not). */
 size_t network_param_floats(const struct network *net, int layers, size_t *trainable);

@@ -159,6 +159,58 @@ static bool has_parameters(const struct network *net)
     return false;
 }
 
+struct packing {
+    struct plan *plan;
+    enum result result;
+    struct error *err;
+};
+
+static enum result pack_layer(struct plan *p, int i, struct error *err)
+{
+    const struct layer *l = &p->net->layers[i];
+    if (p->bytes) {
+        return plan_prepare_bytes(p, i, err);
+    }
+    if (l->ops->prepare) {
+        l->ops->prepare(l, &p->execs[i]);
+    }
+    return OK;
+}
+
+static void pack_from_memory(void *ctx)
+{
+    struct packing *job = ctx;
+    struct network *net = job->plan->net;
+    bool is_allocated = has_parameters(net);
+    for (int i = 0; i < net->layer_count && job->result == OK; i++) {
+        if (is_allocated || net->layers[i].param_count == 0) {
+            job->result = pack_layer(job->plan, i, job->err);
+        }
+        if (job->plan->options.release_weights) {
+            network_release(net, i);
+        }
+    }
+}
+
+/* One block for all layers, one after the other: it stays in cache, and its pages are cleared once. */
+static void pack_from_file(void *ctx)
+{
+    struct packing *job = ctx;
+    struct network *net = job->plan->net;
+    size_t floats = network_largest_block(net);
+    float *block = mem_map(floats, sizeof *block);
+    job->result = block ? OK : mem_error(job->err, "reading weights");
+    for (int i = 0; i < net->layer_count && job->result == OK; i++) {
+        network_lend(net, i, block);
+        job->result = weights_read_next(job->plan->options.weights, net, job->err);
+        if (job->result == OK) {
+            job->result = pack_layer(job->plan, i, job->err);
+        }
+        network_lend(net, i, NULL);
+    }
+    mem_unmap(block, floats, sizeof *block);
+}
+
 static enum result furnish(struct plan *p, struct error *err)
 {
     p->prepared = mem_alloc_raw(p->memory.prepared_bytes, 1);
@@ -175,20 +227,9 @@ static enum result furnish(struct plan *p, struct error *err)
     if (p->bytes) {
         plan_wire_bytes(p);
     }
-    bool is_allocated = has_parameters(p->net);
-    for (int i = 0; i < p->net->layer_count; i++) {
-        const struct layer *l = &p->net->layers[i];
-        bool has_values = is_allocated || l->param_count == 0;
-        if (has_values && p->bytes) {
-            TRY(plan_prepare_bytes(p, i, err));
-        } else if (has_values && l->ops->prepare) {
-            l->ops->prepare(l, &p->execs[i]);
-        }
-        if (p->options.release_weights) {
-            network_release(p->net, i);
-        }
-    }
-    return OK;
+    struct packing job = {.plan = p, .err = err};
+    parallel_team(p->options.weights ? pack_from_file : pack_from_memory, &job);
+    return job.result;
 }
 
 static enum result begin(struct network *net, const struct kernels *kern,

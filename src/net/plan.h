@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "net/network.h"
 #include "net/quant.h"
+#include "net/weights.h"
 
 struct plan;
 
@@ -14,6 +15,9 @@ struct plan_options {
     int batch;         /* images at most per forward */
     bool keep_outputs; /* every layer keeps its own output until the next forward (dump, tests) */
     bool release_weights; /* give each layer's raw parameters back once packed: inference only */
+    struct weights_file *
+        weights; /* from its start: read each layer's parameters as they are packed, and keep none. Inference
+                                      only. NULL: they are in memory */
     const enum layer_mode *modes; /* [layer_count], training; NULL: MODE_INFER throughout */
     float bn_momentum;            /* for modes that use batch statistics */
     int gradient_sets; /* of parameter gradients, of which plan_use_gradients takes one; 0: one */

@@ -2,11 +2,13 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/sniff.h"
 
 enum {
@@ -16,6 +18,7 @@ enum {
     MAX_VERSION = 1000000, /* beyond, the file is something else */
     MAX_CHANNELS = 4,      /* that a network's input is guessed to have */
     CHUNK = 4096,          /* floats written at a time */
+    PART = 65536,          /* floats that a thread reads at a time */
 };
 
 /* More images than any training has seen: the field holds noise, or its upper half is a weight. */
@@ -23,10 +26,12 @@ static const uint64_t max_seen = 1000000000000000;
 
 static const char wrong_cfg[] = "is this the right cfg for these weights?";
 
-struct reader {
+struct weights_file {
     const char *path;
     FILE *stream;
     size_t bytes; /* of the whole file */
+    size_t at;    /* offset of what is read next */
+    int next;     /* layer that weights_read_next reads */
     struct weights_header header;
     uint32_t words[2];             /* images seen: all of it in a short header, or its halves */
     size_t odd_values;             /* not finite */
@@ -36,18 +41,18 @@ struct reader {
 };
 
 /* Is it the upper half of a number of images? Bits as small as that are no weight but 0. */
-static bool has_long_seen(const struct reader *r)
+static bool has_long_seen(const struct weights_file *r)
 {
     return r->words[1] <= max_seen >> 32;
 }
 
-static void set_header(struct reader *r, bool is_long)
+static void set_header(struct weights_file *r, bool is_long)
 {
     r->header.header_bytes = is_long ? LONG_HEADER : SHORT_HEADER;
     r->header.seen = is_long ? (uint64_t)r->words[1] << 32 | r->words[0] : r->words[0];
 }
 
-static enum result refuse(const struct reader *r, const unsigned char *bytes, size_t got,
+static enum result refuse(const struct weights_file *r, const unsigned char *bytes, size_t got,
                           struct error *err)
 {
     const struct weights_header *h = &r->header;
@@ -61,7 +66,7 @@ static enum result refuse(const struct reader *r, const unsigned char *bytes, si
                     h->major, h->minor, h->revision);
 }
 
-static enum result read_header(struct reader *r, struct error *err)
+static enum result read_header(struct weights_file *r, struct error *err)
 {
     unsigned char bytes[SNIFF_BYTES] = {0};
     size_t got = fread(bytes, 1, sizeof bytes, r->stream);
@@ -91,7 +96,7 @@ static enum result read_header(struct reader *r, struct error *err)
     return OK;
 }
 
-static void check_seen(struct reader *r)
+static void check_seen(struct weights_file *r)
 {
     if (r->header.seen > max_seen) {
         log_warn("%s: %" PRIu64 " images seen cannot be; taken as 0", r->path, r->header.seen);
@@ -100,10 +105,10 @@ static void check_seen(struct reader *r)
 }
 
 /* On success r->stream is open and its header is what its version says. */
-static enum result open_reader(struct reader *r, const char *path, struct error *err)
+static enum result open_file(struct weights_file *r, const char *path, struct error *err)
 {
     uintmax_t size;
-    *r = (struct reader){.path = path};
+    *r = (struct weights_file){.path = path};
     TRY(file_open(path, &r->stream, &size, err));
     if (size > SIZE_MAX) {
         return error_at(err, ERR_FORMAT, path, 0, "too large");
@@ -112,14 +117,7 @@ static enum result open_reader(struct reader *r, const char *path, struct error 
     return read_header(r, err);
 }
 
-static enum result seek_values(const struct reader *r, struct error *err)
-{
-    return fseek(r->stream, (long)r->header.header_bytes, SEEK_SET) == 0
-               ? OK
-               : error_errno(err, r->path, "cannot read");
-}
-
-static void close_reader(struct reader *r)
+static void close_file(struct weights_file *r)
 {
     if (r->stream) {
         fclose(r->stream);
@@ -128,10 +126,10 @@ static void close_reader(struct reader *r)
 
 enum result weights_peek(const char *path, struct weights_header *header, struct error *err)
 {
-    struct reader r;
-    enum result result = open_reader(&r, path, err);
+    struct weights_file r;
+    enum result result = open_file(&r, path, err);
     *header = r.header;
-    close_reader(&r);
+    close_file(&r);
     return result;
 }
 
@@ -246,12 +244,13 @@ static bool hint_at(const struct network *net, size_t payload, struct error *err
 /* PyTorch ports write the long header under the version of the short one; others write the short one under the version of
  * the long. The other length is taken where the size of the file fits it exactly, and the first value is not the upper
  * half of the images seen (for the long header: is). */
-static bool may_be(const struct reader *r, bool is_long)
+static bool may_be(const struct weights_file *r, bool is_long)
 {
     return has_long_seen(r) == is_long && r->bytes >= LONG_HEADER;
 }
 
-static enum result add_hint(const struct network *net, const struct reader *r, struct error *err)
+static enum result add_hint(const struct network *net, const struct weights_file *r,
+                            struct error *err)
 {
     size_t own = r->header.header_bytes, other = SHORT_HEADER + LONG_HEADER - own;
     if (!hint_at(net, r->bytes - own, err) &&
@@ -261,7 +260,7 @@ static enum result add_hint(const struct network *net, const struct reader *r, s
     return err ? err->code : ERR_FORMAT;
 }
 
-static void take_header(struct reader *r, bool is_long)
+static void take_header(struct weights_file *r, bool is_long)
 {
     size_t own = r->header.header_bytes;
     set_header(r, is_long);
@@ -271,7 +270,7 @@ static void take_header(struct reader *r, bool is_long)
              r->path, r->header.major, r->header.minor, own, r->header.header_bytes);
 }
 
-static void fit_header(const struct network *net, struct reader *r)
+static void fit_header(const struct network *net, struct weights_file *r)
 {
     size_t own = r->header.header_bytes, other = SHORT_HEADER + LONG_HEADER - own;
     size_t values = all_file_bytes(net);
@@ -280,15 +279,15 @@ static void fit_header(const struct network *net, struct reader *r)
     }
 }
 
-static size_t value_bytes(const struct reader *r)
+static size_t value_bytes(const struct weights_file *r)
 {
     return r->bytes - r->header.header_bytes;
 }
 
-static void agree(struct reader readers[2])
+static void agree(struct weights_file readers[2])
 {
     for (int i = 0; i < 2 && value_bytes(&readers[0]) != value_bytes(&readers[1]); i++) {
-        struct reader *r = &readers[i];
+        struct weights_file *r = &readers[i];
         bool is_long = r->header.header_bytes == SHORT_HEADER; /* the length that it is not */
         size_t other = is_long ? LONG_HEADER : SHORT_HEADER;
         if (may_be(r, is_long) && r->bytes - other == value_bytes(&readers[1 - i])) {
@@ -300,9 +299,9 @@ static void agree(struct reader readers[2])
 enum result weights_peek_pair(const char *const paths[2], struct weights_header headers[2],
                               struct error *err)
 {
-    struct reader readers[2] = {0};
-    enum result result = open_reader(&readers[0], paths[0], err);
-    result = result == OK ? open_reader(&readers[1], paths[1], err) : result;
+    struct weights_file readers[2] = {0};
+    enum result result = open_file(&readers[0], paths[0], err);
+    result = result == OK ? open_file(&readers[1], paths[1], err) : result;
     if (result == OK) {
         agree(readers);
     }
@@ -311,13 +310,13 @@ enum result weights_peek_pair(const char *const paths[2], struct weights_header 
             check_seen(&readers[i]);
         }
         headers[i] = readers[i].header;
-        close_reader(&readers[i]);
+        close_file(&readers[i]);
     }
     return result;
 }
 
 /* How many layers the payload covers. It must end where a layer ends. */
-static enum result account(const struct network *net, const struct reader *r, int *layers,
+static enum result account(const struct network *net, const struct weights_file *r, int *layers,
                            struct error *err)
 {
     size_t payload = r->bytes - r->header.header_bytes, used = 0;
@@ -371,15 +370,53 @@ static enum result transpose(const struct layer *l, const struct param *p, struc
     return OK;
 }
 
-static void examine(struct reader *r, const struct layer *l, const struct param *p)
+/* Floats that all threads read and look at. */
+struct values {
+    const struct weights_file *file;
+    float *into;
+    size_t count;
+    bool are_variances;
+    atomic_size_t odd, negative;
+    atomic_bool has_failed;
+};
+
+static void read_part(void *ctx, size_t item, int thread)
 {
-    size_t odd = 0, negative = 0;
-    bool is_variance = strcmp(p->role, "rolling_variance") == 0;
-    for (size_t i = 0; i < p->count; i++) {
-        odd += !isfinite(p->data[i]);
-        /* beyond the 1e-5 that is added under the root; tiny ones occur in good files */
-        negative += is_variance && p->data[i] <= -1e-5f;
+    struct values *v = ctx;
+    size_t first = item * PART, count = v->count - first < PART ? v->count - first : PART;
+    float *values = v->into + first;
+    (void)thread;
+    if (!file_read_at(v->file->stream, v->file->at + first * sizeof *values, values,
+                      count * sizeof *values)) {
+        atomic_store(&v->has_failed, true);
+        return;
     }
+    le32_to_host(values, count);
+    size_t odd = 0, negative = 0;
+    for (size_t i = 0; i < count; i++) {
+        odd += !isfinite(values[i]);
+        /* beyond the 1e-5 that is added under the root; tiny ones occur in good files */
+        negative += v->are_variances && values[i] <= -1e-5f;
+    }
+    atomic_fetch_add(&v->odd, odd);
+    atomic_fetch_add(&v->negative, negative);
+}
+
+/* The file's next `count` floats, which are some or all of a layer's parameter p. */
+static enum result read_values(struct weights_file *r, const struct layer *l, const struct param *p,
+                               size_t count, float *into, struct error *err)
+{
+    struct values v = {.file = r,
+                       .into = into,
+                       .count = count,
+                       .are_variances = strcmp(p->role, "rolling_variance") == 0};
+    parallel_for((count + PART - 1) / PART, read_part, &v);
+    if (atomic_load(&v.has_failed)) {
+        return error_at(err, ERR_IO, r->path, 0, "layer %d [%s]: cannot read its %s at offset %zu",
+                        l->index, l->ops->name, p->role, r->at);
+    }
+    r->at += count * sizeof *into;
+    size_t odd = atomic_load(&v.odd), negative = atomic_load(&v.negative);
     if (odd > 0 && r->odd_values == 0) {
         r->odd_layer = l;
     }
@@ -388,9 +425,10 @@ static void examine(struct reader *r, const struct layer *l, const struct param 
     }
     r->odd_values += odd;
     r->negative_variances += negative;
+    return OK;
 }
 
-static enum result read_layer(struct reader *r, struct layer *l, struct error *err)
+static enum result read_layer(struct weights_file *r, struct layer *l, struct error *err)
 {
     bool is_old = r->header.major > 1000 || r->header.minor > 1000;
     for (int k = 0; k < l->param_count; k++) {
@@ -402,21 +440,15 @@ static enum result read_layer(struct reader *r, struct layer *l, struct error *e
             return error_set(err, ERR_MEMORY, "layer %d has no memory for its parameters",
                              l->index);
         }
-        size_t got = fread(p->data, sizeof(float), p->count, r->stream);
-        if (got != p->count) {
-            return error_at(err, ERR_IO, r->path, 0, "layer %d [%s]: read %zu of %zu %s", l->index,
-                            l->ops->name, got, p->count, p->role);
-        }
-        le32_to_host(p->data, p->count);
+        TRY(read_values(r, l, p, p->count, p->data, err));
         if (is_old && strcmp(l->ops->name, "connected") == 0 && strcmp(p->role, "weights") == 0) {
             TRY(transpose(l, p, err));
         }
-        examine(r, l, p);
     }
     return OK;
 }
 
-static void warn_values(const struct reader *r)
+static void warn_values(const struct weights_file *r)
 {
     if (r->odd_values > 0) {
         log_warn("%s: %zu values are not finite numbers, the first in layer %d [%s]", r->path,
@@ -429,41 +461,97 @@ static void warn_values(const struct reader *r)
     }
 }
 
-/* Layers [0, layers) from a file whose size has been accounted for. */
-static enum result read_layers(struct reader *r, struct network *net, int layers, struct error *err)
+/* Of a file whose size has been accounted for. */
+static void begin_values(struct weights_file *r, struct network *net, int layers)
 {
-    enum result result = seek_values(r, err);
-    for (int i = 0; i < layers && result == OK; i++) {
-        result = read_layer(r, &net->layers[i], err);
-    }
-    TRY(result);
+    r->at = r->header.header_bytes;
     check_seen(r);
-    warn_values(r);
     net->seen = r->header.seen;
     net->loaded_layers = layers;
+}
+
+/* Layers [0, layers). */
+static enum result read_layers(struct weights_file *r, struct network *net, int layers,
+                               struct error *err)
+{
+    begin_values(r, net, layers);
+    for (int i = 0; i < layers; i++) {
+        TRY(read_layer(r, &net->layers[i], err));
+    }
+    warn_values(r);
     return OK;
+}
+
+static enum result open_fitting(struct weights_file *r, const char *path, const struct network *net,
+                                int *layers, struct error *err)
+{
+    TRY(open_file(r, path, err));
+    fit_header(net, r);
+    return account(net, r, layers, err);
 }
 
 enum result weights_load(const char *path, struct network *net, struct error *err)
 {
-    struct reader r;
+    struct weights_file r;
     int layers = 0;
-    enum result result = open_reader(&r, path, err);
-    if (result == OK) {
-        fit_header(net, &r);
-        result = account(net, &r, &layers, err);
-    }
+    enum result result = open_fitting(&r, path, net, &layers, err);
     if (result == OK) {
         result = read_layers(&r, net, layers, err);
     }
-    close_reader(&r);
+    close_file(&r);
     return result;
+}
+
+/* ---- layer by layer ---- */
+
+enum result weights_open(const char *path, struct network *net, struct weights_file **file,
+                         struct error *err)
+{
+    int layers = 0;
+    *file = mem_alloc(1, sizeof **file);
+    if (!*file) {
+        return mem_error(err, "reading weights");
+    }
+    enum result result = open_fitting(*file, path, net, &layers, err);
+    if (result == OK) {
+        begin_values(*file, net, layers);
+    } else {
+        weights_close(*file);
+        *file = NULL;
+    }
+    return result;
+}
+
+enum result weights_read_next(struct weights_file *file, struct network *net, struct error *err)
+{
+    struct layer *l = &net->layers[file->next];
+    bool is_there = file->next < net->loaded_layers;
+    for (int k = 0; k < l->param_count; k++) {
+        if (!is_there || !is_in_file(l, &l->params[k])) {
+            network_reset(&l->params[k]);
+        }
+    }
+    if (is_there) {
+        TRY(read_layer(file, l, err));
+    }
+    if (++file->next == net->layer_count) {
+        warn_values(file);
+    }
+    return OK;
+}
+
+void weights_close(struct weights_file *file)
+{
+    if (file) {
+        close_file(file);
+        mem_free(file);
+    }
 }
 
 /* ---- another number of classes ---- */
 
 /* find_classes by the header that the version says, else by the other one. */
-static bool fit_classes(const struct network *net, struct reader *r, int *classes)
+static bool fit_classes(const struct network *net, struct weights_file *r, int *classes)
 {
     bool is_long = r->header.header_bytes == LONG_HEADER;
     if (find_classes(net, r->bytes - r->header.header_bytes, classes)) {
@@ -478,9 +566,9 @@ static bool fit_classes(const struct network *net, struct reader *r, int *classe
 }
 
 /* One parameter of a layer that feeds a head, whose file has other classes. */
-static enum result read_rows(struct reader *r, const struct layer *l, const struct head_info *head,
-                             const struct param *p, const struct class_match *match, size_t *loaded,
-                             struct error *err)
+static enum result read_rows(struct weights_file *r, const struct layer *l,
+                             const struct head_info *head, const struct param *p,
+                             const struct class_match *match, size_t *loaded, struct error *err)
 {
     size_t row = p->count / (size_t)l->out.c;
     size_t filters = (size_t)head->slots * ((size_t)head->objectness + 1 + match->old_count);
@@ -488,21 +576,15 @@ static enum result read_rows(struct reader *r, const struct layer *l, const stru
     if (!old) {
         return mem_error(err, "reading weights");
     }
-    size_t got = fread(old, sizeof *old, row * filters, r->stream);
-    if (got == row * filters) {
-        le32_to_host(old, got);
-        *loaded += class_rows_take(l, head, p, old, match);
-        examine(r, l, p);
-    } else {
-        error_at(err, ERR_IO, r->path, 0, "layer %d [%s]: read %zu of %zu %s", l->index,
-                 l->ops->name, got, row * filters, p->role);
-    }
+    enum result result = read_values(r, l, p, row * filters, old, err);
+    *loaded += result == OK ? class_rows_take(l, head, p, old, match) : 0;
     mem_free(old);
-    return got == row * filters ? OK : ERR_IO;
+    return result;
 }
 
-static enum result read_matched(struct reader *r, struct layer *l, const struct head_info *head,
-                                const struct class_match *match, size_t *loaded, struct error *err)
+static enum result read_matched(struct weights_file *r, struct layer *l,
+                                const struct head_info *head, const struct class_match *match,
+                                size_t *loaded, struct error *err)
 {
     for (int k = 0; k < l->param_count; k++) {
         if (!is_in_file(l, &l->params[k])) {
@@ -517,7 +599,7 @@ static enum result read_matched(struct reader *r, struct layer *l, const struct 
     return OK;
 }
 
-static enum result read_fitting(struct reader *r, struct network *net, int extra,
+static enum result read_fitting(struct weights_file *r, struct network *net, int extra,
                                 const struct class_match *match, size_t *loaded, struct error *err)
 {
     for (int i = 0; i < net->layer_count; i++) {
@@ -529,8 +611,8 @@ static enum result read_fitting(struct reader *r, struct network *net, int extra
         } else if (extra == 0 || !head) {
             TRY(read_layer(r, l, err));
             loaded[i] = layer_values(l);
-        } else if (fseek(r->stream, (long)bytes_with_classes(net, i, extra), SEEK_CUR) != 0) {
-            return error_errno(err, r->path, "cannot read");
+        } else {
+            r->at += bytes_with_classes(net, i, extra);
         }
     }
     return OK;
@@ -538,12 +620,13 @@ static enum result read_fitting(struct reader *r, struct network *net, int extra
 
 /* What the file is to the network: *layers that it fills as it is, or 0 where it has other *classes; of one that is cut
  * on a layer's border *classes is 0. ERR_FORMAT with weights_load's message: it fits nothing. */
-static enum result open_for_classes(struct reader *r, const char *path, const struct network *net,
-                                    int *classes, int *layers, struct error *err)
+static enum result open_for_classes(struct weights_file *r, const char *path,
+                                    const struct network *net, int *classes, int *layers,
+                                    struct error *err)
 {
     const struct head_info *own = network_head(net);
     *classes = *layers = 0;
-    TRY(open_reader(r, path, err));
+    TRY(open_file(r, path, err));
     fit_header(net, r);
     enum result result = account(net, r, layers, err);
     if (result == ERR_FORMAT && fit_classes(net, r, classes)) {
@@ -557,10 +640,10 @@ static enum result open_for_classes(struct reader *r, const char *path, const st
 enum result weights_find_classes(const char *path, const struct network *net, int *classes,
                                  struct error *err)
 {
-    struct reader r = {0};
+    struct weights_file r = {0};
     int layers;
     enum result result = open_for_classes(&r, path, net, classes, &layers, err);
-    close_reader(&r);
+    close_file(&r);
     return result == ERR_FORMAT ? OK : result;
 }
 
@@ -571,14 +654,14 @@ static void note_loaded(const struct network *net, size_t *loaded)
     }
 }
 
-static enum result load_matched(struct reader *r, struct network *net, int classes,
+static enum result load_matched(struct weights_file *r, struct network *net, int classes,
                                 const struct class_match *match, size_t *loaded, struct error *err)
 {
     if (match && match->old_count != (size_t)classes) {
         return error_at(err, ERR_FORMAT, r->path, 0, "trained for %d classes, not for %zu", classes,
                         match->old_count);
     }
-    TRY(seek_values(r, err));
+    r->at = r->header.header_bytes;
     TRY(read_fitting(r, net, classes - network_head(net)->classes, match, loaded, err));
     net->seen = 0;
     net->loaded_layers = 0;
@@ -594,7 +677,7 @@ enum result weights_load_transfer(const char *path, struct network *net,
                                   const struct class_match *match, size_t *loaded, int *classes,
                                   struct error *err)
 {
-    struct reader r = {0};
+    struct weights_file r = {0};
     const struct head_info *own = network_head(net);
     int layers;
     enum result result = open_for_classes(&r, path, net, classes, &layers, err);
@@ -605,7 +688,7 @@ enum result weights_load_transfer(const char *path, struct network *net,
         note_loaded(net, loaded);
         *classes = own ? own->classes : 0;
     }
-    close_reader(&r);
+    close_file(&r);
     return result;
 }
 

@@ -19,6 +19,17 @@ struct weights_header {
  * (= layer_count for a whole file). Not-a-number values are counted and warned about. */
 NODISCARD enum result weights_load(const char *path, struct network *net, struct error *err);
 
+/* A file that fits a network (as above, with the same errors), whose layers are read one by one: by a plan, which packs each
+ * at once, so that only one layer's values are in memory. Sets net->seen and loaded_layers. `path` must outlive it. */
+struct weights_file;
+NODISCARD enum result weights_open(const char *path, struct network *net,
+                                   struct weights_file **file, struct error *err);
+/* The next layer, from 0 on, into the memory that it has; what is not in the file gets its initial value. The last one warns
+ * of odd values. */
+NODISCARD enum result weights_read_next(struct weights_file *file, struct network *net,
+                                        struct error *err);
+void weights_close(struct weights_file *file); /* NULL is accepted */
+
 /* For how many classes the file was trained: the number for which it fits the network exactly (the layers that feed the
  * heads have `slots` filters per class). 0: it is cut on a layer's border, or fits no number of classes. */
 NODISCARD enum result weights_find_classes(const char *path, const struct network *net,

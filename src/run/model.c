@@ -576,12 +576,12 @@ static void randomise(struct network *net)
 static enum result open_parameters(enum model_need need, struct model *model, struct error *err)
 {
     struct network *net = &model->net;
-    TRY(network_allocate(net, err));
     if (!model->weights_path[0]) {
+        TRY(network_allocate(net, err));
         randomise(net);
         return OK;
     }
-    TRY(weights_load(model->weights_path, net, err));
+    TRY(weights_open(model->weights_path, net, &model->weights, err));
     if (net->loaded_layers >= net->layer_count) {
         return OK;
     }
@@ -592,6 +592,20 @@ static enum result open_parameters(enum model_need need, struct model *model, st
     }
     log_warn("%s: ends after layer %d; the other layers keep their initial values",
              model->weights_path, net->loaded_layers - 1);
+    return OK;
+}
+
+enum result model_load(struct model *model, struct error *err)
+{
+    if (!model->weights) {
+        return OK;
+    }
+    TRY(network_allocate(&model->net, err));
+    for (int i = 0; i < model->net.layer_count; i++) {
+        TRY(weights_read_next(model->weights, &model->net, err));
+    }
+    weights_close(model->weights);
+    model->weights = NULL;
     return OK;
 }
 
@@ -621,6 +635,7 @@ static enum result open_quant(const struct model_args *args, struct model *model
                          path, model->cfg_path, model->weights_path);
     }
     TRY(quant_read(path, &model->quant, err));
+    TRY(model_load(model, err)); /* it has a hash of them */
     TRY(quant_check(&model->quant, &model->net, path, err));
     log_info("int8: %s, calibrated on %d pictures at %dx%d", path, model->quant.pictures,
              model->quant.width, model->quant.height);
@@ -727,6 +742,7 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
 
 void model_close(struct model *model)
 {
+    weights_close(model->weights);
     network_free(&model->net);
     quant_free(&model->quant);
     mem_free(model->names);
@@ -763,6 +779,7 @@ enum result model_plan(struct model *model, int batch, bool keep_outputs, struct
     struct plan_options options = {.batch = batch,
                                    .keep_outputs = keep_outputs,
                                    .release_weights = true,
+                                   .weights = model->weights,
                                    .quant = model->quant.layers ? &model->quant : NULL};
     return plan_build(&model->net, model->kernels, &options, plan, err);
 }

@@ -41,7 +41,7 @@ enum model_need {
     MODEL_CFG_ONLY, /* names and weights are not looked for; no parameter memory */
     MODEL_TRAIN, /* the start of a training: weights only if named, or the bundled model's; they are not
                     loaded, and there is no parameter memory */
-    MODEL_ANY, /* weights are loaded if found, else random numbers of a realistic size stand in */
+    MODEL_ANY,     /* weights if found, else random numbers of a realistic size stand in */
     MODEL_PARTIAL, /* weights are needed; they may end early (a .conv.N file), with a warning */
     MODEL_WHOLE,   /* weights for every layer, or an error */
 };
@@ -56,6 +56,7 @@ struct model {
     char **names;                 /* [name_count], "class_0"... where no names file was found */
     size_t name_count;            /* classes of the heads or of the classifier; else 0 */
     struct quantization quant;    /* with --precision int8; layers NULL: fp32 */
+    struct weights_file *weights; /* open, but not read yet; NULL: in memory, or not asked for */
     char cfg_path[MODEL_PATH], weights_path[MODEL_PATH], names_path[MODEL_PATH]; /* "" = none */
 };
 
@@ -67,6 +68,9 @@ bool weights_are_none(const char *weights);
 NODISCARD enum result model_open(const struct model_args *args, enum model_need need,
                                  struct model *model, struct error *err);
 void model_close(struct model *model);
+
+/* Read the weights into the network's own memory, for whoever needs more of them than a plan; once is enough. */
+NODISCARD enum result model_load(struct model *model, struct error *err);
 
 /* folder/stem.extension, relative to the working directory, then to the program's own folder, into
  * out[MODEL_PATH]; false and "" if there is no such file. */
@@ -100,8 +104,8 @@ void model_stem(const struct model *model, char *stem, size_t size);
  * whose input is pictures, before the first one. */
 NODISCARD enum result model_check_pictures(const struct network *net, struct error *err);
 
-/* A plan for inference on the model's kernels; keep_outputs as in plan.h. The model's raw weights are given
- * back. Free with plan_free before model_close. */
+/* A plan for inference on the model's kernels; keep_outputs as in plan.h; once a model, whose weights are read for it
+ * or, loaded, given back. Free with plan_free before model_close. */
 NODISCARD enum result model_plan(struct model *model, int batch, bool keep_outputs,
                                  struct plan **plan, struct error *err);
 

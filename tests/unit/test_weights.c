@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "capture.h"
 #include "test.h"
 
@@ -443,15 +444,16 @@ static void test_odd_values(void)
     CHECK_MSG(strstr(captured, "1 variances are negative, the first in layer 0"), "%s", captured);
 }
 
-static void test_dontload(void)
-{
-    static const char text[] = "[net]\nwidth=4\nheight=4\nchannels=2\n"
+static const char unloaded[] = "[net]\nwidth=4\nheight=4\nchannels=2\n"
                                "[convolutional]\nfilters=3\nbatch_normalize=1\nactivation=linear\n"
                                "dontloadscales=1\n"
                                "[convolutional]\nfilters=4\nactivation=linear\ndontload=1\n"
                                "[convolutional]\nfilters=2\nactivation=linear\n";
+
+static void test_dontload(void)
+{
     struct network net;
-    open_net(text, &net);
+    open_net(unloaded, &net);
     write_file(&(struct spec){0, 2, 5, 0, 20, 3 + 6 + 2 + 8, 0});
     CHECK_OK(weights_load(path, &net, &err));
     CHECK(net.loaded_layers == 3);
@@ -467,6 +469,74 @@ static void test_dontload(void)
     CHECK(weights_load(path, &net, &err) == ERR_FORMAT);
     CHECK_MSG(strstr(err.text, "without the keys dontload"), "%s", err.text);
     network_free(&net);
+}
+
+/* In a block that held something else, and through threads that share a parameter's parts. */
+static void compare_layer_by_layer(const char *text)
+{
+    struct network whole, net = {0};
+    struct weights_file *file;
+    open_net(text, &whole);
+    CHECK_OK(weights_load(path, &whole, &err));
+    CHECK_OK(network_parse("a.cfg", text, strlen(text), 0, 0, &net, &err));
+    CHECK_OK(weights_open(path, &net, &file, &err));
+    CHECK(net.seen == whole.seen && net.loaded_layers == whole.loaded_layers);
+    size_t floats = network_largest_block(&net);
+    float *block = mem_alloc(floats, sizeof *block);
+    memset(block, 0x55, floats * sizeof *block);
+    for (int i = 0; i < net.layer_count; i++) {
+        network_lend(&net, i, block);
+        CHECK_OK(weights_read_next(file, &net, &err));
+        for (int k = 0; k < net.layers[i].param_count; k++) {
+            const struct param *p = &net.layers[i].params[k], *q = &whole.layers[i].params[k];
+            CHECK_MSG(memcmp(p->data, q->data, p->count * sizeof *q->data) == 0, "layer %d: %s", i,
+                      p->role);
+        }
+        network_lend(&net, i, NULL);
+    }
+    weights_close(file);
+    mem_free(block);
+    network_free(&net);
+    network_free(&whole);
+}
+
+static void test_layer_by_layer(void)
+{
+    static const char large[] = "[net]\nwidth=4\nheight=4\nchannels=1\n"
+                                "[convolutional]\nfilters=512\nsize=1\nactivation=linear\n"
+                                "[convolutional]\nfilters=500\nsize=1\nactivation=linear\n";
+    write_file(&(struct spec){0, 2, 5, 9, 20, FLOATS, 0});
+    compare_layer_by_layer(small);
+    write_file(&(struct spec){0, 2, 5, 9, 20, FIRST, 0});
+    compare_layer_by_layer(small);
+    write_file(&(struct spec){0, 1001, 0, 0, 20, FLOATS, 0});
+    compare_layer_by_layer(small);
+    write_file(&(struct spec){0, 2, 5, 0, 20, 3 + 6 + 2 + 8, 0});
+    compare_layer_by_layer(unloaded);
+
+    struct network net;
+    open_net(large, &net);
+    struct param *p = &net.layers[1].params[1];
+    unsigned state = 5;
+    for (size_t i = 0; i < p->count; i++) {
+        p->data[i] = test_noise(&state);
+    }
+    p->data[7] = p->data[p->count / 2] = p->data[p->count - 1] = NAN;
+    CHECK_OK(weights_save(path, &net, 2, 0, &err));
+    network_free(&net);
+    parallel_set_threads(3);
+    capture_begin();
+    compare_layer_by_layer(large);
+    capture_end();
+    parallel_set_threads(0);
+    const char *told = strstr(captured, "3 values are not finite numbers, the first in layer 1");
+    CHECK_MSG(told && strstr(told + 1, "3 values are not finite"), "%s", captured);
+
+    struct weights_file *file;
+    struct network other = {0};
+    CHECK_OK(network_parse("a.cfg", small, strlen(small), 0, 0, &other, &err));
+    CHECK(weights_open(path, &other, &file, &err) == ERR_FORMAT && !file);
+    network_free(&other);
 }
 
 static void test_save_errors(void)
@@ -757,6 +827,7 @@ static const struct test_case cases[] = {
     {"broken_files", test_broken_files},
     {"odd_values", test_odd_values},
     {"dontload", test_dontload},
+    {"layer_by_layer", test_layer_by_layer},
     {"save_errors", test_save_errors},
     {"published", test_published},
     {"out_of_memory", test_out_of_memory},
