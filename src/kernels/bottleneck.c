@@ -1,7 +1,7 @@
 /* A pass of a thread is a few output rows. For every panel of wide channels in turn it widens the input rows that are
- * new to these, runs the depthwise convolution over them and adds the panel's share to the sums of the narrow filters.
- * The widened rows that the next pass needs, too, are kept; only where two threads' rows meet are some widened
- * twice. Around widened rows lie the zeros that a window reads outside the image. */
+ * new to these and runs the depthwise convolution over them; a few panels together add their share to the sums of the
+ * narrow filters. A panel's widened rows lie in a ring, so that those that the next pass needs, too, are still there; only
+ * where two threads' rows meet are some widened twice. Around widened rows lie the zeros that a window reads outside the image. */
 #include "kernels/bottleneck.h"
 
 #include <string.h>
@@ -10,7 +10,9 @@
 #include "kernels/conv_private.h"
 
 enum {
-    PASS_FLOATS = 7168,        /* of a panel's rows and sums: what stays in L1 */
+    PASS_FLOATS = 12288,       /* of a panel's rows, depthwise outputs and sums */
+    GROUP_CHANNELS = 96,       /* whose depthwise outputs are narrowed at once */
+    KERNEL_MAX = 16,           /* rows of a window */
     ITEM_ROWS = 3,             /* at least; fewer would be mostly what is widened twice */
     NARROW_CHANNELS_MAX = 1536 /* packed without cuts along the channels */
 };
@@ -27,17 +29,18 @@ bool bottleneck_possible(const struct conv_geometry *widen, const struct conv_ge
 {
     return (!widen || is_plain_1x1(widen)) && is_plain_1x1(narrow) &&
            depthwise_possible(depthwise) && depthwise->filters == depthwise->in_c &&
-           depthwise->dilation == 1 && depthwise->stride_y == depthwise->stride_x &&
-           depthwise->pad_y >= 0 && depthwise->pad_x >= 0;
+           depthwise->dilation == 1 && depthwise->kernel_h <= KERNEL_MAX &&
+           depthwise->stride_y == depthwise->stride_x && depthwise->pad_y >= 0 &&
+           depthwise->pad_x >= 0;
 }
 
 /* Floats, of one thread. */
 struct layout {
-    size_t panels, nr;
-    size_t pixel, row;    /* between the pixels and rows of a panel's widened rows */
-    size_t rows, in_rows; /* output rows of a pass, and widened ones that they see */
-    size_t panel;         /* between panels */
-    size_t sums_stride;
+    size_t panels, nr, group; /* panels that are narrowed at once */
+    size_t pixel, row;        /* between the pixels and rows of a panel's widened rows */
+    size_t rows, in_rows;     /* output rows of a pass, and widened ones that they see */
+    size_t panel;             /* between panels */
+    size_t spread_stride, sums_stride;
     size_t spread, sums, all; /* where depthwise outputs and sums begin; the end */
 };
 
@@ -47,12 +50,14 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     struct layout l = {.nr = (size_t)slots->nr};
     size_t channels = (size_t)d->in_c, out_w = (size_t)d->out_w;
     l.panels = conv_ceil_div(channels, l.nr);
+    l.group = conv_ceil_div(l.panels, conv_ceil_div(channels, GROUP_CHANNELS));
     l.pixel = channels <= l.nr / 2 ? l.nr / 2 : l.nr;
     l.row = conv_columns_seen(d) * l.pixel;
-    l.sums_stride = conv_round_up((size_t)narrow->filters, l.nr);
-    size_t pixel_floats = l.pixel + (l.panels > 1 ? l.sums_stride : 0);
+    l.spread_stride = l.group * l.pixel;
+    l.sums_stride = l.panels > l.group ? conv_round_up((size_t)narrow->filters, l.nr) : 0;
     for (l.rows = 1; l.rows < (size_t)d->out_h; l.rows++) {
-        if (conv_rows_seen(d, l.rows + 1) * l.row + (l.rows + 1) * out_w * pixel_floats >
+        if (conv_rows_seen(d, l.rows + 1) * l.row +
+                (l.rows + 1) * out_w * (l.spread_stride + l.sums_stride) >
             PASS_FLOATS) {
             break;
         }
@@ -60,8 +65,8 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.in_rows = conv_rows_seen(d, l.rows);
     l.panel = conv_round_up(l.in_rows * l.row, 16);
     l.spread = l.panels * l.panel;
-    l.sums = l.spread + conv_round_up(l.rows * out_w * l.pixel, 16);
-    l.all = l.sums + (l.panels > 1 ? conv_round_up(l.rows * out_w * l.sums_stride, 16) : 0);
+    l.sums = l.spread + conv_round_up(l.rows * out_w * l.spread_stride, 16);
+    l.all = l.sums + conv_round_up(l.rows * out_w * l.sums_stride, 16);
     return l;
 }
 
@@ -87,7 +92,14 @@ struct pass {
     float *scratch;
     int n;
     size_t y, rows, kept;
+    size_t slot; /* of the first widened row in the ring */
 };
+
+static float *ring_row(const struct pass *pass, float *panel, size_t i)
+{
+    const struct layout *l = &pass->job->layout;
+    return panel + (pass->slot + i) % l->in_rows * l->row;
+}
 
 /* One row of the input to one row of a panel, `count` channels from `first` on. */
 static void widen_row(const struct job *job, const float *in, size_t first, size_t count, float *to)
@@ -125,13 +137,9 @@ static void widen_rows(const struct pass *pass, size_t first, size_t count, floa
     const struct conv_geometry *d = job->b->depthwise.g;
     const struct layout *l = &job->layout;
     ptrdiff_t top = (ptrdiff_t)pass->y * d->stride_y - d->pad_y;
-    if (pass->kept > 0) {
-        memmove(panel, panel + l->rows * (size_t)d->stride_y * l->row,
-                pass->kept * l->row * sizeof *panel);
-    }
     for (size_t i = pass->kept; i < conv_rows_seen(d, pass->rows); i++) {
         ptrdiff_t y = top + (ptrdiff_t)i;
-        float *row = panel + i * l->row;
+        float *row = ring_row(pass, panel, i);
         if (y < 0 || y >= job->in->h) {
             memset(row, 0, l->row * sizeof *row);
         } else {
@@ -141,15 +149,17 @@ static void widen_rows(const struct pass *pass, size_t first, size_t count, floa
     }
 }
 
-static void spread_rows(const struct pass *pass, size_t first, size_t count, const float *panel)
+/* To depthwise outputs from `to` on. */
+static void spread_rows(const struct pass *pass, size_t first, size_t count, float *panel,
+                        float *to)
 {
     const struct job *job = pass->job;
     const struct bottleneck_part *part = &job->b->depthwise;
     const struct conv_geometry *g = part->g;
     const struct layout *l = &job->layout;
+    const float *in_rows[KERNEL_MAX];
     struct conv_depthwise d = {
-        .at = {.in_row = l->row,
-               .in_tap = l->pixel,
+        .at = {.in_tap = l->pixel,
                .in_step = (size_t)g->stride_x * l->pixel,
                .weight_row = (size_t)(g->kernel_w * g->filters),
                .weight_tap = (size_t)g->filters,
@@ -158,15 +168,18 @@ static void spread_rows(const struct pass *pass, size_t first, size_t count, con
                .pixels = g->out_w,
                .filters = (int)count,
                .multiplier = 1},
+        .in_rows = in_rows,
         .weights = part->packed + first,
-        .out_stride = l->pixel,
+        .out_stride = l->spread_stride,
         .scale = part->epilogue.scale ? part->epilogue.scale + first : NULL,
         .shift = part->epilogue.shift ? part->epilogue.shift + first : NULL,
         .act = part->epilogue.act,
     };
     for (size_t r = 0; r < pass->rows; r++) {
-        d.at.in = panel + r * (size_t)g->stride_y * l->row;
-        d.out = pass->scratch + l->spread + r * (size_t)g->out_w * l->pixel;
+        for (size_t i = 0; i < (size_t)g->kernel_h; i++) {
+            in_rows[i] = ring_row(pass, panel, r * (size_t)g->stride_y + i);
+        }
+        d.out = to + r * (size_t)g->out_w * l->spread_stride;
         job->slots->depthwise(&d);
     }
 }
@@ -180,14 +193,14 @@ static void narrow_rows(const struct pass *pass, size_t first, size_t count)
     bool is_last = first + count == (size_t)part->g->in_c;
     struct conv_pointwise p = {
         .in = pass->scratch + l->spread,
-        .in_stride = l->pixel,
+        .in_stride = l->spread_stride,
         .channels = count,
         .rows = 1,
         .panels = part->packed + first * l->nr,
         .panel_stride = (size_t)part->g->in_c * l->nr,
         .continues = first > 0,
         .unfinished = !is_last,
-        .sums = l->panels > 1 ? pass->scratch + l->sums : NULL,
+        .sums = l->sums_stride > 0 ? pass->scratch + l->sums : NULL,
         .sums_stride = l->sums_stride,
         .out = tensor_at(job->out, pass->n, (int)pass->y, 0),
         .out_stride = job->out->stride,
@@ -207,13 +220,16 @@ static void narrow_rows(const struct pass *pass, size_t first, size_t count)
 static void run_pass(const struct pass *pass)
 {
     const struct layout *l = &pass->job->layout;
-    size_t channels = (size_t)pass->job->b->depthwise.g->in_c;
-    for (size_t p = 0; p < l->panels; p++) {
-        size_t first = p * l->nr, count = conv_range_size(channels, l->nr, p);
-        float *panel = pass->scratch + p * l->panel;
-        widen_rows(pass, first, count, panel);
-        spread_rows(pass, first, count, panel);
-        narrow_rows(pass, first, count);
+    size_t channels = (size_t)pass->job->b->depthwise.g->in_c, group = l->group * l->nr;
+    for (size_t begin = 0, end; begin < channels; begin = end) {
+        end = begin + group < channels ? begin + group : channels;
+        for (size_t first = begin; first < end; first += l->nr) {
+            size_t count = end - first < l->nr ? end - first : l->nr;
+            float *panel = pass->scratch + first / l->nr * l->panel;
+            widen_rows(pass, first, count, panel);
+            spread_rows(pass, first, count, panel, pass->scratch + l->spread + first - begin);
+        }
+        narrow_rows(pass, begin, end - begin);
     }
 }
 
@@ -248,6 +264,7 @@ static void run_item(void *ctx, size_t item, int thread)
         pass.rows = end - pass.y < l->rows ? end - pass.y : l->rows;
         run_pass(&pass);
         pass.kept = conv_rows_kept(d);
+        pass.slot = (pass.slot + pass.rows * (size_t)d->stride_y) % l->in_rows;
     }
 }
 

@@ -2,6 +2,7 @@
 #include "kernels/slots.h"
 
 #include "kernels/epilogue_template.h"
+#include "kernels/tile_template.h"
 #include "kernels/vec_template.h"
 
 /* The input channels behind filters k .. k + part, each `multiplier` times. */
@@ -20,11 +21,15 @@ enum { DEPTHWISE_PIXELS = 8 };
  */
 enum depthwise_kind { DEPTHWISE_WHOLE, DEPTHWISE_PART, DEPTHWISE_SPREAD };
 
+INLINED const float *depthwise_row(const struct conv_depthwise *d, int r)
+{
+    return d->in_rows ? d->in_rows[r] : d->at.in + (size_t)r * d->at.in_row;
+}
+
 /* What becomes of the sums of `count` pixels of one vector of filters. */
 INLINED void depthwise_end(const struct conv_depthwise *d, vec *acc, size_t first, const int count,
-                           size_t k)
+                           size_t k, size_t part)
 {
-    size_t part = part_of((size_t)d->at.filters, k);
     float *out = d->out + first * d->out_stride + k;
     epilogue_finish(acc, count, load_or(d->scale, k, part, 1.0f), load_or(d->shift, k, part, 0.0f),
                     d->act);
@@ -44,9 +49,10 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
     for (int i = 0; i < count; i++) {
         acc[i] = vec_set(0.0f);
     }
-    const float *row = d->at.in + first * step + (spread ? 0 : k), *weights = d->weights + k;
-    for (int r = 0; r < d->at.rows; r++, row += d->at.in_row, weights += d->at.weight_row) {
-        const float *pixel = row, *weight = weights;
+    const float *weights = d->weights + k;
+    for (int r = 0; r < d->at.rows; r++, weights += d->at.weight_row) {
+        const float *pixel = depthwise_row(d, r) + first * step + (spread ? 0 : k);
+        const float *weight = weights;
         for (int s = 0; s < d->at.columns; s++, pixel += d->at.in_tap, weight += d->at.weight_tap) {
             vec w = whole ? vec_load(weight) : vec_load_part(weight, part);
             const float *at = pixel;
@@ -59,101 +65,125 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
             }
         }
     }
-    depthwise_end(d, acc, first, count, k);
+    depthwise_end(d, acc, first, count, k, part);
 }
 
-enum { WINDOW_COLUMNS = 5 };
+enum { WINDOW_SIDE = 5 };
 
-/* The same of one whole vector for windows of `columns` <= WINDOW_COLUMNS taps, a constant, that lie one tap apart: each
- * input is loaded once a row. */
+/* The same of one whole vector for square windows of `side` <= WINDOW_SIDE taps, a constant, that lie `step` taps apart:
+ * each input is loaded once a row. */
 INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, const int count,
-                              size_t k, const int columns)
+                              size_t k, const int side, const int step, size_t tap)
 {
     vec acc[DEPTHWISE_PIXELS];
     UNROLLED
     for (int i = 0; i < count; i++) {
         acc[i] = vec_set(0.0f);
     }
-    const float *row = d->at.in + first * d->at.in_step + k, *weights = d->weights + k;
-    for (int r = 0; r < d->at.rows; r++, row += d->at.in_row, weights += d->at.weight_row) {
-        vec w[WINDOW_COLUMNS];
+    UNROLLED
+    for (int r = 0; r < side; r++) {
+        const float *weights = d->weights + (size_t)r * d->at.weight_row + k;
+        const float *row = depthwise_row(d, r) + first * (size_t)step * tap + k;
+        vec w[WINDOW_SIDE];
         UNROLLED
-        for (int s = 0; s < columns; s++) {
+        for (int s = 0; s < side; s++) {
             w[s] = vec_load(weights + (size_t)s * d->at.weight_tap);
         }
-        const float *pixel = row;
         UNROLLED
-        for (int j = 0; j < count + columns - 1; j++, pixel += d->at.in_tap) {
-            vec x = vec_load(pixel);
+        for (int j = 0; j < (count - 1) * step + side; j++) {
+            vec x = vec_load(row + (size_t)j * tap);
             UNROLLED
-            for (int s = 0; s < columns; s++) {
-                if (j >= s && j - s < count) {
-                    acc[j - s] = vec_fma(x, w[s], acc[j - s]);
+            for (int i = 0; i < count; i++) {
+                int s = j - i * step;
+                if (s >= 0 && s < side) {
+                    acc[i] = vec_fma(x, w[s], acc[i]);
                 }
             }
         }
     }
-    depthwise_end(d, acc, first, count, k);
+    depthwise_end(d, acc, first, count, k, VEC_WIDTH);
 }
 
-/* All channels of a few pixels before the next ones: their windows overlap in L1. columns: of a window, 0: of any
- * kind. */
-INLINED void depthwise_channels(const struct conv_depthwise *d, size_t first, const int count,
-                                const int columns)
+/* All whole vectors of filters of a row of pixels. What is left of a row is computed with some of the pixels before it, once
+ * more to the same bits. */
+INLINED void depthwise_windows(const struct conv_depthwise *d, const int side, const int step,
+                               size_t tap)
 {
-    size_t filters = (size_t)d->at.filters;
-    for (size_t k = 0; k < filters; k += VEC_WIDTH) {
-        if (d->at.multiplier > 1) {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_SPREAD);
-        } else if (k + VEC_WIDTH > filters) {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_PART);
-        } else if (columns > 0) {
-            depthwise_window(d, first, count, k, columns);
-        } else {
-            depthwise_pixels(d, first, count, k, DEPTHWISE_WHOLE);
+    size_t pixels = (size_t)d->at.pixels, filters = (size_t)d->at.filters;
+    for (size_t k = 0; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
+        size_t i = 0;
+        for (; i + 8 <= pixels; i += 8) {
+            depthwise_window(d, i, 8, k, side, step, tap);
+        }
+        for (; i < pixels; i += 4) {
+            depthwise_window(d, i + 4 <= pixels ? i : pixels - 4, 4, k, side, step, tap);
         }
     }
 }
 
-typedef void depthwise_block(const struct conv_depthwise *d, size_t first);
-
-/* Functions of their own, or the compiler would keep nothing in registers. */
-#define DEPTHWISE_BLOCK(count, columns)                                                            \
-    static __attribute__((noinline)) void depthwise_##count##_##columns(                           \
-        const struct conv_depthwise *d, size_t first)                                              \
+/* Functions of their own, or the compiler would keep nothing in registers. Pixels of a bottleneck's panel lie TILE_FILTERS apart,
+ * a constant. */
+#define DEPTHWISE_WINDOWS(name, side, step, tap)                                                   \
+    static __attribute__((noinline)) void depthwise_##name(const struct conv_depthwise *d)         \
     {                                                                                              \
-        depthwise_channels(d, first, count, columns);                                              \
+        depthwise_windows(d, side, step, tap);                                                     \
     }
-DEPTHWISE_BLOCK(8, 0)
-DEPTHWISE_BLOCK(8, 3)
-DEPTHWISE_BLOCK(8, 5)
-DEPTHWISE_BLOCK(4, 0)
-DEPTHWISE_BLOCK(1, 0)
+DEPTHWISE_WINDOWS(panel_3, 3, 1, TILE_FILTERS)
+DEPTHWISE_WINDOWS(panel_3_by_2, 3, 2, TILE_FILTERS)
+DEPTHWISE_WINDOWS(panel_5, 5, 1, TILE_FILTERS)
+DEPTHWISE_WINDOWS(any_3, 3, 1, d->at.in_tap)
+DEPTHWISE_WINDOWS(any_5, 5, 1, d->at.in_tap)
 
-/* What is left of a row is computed with some of the pixels before it, once more to the same bits. */
+/* The function for this window; NULL: none. */
+static void (*depthwise_windows_for(const struct conv_depthwise *d))(const struct conv_depthwise *)
+{
+    const struct depthwise_span *at = &d->at;
+    bool is_panel = at->in_tap == TILE_FILTERS, once = at->in_step == at->in_tap;
+    if (at->rows != at->columns || at->multiplier > 1 || at->pixels < 4 || d->adds) {
+        return NULL;
+    }
+    if (at->rows == 3) {
+        return once ? is_panel ? depthwise_panel_3 : depthwise_any_3
+               : is_panel && at->in_step == 2 * at->in_tap ? depthwise_panel_3_by_2
+                                                           : NULL;
+    }
+    return at->rows == 5 && once ? is_panel ? depthwise_panel_5 : depthwise_any_5 : NULL;
+}
+
+#define DEPTHWISE_PIXELS_OF(name, kind, count)                                                     \
+    static __attribute__((noinline)) void depthwise_##name##_##count(                              \
+        const struct conv_depthwise *d, size_t first, size_t k)                                    \
+    {                                                                                              \
+        depthwise_pixels(d, first, count, k, kind);                                                \
+    }
+DEPTHWISE_PIXELS_OF(whole, DEPTHWISE_WHOLE, 8)
+DEPTHWISE_PIXELS_OF(whole, DEPTHWISE_WHOLE, 1)
+DEPTHWISE_PIXELS_OF(part, DEPTHWISE_PART, 4)
+DEPTHWISE_PIXELS_OF(part, DEPTHWISE_PART, 1)
+DEPTHWISE_PIXELS_OF(spread, DEPTHWISE_SPREAD, 4)
+DEPTHWISE_PIXELS_OF(spread, DEPTHWISE_SPREAD, 1)
+
 static void depthwise_slot(const struct conv_depthwise *d)
 {
-    size_t pixels = (size_t)d->at.pixels, i = 0;
-    bool once = d->at.in_step == d->at.in_tap, again = !d->adds;
-    depthwise_block *block = once && d->at.columns == 3   ? depthwise_8_3
-                             : once && d->at.columns == 5 ? depthwise_8_5
-                                                          : depthwise_8_0;
-    for (; i + 8 <= pixels; i += 8) {
-        block(d, i);
+    size_t pixels = (size_t)d->at.pixels, filters = (size_t)d->at.filters, k = 0;
+    void (*windows)(const struct conv_depthwise *) = depthwise_windows_for(d);
+    if (windows) {
+        windows(d);
+        k = filters - filters % VEC_WIDTH;
     }
-    if (i < pixels && pixels >= 8 && again) {
-        block(d, pixels - 8);
-        return;
-    }
-    for (; i + 4 <= pixels; i += 4) {
-        depthwise_4_0(d, i);
-    }
-    if (i < pixels && pixels >= 4 && again) {
-        depthwise_4_0(d, pixels - 4);
-        return;
-    }
-    for (; i < pixels; i++) {
-        depthwise_1_0(d, i);
+    for (; k < filters; k += VEC_WIDTH) {
+        bool whole = k + VEC_WIDTH <= filters && d->at.multiplier == 1;
+        size_t i = 0, count = whole ? 8 : 4;
+        for (; i + count <= pixels; i += count) {
+            (whole                  ? depthwise_whole_8
+             : d->at.multiplier > 1 ? depthwise_spread_4
+                                    : depthwise_part_4)(d, i, k);
+        }
+        for (; i < pixels; i++) {
+            (whole                  ? depthwise_whole_1
+             : d->at.multiplier > 1 ? depthwise_spread_1
+                                    : depthwise_part_1)(d, i, k);
+        }
     }
 }
 
@@ -212,7 +242,7 @@ INLINED void depthwise_weights_row(const struct conv_depthwise_weights *d, size_
     }
 }
 
-/* As in depthwise_slot, all channels of a few pixels before the next ones. */
+/* All channels of a few pixels before the next ones: their windows overlap in L1. */
 enum { DEPTHWISE_WEIGHTS_PIXELS = 16 };
 
 static void depthwise_weights_slot(const struct conv_depthwise_weights *d)

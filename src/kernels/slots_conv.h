@@ -117,6 +117,8 @@ struct depthwise_span {
  * weight_tap + k] + shift[k]). */
 struct conv_depthwise {
     struct depthwise_span at;
+    const float *const
+        *in_rows; /* NULL, or where the rows begin that else lie at.in_row apart from at.in on */
     const float *weights;
     float *out;
     size_t out_stride;
