@@ -36,7 +36,7 @@ enum result command_unknown(const char *name, struct error *err);
 
 extern const struct command cmd_help, cmd_detect, cmd_train, cmd_info, cmd_partial, cmd_diff,
     cmd_dump, cmd_bench, cmd_synth, cmd_anchors, cmd_check, cmd_init, cmd_convert, cmd_eval,
-    cmd_detector, cmd_classify, cmd_export, cmd_import, cmd_quantize;
+    cmd_detector, cmd_classify, cmd_export, cmd_import, cmd_quantize, cmd_merge;
 
 #define YOLO_VERSION "0.1.0"
 

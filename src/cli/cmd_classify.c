@@ -22,6 +22,7 @@ static const struct option classify_options[] = {
      "what goes to stdout, see above", 0},
     {"exclude", OPTION_LIST, FIELD(inputs.excluded), 0, 0, "DIR",
      "leave out inputs that lie in this folder; may be given again", 0},
+    {"shard", OPTION_STRING, FIELD(inputs.shard), 0, 0, "I/N", SHARD_HELP, 0},
     {"stdin", OPTION_FLAG, FIELD(inputs.reads_stdin), 0, 0, NULL,
      "without INPUT: paths on stdin, as with -", 0},
     {"dont-show", OPTION_NOTHING, 0, 0, 0, NULL, "Darknet's; no window is ever shown", 0},

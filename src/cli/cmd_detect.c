@@ -75,8 +75,9 @@ static const struct option output_options[] = {
      "leave out inputs whose annotated picture exists: nothing is printed for them", 0},
     {"exclude", OPTION_LIST, FIELD(inputs.excluded), 0, 0, "DIR",
      "leave out inputs that lie in this folder, as those in --out are; may be given again", 0},
+    {"shard", OPTION_STRING, FIELD(inputs.shard), 0, 0, "I/N", SHARD_HELP, 0},
     {"fail-empty", OPTION_FLAG, FIELD(fails_empty), 0, 0, NULL,
-     "exit with 1 if nothing was detected in all inputs together", 0},
+     "exit with 1 if nothing was detected in all inputs (of the share) together", 0},
     {"save-labels", OPTION_SET, FIELD(format), RESULT_YOLO, 0, NULL,
      "Darknet's, the same as --format yolo", 0},
     {"stdin", OPTION_FLAG, FIELD(inputs.reads_stdin), 0, 0, NULL,
@@ -105,6 +106,9 @@ static const char about[] =
     "  yolo   DIR/labels/NAME.txt, a line a box: class cx cy w h as fractions of the picture\n"
     "  voc    DIR/NAME.xml, Pascal VOC: whole pixels from 1, both ends included; with\n"
     "         --pixels-from 0 edges from 0, xmin and ymin one less. scripts/voc_to_yolo.py reads both\n"
+    "With --shard I/N each process prints its share in full, with the array's brackets or the header:\n"
+    "yolo merge makes one file of them, the one that a single process prints. Names in DIR are that\n"
+    "one's, too, so that all shares may have the same DIR.\n"
     "With a classifier (its network ends with [softmax]) it does what yolo classify does: the\n"
     "best classes of each picture; options and formats for boxes are refused.\n"
     "With thresholds by class (--conf best, --conf dog=.4,.25) json, jsonl and csv tell of each box the\n"

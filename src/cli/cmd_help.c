@@ -7,10 +7,10 @@
 #include "base/options.h"
 
 const struct command *const commands[] = {
-    &cmd_detect,  &cmd_classify, &cmd_train,    &cmd_eval,    &cmd_info,
-    &cmd_partial, &cmd_diff,     &cmd_dump,     &cmd_bench,   &cmd_init,
-    &cmd_synth,   &cmd_check,    &cmd_anchors,  &cmd_convert, &cmd_export,
-    &cmd_import,  &cmd_quantize, &cmd_detector, &cmd_help,    NULL,
+    &cmd_detect,   &cmd_classify, &cmd_train,  &cmd_eval,   &cmd_info,     &cmd_partial,
+    &cmd_diff,     &cmd_dump,     &cmd_bench,  &cmd_init,   &cmd_synth,    &cmd_check,
+    &cmd_anchors,  &cmd_convert,  &cmd_export, &cmd_import, &cmd_quantize, &cmd_merge,
+    &cmd_detector, &cmd_help,     NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -23,6 +23,11 @@ static void print_summary(const struct detect_run_options *o, const struct detec
     if (is_empty && !is_whole) {
         return; /* it ended before its first picture */
     }
+    if (t->all > 0) {
+        char share[128];
+        shard_say(&o->shard, t->all, "inputs", share, sizeof share);
+        log_info("%s", share);
+    }
     if (t->skipped > 0) {
         snprintf(skipped, sizeof skipped, ", %zu skipped", t->skipped);
     }
@@ -37,7 +42,7 @@ static void print_summary(const struct detect_run_options *o, const struct detec
                  t->load_ms / images, t->infer_ms / images, t->post_ms / images,
                  images * 1e3 / t->wall_ms);
     }
-    if (is_empty) {
+    if (is_empty && t->all == 0) {
         log_warn("the inputs hold no pictures");
     }
     print_files("annotated picture", t->pictures, o->out, "");
@@ -72,6 +77,7 @@ enum result detect_command(const struct detect_run_options *options,
 {
     struct detect_run_options all = *options;
     struct detect_totals totals = {0};
+    TRY(shard_parse(inputs->shard, &all.shard, err));
     for (size_t i = 0; i < inputs->excluded.count; i++) {
         if (!path_is_dir(inputs->excluded.items[i])) {
             return error_set(err, ERR_ARG, "--exclude %s: no such folder",
@@ -92,7 +98,9 @@ enum result detect_command(const struct detect_run_options *options,
         return OK;
     }
     TRY(result);
-    if (fails_empty && totals.objects == 0) {
+    bool has_inputs = totals.images + totals.failures + totals.skipped > 0 || totals.all == 0;
+    if (fails_empty && totals.objects == 0 &&
+        has_inputs) { /* of an empty share nothing is missing */
         log_error("nothing was detected (--fail-empty)");
         *status = STATUS_FAILED;
     } else if (totals.failures > 0) {

@@ -5,8 +5,14 @@
 #include "base/options.h"
 #include "report/detect_run.h"
 
+/* What --shard does, for the tables of options. */
+#define SHARD_HELP                                                                                 \
+    "only share I of the N contiguous ones of all pictures, I from 1 to N: one process of a job "  \
+    "array (docs/shards.md)"
+
 struct detect_inputs {
-    bool reads_stdin; /* --stdin */
+    bool reads_stdin;  /* --stdin */
+    const char *shard; /* --shard, or NULL */
     struct string_list excluded, paths;
 };
 

@@ -40,6 +40,7 @@ struct inputs {
     size_t count, next;
 
     FILE *list; /* NULL = none open */
+    FILE *kept; /* what stdin held, or NULL */
     char list_path[PATH_SIZE];
     int line, unusable;
     bool has_found; /* one of the list's paths exists */
@@ -171,9 +172,14 @@ static int next_in_folder(struct inputs *in, struct input_item *item, struct err
 
 /* ---- lists ---- */
 
+static bool is_stdin(const struct inputs *in)
+{
+    return in->list == stdin || (in->kept && in->list == in->kept);
+}
+
 static void close_list(struct inputs *in)
 {
-    if (in->list && in->list != stdin) {
+    if (in->list && !is_stdin(in)) {
         fclose(in->list);
     }
     in->list = NULL;
@@ -237,7 +243,7 @@ static enum line read_line(FILE *f, char *line, size_t size, size_t *bytes)
  * so, else an accident. */
 static const char *find_path(const struct inputs *in, char *line, char *found, bool *is_there)
 {
-    const char *list = in->list == stdin ? NULL : in->list_path;
+    const char *list = is_stdin(in) ? NULL : in->list_path;
     size_t length = strlen(line);
     size_t blanks = strspn(line, " \t");
     *is_there = lookup_find(list, line, LOOKUP_HERE, found, PATH_SIZE);
@@ -360,7 +366,7 @@ static int next_argument(struct inputs *in, struct input_item *item, struct erro
 {
     const char *arg = in->args[in->next++];
     if (strcmp(arg, "-") == 0) {
-        return open_list(in, stdin_name, stdin, err);
+        return open_list(in, stdin_name, in->kept ? in->kept : stdin, err);
     }
     if (path_is_dir(arg)) {
         return open_folder(in, arg, err);
@@ -457,19 +463,65 @@ enum result inputs_need(const struct input_item *item, struct error *err)
                      has_places ? " (tried " : "", has_places ? tried : "", has_places ? ")" : "");
 }
 
+enum result inputs_keep_stdin(struct inputs *in, struct error *err)
+{
+    bool is_named = false;
+    for (size_t i = 0; i < in->count; i++) {
+        is_named = is_named || strcmp(in->args[i], "-") == 0;
+    }
+    if (!is_named || in->kept) {
+        return OK;
+    }
+    in->kept = tmpfile();
+    if (!in->kept) {
+        return error_errno(err, stdin_name, "cannot keep its paths in a temporary file");
+    }
+    char block[1 << 14];
+    for (size_t bytes; (bytes = fread(block, 1, sizeof block, stdin)) > 0;) {
+        fwrite(block, 1, bytes, in->kept);
+    }
+    if (ferror(stdin) && errno != EINTR) {
+        return error_errno(err, stdin_name, "cannot read the list");
+    }
+    if (fflush(in->kept) != 0 || ferror(in->kept)) {
+        return error_errno(err, stdin_name, "cannot keep its paths in a temporary file");
+    }
+    rewind(in->kept);
+    return OK;
+}
+
+/* Whatever is open is left. */
+static void leave_all(struct inputs *in)
+{
+    while (in->depth > 0) {
+        listing_free(&in->levels[--in->depth].listing);
+    }
+    if (in->glob_open) {
+        globfree(&in->glob);
+        in->glob_open = false;
+    }
+    close_list(in);
+}
+
+void inputs_rewind(struct inputs *in)
+{
+    leave_all(in);
+    in->next = 0;
+    if (in->kept) {
+        rewind(in->kept);
+    }
+}
+
 void inputs_close(struct inputs *in)
 {
     if (!in) {
         return;
     }
-    while (in->depth > 0) {
-        listing_free(&in->levels[--in->depth].listing);
-    }
+    leave_all(in);
     mem_free(in->levels);
-    if (in->glob_open) {
-        globfree(&in->glob);
+    if (in->kept) {
+        fclose(in->kept);
     }
-    close_list(in);
     for (size_t i = 0; i < in->count; i++) {
         mem_free(in->args[i]);
     }

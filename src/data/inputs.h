@@ -29,6 +29,13 @@ struct input_item {
  * stream goes on). */
 int inputs_next(struct inputs *inputs, struct input_item *item, struct error *err);
 
+/* Have inputs_rewind give the paths on stdin again, too: they are read to their end now, into a file without a name. Without
+ * "-" among the arguments nothing happens. */
+NODISCARD enum result inputs_keep_stdin(struct inputs *inputs, struct error *err);
+/* Begin again with the first item; what was delivered comes again, in the same order, as long as nobody changes the
+ * folders and lists. */
+void inputs_rewind(struct inputs *inputs);
+
 /* OK if something is at the item's path. Else ERR_IO: "PATH does not exist", of a list's line with all places that
  * were tried (lookup.h); without the origin. */
 NODISCARD enum result inputs_need(const struct input_item *item, struct error *err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ struct run {
     struct detect_totals *totals;
     struct result_stream stream;
     struct name_set picture_names, stem_names;
+    size_t position, first, end; /* of inputs: the next one; the share is [first, end) */
     double start_ms, progress_ms;
     bool is_stream_broken;
     struct error stream_err;
@@ -154,12 +156,35 @@ static bool is_left_out(const struct detect_job *job, const struct input_item *i
     return is_own_output(job, input);
 }
 
+/* The share is counted in all inputs, so these are gone through twice. */
+static enum result find_share(struct run *run, struct error *err)
+{
+    const struct detect_job *job = run->job;
+    run->end = SIZE_MAX;
+    if (job->o->shard.count == 0) {
+        return OK;
+    }
+    TRY(inputs_keep_stdin(job->inputs, err));
+    struct input_item item = {0};
+    struct error why;
+    size_t count = 0;
+    for (int status;
+         !interrupt_pending() && (status = inputs_next(job->inputs, &item, &why)) != 0;) {
+        count += status < 0 || !is_left_out(job, &item);
+    }
+    inputs_rewind(job->inputs);
+    shard_range(&job->o->shard, count, &run->first, &run->end);
+    run->totals->all = count;
+    return OK;
+}
+
+/* Inputs before the share are named, too, but go no further: what has a name keeps it, however many shares there are. */
 static int next_item(void *ctx, void *slot, struct error *err)
 {
     (void)err; /* an input that cannot be had is an item that has failed */
     struct run *run = ctx;
     struct item *item = slot;
-    while (!interrupt_pending()) {
+    while (!interrupt_pending() && run->position < run->end) {
         start_item(item);
         int status = inputs_next(run->job->inputs, &item->input, &item->infer.err);
         if (status == 0 || interrupt_pending()) {
@@ -174,6 +199,9 @@ static int next_item(void *ctx, void *slot, struct error *err)
             continue;
         }
         item->infer.has_failed = status < 0 || take_item(run, item, &item->infer.err) != OK;
+        if (run->position++ < run->first) {
+            continue;
+        }
         if (!item->infer.has_failed && run->job->o->skips_existing &&
             path_exists(item->picture_path)) {
             pthread_mutex_lock(&run->totals_lock);
@@ -400,7 +428,8 @@ static enum result run_job(struct detect_job *job, struct detect_totals *totals,
     struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, &old);
-    enum result result = run_stream(&run, err);
+    enum result result = find_share(&run, err);
+    result = result == OK ? run_stream(&run, err) : result;
     sigaction(SIGPIPE, &old, NULL);
     log_progress("%s", "");
     totals->wall_ms = clock_ms() - start;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/shard.h"
 #include "results/results.h"
 #include "run/infer.h"
 
@@ -19,6 +20,7 @@ struct detect_run_options {
     const char *classes;       /* those wanted (class_filter_parse); NULL: all */
     const char *const *inputs; /* [input_count], as for inputs_open */
     size_t input_count;
+    struct shard shard; /* of them all in a row, one that cannot be read being one, too */
 
     enum result_format format;
     const char *annotations; /* RESULT_COCO: where ids come from; else NULL */
@@ -39,6 +41,7 @@ struct detect_totals {
     size_t objects;  /* in them */
     size_t failures; /* inputs that could not be read, or results that could not be saved */
     size_t skipped;  /* --skip-existing */
+    size_t all;      /* of a share: the inputs of all shares together */
     size_t pictures, crops, labels;             /* files written */
     double load_ms, infer_ms, post_ms, wall_ms; /* sums over images; wall: of the whole run */
     bool is_of_classes;                         /* the model is a classifier */
