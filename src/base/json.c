@@ -33,6 +33,13 @@ void json_add_rounded(cJSON *object, const char *key, double value, int digits)
     cJSON_AddNumberToObject(object, key, round(value * scale) / scale);
 }
 
+cJSON *json_exact(double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", value);
+    return cJSON_CreateRaw(text);
+}
+
 static void put(FILE *out, const char *text, bool keeps_bytes)
 {
     for (size_t length; *text; text += length) {
@@ -73,6 +80,16 @@ unsigned char json_kept_byte(const char *text)
     return is_kept ? (unsigned char)((c[1] & 1) << 6 | (c[2] & 0x3f) | 0x80) : 0;
 }
 
+void json_restore_bytes(char *text)
+{
+    char *to = text;
+    for (unsigned char byte; *text; text += byte ? 3 : 1) {
+        byte = json_kept_byte(text);
+        *to++ = byte ? (char)byte : *text;
+    }
+    *to = 0;
+}
+
 char *json_text(cJSON *root)
 {
     char *text = cJSON_PrintUnformatted(root);
@@ -95,16 +112,28 @@ enum result json_print(cJSON *root, bool pretty, struct error *err)
     return json_write(root, pretty, stdout, err);
 }
 
-enum result json_write(cJSON *root, bool pretty, FILE *out, struct error *err)
+/* Frees text and root. */
+static enum result write_text(cJSON *root, char *text, bool keeps_bytes, FILE *out,
+                              struct error *err)
 {
-    char *text = pretty ? cJSON_Print(root) : cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     if (!text || allocation_failed) {
         cJSON_free(text);
         return mem_error(err, "JSON output");
     }
-    json_put(out, text);
+    put(out, text, keeps_bytes);
     fputc('\n', out);
     cJSON_free(text);
     return OK;
+}
+
+enum result json_write(cJSON *root, bool pretty, FILE *out, struct error *err)
+{
+    return write_text(root, pretty ? cJSON_Print(root) : cJSON_PrintUnformatted(root), false, out,
+                      err);
+}
+
+enum result json_write_bytes(cJSON *root, FILE *out, struct error *err)
+{
+    return write_text(root, cJSON_PrintUnformatted(root), true, out, err);
 }

@@ -20,6 +20,9 @@ bool json_lacks_memory(void);
 /* A number rounded to `digits` decimals; null if it is not finite. */
 void json_add_rounded(cJSON *object, const char *key, double value, int digits);
 
+/* A finite number that is read back to its last bit: cJSON itself takes 15 digits where the rest is within rounding. */
+cJSON *json_exact(double value);
+
 /* Printed JSON on its way to a stream. Names of files need not be UTF-8, but JSON must be: other bytes become
  * U+FFFD. Control characters that cJSON leaves as they are (0x7f, U+0080..9F) are escaped, as a terminal may
  * obey them. */
@@ -31,6 +34,8 @@ void json_put_bytes(FILE *out, const char *text);
 
 /* The byte that the character at `text` stands for there; 0: it stands for itself. */
 unsigned char json_kept_byte(const char *text);
+/* A text that was read, in place: with the bytes that were kept so. */
+void json_restore_bytes(char *text);
 
 /* root on one line as valid UTF-8 (mem_free), and delete it; NULL as json_print's ERR_MEMORY. */
 char *json_text(cJSON *root);
@@ -41,5 +46,7 @@ NODISCARD enum result json_print(cJSON *root, bool pretty, struct error *err);
 
 /* The same to any stream; errors of the stream are the caller's to look for. */
 NODISCARD enum result json_write(cJSON *root, bool pretty, FILE *out, struct error *err);
+/* The same on one line, for a file that is to give the very bytes of its texts back. */
+NODISCARD enum result json_write_bytes(cJSON *root, FILE *out, struct error *err);
 
 #endif

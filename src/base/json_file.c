@@ -22,22 +22,11 @@ enum result json_file_write(const char *path, const cJSON *root, struct error *e
     return result;
 }
 
-/* In place: the bytes that json_put_bytes kept. */
-static void restore_text(char *text)
-{
-    char *to = text;
-    for (unsigned char byte; *text; text += byte ? 3 : 1) {
-        byte = json_kept_byte(text);
-        *to++ = byte ? (char)byte : *text;
-    }
-    *to = 0;
-}
-
 static void restore_bytes(cJSON *item)
 {
     for (; item; item = item->next) {
         if (cJSON_IsString(item)) {
-            restore_text(item->valuestring);
+            json_restore_bytes(item->valuestring);
         }
         restore_bytes(item->child);
     }

@@ -1,10 +1,13 @@
 /* yolo eval: COCO metrics of a network on a data set, or of saved results (run/evaluate.c). */
 #include "cli/cmd.h"
 
+#include <glob.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/path.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/options.h"
 #include "base/fileio.h"
 #include "base/json.h"
@@ -24,7 +27,9 @@ enum { ABSENT_BY_RULES, ABSENT_ZERO, ABSENT_SKIP };
 static const int DEFAULT_BATCH = 4, DEFAULT_WORST = 20;
 
 struct eval_args {
-    const char *images, *results;
+    const char *images;
+    struct string_list results;
+    const char *shard;
     int split;
     const char *confidence;
     float overlap; /* negative: not given */
@@ -44,8 +49,14 @@ struct eval_args {
 static const struct option data_options[] = {
     {"split", OPTION_CHOICE, FIELD(split), 0, 0, "valid|train", "which list of a .data file", 0},
     {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
-    {"results", OPTION_STRING, FIELD(results), 0, 0, "FILE",
-     "saved detections in place of a model's", 0},
+    {"results", OPTION_LIST, FIELD(results), 0, 0, "FILE",
+     "saved detections in place of a model's; once for each file of several, of all shares of a run, "
+     "or a pattern in quotes",
+     0},
+    {"shard", OPTION_STRING, FIELD(shard), 0, 0, "I/N",
+     "only share I of the N contiguous ones of the pictures, I from 1 to N: one process of a job "
+     "array; what it found goes to the folder --out (default runs/eval), for --results",
+     0},
     {"compare", OPTION_FLAG, FIELD(compares), 0, 0, NULL,
      "the words are folders of trainings: each is measured, and compared with the first", 0},
     {0},
@@ -99,7 +110,14 @@ static const char about[] =
     "of its classes. Without any: the data of --run, else data/tabletop.\n"
     "Classes of COCO's are matched to the network's by name. With --results no network runs; "
     "known\n"
-    "are COCO's results, yolo detect --format json and jsonl, and Darknet's -out file.\n"
+    "are COCO's results, yolo detect --format json and jsonl, Darknet's -out file and what --shard\n"
+    "wrote.\n"
+    "\n"
+    "With --shard I/N the numbers are those of the share, which they say, and DIR/share-I-of-N.jsonl\n"
+    "gets what was found, exactly: yolo eval DATA --results 'DIR/share-*-of-N.jsonl' gives the very\n"
+    "numbers of a run without --shard, and its --out the tables and charts. All of several files must\n"
+    "be there and be of one network and one --conf, --iou, ...; a picture may be in one only. Of\n"
+    "shares of yolo detect that can be told in part (docs/shards.md).\n"
     "\n"
     "Of a classifier (its network ends with [softmax]) it tells top-1, top-5, precision and\n"
     "recall by class, the loss, and with --out what was taken for what; DATA is a folder of class\n"
@@ -138,11 +156,18 @@ static enum result check_args(const struct eval_args *args, struct error *err)
     if (args->worst >= 0 && !args->out) {
         return error_set(err, ERR_ARG, "--worst acts only with --out");
     }
-    if (!args->results) {
+    if (args->shard && args->worst >= 0) {
+        return error_set(err, ERR_ARG,
+                         "--worst has no effect with --shard: charts and pictures are made of all "
+                         "shares (--results)");
+    }
+    if (args->results.count == 0) {
         return OK;
     }
-    if (!path_exists(args->results)) {
-        return error_set(err, ERR_ARG, "--results %s: no such file", args->results);
+    for (size_t i = 0; i < args->results.count; i++) {
+        if (!path_exists(args->results.items[i])) {
+            return error_set(err, ERR_ARG, "--results %s: no such file", args->results.items[i]);
+        }
     }
     const char *idle = m->cfg                       ? "--cfg"
                        : m->weights                 ? "--weights"
@@ -159,6 +184,7 @@ static enum result check_args(const struct eval_args *args, struct error *err)
                        : m->cpu                     ? "--cpu"
                        : m->no_winograd             ? "--no-winograd"
                        : m->precision               ? "--precision"
+                       : args->shard                ? "--shard"
                                                     : NULL;
     if (idle) {
         return error_set(err, ERR_ARG, "%s has no effect with --results: no network runs", idle);
@@ -188,8 +214,9 @@ static struct evaluate_options options_of(const struct eval_args *args, const ch
         .data = data,
         .uses_train = args->split,
         .images = args->images,
-        .results = args->results,
-        .out = args->out,
+        .results = args->results.items,
+        .result_count = args->results.count,
+        .out = args->out || !args->shard ? args->out : "runs/eval",
         .box_option = box_option(args),
         .infer = {.confidence = args->confidence,
                   .rest_confidence = VALIDATE_CONFIDENCE,
@@ -198,9 +225,9 @@ static struct evaluate_options options_of(const struct eval_args *args, const ch
                   .batch = args->batch > 0 ? args->batch : DEFAULT_BATCH,
                   .max_detections = args->max_detections > 0 ? args->max_detections : 0},
         .metrics = {.threshold = (double)args->threshold,
-                    .confidence = args->results      ? NULL
-                                  : args->confidence ? args->confidence
-                                                     : VALIDATE_CONFIDENCE_WORD,
+                    .confidence = args->results.count > 0 ? NULL
+                                  : args->confidence      ? args->confidence
+                                                          : VALIDATE_CONFIDENCE_WORD,
                     .has_map = args->points != POINTS_NONE,
                     .rules = args->rules ? MAP_VOC : MAP_DARKNET,
                     .points = points[args->points],
@@ -307,7 +334,8 @@ struct in_fp32 {
 static enum result measure_fp32(const struct evaluate_options *options, struct in_fp32 *beside,
                                 struct evaluated *found, struct error *err)
 {
-    if (options->model->precision != PRECISION_INT8 || found->is_of_values) {
+    if (options->model->precision != PRECISION_INT8 || found->is_of_values ||
+        options->shard.count > 0) {
         return OK;
     }
     beside->model = *options->model;
@@ -331,6 +359,7 @@ static enum result run_eval(const struct eval_args *args, const char *data, int 
     options.see = args->out ? reconstructions_see : NULL;
     options.ctx = &pairs;
     enum result result = check_args(args, err);
+    result = result == OK ? shard_parse(args->shard, &options.shard, err) : result;
     result = result == OK ? evaluate(&options, &found, err) : result;
     result = result == OK ? measure_fp32(&options, &beside, &found, err) : result;
     if (result == OK && found.is_of_values) {
@@ -340,7 +369,7 @@ static enum result run_eval(const struct eval_args *args, const char *data, int 
         result = print(&found, args->format, err);
     }
     reconstructions_free(&pairs);
-    if (result == OK && args->out && !found.is_of_values) {
+    if (result == OK && args->out && !found.is_of_values && !args->shard) {
         size_t worst = (size_t)(args->worst >= 0 ? args->worst : DEFAULT_WORST);
         result = eval_write_files(&found.evaluation, args->out, worst, err);
     }
@@ -366,7 +395,8 @@ static enum result check_compare(const struct eval_args *args, const struct stri
                        : m->model                    ? "--model"
                        : m->run                      ? "--run"
                        : m->names                    ? "--names"
-                       : args->results               ? "--results"
+                       : args->results.count > 0     ? "--results"
+                       : args->shard                 ? "--shard"
                        : args->threshold >= 0        ? "--thresh"
                        : args->points != POINTS_NONE ? "--points"
                        : args->out                   ? "--out"
@@ -427,9 +457,37 @@ static enum result run_words(const struct eval_args *args, const struct string_l
         return run_compare(args, words, status, err);
     }
     if (words->count > 1) {
-        return error_set(err, ERR_ARG, "eval: unexpected %s", words->items[1]);
+        error_set(err, ERR_ARG, "eval: unexpected %s", words->items[1]);
+        return args->results.count > 0
+                   ? error_hint(err, "--results once for each file, or a pattern in quotes")
+                   : ERR_ARG;
     }
     return run_eval(args, words->count > 0 ? words->items[0] : NULL, status, err);
+}
+
+/* "runs/eval/share-*-of-4.jsonl": all of them, in the order of their names, which live in *found. */
+static enum result expand_patterns(struct string_list *files, glob_t *found, struct error *err)
+{
+    struct string_list all = {0};
+    enum result result = OK;
+    for (size_t i = 0; i < files->count && result == OK; i++) {
+        const char *file = files->items[i];
+        size_t at = found->gl_pathc;
+        bool is_pattern = !path_exists(file) && strpbrk(file, "*?[");
+        if (is_pattern &&
+            glob(file, found->gl_pathv ? GLOB_APPEND : 0, NULL, found) == GLOB_NOSPACE) {
+            result = mem_error(err, file);
+        }
+        if (result == OK && at == found->gl_pathc) {
+            result = string_list_add(&all, file, err);
+        }
+        for (; at < found->gl_pathc && result == OK; at++) {
+            result = string_list_add(&all, found->gl_pathv[at], err);
+        }
+    }
+    string_list_free(files);
+    *files = all;
+    return result;
 }
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
@@ -453,9 +511,13 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
     struct string_list words = {0};
     bool done = false;
     enum result result = options_parse(&usage, argc, argv, &words, &done, err);
+    glob_t found = {0};
     if (result == OK && !done) {
-        result = run_words(&args, &words, status, err);
+        result = expand_patterns(&args.results, &found, err);
+        result = result == OK ? run_words(&args, &words, status, err) : result;
     }
+    globfree(&found);
+    string_list_free(&args.results);
     string_list_free(&words);
     return result;
 }

@@ -346,12 +346,28 @@ enum result eval_set_open(const struct eval_source *source, struct eval_set *set
     return OK;
 }
 
+static void free_picture(struct eval_picture *p)
+{
+    mem_free(p->path);
+    mem_free(p->truths);
+    mem_free(p->detections);
+}
+
+void eval_set_keep(struct eval_set *set, size_t first, size_t end)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (i < first || i >= end) {
+            free_picture(&set->pictures[i]);
+        }
+    }
+    set->count = end - first;
+    memmove(set->pictures, set->pictures + first, set->count * sizeof *set->pictures);
+}
+
 void eval_set_free(struct eval_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
-        mem_free(set->pictures[i].path);
-        mem_free(set->pictures[i].truths);
-        mem_free(set->pictures[i].detections);
+        free_picture(&set->pictures[i]);
     }
     for (size_t i = 0; set->names && i < set->class_count; i++) {
         mem_free(set->names[i]);

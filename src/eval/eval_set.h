@@ -23,7 +23,8 @@ struct eval_picture {
     struct eval_detection *detections; /* owned */
     size_t detection_count, detection_capacity;
     bool has_failed; /* it could not be read: its truths are missed */
-    bool has_record; /* a results file tells about it */
+    bool has_record; /* a results file tells about it, whether or not anything was found */
+    size_t teller;   /* which of the results files, from 1, tells about it; 0: none */
 };
 
 struct eval_set {
@@ -58,6 +59,9 @@ NODISCARD enum result eval_set_of_dataset(const struct dataset *data, char *cons
                                           size_t class_count, struct eval_set *set,
                                           struct error *err);
 void eval_set_free(struct eval_set *set);
+
+/* Keep pictures [first, end) only. Not for truth that results will be read for: neither ids nor names are found after it. */
+void eval_set_keep(struct eval_set *set, size_t first, size_t end);
 
 /* The size of a picture is known: truths of a list become pixels. Again with the same size: nothing
  * happens. */

@@ -12,7 +12,8 @@ struct evaluation_options {
     double threshold; /* of precision, recall and F1; negative: by class, or where F1 is best */
     const float *thresholds; /* [class_count], by class: those that boxes have passed; NULL: none */
     const char *confidence;  /* for reports: the least that boxes have, in words; NULL: not known */
-    bool has_map;            /* also mAP with fixed matching (mean_ap.h) */
+    const char *share; /* for reports: which part of the pictures this is, in words; NULL: all */
+    bool has_map;      /* also mAP with fixed matching (mean_ap.h) */
     enum map_rules rules;
     enum map_points points;
     double map_iou;

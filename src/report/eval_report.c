@@ -32,6 +32,9 @@ static void print_number(FILE *out, double value, int width)
 
 static void print_overall(const struct evaluation *e, FILE *out)
 {
+    if (e->options.share) {
+        fprintf(out, "only %s\n", e->options.share);
+    }
     static const char *const meanings[COCO_NUMBER_COUNT] = {
         "IoU .50 to .95",
         "IoU .50",
@@ -200,6 +203,9 @@ static void csv_row(const struct evaluation *e, const char *id, const char *name
     if (fp32) {
         fprintf(out, ",%.9g,%.9g", fp32->numbers[COCO_AP], fp32->numbers[COCO_AP50]);
     }
+    if (e->options.share) {
+        fprintf(out, ",%s", e->options.share);
+    }
     fprintf(out, "\n");
 }
 
@@ -214,7 +220,7 @@ void eval_print_csv(const struct evaluation *e, FILE *out)
     if (e->options.has_map) {
         fprintf(out, ",%s", eval_map_name(e, map, sizeof map));
     }
-    fprintf(out, "%s\n", e->fp32 ? ",AP_fp32,AP50_fp32" : "");
+    fprintf(out, "%s%s\n", e->fp32 ? ",AP_fp32,AP50_fp32" : "", e->options.share ? ",share" : "");
     csv_row(e, "", "all", &e->all, e->fp32 ? &e->fp32->all : NULL, out);
     for (size_t k = 0; k < e->set->class_count; k++) {
         snprintf(id, sizeof id, "%zu", k);
@@ -275,6 +281,9 @@ enum result eval_print_json(const struct evaluation *e, FILE *out, struct error 
     cJSON_AddNumberToObject(root, "ECE", e->calibration.ece);
     if (e->options.confidence) {
         cJSON_AddStringToObject(root, "conf", e->options.confidence);
+    }
+    if (e->options.share) {
+        cJSON_AddStringToObject(root, "share", e->options.share);
     }
     cJSON_AddNumberToObject(root, "images", (double)e->images);
     cJSON_AddNumberToObject(root, "failed", (double)e->failures);

@@ -1,41 +1,83 @@
 #include "results/results_file.h"
 
+#include <stdint.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/json_reader.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "data/image.h"
 
-enum { TEXT_BYTES = 4096, NAME_BYTES = 256 };
+enum { NAME_BYTES = 256, WHY_BYTES = 512 };
 
-/* An object of a record; its box means corners in pixels, or centre and size as fractions. */
+/* What the numbers of a box are. */
+enum box_kind {
+    BOX_CORNERS,  /* in pixels */
+    BOX_RELATIVE, /* centre and size, as fractions */
+    BOX_SIZED     /* left, top, width and height in pixels */
+};
+
+/* An object of a record. */
 struct object {
     double box[4];
     double score;
     int class_id; /* of the set */
-    bool is_relative;
+    enum box_kind kind;
 };
 
 struct reading {
+    const struct results_source *source;
     struct json_reader json;
     struct eval_set *set;
     struct results_counts *counts;
+    size_t file;    /* which one, from 1 */
+    bool has_plain; /* there are results by id, which do not say what pictures were looked at */
+
+    /* [class_count], what records have said so far: */
+    char **names;       /* owned; NULL: nothing, also where the truth has names */
+    double *thresholds; /* 0: nothing */
+
+    /* Files of shares: */
+    size_t *tellers;   /* [share count] the file of each; 0: none yet */
+    size_t first, end; /* the pictures of the share at hand; equal before the first head */
+
     struct object *objects; /* of the record at hand */
     size_t object_count, object_capacity;
-    char image[TEXT_BYTES];      /* its "image" or "filename" */
+    char image[SHARE_TEXT];      /* its "image" or "filename" */
     char known_name[NAME_BYTES]; /* the name looked up last */
     int known_class;
 };
 
 /* What may stand in an element of the array, whichever format it is. */
 struct element {
-    bool has_image, has_error;
+    bool is_head; /* of a share: taken already */
+    bool has_place, has_image, has_error;
+    int64_t place; /* "picture" */
     int64_t image_id, category_id;
     bool has_image_id, has_category_id;
     double bbox[4], score;
     bool has_bbox, has_score, has_objects;
     int64_t w, h; /* 0: not given */
 };
+
+static bool is_of_shares(const struct reading *reading)
+{
+    return reading->source->head->shard.count > 0;
+}
+
+static const char *path_of(const struct reading *reading, size_t file)
+{
+    return reading->source->paths[file - 1];
+}
+
+/* Files of shares keep the very bytes of names. */
+static void restore(const struct reading *reading, char *text)
+{
+    if (is_of_shares(reading)) {
+        json_restore_bytes(text);
+    }
+}
 
 static bool fail(struct json_reader *r, enum result result)
 {
@@ -58,12 +100,38 @@ static int class_of_name(struct reading *reading, const char *name)
     return reading->known_class;
 }
 
-/* COCO: by name; a list: by number, and the name must not contradict. */
+/* Where the truth has no names, files must agree all the same. */
+static bool agree_on_name(struct reading *reading, size_t number, const char *name)
+{
+    struct json_reader *r = &reading->json;
+    char **known = &reading->names[number];
+    if (*known && strcmp(*known, name) != 0) {
+        return json_fault(r, "class %zu is \"%s\" here, but \"%s\" before it", number, name,
+                          *known);
+    }
+    if (!*known && !(*known = mem_strdup(name))) {
+        return fail(r, mem_error(r->err, r->path));
+    }
+    return true;
+}
+
+static bool agree_on_threshold(struct reading *reading, int class_id, double threshold)
+{
+    double *known = &reading->thresholds[class_id];
+    if (*known > 0 && (*known < threshold || *known > threshold)) {
+        return json_fault_in(&reading->json, "threshold", "%g, but %g before it: other thresholds",
+                             threshold, *known);
+    }
+    *known = threshold;
+    return true;
+}
+
+/* COCO: by name; a list: by number, and the name must not contradict. Shares number as the set does. */
 static bool find_class(struct reading *reading, int64_t number, const char *name, int *class_id)
 {
     const struct eval_set *set = reading->set;
     struct json_reader *r = &reading->json;
-    if (set->is_coco && set->has_names) {
+    if (set->is_coco && set->has_names && !is_of_shares(reading)) {
         if (!name[0]) {
             return json_fault_in(r, "name", "is missing");
         }
@@ -79,7 +147,7 @@ static bool find_class(struct reading *reading, int64_t number, const char *name
                           (long long)number, name, set->names[number]);
     }
     *class_id = (int)number;
-    return true;
+    return set->has_names || !name[0] || agree_on_name(reading, (size_t)number, name);
 }
 
 /* ---- objects of a record ---- */
@@ -118,6 +186,7 @@ static bool read_object(struct reading *reading)
     struct object object = {0};
     char name[NAME_BYTES] = "";
     int64_t number = -1;
+    double threshold = 0;
     bool has_class = false, has_box = false, has_score = false;
     if (!json_begin_object(r)) {
         return false;
@@ -127,13 +196,19 @@ static bool read_object(struct reading *reading)
             has_class = json_whole(r, &number);
         } else if (json_key_is(r, "name")) {
             json_string(r, name, sizeof name);
+            restore(reading, name);
         } else if (json_key_is(r, "confidence")) {
             has_score = json_number(r, &object.score);
         } else if (json_key_is(r, "box")) {
             has_box = read_box(r, corners, object.box);
         } else if (json_key_is(r, "relative_coordinates")) {
-            object.is_relative = true;
+            object.kind = BOX_RELATIVE;
             has_box = read_box(r, middle, object.box);
+        } else if (json_key_is(r, "bbox")) {
+            object.kind = BOX_SIZED;
+            has_box = json_numbers(r, object.box, 4);
+        } else if (json_key_is(r, "threshold")) {
+            json_number(r, &threshold);
         } else {
             json_skip(r);
         }
@@ -141,12 +216,13 @@ static bool read_object(struct reading *reading)
     if ((!has_class && !json_fault_in(r, "class_id", "is missing")) ||
         (!has_score && !json_fault_in(r, "confidence", "is missing")) ||
         (!has_box && !json_fault_in(r, "box", "is missing")) ||
-        !find_class(reading, number, name, &object.class_id)) {
+        !find_class(reading, number, name, &object.class_id) ||
+        (threshold > 0 && !agree_on_threshold(reading, object.class_id, threshold))) {
         return false;
     }
-    bool is_proper = object.is_relative
-                         ? object.box[2] >= 0 && object.box[3] >= 0
-                         : object.box[2] >= object.box[0] && object.box[3] >= object.box[1];
+    bool is_proper = object.kind == BOX_CORNERS
+                         ? object.box[2] >= object.box[0] && object.box[3] >= object.box[1]
+                         : object.box[2] >= 0 && object.box[3] >= 0;
     if (!is_proper) {
         return json_fault_in(r, "box", "width or height is negative");
     }
@@ -174,6 +250,35 @@ static bool read_objects(struct reading *reading)
     return json_result(r) == OK;
 }
 
+/* ---- shares ---- */
+
+static bool take_head(struct reading *reading)
+{
+    const struct share_head *first = reading->source->head;
+    struct json_reader *r = &reading->json;
+    struct share_head head = {0};
+    char why[WHY_BYTES];
+    bool is_good = share_head_take(r, &head);
+    if (is_good && !is_of_shares(reading)) {
+        is_good = json_fault(r, "a share of yolo eval, which %s is not", path_of(reading, 1));
+    }
+    if (is_good) {
+        share_head_differs(&head, first, why, sizeof why);
+        is_good = !why[0] || json_fault(r, "%s in %s", why, path_of(reading, 1));
+    }
+    size_t *teller = is_good ? &reading->tellers[head.shard.number - 1] : NULL;
+    if (is_good && *teller > 0) {
+        is_good = json_fault(r, "share %zu of %zu is in %s already", head.shard.number,
+                             head.shard.count, path_of(reading, *teller));
+    }
+    if (is_good) {
+        *teller = reading->file;
+        shard_range(&head.shard, head.pictures, &reading->first, &reading->end);
+    }
+    share_head_free(&head);
+    return is_good;
+}
+
 /* ---- elements ---- */
 
 static bool read_element(struct reading *reading, struct element *e)
@@ -184,7 +289,13 @@ static bool read_element(struct reading *reading, struct element *e)
         return false;
     }
     while (json_next_key(r)) {
-        if (json_key_is(r, "image_id")) {
+        if (json_key_is(r, "share")) {
+            e->is_head = take_head(reading);
+            return e->is_head;
+        }
+        if (json_key_is(r, "picture")) {
+            e->has_place = json_whole(r, &e->place);
+        } else if (json_key_is(r, "image_id")) {
             e->has_image_id = json_whole(r, &e->image_id);
         } else if (json_key_is(r, "category_id")) {
             e->has_category_id = json_whole(r, &e->category_id);
@@ -194,6 +305,7 @@ static bool read_element(struct reading *reading, struct element *e)
             e->has_score = json_number(r, &e->score);
         } else if (json_key_is(r, "image") || json_key_is(r, "filename")) {
             e->has_image = json_string(r, reading->image, sizeof reading->image);
+            restore(reading, reading->image);
         } else if (json_key_is(r, "width")) {
             json_whole(r, &e->w);
         } else if (json_key_is(r, "height")) {
@@ -251,6 +363,13 @@ static bool take_result(struct reading *reading, const struct element *e)
     if (!(e->bbox[2] >= 0 && e->bbox[3] >= 0)) {
         return json_fault_in(r, "bbox", "width or height is negative");
     }
+    struct eval_picture *p = &reading->set->pictures[picture];
+    if (p->teller > 0 && p->teller != reading->file) {
+        return json_fault_in(r, "image_id", "%lld has detections in %s, too",
+                             (long long)e->image_id, path_of(reading, p->teller));
+    }
+    p->teller = reading->file;
+    reading->has_plain = true;
     const struct eval_detection detection = {
         .box = {e->bbox[0], e->bbox[1], e->bbox[2], e->bbox[3]},
         .score = e->score,
@@ -289,9 +408,11 @@ static bool take_objects(struct reading *reading, size_t picture)
         const struct object *o = &reading->objects[i];
         const double *b = o->box;
         struct eval_detection d = {.score = o->score, .class_id = o->class_id};
-        if (o->is_relative) {
+        if (o->kind == BOX_RELATIVE) {
             d.box =
                 (struct eval_box){(b[0] - b[2] / 2) * w, (b[1] - b[3] / 2) * h, b[2] * w, b[3] * h};
+        } else if (o->kind == BOX_SIZED) {
+            d.box = (struct eval_box){b[0], b[1], b[2], b[3]};
         } else {
             d.box = (struct eval_box){b[0], b[1], b[2] - b[0], b[3] - b[1]};
         }
@@ -300,6 +421,53 @@ static bool take_objects(struct reading *reading, size_t picture)
         }
     }
     return true;
+}
+
+/* What a record says of the picture. */
+static bool take_picture(struct reading *reading, size_t picture, const struct element *e)
+{
+    struct json_reader *r = &reading->json;
+    struct eval_picture *p = &reading->set->pictures[picture];
+    if (p->has_record && p->teller == reading->file) {
+        return json_fault_in(r, "image", "a second record of %.200s", reading->image);
+    }
+    if (p->teller > 0 && p->teller != reading->file) {
+        return json_fault_in(r, "image", "a record of %.200s is in %s, too", reading->image,
+                             path_of(reading, p->teller));
+    }
+    p->has_record = true;
+    p->teller = reading->file;
+    reading->counts->records++;
+    if (e->has_error) {
+        p->has_failed = true;
+        reading->counts->failures++;
+        return true;
+    }
+    if (!e->has_objects && !json_fault_in(r, "objects", "is missing")) {
+        return false;
+    }
+    return find_size(reading, picture, e) && take_objects(reading, picture);
+}
+
+/* A record of a share: by its place. */
+static bool take_placed(struct reading *reading, const struct element *e)
+{
+    struct json_reader *r = &reading->json;
+    if (!e->has_place) {
+        return json_fault(r, "no record of a share of yolo eval, which %s is", path_of(reading, 1));
+    }
+    if (!e->has_image) {
+        return json_fault_in(r, "image", "is missing");
+    }
+    if (e->place < (int64_t)reading->first || e->place >= (int64_t)reading->end) {
+        return json_fault_in(r, "picture", "%lld is not in the share", (long long)e->place);
+    }
+    const struct eval_picture *p = &reading->set->pictures[e->place];
+    if (!p->path || strcmp(path_base(p->path), path_base(reading->image)) != 0) {
+        return json_fault_in(r, "image", "%.200s, but picture %lld of the truth is %.200s",
+                             reading->image, (long long)e->place, p->path ? p->path : "another");
+    }
+    return take_picture(reading, (size_t)e->place, e);
 }
 
 /* A record of one picture. */
@@ -318,21 +486,7 @@ static bool take_record(struct reading *reading, const struct element *e)
         return json_fault_in(r, "image", "%s picture of the truth is named like %.200s",
                              picture == EVAL_NO_PICTURE ? "no" : "more than one", reading->image);
     }
-    struct eval_picture *p = &reading->set->pictures[picture];
-    if (p->has_record) {
-        return json_fault_in(r, "image", "a second record of %.200s", reading->image);
-    }
-    p->has_record = true;
-    reading->counts->records++;
-    if (e->has_error) {
-        p->has_failed = true;
-        reading->counts->failures++;
-        return true;
-    }
-    if (!e->has_objects && !json_fault_in(r, "objects", "is missing")) {
-        return false;
-    }
-    return find_size(reading, (size_t)picture, e) && take_objects(reading, (size_t)picture);
+    return take_picture(reading, (size_t)picture, e);
 }
 
 static bool read_and_take(struct reading *reading)
@@ -341,7 +495,10 @@ static bool read_and_take(struct reading *reading)
     if (!read_element(reading, &e)) {
         return false;
     }
-    return e.has_image ? take_record(reading, &e) : take_result(reading, &e);
+    return e.is_head               ? true
+           : is_of_shares(reading) ? take_placed(reading, &e)
+           : e.has_image           ? take_record(reading, &e)
+                                   : take_result(reading, &e);
 }
 
 /* ---- the file ---- */
@@ -385,16 +542,56 @@ static enum result size_the_rest(struct eval_set *set, struct error *err)
     return OK;
 }
 
-enum result results_file_read(const char *path, struct eval_set *set, struct results_counts *counts,
-                              struct error *err)
+/* ---- together ---- */
+
+static enum result open_reading(struct reading *reading, struct error *err)
 {
-    struct reading reading = {.set = set, .counts = counts, .known_class = -1};
-    *counts = (struct results_counts){0};
-    if (json_open(&reading.json, path, err) == OK) {
-        read_all(&reading);
+    size_t classes = reading->set->class_count, shares = reading->source->head->shard.count;
+    reading->names = mem_alloc(classes, sizeof *reading->names);
+    reading->thresholds = mem_alloc(classes, sizeof *reading->thresholds);
+    reading->tellers = mem_alloc(shares, sizeof *reading->tellers);
+    return reading->names && reading->thresholds && reading->tellers ? OK
+                                                                     : mem_error(err, "results");
+}
+
+static void close_reading(struct reading *reading)
+{
+    for (size_t k = 0; reading->names && k < reading->set->class_count; k++) {
+        mem_free(reading->names[k]);
     }
-    enum result result = json_result(&reading.json);
-    json_close(&reading.json);
-    mem_free(reading.objects);
+    mem_free(reading->names);
+    mem_free(reading->thresholds);
+    mem_free(reading->tellers);
+    mem_free(reading->objects);
+}
+
+static enum result read_file(struct reading *reading, const char *path, struct error *err)
+{
+    reading->file++;
+    reading->first = reading->end = 0;
+    if (json_open(&reading->json, path, err) == OK) {
+        read_all(reading);
+    }
+    enum result result = json_result(&reading->json);
+    json_close(&reading->json);
+    return result;
+}
+
+enum result results_files_read(const struct results_source *source, struct eval_set *set,
+                               struct results_counts *counts, struct error *err)
+{
+    struct reading reading = {.source = source, .set = set, .counts = counts, .known_class = -1};
+    *counts = (struct results_counts){0};
+    enum result result = open_reading(&reading, err);
+    if (result == OK && is_of_shares(&reading)) {
+        result = results_check_truth(source, set, err);
+    }
+    for (size_t i = 0; i < source->count && result == OK; i++) {
+        result = read_file(&reading, source->paths[i], err);
+    }
+    result = result == OK
+                 ? results_check_whole(source, set, reading.tellers, reading.has_plain, err)
+                 : result;
+    close_reading(&reading);
     return result == OK ? size_the_rest(set, err) : result;
 }

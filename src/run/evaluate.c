@@ -1,5 +1,7 @@
 #include "run/evaluate.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@
 #include "data/inputs.h"
 #include "data/stream.h"
 #include "net/class_rows.h"
+#include "net/quant.h"
 #include "data/table_set.h"
 #include "results/results_file.h"
 #include "run/run_args.h"
@@ -86,7 +89,7 @@ static enum result find_source(struct evaluated *e, struct error *err)
         list = key == DATA_TRAIN ? e->file.train : e->file.valid;
     }
     e->list = list;
-    if (o->results && o->model->names && dataset_is_coco(list)) {
+    if (o->result_count > 0 && o->model->names && dataset_is_coco(list)) {
         return error_set(err, ERR_ARG, "--names has no effect: the classes are those of %s", list);
     }
     return images_act(o->images, list, NULL, err);
@@ -155,6 +158,12 @@ static enum result open_model(struct evaluated *e, struct error *err)
     mem_free(names);
     TRY(result);
     e->is_of_values = !e->model.head;
+    if (e->is_of_values && o->shard.count > 0) {
+        return error_set(err, ERR_ARG,
+                         "--shard acts here only on detectors, %s is none (yolo classify --shard "
+                         "takes a share of pictures)",
+                         e->model.cfg_path);
+    }
     if (e->is_of_values && o->model->precision == PRECISION_INT8) {
         return error_set(err, ERR_ARG, "--precision int8 acts here only on detectors, %s is none",
                          e->model.cfg_path);
@@ -163,6 +172,10 @@ static enum result open_model(struct evaluated *e, struct error *err)
         return !o->box_option ? OK
                               : error_set(err, ERR_ARG, "%s acts only on boxes, %s is no detector",
                                           o->box_option, e->model.cfg_path);
+    }
+    if (o->shard.count > 0) { /* before the weights are packed */
+        e->network_hash = quant_network_hash(&e->model.net);
+        e->weights_hash = quant_weights_hash(&e->model.net);
     }
     TRY(infer_open(&e->model, o->model->run, &o->infer, &e->infer, err));
     TRY(find_own_classes(e, err));
@@ -177,6 +190,11 @@ static enum result open_model(struct evaluated *e, struct error *err)
 static enum result read_names(struct evaluated *e, struct error *err)
 {
     const char *path = e->o->model->names;
+    if (e->head.shard.count > 0) { /* their classes are told by the shares */
+        return !path ? OK
+                     : error_set(err, ERR_ARG, "--names has no effect: the classes are those of %s",
+                                 e->o->results[0]);
+    }
     if (!path && e->file.names) {
         TRY(data_file_need(&e->file, DATA_NAMES, err));
         path = e->file.names;
@@ -191,16 +209,20 @@ static enum data_part part_of(const struct evaluated *e)
 
 static enum result open_set(struct evaluated *e, struct error *err)
 {
-    bool has_model = !e->o->results, by_model = has_model && !e->has_own_classes;
+    bool has_model = e->o->result_count == 0, by_model = has_model && !e->has_own_classes;
+    bool by_share = e->head.shard.count > 0;
     struct eval_source source = {
         .path = e->list,
         .part = part_of(e),
         .images = e->o->images,
         .names = by_model ? e->model.names : e->names,
         .class_count = by_model ? e->model.name_count : e->name_count,
-        .needs_files = has_model,
+        .needs_files = has_model || by_share,
     };
-    if (!has_model && e->file.classes) {
+    if (by_share) {
+        source.names = e->head.classes;
+        source.class_count = e->head.class_count;
+    } else if (!has_model && e->file.classes) {
         source.class_count = (size_t)e->file.classes;
         source.names = e->name_count >= source.class_count ? source.names : NULL;
     }
@@ -414,14 +436,71 @@ static enum result run_network(struct evaluated *e, struct error *err)
     }
     TRY(result);
     double images = (double)(e->set.count - run.failures);
+    e->failures += run.failures;
+    if (images < 1 && e->o->shard.count > 0) {
+        return OK; /* other shares may have some */
+    }
     if (images < 1) {
         return error_at(err, ERR_IO, e->list, 0, "none of the %zu pictures could be read",
                         e->set.count);
     }
     log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s", run.load_ms / images,
              run.infer_ms / images, run.post_ms / images, images * 1e3 / (clock_ms() - start));
-    e->failures += run.failures;
     e->infer_ms = run.infer_ms / images;
+    return OK;
+}
+
+/* ---- shares ---- */
+
+static void keep_share(struct evaluated *e)
+{
+    size_t first, end;
+    e->all_pictures = e->set.count;
+    shard_range(&e->o->shard, e->set.count, &first, &end);
+    shard_say(&e->o->shard, e->set.count, "pictures", e->share, sizeof e->share);
+    eval_set_keep(&e->set, first, end);
+    log_info("%s", e->share);
+}
+
+/* What must agree among shares. */
+static enum result write_share(struct evaluated *e, struct error *err)
+{
+    const struct evaluate_options *o = e->o;
+    const struct network *net = &e->model.net;
+    char network[40], weights[40], input[40], iou[40], boxes[40];
+    snprintf(network, sizeof network, "%016" PRIx64, e->network_hash);
+    snprintf(weights, sizeof weights, "%016" PRIx64, e->weights_hash);
+    snprintf(input, sizeof input, "%dx%d", net->size.w, net->size.h);
+    snprintf(iou, sizeof iou, "%.9g", (double)o->infer.iou);
+    snprintf(boxes, sizeof boxes, "%d", o->infer.max_detections);
+    const struct share_head head = {
+        .shard = o->shard,
+        .pictures = e->all_pictures,
+        .settings = {{"network", network},
+                     {"weights", weights},
+                     {"imgsz", input},
+                     {"fit", e->infer.way == IMAGE_LETTERBOX ? "letterbox" : "stretch"},
+                     {"precision", o->model->precision == PRECISION_INT8 ? "int8" : "fp32"},
+                     {"conf", o->metrics.confidence},
+                     {"iou", iou},
+                     {"max-det", boxes}},
+        .setting_count = 8,
+        .thresholds = e->thresholds,
+        .classes = e->set.names,
+        .class_count = e->set.class_count,
+    };
+    TRY(share_file_write(e->share_path, &head, &e->set, err));
+    log_info("%s", e->share_path);
+    return OK;
+}
+
+/* A file of an earlier run must not be taken for that of one which fails. */
+static enum result begin_share(struct evaluated *e, struct error *err)
+{
+    TRY(share_path(e->o->out, &e->o->shard, e->share_path, sizeof e->share_path, err));
+    if (remove(e->share_path) != 0 && errno != ENOENT) {
+        return error_errno(err, e->share_path, "cannot remove the old one");
+    }
     return OK;
 }
 
@@ -429,12 +508,21 @@ static enum result run_network(struct evaluated *e, struct error *err)
 
 static enum result read_results(struct evaluated *e, struct error *err)
 {
+    const struct results_source source = {e->o->results, e->o->result_count, &e->head};
     struct results_counts counts;
-    TRY(results_file_read(e->o->results, &e->set, &counts, err));
+    TRY(results_files_read(&source, &e->set, &counts, err));
     e->failures += counts.failures;
     if (counts.records > 0 && counts.records < e->set.count) {
         log_warn("%s: no record of %zu of the %zu pictures: nothing was found in them",
-                 e->o->results, e->set.count - counts.records, e->set.count);
+                 e->o->results[0], e->set.count - counts.records, e->set.count);
+    }
+    if (e->head.shard.count > 0 && e->failures == e->set.count) {
+        return error_at(err, ERR_IO, e->list, 0, "none of the %zu pictures could be read",
+                        e->set.count);
+    }
+    if (e->head.thresholds) {
+        e->thresholds = e->head.thresholds;
+        e->head.thresholds = NULL;
     }
     return OK;
 }
@@ -508,10 +596,11 @@ static enum result no_split(struct error *err)
 
 static enum result fill_set(struct evaluated *e, struct error *err)
 {
-    if (e->o->results) {
+    if (e->o->result_count > 0) {
         if (is_split_folder(e)) {
             return no_split(err);
         }
+        TRY(share_head_read(e->o->results[0], &e->head, err));
         TRY(read_names(e, err));
         TRY(open_set(e, err));
         return read_results(e, err);
@@ -527,7 +616,23 @@ static enum result fill_set(struct evaluated *e, struct error *err)
     TRY(open_set(e, err));
     TRY(match_classes(e, err));
     TRY(match_thresholds(e, err));
-    return run_network(e, err);
+    if (e->o->shard.count == 0) {
+        return run_network(e, err);
+    }
+    keep_share(e);
+    TRY(e->set.count > 0 ? run_network(e, err) : OK);
+    return write_share(e, err);
+}
+
+/* "conf" of the shares. */
+static const char *confidence_of(const struct evaluated *e)
+{
+    for (size_t i = 0; i < e->head.setting_count; i++) {
+        if (strcmp(e->head.settings[i].name, "conf") == 0) {
+            return e->head.settings[i].value;
+        }
+    }
+    return e->o->metrics.confidence;
 }
 
 enum result evaluate(const struct evaluate_options *options, struct evaluated *e, struct error *err)
@@ -537,12 +642,17 @@ enum result evaluate(const struct evaluate_options *options, struct evaluated *e
     if (options->out) {
         TRY(dir_make(options->out, err));
     }
+    if (options->shard.count > 0) {
+        TRY(begin_share(e, err));
+    }
     TRY(fill_set(e, err));
     if (e->is_of_values) {
         return OK;
     }
     struct evaluation_options metrics = options->metrics;
     metrics.thresholds = e->thresholds;
+    metrics.confidence = confidence_of(e);
+    metrics.share = e->share[0] ? e->share : NULL;
     return evaluation_measure(&e->set, &metrics, &e->evaluation, err);
 }
 
@@ -563,4 +673,5 @@ void evaluated_free(struct evaluated *e)
     mem_free(e->names);
     mem_free(e->class_of);
     mem_free(e->thresholds);
+    share_head_free(&e->head);
 }

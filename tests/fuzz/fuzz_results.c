@@ -45,7 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct eval_source source = {
             .path = truth_paths[i], .names = i == 0 ? names : NULL, .class_count = i == 0 ? 2 : 0};
         fuzz_expect(eval_set_open(&source, &set, &err) == OK, "the truth is read");
-        if (fuzz_read(results_file_read(path, &set, &counts, &err), &err)) {
+        struct share_head head = {0};
+        const struct results_source files = {&path, 1, &head};
+        bool is_read = fuzz_read(share_head_read(path, &head, &err), &err) &&
+                       fuzz_read(results_files_read(&files, &set, &counts, &err), &err);
+        share_head_free(&head);
+        if (is_read) {
             size_t kept = 0;
             for (size_t k = 0; k < set.count; k++) {
                 kept += set.pictures[k].detection_count;

@@ -120,7 +120,10 @@ static void list_set(void)
 static enum result read_results(struct eval_set *set, const char *text,
                                 struct results_counts *counts)
 {
-    return results_file_read(put("results.json", text), set, counts, &err);
+    const char *path = put("results.json", text);
+    static const struct share_head none;
+    const struct results_source source = {&path, 1, &none};
+    return results_files_read(&source, set, counts, &err);
 }
 
 static void results_of_three_kinds(void)
