@@ -174,6 +174,7 @@ static enum result open_model(struct evaluated *e, struct error *err)
                                           o->box_option, e->model.cfg_path);
     }
     if (o->shard.count > 0) { /* before the weights are packed */
+        TRY(model_load(&e->model, err));
         e->network_hash = quant_network_hash(&e->model.net);
         e->weights_hash = quant_weights_hash(&e->model.net);
     }
