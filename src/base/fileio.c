@@ -278,6 +278,15 @@ void atomic_abandon(struct atomic_file *file)
     }
 }
 
+enum result atomic_end(struct atomic_file *file, enum result result, struct error *err)
+{
+    if (result == OK) {
+        return atomic_commit(file, err);
+    }
+    atomic_abandon(file);
+    return result;
+}
+
 enum result dir_make(const char *path, struct error *err)
 {
     char partial[4096];

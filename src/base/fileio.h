@@ -48,6 +48,8 @@ NODISCARD enum result atomic_open_in(struct atomic_file *file, const char *folde
 NODISCARD enum result atomic_commit(struct atomic_file *file, struct error *err);
 /* Drop the temporary file; harmless after commit. */
 void atomic_abandon(struct atomic_file *file);
+/* How a file ends that a function has filled: commit if its result is OK, else drop it and give the result back. */
+NODISCARD enum result atomic_end(struct atomic_file *file, enum result result, struct error *err);
 /* A whole file at once. */
 NODISCARD enum result atomic_write(const char *path, const void *bytes, size_t size,
                                    struct error *err);

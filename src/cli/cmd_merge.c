@@ -37,11 +37,7 @@ static enum result merge(const struct string_list *parts, const struct merge_arg
     struct atomic_file file;
     TRY(atomic_open(&file, args->out, err));
     enum result result = results_merge(parts->items, parts->count, file.stream, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    return atomic_end(&file, result, err);
 }
 
 static enum result check_parts(const struct string_list *parts, const struct merge_args *args,

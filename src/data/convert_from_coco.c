@@ -214,11 +214,7 @@ static enum result convert_part(struct conversion *c, const struct part *part, s
     TRY(atomic_open_in(&list, c->job->out, name, err));
     c->list = list.stream;
     enum result result = convert_pictures(c, part, err);
-    if (result != OK) {
-        atomic_abandon(&list);
-        return result;
-    }
-    return atomic_commit(&list, err);
+    return atomic_end(&list, result, err);
 }
 
 /* ---- the whole ---- */

@@ -268,11 +268,7 @@ enum result convert_to_coco(const struct convert_to_coco *job, char *root,
     if (result == OK) {
         c.out = file.stream;
         result = write_file(&c, err);
-        if (result == OK) {
-            result = atomic_commit(&file, err);
-        } else {
-            atomic_abandon(&file);
-        }
+        result = atomic_end(&file, result, err);
     }
     coco_ids_free(&c.ids);
     dataset_free(&c.data);

@@ -65,12 +65,8 @@ enum result npy_write(const char *path, const struct tensor *t, struct error *er
         written = fwrite(planar, sizeof *planar, count, file.stream) == count;
     }
     mem_free(planar);
-    if (!written) {
-        result = error_errno(err, path, "cannot write");
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    result = written ? OK : error_errno(err, path, "cannot write");
+    return atomic_end(&file, result, err);
 }
 
 static const char *skip_blanks(const char *at)

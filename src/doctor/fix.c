@@ -146,11 +146,7 @@ static enum result write_set(struct fix *fix, struct error *err)
     for (size_t i = 0; i < fix->set->data.sample_count && result == OK; i++) {
         result = write_sample(fix, i, err);
     }
-    if (result != OK) {
-        atomic_abandon(&fix->list);
-        return result;
-    }
-    return atomic_commit(&fix->list, err);
+    return atomic_end(&fix->list, result, err);
 }
 
 static enum result write_names(const struct fix *fix, struct error *err)

@@ -224,11 +224,7 @@ enum result class_report_files(const struct class_report *report, const char *fo
         struct atomic_file file;
         TRY(atomic_open_in(&file, folder, tables[i].name, err));
         enum result result = tables[i].put(report, file.stream, err);
-        if (result != OK) {
-            atomic_abandon(&file);
-            return result;
-        }
-        TRY(atomic_commit(&file, err));
+        TRY(atomic_end(&file, result, err));
     }
     return draw_confusion(report, folder, err);
 }

@@ -137,11 +137,7 @@ static enum result write_table(struct files *f, const char *name,
     struct atomic_file file;
     TRY(atomic_open_in(&file, f->folder, name, err));
     enum result result = put(f, file.stream, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    return atomic_end(&file, result, err);
 }
 
 static enum result write_tables(struct files *f, struct error *err)

@@ -95,11 +95,7 @@ static enum result write_scores(struct evaluation *evaluation, const char *folde
     struct atomic_file file;
     TRY(atomic_open_in(&file, folder, class_scores_name, err));
     enum result result = eval_print_json(evaluation, file.stream, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    return atomic_end(&file, result, err);
 }
 
 /* The tables of a classifier as it was at its best. */

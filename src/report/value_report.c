@@ -106,9 +106,5 @@ enum result value_report_files(const struct value_report *r, const char *folder,
     struct atomic_file file;
     TRY(atomic_open_in(&file, folder, "metrics.json", err));
     enum result result = value_report_json(r, file.stream, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    return atomic_end(&file, result, err);
 }

@@ -113,9 +113,5 @@ enum result results_write_voc(const char *path, const struct result_record *reco
     TRY(atomic_open(&file, path, err));
     file.skips_sync = true;
     enum result result = put_voc(file.stream, record, names, first_pixel, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    return atomic_end(&file, result, err);
 }

@@ -93,11 +93,7 @@ enum result share_file_write(const char *path, const struct share_head *head,
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
     enum result result = put_all(file.stream, head, set, err);
-    if (result != OK) {
-        atomic_abandon(&file);
-        return result;
-    }
-    return atomic_commit(&file, err);
+    return atomic_end(&file, result, err);
 }
 
 /* ---- reading ---- */
