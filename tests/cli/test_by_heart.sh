@@ -8,7 +8,10 @@ if [ ! -d "$SHARED/data/cifar10/images" ]; then
     finish
 fi
 
-cat >cifar.cfg <<'CFG'
+# shellcheck source=tests/cli/lib_net.sh
+. "$root/tests/cli/lib_net.sh"
+{
+    cat <<'CFG'
 [net]
 width=32
 height=32
@@ -24,35 +27,13 @@ policy=steps
 steps=120,200
 scales=.1,.1
 max_batches=400
-[convolutional]
-batch_normalize=1
-filters=16
-size=3
-pad=1
-activation=leaky
-[maxpool]
-size=2
-stride=2
-[convolutional]
-batch_normalize=1
-filters=32
-size=3
-pad=1
-activation=leaky
-[maxpool]
-size=2
-stride=2
-[convolutional]
-batch_normalize=1
-filters=64
-size=3
-pad=1
-activation=leaky
-[connected]
-output=10
-activation=linear
-[softmax]
 CFG
+    for filters in 16 32 64; do
+        convolution $filters leaky
+        [ $filters = 64 ] || printf '[maxpool]\nsize=2\nstride=2\n'
+    done
+    printf '[connected]\noutput=10\nactivation=linear\n[softmax]\n'
+} >cifar.cfg
 try "cifar10 is trained" "$YOLO" train --cfg cifar.cfg --data "$SHARED/data/cifar10/images" --weights none \
     --seed 1 --val-every 400 --out run
 status 0
