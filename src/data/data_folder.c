@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "data/coco_names.h"
+#include "data/part_names.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -46,7 +47,7 @@ bool data_folder_description(const char *folder, char *out)
 /* ---- folders ---- */
 
 /* A folder of that name in `folder`, or a table: its name with ending. */
-static bool find_part(const char *folder, const char *part, char *name, size_t size)
+static bool find_named(const char *folder, const char *part, char *name, size_t size)
 {
     static const char *const endings[] = {"", ".csv", ".tsv", ".npy"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -60,14 +61,19 @@ static bool find_part(const char *folder, const char *part, char *name, size_t s
     return false;
 }
 
-static bool find_valid_part(const char *folder, char *name, size_t size)
+static bool find_part(const char *folder, enum set_part part, char *name, size_t size)
 {
-    static const char *const names[] = {"val", "valid", "validation", "test"};
+    const char *word;
     bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
-        found = find_part(folder, names[i], name, size);
+    for (size_t i = 0; !found && (word = part_name(part, i)) != NULL; i++) {
+        found = find_named(folder, word, name, size);
     }
     return found;
+}
+
+static bool find_valid_part(const char *folder, char *name, size_t size)
+{
+    return find_part(folder, PART_VALID, name, size) || find_part(folder, PART_TEST, name, size);
 }
 
 /* A folder in `folder` with parts to train and to validate on, where the data really are: its name. */
@@ -80,7 +86,7 @@ static enum result find_part_below(const char *folder, char *below, size_t size,
         char path[PATH_BYTES], part[64];
         if (listing.entries[i].is_dir && listing.entries[i].name[0] != '.' &&
             path_join(path, sizeof path, folder, listing.entries[i].name) &&
-            find_part(path, "train", part, sizeof part) &&
+            find_part(path, PART_TRAIN, part, sizeof part) &&
             find_valid_part(path, part, sizeof part)) {
             snprintf(below, size, "%s", listing.entries[i].name);
         }
@@ -119,7 +125,7 @@ static enum result keep_part(char **out, const char *folder, const char *name, s
 static enum result take_parts(const char *folder, struct data_file *file, struct error *err)
 {
     char name[64];
-    if (!find_part(folder, "train", name, sizeof name)) {
+    if (!find_part(folder, PART_TRAIN, name, sizeof name)) {
         return OK;
     }
     TRY(keep_part(&file->train, folder, name, err));
@@ -146,23 +152,31 @@ static enum result take_coco(const char *folder, struct data_file *file, struct 
     return is_found ? keep(&file->train, path, err) : OK;
 }
 
+static bool find_list(const char *folder, enum set_part part, char *out)
+{
+    const char *word;
+    bool found = false;
+    for (size_t i = 0; !found && (word = part_name(part, i)) != NULL; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.txt", word);
+        found = find(folder, name, out);
+    }
+    return found;
+}
+
 static enum result take_lists(const char *folder, struct data_file *file, struct error *err)
 {
-    static const char *const valid[] = {"val.txt", "valid.txt", "validation.txt", "test.txt"};
     char path[PATH_BYTES];
     if (find(folder, "images.txt", path)) {
         return keep(&file->train, path, err);
     }
-    if (!find(folder, "train.txt", path)) {
+    if (!find_list(folder, PART_TRAIN, path)) {
         return OK;
     }
     TRY(keep(&file->train, path, err));
-    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
-        if (find(folder, valid[i], path)) {
-            return keep(&file->valid, path, err);
-        }
-    }
-    return OK;
+    return find_list(folder, PART_VALID, path) || find_list(folder, PART_TEST, path)
+               ? keep(&file->valid, path, err)
+               : OK;
 }
 
 /* ---- names ---- */

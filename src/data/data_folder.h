@@ -12,7 +12,7 @@ bool data_folder_description(const char *folder, char *out);
 
 /* The first of these that there is, as if a .data file had named it. Free with data_file_free, also after an error.
  *
- *   train and val, valid, validation or test: folders, in one of them _annotations.coco.json (Roboflow's COCO), or tables
+ *   train and val, valid, validation or test (and more: part_names.h): folders, in one of them _annotations.coco.json (Roboflow's COCO), or tables
  *   images/train and so on
  *   annotations/instances_train*.json, instances_val*.json; annotations.json, labels.json, result.json, _annotations.coco.json
  *   train.txt and val.txt and so on, or images.txt (FiftyOne): lists

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/ndjson.h"
+#include "data/part_names.h"
 #include "doctor/init_splits.h"
 
 /* ---- where the pictures are ---- */
