@@ -25,7 +25,7 @@ struct anchor_heads {
     bool letterbox;
 };
 
-/* Points into the network. ERR_UNSUPPORTED if there is no detection head or one has more anchors than
+/* Points into the network, at whose present size (net->size, network_resize) anchors are pixels. ERR_UNSUPPORTED if there is no detection head or one has more anchors than
  * ANCHORS_MAX. Free with heads_free, also after an error. */
 NODISCARD enum result heads_read(struct network *net, struct anchor_heads *heads,
                                  struct error *err);

@@ -229,11 +229,10 @@ enum result init_cfg_make(struct network *base, const struct init_wish *wish, co
     struct anchor_heads heads = {0};
     struct anchor_advice *advice = mem_alloc(1, sizeof *advice);
     enum result result = advice ? OK : mem_error(err, "a new cfg");
-    result = result == OK ? heads_read(base, &heads, err) : result;
-    if (wish->width) { /* anchors are pixels of the new input */
-        heads.net_w = wish->width;
-        heads.net_h = wish->height;
+    if (result == OK && wish->width) { /* anchors are pixels of the new input */
+        result = network_resize(base, wish->width, wish->height, err);
     }
+    result = result == OK ? heads_read(base, &heads, err) : result;
     if (result == OK) {
         result = cfg_edits_add(&cfg->edits, 0, true, err,
                                "# For %d classes, made from %s by yolo init. What the comments say "

@@ -256,7 +256,7 @@ refuse "parts: too deep to be told" 'parts/nested/a/val looks like a part that i
     --names five.names --base yolov4-tiny --data-dir parts/nested
 refuse "no such folder" 'no such folder' --names five.names --base yolov4-tiny --data-dir nowhere
 refuse "weights of another network" 'weights' --names five.names --base yolov4-tiny --weights short.weights
-refuse "a size that does not fit" 'run' --names five.names --base yolov4 --imgsz 50 --out run11
+refuse "a size that does not fit" 'cfg/yolov4.cfg:[0-9]+: .route. layers: layer 130 is 7 x 7 but layer 128 is 8 x 8' --names five.names --base yolov4 --imgsz 50 --out run11
 touch file
 ls >before
 try "a folder that cannot be" "$YOLO" init --recipe darknet --names five.names --base yolov4-tiny --out file/sub
