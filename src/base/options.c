@@ -665,12 +665,26 @@ void options_print_help(const struct usage *usage)
     printf("\nExit codes: %s\n", usage->exit_codes ? usage->exit_codes : default_exit_codes);
 }
 
+/* what: "folder" or "file", which the path is not; other: what else it may be. */
+static enum result not_there(const char *option, const char *path, const char *what,
+                             const char *other, struct error *err)
+{
+    const char *dashes = option ? "--" : "", *blank = option ? " " : "";
+    option = option ? option : "";
+    return path_exists(path)
+               ? error_set(err, ERR_ARG, "%s%s%s%s: is a %s, not a %s", dashes, option, blank, path,
+                           other, what)
+               : error_set(err, ERR_ARG, "%s%s%s%s: no such %s", dashes, option, blank, path, what);
+}
+
 enum result option_need_file(const char *option, const char *path, struct error *err)
 {
-    if (!path || (path_exists(path) && !path_is_dir(path))) {
-        return OK;
-    }
-    return error_set(err, ERR_ARG, "%s%s%s%s: %s", option ? "--" : "", option ? option : "",
-                     option ? " " : "", path,
-                     path_exists(path) ? "is a folder, not a file" : "no such file");
+    return !path || (path_exists(path) && !path_is_dir(path))
+               ? OK
+               : not_there(option, path, "file", "folder", err);
+}
+
+enum result option_need_folder(const char *option, const char *path, struct error *err)
+{
+    return !path || path_is_dir(path) ? OK : not_there(option, path, "folder", "file", err);
 }

@@ -97,6 +97,8 @@ void string_list_free(struct string_list *list);
 /* A file named on the command line that is not there, or is a folder, is a wrong command line: ERR_ARG
  * "--cfg x: no such file". option NULL: the path is an argument. path NULL: fine. */
 NODISCARD enum result option_need_file(const char *option, const char *path, struct error *err);
+/* The same for a folder. */
+NODISCARD enum result option_need_folder(const char *option, const char *path, struct error *err);
 
 /* True if `word` is one of the words of "a|b|c"; '-' equals '_'. */
 bool word_in(const char *words, const char *word);

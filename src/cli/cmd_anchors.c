@@ -80,6 +80,7 @@ static enum result open_cfg(struct anchors_job *job, struct error *err)
     if (!args->cfg) {
         return OK;
     }
+    TRY(option_need_file("cfg", args->cfg, err));
     TRY(network_read(args->cfg, args->imgsz.w, args->imgsz.h, &job->net, err));
     TRY(heads_read(&job->net, &job->heads, err));
     struct anchor used[ANCHORS_MAX];

@@ -107,6 +107,9 @@ static enum result run_from(const struct convert_args *args, const struct string
     }
     TRY(refuse(args->names, "names", "when converting to COCO", err));
     TRY(refuse(args->annotations, "annotations", "when converting to COCO", err));
+    for (size_t i = 0; i < args->images.count; i++) {
+        TRY(option_need_folder("images", args->images.items[i], err));
+    }
     if (!args->out) {
         return missing_out("a new folder", err);
     }
@@ -219,6 +222,8 @@ static enum result run_to(const struct convert_args *args, const struct string_l
     TRY(refuse(args->images.count > 0, "images", "when converting from COCO", err));
     TRY(refuse(args->keep_crowds, "keep-crowds", "when converting from COCO", err));
     TRY(refuse(args->copy, "copy", "when converting from COCO", err));
+    TRY(option_need_file("names", args->names, err));
+    TRY(option_need_file("annotations", args->annotations, err));
     if (inputs->count > 1) {
         return error_set(err, ERR_ARG,
                          "convert: unexpected %s (one data set at a time goes to COCO)",

@@ -137,6 +137,7 @@ static enum result check_args(const struct detect_args *args,
                          "--format coco needs --annotations FILE: image and category ids are read "
                          "from it, never guessed (--format json needs none)");
     }
+    TRY(option_need_file("annotations", args->annotations, err));
     if (args->format != RESULT_COCO && args->annotations) {
         return error_set(err, ERR_ARG, "--annotations acts only with --format coco");
     }

@@ -139,6 +139,7 @@ static enum result run_diff(int argc, char **argv, int *status, struct error *er
     }
     TRY(option_need_file(NULL, files[0], err));
     TRY(option_need_file(NULL, files[1], err));
+    TRY(option_need_file("cfg", args.cfg, err));
     struct weights_diff diff = {0};
     enum result result = weights_diff_find(args.cfg, files, &diff, err);
     result = result == OK ? print_diff(&args, files, &diff, err) : result;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/path.h"
 #include "cli/cmd.h"
 
 static void print_files(const char *what, size_t count, const char *folder, const char *below)
@@ -79,10 +78,7 @@ enum result detect_command(const struct detect_run_options *options,
     struct detect_totals totals = {0};
     TRY(shard_parse(inputs->shard, &all.shard, err));
     for (size_t i = 0; i < inputs->excluded.count; i++) {
-        if (!path_is_dir(inputs->excluded.items[i])) {
-            return error_set(err, ERR_ARG, "--exclude %s: no such folder",
-                             inputs->excluded.items[i]);
-        }
+        TRY(option_need_folder("exclude", inputs->excluded.items[i], err));
     }
     all.inputs = inputs->paths.items;
     all.input_count = inputs->paths.count;

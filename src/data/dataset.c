@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/yaml.h"
 #include "data/dataset_private.h"
 #include "data/inputs.h"
@@ -379,7 +380,7 @@ enum result images_act(const char *images, const char *train, const char *valid,
     bool has_coco = (train && (dataset_is_coco(train) || ndjson_is_named(train))) ||
                     (valid && (dataset_is_coco(valid) || ndjson_is_named(valid)));
     return !images || has_coco
-               ? OK
+               ? option_need_folder("images", images, err)
                : error_set(
                      err, ERR_ARG,
                      "--images acts only with a COCO .json or an .ndjson: the folder of its pictures%s%s",

@@ -1,5 +1,6 @@
 #include "doctor/check.h"
 
+#include "base/options.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "doctor/contact_sheet.h"
@@ -22,6 +23,7 @@ static enum result open_network(struct check_job *job, struct error *err)
     if (!o->cfg) {
         return OK;
     }
+    TRY(option_need_file("cfg", o->cfg, err));
     TRY(network_read(o->cfg, o->w, o->h, &job->net, err));
     if (task_of(&job->net) != TASK_DETECT) {
         return OK;

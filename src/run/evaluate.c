@@ -51,6 +51,7 @@ static enum result find_source(struct evaluated *e, struct error *err)
 {
     const struct evaluate_options *o = e->o;
     const char *positional = o->data, *data = o->model->data, *list = NULL;
+    TRY(option_need_folder("run", o->model->run, err));
     if (positional && data && (data_is_description(positional) || !data_is_description(data))) {
         return error_set(err, ERR_ARG, "two data sets: %s and --data %s", positional, data);
     }

@@ -305,6 +305,7 @@ static enum result choose_files(const struct model_args *args, enum model_need n
             "or --run");
     }
     if (args->run) {
+        TRY(option_need_folder("run", args->run, err));
         return choose_run(args->run, need, model, err);
     }
     if (args->model &&

@@ -525,6 +525,7 @@ enum result train_args_load(struct train_args *args, const char *folder, struct 
 {
     bool done;
     struct train_args loaded = defaults();
+    TRY(option_need_folder("resume", folder, err));
     TRY(run_args_load(folder, &args->loaded, err));
     enum result result = load_groups(args, folder, &loaded, err);
     if (args->has_new_stages || result != OK) {

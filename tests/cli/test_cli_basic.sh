@@ -245,6 +245,35 @@ try "diff: other lengths of one network" "$YOLO" diff $tiny_weights "$work/two.w
 status 2; one_error 'sizes differ'
 try "diff: one file only" "$YOLO" diff $tiny_weights
 status 2; one_error 'two .weights files are needed, 1 given'
+# The names of parts are the same for init and for --data.
+for part in train/1 train/2 test/3; do
+    mkdir -p "$work/parted/${part%/*}ing"
+    cp "data/tabletop/images/val/00000$((${part#*/} - 1)).jpg" "data/tabletop/labels/val/00000$((${part#*/} - 1)).txt" "$work/parted/${part%/*}ing"
+done
+try "a folder of training and testing" "$YOLO" eval "$work/parted" --imgsz 96
+status 0; err 'parted/testing: 1 image, '
+try "a folder of training and testing: the part to train on" "$YOLO" anchors "$work/parted" --num 2
+status 0; out '^8 boxes of 2 pictures '
+
+# A file or folder that an option names and that is not there is a wrong command line, whichever it is.
+none=$work/none.x picture=data/tabletop/images/val/000001.jpg
+while read -r option what words; do
+    # shellcheck disable=SC2086 # several words
+    try "${words%% *}: --$option names nothing" "$YOLO" $words --$option "$none"
+    status 2; one_error "--$option $none: no such $what"; out_empty
+done <<END
+cfg file diff $tiny_weights $tiny_weights
+cfg file check data/tabletop/tabletop.data
+cfg file anchors data/tabletop/tabletop.data
+annotations file detect $picture --no-save --format coco
+annotations file convert data/tabletop/val.txt --names data/tabletop/tabletop.names --out $work/convert.json
+names file convert data/tabletop/val.txt --out $work/convert.json
+images folder convert tests/golden/metrics/truth.json --out $work/convert
+images folder eval tests/golden/metrics/truth.json
+run folder detect $picture --no-save
+run folder eval
+resume folder train
+END
 try "diff: no such file" "$YOLO" diff $tiny_weights "$work/none.weights"
 status 2; one_error 'none.weights: no such file'
 
