@@ -565,6 +565,7 @@ static enum result measure_values(struct evaluated *e, struct error *err)
 {
     struct dataset_source source;
     const char *path;
+    TRY(model_load(&e->model, err));
     TRY(find_part(e, &path, err));
     e->list = path;
     TRY(value_set_source(&e->model, path, &source, err));
