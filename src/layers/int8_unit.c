@@ -57,11 +57,62 @@ static struct filter filter_of(const struct conv_geometry *g, const float *weigh
     return f;
 }
 
-static int rounded(const struct filter *f, size_t c, size_t tap)
+enum { MAX_TAPS = 64 };
+
+static int nearest(float w)
 {
-    float w =
-        f->most > 0.0f ? f->weights[c * f->taps + tap] * f->steps[c] * (MOST / f->most) : 0.0f;
     return fabsf(w) < MOST + 0.5f ? (int)lrintf(w) : 0; /* else it is no number */
+}
+
+/* Of the taps that can go on one step that way, the one that has been rounded the other way most; -1: none. */
+static int most_rounded(const float *exact, const int8_t *to, int taps, int way)
+{
+    int best = -1;
+    float most = 0.0f;
+    for (int i = 0; i < taps; i++) {
+        float left = (exact[i] - (float)to[i]) * (float)way;
+        if (left > most && to[i] * way < MOST) {
+            best = i;
+            most = left;
+        }
+    }
+    return best;
+}
+
+/* Neighbouring pixels are much alike, so that the window's sum counts most: where rounding has moved it by more than
+ * half a step, those taps are rounded the other way that were nearest to it. */
+static void keep_sum(const float *exact, int8_t *to, int taps)
+{
+    float moved = 0.0f;
+    for (int i = 0; i < taps; i++) {
+        moved += exact[i] - (float)to[i];
+    }
+    while (fabsf(moved) > 0.5f) {
+        int way = moved > 0.0f ? 1 : -1, tap = most_rounded(exact, to, taps, way);
+        if (tap < 0) {
+            return;
+        }
+        to[tap] = (int8_t)(to[tap] + way);
+        moved -= (float)way;
+    }
+}
+
+/* Taps of channel c's window from `first` on to whole numbers, as many at most as to[MAX_TAPS] holds; how many. */
+static size_t round_taps(const struct filter *f, size_t c, size_t first, int8_t *to)
+{
+    float exact[MAX_TAPS], factor = f->most > 0.0f ? MOST / f->most : 0.0f;
+    const float *weights = f->weights + c * f->taps + first;
+    size_t count = f->taps - first < MAX_TAPS ? f->taps - first : MAX_TAPS;
+    bool is_finite = true;
+    for (size_t i = 0; i < count; i++) {
+        exact[i] = weights[i] * f->steps[c] * factor;
+        to[i] = (int8_t)nearest(exact[i]);
+        is_finite = is_finite && fabsf(exact[i]) < MOST + 0.5f;
+    }
+    if (is_finite) {
+        keep_sum(exact, to, (int)count);
+    }
+    return count;
 }
 
 /* ---- the choice ---- */
@@ -82,11 +133,15 @@ static void sum_item(void *ctx, size_t item, int thread)
     for (size_t k = item * filters / MAX_ITEMS; k < (item + 1) * filters / MAX_ITEMS; k++) {
         struct filter f = filter_of(job->g, job->weights, job->steps, k);
         int above = 0, below = 0;
+        int8_t q[MAX_TAPS];
         for (size_t c = 0; c < f.channels; c++) {
-            for (size_t i = 0; i < f.taps; i++) {
-                int q = rounded(&f, c, i);
-                above += q > 0 ? q : 0;
-                below -= q < 0 ? q : 0;
+            size_t count;
+            for (size_t first = 0; first < f.taps; first += count) {
+                count = round_taps(&f, c, first, q);
+                for (size_t i = 0; i < count; i++) {
+                    above += q[i] > 0 ? q[i] : 0;
+                    below -= q[i] < 0 ? q[i] : 0;
+                }
             }
         }
         int most = above > below ? above : below;
@@ -133,7 +188,7 @@ struct round_job {
     const struct conv_geometry *g;
     const float *weights, *steps;
     int8_t *rounded;
-    float *scale; /* of a filter's sums: times its weights' step */
+    float *scale; /* [filters] */
 };
 
 static void round_filter(void *ctx, size_t k, int thread)
@@ -143,15 +198,29 @@ static void round_filter(void *ctx, size_t k, int thread)
     struct filter f = filter_of(job->g, job->weights, job->steps, k);
     int8_t *to = job->rounded + k * terms_of(job->g);
     for (size_t c = 0; c < f.channels; c++) {
-        for (size_t i = 0; i < f.taps; i++) {
-            *to++ = (int8_t)rounded(&f, c, i);
+        size_t count;
+        int8_t q[MAX_TAPS];
+        for (size_t first = 0; first < f.taps; first += count) {
+            count = round_taps(&f, c, first, q);
+            memcpy(to, q, count);
+            to += count;
         }
     }
-    job->scale[k] *= f.most / MOST;
+    job->scale[k] = f.most / MOST;
 }
 
-/* scale, shift: of the layer's batch norm or biases. */
-static void fold(const struct layer *l, float *scale, float *shift)
+void int8_unit_round(const struct layer *l, const float *in_steps, int8_t *rounded, float *scale)
+{
+    const struct conv_unit *u = l->state;
+    struct round_job job = {.g = &u->geometry,
+                            .weights = layer_param(l, "weights")->data,
+                            .steps = in_steps,
+                            .rounded = rounded,
+                            .scale = scale};
+    parallel_for((size_t)u->geometry.filters, round_filter, &job);
+}
+
+void int8_unit_fold(const struct layer *l, float *scale, float *shift)
 {
     const struct conv_unit *u = l->state;
     size_t filters = (size_t)u->geometry.filters;
@@ -175,25 +244,22 @@ enum result int8_unit_prepare(const struct layer *l, const struct kernels *kern,
     size_t filters = (size_t)g->filters;
     float *block = (float *)prepared + packed_floats(g, kern, choice);
     struct int8_terms t = int8_terms_at(block, g->filters);
-    int8_t *weights = mem_alloc_raw(filters * terms_of(g), 1);
-    if (!weights) {
+    float *steps = mem_alloc_raw(filters * (terms_of(g) + sizeof(float)), 1);
+    if (!steps) {
         return mem_error(err, "quantised weights");
     }
+    int8_t *weights = (int8_t *)(steps + filters);
     memset(block, 0, int8_terms_floats(g->filters) * sizeof *block);
-    fold(l, t.scale, t.shift);
-    for (size_t k = 0; bias && k < filters; k++) {
-        t.shift[k] += bias[k];
+    int8_unit_fold(l, t.scale, t.shift);
+    int8_unit_round(l, in->steps, weights, steps);
+    for (size_t k = 0; k < filters; k++) {
+        t.scale[k] *= steps[k];
+        t.shift[k] += bias ? bias[k] : 0.0f;
     }
-    struct round_job job = {.g = g,
-                            .weights = layer_param(l, "weights")->data,
-                            .steps = in->steps,
-                            .rounded = weights,
-                            .scale = t.scale};
-    parallel_for(filters, round_filter, &job);
     int8_terms_settle(&t, u->act, out->steps, out->zeros, g->filters);
     int8_conv_offsets(g, weights, in->zeros, t.offset);
     int8_conv_pack(kern, g, choice, weights, prepared);
-    mem_free(weights);
+    mem_free(steps);
     return OK;
 }
 
@@ -207,7 +273,7 @@ enum result int8_unit_find_bias(const struct layer *l, const float *in_steps, co
     if (!scale) {
         return mem_error(err, "biases");
     }
-    fold(l, scale, scale + filters);
+    int8_unit_fold(l, scale, scale + filters);
     const float *weights = layer_param(l, "weights")->data;
     size_t channels = (size_t)(g->in_c / g->groups), taps = terms_of(g) / channels;
     for (size_t k = 0; k < filters; k++) {
@@ -221,7 +287,14 @@ enum result int8_unit_find_bias(const struct layer *l, const float *in_steps, co
             double exact = 0, used = 0;
             for (size_t i = 0; i < taps; i++) {
                 exact += (double)weights[(k * channels + c) * taps + i];
-                used += in_steps ? rounded(&f, c, i) : 0;
+            }
+            size_t count;
+            int8_t q[MAX_TAPS];
+            for (size_t first_tap = 0; in_steps && first_tap < taps; first_tap += count) {
+                count = round_taps(&f, c, first_tap, q);
+                for (size_t i = 0; i < count; i++) {
+                    used += q[i];
+                }
             }
             used = in_steps ? used * (double)f.most / MOST / (double)f.steps[c] : exact;
             sum += exact * wanted[first + c] - used * met[first + c];

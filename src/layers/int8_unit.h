@@ -2,7 +2,7 @@
  * biases and its activation go into the epilogue of int8_conv.h.
  *
  * Weights are multiplied by the steps of their channels first; then a filter's are its floats times 127 / the largest of
- * them, rounded. */
+ * them, rounded so that the sum of a channel's window (of 64 taps of it, if it has more) moves by no more than half a step. */
 #ifndef LAYERS_INT8_UNIT_H
 #define LAYERS_INT8_UNIT_H
 
@@ -33,6 +33,11 @@ NODISCARD enum result int8_unit_prepare(const struct layer *l, const struct kern
 NODISCARD enum result int8_unit_find_bias(const struct layer *l, const float *in_steps,
                                           const double *wanted, const double *met, float *bias,
                                           struct error *err);
+/* What the two above make of the weights: whole numbers [filters][channels][taps], and the value of one of a filter, of
+ * which the input's steps have been divided out: weights[k, c, i] = scale[k] rounded[k, c, i] / in_steps[c]. */
+void int8_unit_round(const struct layer *l, const float *in_steps, int8_t *rounded, float *scale);
+/* The layer's batch norm or biases behind its sums, [filters] each. */
+void int8_unit_fold(const struct layer *l, float *scale, float *shift);
 void int8_unit_forward(const struct layer *l, const struct kernels *kern,
                        enum int8_algorithm choice, const void *prepared,
                        const struct int8_tensor *in, const struct int8_tensor *out, void *scratch);

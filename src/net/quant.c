@@ -48,6 +48,21 @@ void quant_find_roles(const struct network *net, const bool *is_int8, enum quant
     }
 }
 
+void quant_find_rounded(const struct network *net, const enum quant_role *roles, bool *rounded)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        rounded[i] = roles[i] == QUANT_CONV || roles[i] == QUANT_SUM;
+        for (int k = 0; k < l->input_count; k++) {
+            int from = l->inputs[k];
+            bool is_read = from != LAYER_IMAGE && roles[i] != QUANT_FLOAT;
+            if (is_read && roles[from] == QUANT_FLOAT) {
+                rounded[from] = true;
+            }
+        }
+    }
+}
+
 /* ---- hashes ---- */
 
 uint64_t quant_network_hash(const struct network *net)
@@ -145,19 +160,12 @@ enum result quant_hand_on(struct quantization *q, const struct network *net,
 
 /* ---- does it fit? ---- */
 
-/* Every output that is bytes has its channels, those that are handed on excepted. */
 static enum result check_channels(const struct quantization *q, const struct network *net,
-                                  const enum quant_role *roles, const char *path, struct error *err)
+                                  const bool *rounded, const char *path, struct error *err)
 {
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
-        bool is_bytes = roles[i] == QUANT_CONV || roles[i] == QUANT_SUM;
-        for (int k = i + 1; k < net->layer_count && !is_bytes && roles[i] == QUANT_FLOAT; k++) {
-            for (int j = 0; j < net->layers[k].input_count; j++) {
-                is_bytes = is_bytes || (net->layers[k].inputs[j] == i && roles[k] != QUANT_FLOAT);
-            }
-        }
-        if (is_bytes && q->layers[i].channels != l->out.c) {
+        if (rounded[i] && q->layers[i].channels != l->out.c) {
             return error_at(err, ERR_FORMAT, path, 0,
                             "layer %d has %d channels, not %d (make the file again with yolo "
                             "quantize)",
@@ -168,17 +176,18 @@ static enum result check_channels(const struct quantization *q, const struct net
 }
 
 static enum result check_layers(struct quantization *q, const struct network *net, const char *path,
-                                bool *is_int8, enum quant_role *roles, struct error *err)
+                                bool *flags, enum quant_role *roles, struct error *err)
 {
     for (int i = 0; i < net->layer_count; i++) {
-        is_int8[i] = q->layers[i].is_int8;
-        if (is_int8[i] && !int8_unit_possible(&net->layers[i])) {
+        flags[i] = q->layers[i].is_int8;
+        if (flags[i] && !int8_unit_possible(&net->layers[i])) {
             return error_at(err, ERR_FORMAT, path, 0, "layer %d, [%s], cannot be int8", i,
                             net->layers[i].ops->name);
         }
     }
-    quant_find_roles(net, is_int8, roles);
-    TRY(check_channels(q, net, roles, path, err));
+    quant_find_roles(net, flags, roles);
+    quant_find_rounded(net, roles, flags);
+    TRY(check_channels(q, net, flags, path, err));
     return quant_hand_on(q, net, roles, err);
 }
 
@@ -195,11 +204,11 @@ enum result quant_check(struct quantization *q, const struct network *net, const
                         "is of other weights: they have changed since (make it again with yolo "
                         "quantize)");
     }
-    bool *is_int8 = mem_alloc((size_t)net->layer_count, sizeof *is_int8);
+    bool *flags = mem_alloc((size_t)net->layer_count, sizeof *flags);
     enum quant_role *roles = mem_alloc((size_t)net->layer_count, sizeof *roles);
     enum result result =
-        is_int8 && roles ? check_layers(q, net, path, is_int8, roles, err) : mem_error(err, path);
-    mem_free(is_int8);
+        flags && roles ? check_layers(q, net, path, flags, roles, err) : mem_error(err, path);
+    mem_free(flags);
     mem_free(roles);
     return result;
 }

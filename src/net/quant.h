@@ -39,6 +39,9 @@ enum quant_role {
 
 /* roles[layer_count]; is_int8[layer_count] of the convolutions, which must be int8_unit_possible. */
 void quant_find_roles(const struct network *net, const bool *is_int8, enum quant_role *roles);
+/* rounded[layer_count]: whose outputs become bytes by steps and zeros of their own: convolutions and sums on bytes, and
+ * what is computed in fp32 and read as bytes. */
+void quant_find_rounded(const struct network *net, const enum quant_role *roles, bool *rounded);
 
 uint64_t quant_network_hash(const struct network *net);
 /* Of allocated parameters. */

@@ -1,6 +1,6 @@
 /* The file of a quantisation:
  *
- *   yolo int8 1
+ *   yolo int8 2
  *   network 0123456789abcdef
  *   weights 0123456789abcdef
  *   calibrated 64 416 416                    pictures, width, height of the input
@@ -23,7 +23,7 @@
 #include "base/memory.h"
 #include "net/quant.h"
 
-enum { VERSION = 1, MAX_BYTES = 256 << 20, MAX_LAYERS = 100000, MAX_CHANNELS = 1 << 20 };
+enum { VERSION = 2, MAX_BYTES = 256 << 20, MAX_LAYERS = 100000, MAX_CHANNELS = 1 << 20 };
 
 static const char magic[] = "yolo int8 ", hint[] = "make it with yolo quantize";
 

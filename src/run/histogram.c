@@ -4,15 +4,21 @@
 
 enum { HALF = HISTOGRAM_BINS / 2, STEPS = 64 };
 
+/* A full bin stays full. */
+static uint32_t sum(uint32_t a, uint32_t b)
+{
+    return a < UINT32_MAX - b ? a + b : UINT32_MAX;
+}
+
 /* Twice the reach: bins are joined in pairs, towards the middle. */
 static void widen(struct histogram *h)
 {
     for (int i = 0; i < HALF / 2; i++) {
-        h->bins[HALF + i] = h->bins[HALF + 2 * i] + h->bins[HALF + 2 * i + 1];
-        h->bins[HALF - 1 - i] = h->bins[HALF - 1 - 2 * i] + h->bins[HALF - 2 - 2 * i];
+        h->bins[HALF + i] = sum(h->bins[HALF + 2 * i], h->bins[HALF + 2 * i + 1]);
+        h->bins[HALF - 1 - i] = sum(h->bins[HALF - 1 - 2 * i], h->bins[HALF - 2 - 2 * i]);
     }
     for (int i = HALF / 2; i < HALF; i++) {
-        h->bins[HALF + i] = h->bins[HALF - 1 - i] = 0.0;
+        h->bins[HALF + i] = h->bins[HALF - 1 - i] = 0;
     }
     h->reach *= 2.0f;
 }
@@ -23,11 +29,29 @@ static void reach_out(struct histogram *h, float size)
         int exponent;
         frexpf(size, &exponent);
         h->reach = ldexpf(1.0f, exponent); /* above size */
-        h->bins[HALF] = h->count;          /* the zeros so far */
+        h->bins[HALF] = h->zeros;
     }
     while (size >= h->reach) {
         widen(h);
     }
+}
+
+static void add(struct histogram *h, float x)
+{
+    float size = fabsf(x);
+    if (!(size < 1e30f)) {
+        return;
+    }
+    if (size > 0.0f && size >= h->reach) {
+        reach_out(h, size);
+    }
+    uint32_t *bin = &h->zeros;
+    if (h->reach > 0.0f) {
+        bin = &h->bins[HALF + (int)floorf(x / h->reach * HALF)];
+    }
+    *bin = sum(*bin, 1);
+    h->least = x < h->least ? x : h->least;
+    h->most = x > h->most ? x : h->most;
 }
 
 void histogram_add(struct histogram *h, const struct tensor *t)
@@ -36,20 +60,7 @@ void histogram_add(struct histogram *h, const struct tensor *t)
     for (size_t p = 0; p < pixels; p++) {
         const float *values = t->data + p * t->stride;
         for (int c = 0; c < t->c; c++) {
-            float x = values[c], size = fabsf(x);
-            if (!(size < 1e30f)) {
-                continue;
-            }
-            if (size > 0.0f && size >= h->reach) {
-                reach_out(h, size);
-            }
-            if (h->reach > 0.0f) {
-                int bin = HALF + (int)floorf(x / h->reach * HALF);
-                h->bins[bin] += 1.0;
-            }
-            h->count += 1.0;
-            h->least = x < h->least ? x : h->least;
-            h->most = x > h->most ? x : h->most;
+            add(&h[c], values[c]);
         }
     }
 }
@@ -61,13 +72,13 @@ static double middle(const struct histogram *h, int bin)
 
 static double error_of(const struct histogram *h, double low, double high)
 {
-    double step = (high - low) / 255, inside = 0, sum = 0;
+    double step = (high - low) / 255, inside = 0, error = 0;
     for (int i = 0; i < HISTOGRAM_BINS; i++) {
         double x = middle(h, i), beyond = x < low ? low - x : x > high ? x - high : 0;
-        sum += h->bins[i] * beyond * beyond;
+        error += h->bins[i] * beyond * beyond;
         inside += h->bins[i];
     }
-    return sum + inside * step * step / 12;
+    return error + inside * step * step / 12;
 }
 
 void histogram_range(const struct histogram *h, double *low, double *high)

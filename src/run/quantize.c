@@ -1,15 +1,18 @@
 /* In four steps, of which the first two go the pictures' way through the fp32 network, which keeps all outputs:
  *
- *   ranges       the distribution of every output, and the ends and means of each channel
- *   sensitivity  for a few pictures every convolution alone is done on bytes, in place of its fp32 output, and the
- *                layers behind it run again. From the last to the first, so that what lies before is as it was.
- *   choice       those with most error for their work stay fp32, as long as that is little work
+ *   ranges       the distribution and the mean of every channel
+ *   sensitivity  for a few pictures every output alone is rounded to bytes, then every convolution alone done on bytes,
+ *                in place of its fp32 output, and the layers behind it run again. From the last to the first, so that
+ *                what lies before is as it was.
+ *   choice       convolutions stay fp32, singly or a few in a row, where that takes away most error for its work, as
+ *                long as it is little work. A row matters: an output stays unrounded only where both its maker and
+ *                its readers are fp32.
  *   biases       the network on bytes, layer by layer: what the mean of a filter before its activation has lost, by
  *                rounded weights and all that happened before, is added to its bias (as Nagel et al. 2019,
  *                arXiv:1906.04721, section 4.2)
  *
- * Steps differ by channel: the geometric mean of what the channel's own range would take and what the whole output's
- * would (as Xiao et al. 2022, arXiv:2211.10438, share the difficulty between activations and weights). */
+ * Steps differ by channel: between what the channel's own range would take and what the whole output's would, nearer to
+ * its own (as Xiao et al. 2022, arXiv:2211.10438, share the difficulty between activations and weights). */
 #include "run/quantize.h"
 
 #include <math.h>
@@ -29,10 +32,12 @@
 #include "run/bench.h"
 #include "run/histogram.h"
 
-/* Pictures whose heads are compared; work that may stay fp32 for accuracy's sake; how many times the mean error such
- * a layer has at least. */
-enum { SENSITIVITY_PICTURES = 4, BIAS_PICTURES = 8 };
-static const double SENSITIVE_WORK = 0.05, SENSITIVE_ERROR = 3.0;
+/* Pictures whose heads are compared; convolutions in a row that are tried together. */
+enum { SENSITIVITY_PICTURES = 8, BIAS_PICTURES = 8, MAX_ROW = 4 };
+/* Work that may stay fp32 for accuracy's sake; how many times its share of the work such a row has of the error. */
+static const double SENSITIVE_WORK = 0.10, SENSITIVE_GAIN = 3.0;
+/* Of a channel's own range against the whole output's, in the step. */
+static const double OWN_SHARE = 0.75;
 
 const char *const quantize_reasons[] = {
     [QUANTIZE_INT8] = "int8",         [QUANTIZE_FIRST] = "fp32: first",
@@ -42,10 +47,10 @@ const char *const quantize_reasons[] = {
 
 /* What was met in an output. */
 struct met {
-    struct histogram all;
-    float *least, *most; /* [channels] */
-    double *sums;        /* [channels], over the pictures that biases are found on */
-    double pixels;       /* of those */
+    struct histogram *channels; /* [channels], of an output that may become bytes */
+    double *sums;               /* [channels], over the pictures that biases are found on */
+    double pixels;              /* of those */
+    double error;               /* that its rounding makes of what the heads get: squares */
 };
 
 struct job {
@@ -56,7 +61,8 @@ struct job {
     struct plan *plan;
     struct met *met;          /* [layers] */
     bool *is_int8;            /* [layers] */
-    enum quant_role *roles;   /* [layers] */
+    enum quant_role *roles;   /* [layers], and */
+    bool *rounded;            /* [layers] follow from it */
     float **wanted;           /* [layers]: what goes into heads, of the picture at hand */
     void *prepared, *scratch; /* of one layer on bytes */
     uint8_t *in_bytes, *out_bytes;
@@ -113,13 +119,13 @@ static void measure_layer(void *ctx, size_t layer, int thread)
     const struct tensor *t = plan_output(job->plan, (int)layer);
     struct met *met = &job->met[layer];
     size_t pixels = tensor_pixels(t);
-    histogram_add(&met->all, t);
-    for (size_t p = 0; p < pixels; p++) {
+    if (met->channels) {
+        histogram_add(met->channels, t);
+    }
+    for (size_t p = 0; job->is_for_bias && p < pixels; p++) {
         const float *values = t->data + p * t->stride;
         for (int c = 0; c < t->c; c++) {
-            met->least[c] = values[c] < met->least[c] ? values[c] : met->least[c];
-            met->most[c] = values[c] > met->most[c] ? values[c] : met->most[c];
-            met->sums[c] += job->is_for_bias ? (double)values[c] : 0.0;
+            met->sums[c] += (double)values[c];
         }
     }
     met->pixels += job->is_for_bias ? (double)pixels : 0.0;
@@ -165,41 +171,56 @@ static enum result measure_ranges(struct job *job, struct error *err)
                                        "none of the %zu pictures could be read", count);
 }
 
-static float between(double value, double low, double high)
+/* What a channel does not need of 255 steps is left around its range, in the proportion of the whole one. */
+static void choose_channel(double first, double last, double low, double high, float *step,
+                           uint8_t *zero)
 {
-    return (float)(value < low ? low : value > high ? high : value);
+    double whole = high - low > 1e-6 ? high - low : 1e-6;
+    double own = last - first > 1e-4 * whole ? last - first : 1e-4 * whole;
+    double spanned = pow(own, OWN_SHARE) * pow(whole, 1 - OWN_SHARE);
+    double below = -first + (spanned - (last - first)) * -low / whole;
+    double place = below * 255 / spanned;
+    *step = (float)(spanned / 255);
+    *zero = (uint8_t)lrint(place < 0 ? 0 : place > 255 ? 255 : place);
 }
 
-/* What a channel does not need of 255 steps is left around its range, in the proportion of the whole one. */
-static void choose_channels(const struct met *met, struct quant_layer *l)
+static void choose_channels(void *ctx, size_t layer, int thread)
 {
-    double low, high;
-    histogram_range(&met->all, &low, &high);
-    double whole = high - low > 1e-6 ? high - low : 1e-6, below = -low / whole;
-    for (int c = 0; c < l->channels; c++) {
-        double first = (double)between((double)met->least[c], low, 0);
-        double last = (double)between((double)met->most[c], 0, high);
-        double own = last - first > 1e-4 * whole ? last - first : 1e-4 * whole;
-        double spanned = sqrt(own * whole), step = spanned / 255;
-        double zero = (-first + (spanned - (last - first)) * below) / step;
-        l->steps[c] = (float)step;
-        l->zeros[c] = (uint8_t)lrint(zero < 0 ? 0 : zero > 255 ? 255 : zero);
+    (void)thread;
+    const struct job *job = ctx;
+    const struct histogram *channels = job->met[layer].channels;
+    const struct quant_layer *l = &job->found->quant.layers[layer];
+    double low = 0, high = 0, first, last;
+    for (int c = 0; channels && c < l->channels; c++) {
+        histogram_range(&channels[c], &first, &last);
+        low = first < low ? first : low;
+        high = last > high ? last : high;
+    }
+    for (int c = 0; channels && c < l->channels; c++) {
+        histogram_range(&channels[c], &first, &last);
+        choose_channel(first, last, low, high, &l->steps[c], &l->zeros[c]);
     }
 }
 
-/* Steps and zeros of all outputs that are bytes, for the convolutions that is_int8 says. */
+static void find_roles(struct job *job)
+{
+    const struct network *net = &job->model->net;
+    quant_find_roles(net, job->is_int8, job->roles);
+    quant_find_rounded(net, job->roles, job->rounded);
+}
+
+/* Steps and zeros of all outputs that can be bytes. */
 static enum result choose_scales(struct job *job, struct error *err)
 {
     const struct network *net = &job->model->net;
     struct quantization *q = &job->found->quant;
-    quant_find_roles(net, job->is_int8, job->roles);
     for (int i = 0; i < net->layer_count; i++) {
-        q->layers[i].is_int8 = job->roles[i] == QUANT_CONV;
-        if (job->roles[i] != QUANT_SAME) {
+        bool has_biases = net->layers[i].ops == &convolutional_ops;
+        if (job->rounded[i] || has_biases) {
             TRY(quant_need_channels(&q->layers[i], net->layers[i].out.c, err));
-            choose_channels(&job->met[i], &q->layers[i]);
         }
     }
+    parallel_for((size_t)net->layer_count, choose_channels, job);
     return quant_hand_on(q, net, job->roles, err);
 }
 
@@ -275,6 +296,15 @@ static struct int8_tensor bytes_for(const struct job *job, int layer, uint8_t *d
                                 .zeros = job->found->quant.layers[layer].zeros};
 }
 
+/* The output as its bytes say it. */
+static void round_output(struct job *job, int layer)
+{
+    struct int8_tensor out = bytes_for(job, layer, job->out_bytes);
+    const struct tensor *t = plan_output(job->plan, layer);
+    int8_quantize(job->model->kernels, t, &out);
+    int8_dequantize(job->model->kernels, &out, t);
+}
+
 /* The layer's output as bytes give it, in place of the fp32 one. */
 static enum result run_on_bytes(struct job *job, const struct layer *l, struct error *err)
 {
@@ -289,19 +319,32 @@ static enum result run_on_bytes(struct job *job, const struct layer *l, struct e
     return OK;
 }
 
+/* What the heads get once the layers behind this one have run again. */
+static double error_behind(struct job *job, int layer)
+{
+    for (int i = layer + 1; i < job->model->net.layer_count; i++) {
+        plan_forward_layer(job->plan, i);
+    }
+    return found_error(job);
+}
+
 static enum result measure_layers(struct job *job, struct error *err)
 {
     const struct network *net = &job->model->net;
-    for (size_t r = job->found->row_count; r-- > 0;) {
-        struct quantize_row *row = &job->found->rows[r];
-        if (row->reason != QUANTIZE_INT8) {
-            continue;
+    size_t r = job->found->row_count;
+    for (int i = net->layer_count - 1; i >= 0; i--) {
+        struct quantize_row *row = r > 0 ? &job->found->rows[r - 1] : NULL;
+        if (job->rounded[i]) {
+            round_output(job, i);
+            job->met[i].error += error_behind(job, i);
         }
-        TRY(run_on_bytes(job, &net->layers[row->layer], err));
-        for (int i = row->layer + 1; i < net->layer_count; i++) {
-            plan_forward_layer(job->plan, i);
+        if (row && row->layer == i) {
+            if (row->reason == QUANTIZE_INT8) {
+                TRY(run_on_bytes(job, &net->layers[i], err));
+                row->error += error_behind(job, i);
+            }
+            r--;
         }
-        row->error += found_error(job);
     }
     return OK;
 }
@@ -356,8 +399,12 @@ static enum result measure_sensitivity(struct job *job, struct error *err)
         progress_step(&progress, i + 1);
     }
     progress_end();
+    double count = used > 0 ? (double)used : 1;
     for (size_t r = 0; r < job->found->row_count; r++) {
-        job->found->rows[r].error /= used > 0 ? (double)used : 1;
+        job->found->rows[r].error /= count;
+    }
+    for (int i = 0; i < job->model->net.layer_count; i++) {
+        job->met[i].error /= count;
     }
     return result;
 }
@@ -387,18 +434,76 @@ static enum result list_layers(struct job *job, struct error *err)
             (struct quantize_row){.layer = i, .reason = reason, .share = l->ops->flops(l) / total};
         job->is_int8[i] = reason == QUANTIZE_INT8;
     }
+    find_roles(job);
+    for (int i = 0; i < net->layer_count; i++) {
+        if (job->rounded[i]) {
+            job->met[i].channels =
+                mem_alloc((size_t)net->layers[i].out.c, sizeof *job->met[i].channels);
+            if (!job->met[i].channels) {
+                return mem_error(err, "layers");
+            }
+        }
+    }
     return OK;
 }
 
-/* The row with most error for its work of those that have well more than their share of the error; NULL: none. */
-static struct quantize_row *most_sensitive(struct quantized *found, double least, double work)
+/* Error of the convolution's rounded weights: of the whole, without that of its rounded input and output. */
+static double weights_error(const struct job *job, const struct quantize_row *row)
 {
-    struct quantize_row *best = NULL;
+    const struct layer *l = &job->model->net.layers[row->layer];
+    double rest = row->error - job->met[l->index].error - job->met[l->inputs[0]].error;
+    return rest > 0 ? rest : 0;
+}
+
+/* Of all that is rounded, as if errors added up. */
+static double whole_error(struct job *job)
+{
+    const struct quantized *found = job->found;
+    double sum = 0;
+    find_roles(job);
+    for (int i = 0; i < job->model->net.layer_count; i++) {
+        sum += job->rounded[i] ? job->met[i].error : 0;
+    }
     for (size_t r = 0; r < found->row_count; r++) {
-        struct quantize_row *row = &found->rows[r];
-        if (row->reason == QUANTIZE_INT8 && row->error > least && row->share <= work &&
-            (!best || row->error * best->share > best->error * row->share)) {
-            best = row;
+        bool is_int8 = job->is_int8[found->rows[r].layer];
+        sum += is_int8 ? weights_error(job, &found->rows[r]) : 0;
+    }
+    return sum;
+}
+
+/* Rows [first, first + count) to fp32, or those of them back that are not. What it changes of the work on bytes. */
+static double set_rows(struct job *job, size_t first, size_t count, bool is_int8)
+{
+    double work = 0;
+    for (size_t r = first; r < first + count; r++) {
+        const struct quantize_row *row = &job->found->rows[r];
+        if (row->reason == QUANTIZE_INT8) {
+            job->is_int8[row->layer] = is_int8;
+            work += row->share;
+        }
+    }
+    return work;
+}
+
+struct candidate {
+    size_t first, count; /* rows; count 0: none */
+    double gain, work;
+};
+
+static struct candidate best_candidate(struct job *job, double room)
+{
+    struct candidate best = {0};
+    size_t rows = job->found->row_count;
+    double before = whole_error(job);
+    for (size_t first = 0; first < rows; first++) {
+        for (size_t count = 1; count <= MAX_ROW && first + count <= rows; count++) {
+            struct candidate c = {.first = first, .count = count};
+            c.work = set_rows(job, first, count, false);
+            c.gain = c.work > 0 && c.work <= room ? before - whole_error(job) : 0;
+            set_rows(job, first, count, true);
+            if (c.gain > 0 && (best.count == 0 || c.gain * best.work > best.gain * c.work)) {
+                best = c;
+            }
         }
     }
     return best;
@@ -406,20 +511,27 @@ static struct quantize_row *most_sensitive(struct quantized *found, double least
 
 static void keep_sensitive(struct job *job)
 {
-    struct quantized *found = job->found;
-    double sum = 0, work = SENSITIVE_WORK;
-    size_t count = 0;
-    for (size_t r = 0; r < found->row_count; r++) {
-        bool counts = found->rows[r].reason == QUANTIZE_INT8;
-        sum += counts ? found->rows[r].error : 0;
-        count += counts;
+    double room = SENSITIVE_WORK, least = SENSITIVE_GAIN * whole_error(job);
+    for (;;) {
+        struct candidate c = best_candidate(job, room);
+        if (c.count == 0 || c.gain < least * c.work) {
+            break;
+        }
+        set_rows(job, c.first, c.count, false);
+        for (size_t r = c.first; r < c.first + c.count; r++) {
+            struct quantize_row *row = &job->found->rows[r];
+            row->reason = row->reason == QUANTIZE_INT8 ? QUANTIZE_SENSITIVE : row->reason;
+        }
+        room -= c.work;
     }
-    double least = count > 0 ? SENSITIVE_ERROR * sum / (double)count : 0;
-    struct quantize_row *row;
-    while ((row = most_sensitive(found, least, work)) != NULL) {
-        row->reason = QUANTIZE_SENSITIVE;
-        job->is_int8[row->layer] = false;
-        work -= row->share;
+    find_roles(job);
+}
+
+static void settle_layers(struct job *job)
+{
+    struct quantization *q = &job->found->quant;
+    for (int i = 0; i < q->layer_count; i++) {
+        q->layers[i].is_int8 = job->roles[i] == QUANT_CONV;
     }
 }
 
@@ -497,14 +609,12 @@ static enum result open_job(struct job *job, struct error *err)
     job->met = mem_alloc(layers, sizeof *job->met);
     job->is_int8 = mem_alloc(layers, sizeof *job->is_int8);
     job->roles = mem_alloc(layers, sizeof *job->roles);
+    job->rounded = mem_alloc(layers, sizeof *job->rounded);
     job->wanted = mem_alloc(layers, sizeof *job->wanted);
-    bool has_memory = job->met && job->is_int8 && job->roles && job->wanted;
+    bool has_memory = job->met && job->is_int8 && job->roles && job->rounded && job->wanted;
     for (size_t i = 0; has_memory && i < layers; i++) {
-        size_t channels = (size_t)net->layers[i].out.c;
-        job->met[i].least = mem_alloc(channels, sizeof(float));
-        job->met[i].most = mem_alloc(channels, sizeof(float));
-        job->met[i].sums = mem_alloc(channels, sizeof(double));
-        has_memory = job->met[i].least && job->met[i].most && job->met[i].sums;
+        job->met[i].sums = mem_alloc((size_t)net->layers[i].out.c, sizeof(double));
+        has_memory = job->met[i].sums != NULL;
     }
     if (!has_memory) {
         return mem_error(err, "quantisation");
@@ -524,8 +634,7 @@ static void close_job(struct job *job)
     dataset_free(&job->set);
     for (int i = 0; i < job->model->net.layer_count; i++) {
         if (job->met) {
-            mem_free(job->met[i].least);
-            mem_free(job->met[i].most);
+            mem_free(job->met[i].channels);
             mem_free(job->met[i].sums);
         }
         if (job->wanted) {
@@ -535,6 +644,7 @@ static void close_job(struct job *job)
     mem_free(job->met);
     mem_free(job->is_int8);
     mem_free(job->roles);
+    mem_free(job->rounded);
     mem_free(job->wanted);
     mem_free(job->prepared);
     mem_free(job->scratch);
@@ -551,7 +661,8 @@ static enum result run(struct job *job, struct error *err)
     TRY(choose_scales(job, err));
     TRY(measure_sensitivity(job, err));
     keep_sensitive(job);
-    TRY(choose_scales(job, err));
+    settle_layers(job);
+    TRY(quant_hand_on(&job->found->quant, &job->model->net, job->roles, err));
     plan_free(job->plan);
     job->plan = NULL;
     return find_biases(job, err);
@@ -588,6 +699,7 @@ static enum result run_on_noise(struct job *job, struct error *err)
     bench_fill_input(plan_input(job->plan));
     plan_forward(job->plan, 1);
     parallel_for((size_t)job->model->net.layer_count, measure_layer, job);
+    settle_layers(job);
     return choose_scales(job, err);
 }
 

@@ -106,8 +106,8 @@ refused "empty" empty 'm\.int8:1: no file of yolo quantize'
 refused "a picture" "$picture" 'm\.int8:1: no file of yolo quantize'
 sed '9s/0x1/0x2/' m.int8 >changed
 refused "a changed step" changed 'm\.int8: is cut or damaged'
-sed '1s/1$/2/' m.int8 >newer
-refused "of a newer program" newer 'm\.int8:1: version 2, this program reads 1'
+sed '1s/2$/3/' m.int8 >newer
+refused "of a newer program" newer 'm\.int8:1: version 3, this program reads 2'
 
 mkdir other
 cp m.int8 other/

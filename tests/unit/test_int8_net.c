@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "isa.h"
+#include "layers/conv_unit.h"
+#include "layers/int8_unit.h"
 #include "net/plan.h"
 #include "run/bench.h"
 #include "run/histogram.h"
@@ -256,28 +258,91 @@ static void unfit_quantisations(void)
 
 static void histogram_finds_the_range(void)
 {
-    struct histogram *h = mem_alloc(1, sizeof *h);
-    float values[2000];
-    struct tensor t = {.data = values, .n = 1, .h = 1, .w = 500, .c = 3, .stride = 4};
+    struct histogram *h = mem_alloc(3, sizeof *h);
+    static float values[8000];
+    struct tensor t = {.data = values, .n = 1, .h = 4, .w = 500, .c = 3, .stride = 4};
     double low, high;
     CHECK(h != NULL);
-    for (size_t i = 0; i < 2000; i++) {
-        values[i] = i % 4 == 3 ? 1e9f : (float)(i % 100) / 100.0f - 0.25f; /* the gap is not read */
+    for (size_t i = 0; i < 2000;
+         i++) { /* the gap is not read, the third channel is ten times as wide */
+        float x = (float)(i % 100) / 100.0f - 0.25f;
+        float of[] = {x, x, 10.0f * x, 1e9f};
+        memcpy(values + 4 * i, of, sizeof of);
     }
+    values[4] = INFINITY; /* nor is this */
     histogram_add(h, &t);
-    histogram_range(h, &low, &high);
+    histogram_range(&h[0], &low, &high);
     CHECK_NEAR(low, -0.25, 0.01);
     CHECK_NEAR(high, 0.74, 0.02);
-    values[0] = 300.0f; /* one value far out is clipped, many are not */
+    histogram_range(&h[2], &low, &high);
+    CHECK_NEAR(low, -2.5, 0.1);
+    CHECK_NEAR(high, 7.4, 0.2);
+    for (int i = 0; i < HISTOGRAM_BINS; i++) {
+        h[0].bins[i] *= 1000;
+    }
+    values[0] = 8.0f; /* beside a million one value far out is clipped, in its channel alone */
     histogram_add(h, &t);
-    histogram_range(h, &low, &high);
-    CHECK_NEAR(h->count, 3000, 0);
-    CHECK(h->most > 299.0f && h->reach > 300.0f);
-    CHECK(high > 0.7);
+    histogram_range(&h[0], &low, &high);
+    CHECK(h[0].most > 7.9f && h[0].reach > 8.0f);
+    CHECK(high < 4.0 && high > 0.7);
+    histogram_range(&h[1], &low, &high);
+    CHECK_NEAR(high, 0.74, 0.02);
+    h[1].bins[300] = UINT32_MAX; /* full bins stay full */
+    values[1] = 300.0f;
+    histogram_add(h, &t);
+    uint32_t fullest = 0;
+    for (int i = 0; i < HISTOGRAM_BINS; i++) {
+        fullest = h[1].bins[i] > fullest ? h[1].bins[i] : fullest;
+    }
+    CHECK(fullest == UINT32_MAX);
     mem_free(h);
 }
 
+/* ---- weights ---- */
+
+/* Each channel's window keeps its sum to half a step, and no tap moves by a whole one; what cannot be rounded is zero. */
+static void rounding_keeps_sums(void)
+{
+    struct rig r;
+    rig_open(&r);
+    static const int convolutions[] = {1, 2, 5, 8, 12};
+    for (size_t n = 0; n < sizeof convolutions / sizeof *convolutions; n++) {
+        const struct layer *l = &r.net.layers[convolutions[n]];
+        const struct conv_unit *u = l->state;
+        const struct param *w = layer_param(l, "weights");
+        const struct conv_geometry *g = &u->geometry;
+        size_t filters = (size_t)g->filters, taps = (size_t)g->kernel_h * (size_t)g->kernel_w;
+        size_t channels = (size_t)(g->in_c / g->groups), windows = filters * channels;
+        int8_t *rounded = mem_alloc(w->count, 1);
+        float *scale = mem_alloc(filters, sizeof *scale);
+        const float *steps = r.q.layers[l->inputs[0]].steps;
+        CHECK(rounded && scale);
+        int8_unit_round(l, steps, rounded, scale);
+        size_t moved = 0;
+        for (size_t i = 0; i < windows; i++) {
+            size_t k = i / channels, c = g->groups > 1 ? k : i % channels;
+            double sum = 0;
+            for (size_t t = 0; t < taps; t++) {
+                double exact = (double)w->data[i * taps + t] * (double)steps[c] / (double)scale[k];
+                double left = exact - rounded[i * taps + t];
+                CHECK(fabs(left) < 1.0 + 1e-4);
+                moved += fabs(left) > 0.5 + 1e-4;
+                sum += left;
+            }
+            CHECK_MSG(fabs(sum) < 0.5 + 1e-3, "layer %d, window %zu: %g", convolutions[n], i, sum);
+        }
+        CHECK((moved > 0) == (taps > 1));
+        w->data[0] = NAN;
+        int8_unit_round(l, steps, rounded, scale);
+        CHECK(rounded[0] == 0);
+        mem_free(rounded);
+        mem_free(scale);
+    }
+    rig_close(&r);
+}
+
 static const struct test_case cases[] = {
+    {"rounding_keeps_sums", rounding_keeps_sums},
     {"every_kind_of_layer", every_kind_of_layer},
     {"same_bits_in_shared_memory", same_bits_in_shared_memory},
     {"weights_are_less_memory", weights_are_less_memory},
