@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "exchange/onnx_export.h"
 #include "exchange/onnx_graph.h"
+#include "exchange/onnx_int8.h"
 #include "results/paths.h"
 #include "run/infer.h"
 #include "run/model.h"
@@ -27,7 +28,7 @@ static const struct option export_options[] = {
     {"boxes", OPTION_CHOICE, offsetof(struct export_args, boxes), 0, 0, "raw|decoded|nms",
      "detectors: what leaves the file; decoded if not given", 0},
     {"opset", OPTION_INT, offsetof(struct export_args, opset), ONNX_OPSET_LEAST, ONNX_OPSET_MOST,
-     "N", "set of operators; the lowest that does, 11, if not given", 0},
+     "N", "set of operators; the lowest that does, 11, of int8 13, if not given", 0},
     {"fp16|half", OPTION_FLAG, offsetof(struct export_args, is_half), 0, 0, NULL,
      "layers in half precision; input, output and boxes stay in 32 bits", 0},
     {"dynamic", OPTION_FLAG, offsetof(struct export_args, is_dynamic), 0, 0, NULL,
@@ -53,7 +54,8 @@ static const char about[] =
     "                   suppressed by plain IoU\n"
     "Other networks: `output0` [n, classes], or [n, c, h, w]. Class names, anchors, the input's\n"
     "scaling and how pictures are fitted stand in the file's metadata. --weights none writes random\n"
-    "numbers, for measuring times. More: docs/onnx.md\n";
+    "numbers, for measuring times. --precision int8 writes the quantised network (yolo quantize) with\n"
+    "QuantizeLinear and DequantizeLinear, whose scales differ by channel. More: docs/onnx.md\n";
 
 static bool is_given(float value)
 {
@@ -73,6 +75,19 @@ static enum result check_flags(const struct export_args *a, const struct model *
     }
     if (nms_only && !is_nms) {
         return error_set(err, ERR_ARG, "--%s is for --boxes nms", nms_only);
+    }
+    if (a->model.precision != PRECISION_INT8) {
+        return OK;
+    }
+    if (!model->quant.layers) {
+        return error_set(err, ERR_ARG, "--precision int8 acts only with weights, not with none");
+    }
+    if (a->is_half) {
+        return error_set(err, ERR_ARG, "--precision int8 and --fp16: one or the other");
+    }
+    if (a->opset > 0 && a->opset < ONNX_OPSET_INT8) {
+        return error_set(err, ERR_ARG, "--opset %d: --precision int8 needs %d or more", a->opset,
+                         ONNX_OPSET_INT8);
     }
     return OK;
 }
@@ -100,6 +115,7 @@ static enum result export_model(const struct export_args *a, const struct model 
         .opset = a->opset,
         .boxes = (enum onnx_boxes_form)boxes,
         .is_half = a->is_half,
+        .quant = model->quant.layers ? &model->quant : NULL,
         .is_dynamic = a->is_dynamic,
         .confidence = is_given(a->confidence) ? a->confidence : 0.25f,
         .iou = is_given(a->iou) ? a->iou : 0.45f,
@@ -120,7 +136,10 @@ static enum result export_model(const struct export_args *a, const struct model 
                  summary.fixes_size->section->name, summary.fixes_size->index);
     }
     log_info("%s: opset %d, %d nodes, input %dx%d%s%s", path, summary.opset, summary.nodes,
-             model->net.size.w, model->net.size.h, a->is_half ? ", half precision" : "",
+             model->net.size.w, model->net.size.h,
+             a->is_half      ? ", half precision"
+             : options.quant ? ", int8"
+                             : "",
              summary.has_free_size ? " or any other" : "");
     return OK;
 }
@@ -144,7 +163,9 @@ static enum result run_export(int argc, char **argv, int *status, struct error *
         .arguments = "OUT.onnx",
         .about = about,
         .example = "yolo export my.onnx --run runs/train/exp",
-        .groups = {{"Options", export_options, &args}, {"Model", model_options, &args.model}},
+        .groups = {{"Options", export_options, &args},
+                   {"Model", model_options, &args.model},
+                   {"Arithmetic", precision_options, &args.model}},
     };
     const char *path;
     bool done;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "exchange/onnx_heads.h"
+#include "exchange/onnx_int8.h"
 #include "exchange/onnx_ops.h"
 #include "layers/kinds.h"
 #include "net/task.h"
@@ -180,6 +181,9 @@ static enum result describe(struct exporter *e, const char *task, struct error *
     onnx_meta(g, "batch", "1");
     onnx_meta(g, "input", "float32 [n, c, h, w], RGB, 0 to 255 divided by 255");
     onnx_meta(g, "fit", o->fit);
+    if (o->quant) {
+        onnx_meta(g, "precision", "int8");
+    }
     if (network_head_count(net) > 0) {
         static const char *const forms[] = {"raw", "decoded", "nms"};
         snprintf(text, sizeof text, "%d", stride_of(net));
@@ -329,7 +333,7 @@ static enum result put_outputs(struct exporter *e, struct error *err)
     if (network_head_count(net) == 0) {
         int last = last_layer(net);
         onnx_scope(e->lowering.graph, "output");
-        put_picture(e, e->lowering.outputs[last], &net->layers[last], "output0");
+        put_picture(e, onnx_output_of(&e->lowering, last), &net->layers[last], "output0");
         return OK;
     }
     if (e->options->boxes == ONNX_BOXES_RAW) {
@@ -404,21 +408,25 @@ enum result onnx_export(const struct network *net, const struct onnx_options *op
                         const char *path, struct onnx_summary *summary, struct error *err)
 {
     size_t layers = (size_t)net->layer_count;
-    int opset = options->opset ? options->opset : ONNX_OPSET_LEAST;
+    int least = options->quant ? ONNX_OPSET_INT8 : ONNX_OPSET_LEAST;
+    int opset = options->opset ? options->opset : least;
     struct exporter e = {.options = options,
                          .lowering = {.graph = onnx_make(opset),
                                       .net = net,
+                                      .quant = options->quant,
                                       .outputs = mem_alloc(layers, sizeof(char *)),
                                       .is_half = options->is_half},
                          .is_needed = mem_alloc(layers, sizeof(bool)),
                          .follows_size = mem_alloc(layers, sizeof(bool))};
     *summary = (struct onnx_summary){0};
     enum result result = OK;
-    if (!e.lowering.graph || !e.lowering.outputs || !e.is_needed || !e.follows_size) {
+    bool has_bytes = !options->quant || onnx_int8_open(&e.lowering);
+    if (!has_bytes || !e.lowering.graph || !e.lowering.outputs || !e.is_needed || !e.follows_size) {
         result = mem_error(err, "the ONNX graph");
     } else {
         result = export_into(&e, path, summary, err);
     }
+    onnx_int8_close(&e.lowering);
     onnx_free(e.lowering.graph);
     mem_free(e.lowering.outputs);
     mem_free(e.is_needed);

@@ -2,7 +2,7 @@
 #ifndef EXCHANGE_ONNX_EXPORT_H
 #define EXCHANGE_ONNX_EXPORT_H
 
-#include "net/network.h"
+#include "net/quant.h"
 
 /* What becomes of detection heads; docs/onnx.md has the outputs' shapes and units. */
 enum onnx_boxes_form { ONNX_BOXES_RAW, ONNX_BOXES_DECODED, ONNX_BOXES_NMS };
@@ -10,6 +10,8 @@ enum onnx_boxes_form { ONNX_BOXES_RAW, ONNX_BOXES_DECODED, ONNX_BOXES_NMS };
 struct onnx_options {
     int opset; /* 0: the lowest that does */
     enum onnx_boxes_form boxes;
+    const struct quantization
+        *quant;   /* convolutions on bytes as it says, from opset 13 on; NULL: none */
     bool is_half; /* weights and layers in half precision; inputs, outputs and boxes in 32 bits */
     bool is_dynamic; /* number of images, and where the layers allow it their size, when it runs */
     float confidence, iou; /* of ONNX_BOXES_NMS */

@@ -126,6 +126,11 @@ static void *copy_bytes(struct onnx_graph *g, const void *bytes, size_t size)
     return copy;
 }
 
+void onnx_fail(struct onnx_graph *g)
+{
+    g->has_failed = true;
+}
+
 float *onnx_memory(struct onnx_graph *g, size_t count)
 {
     size_t bytes;
@@ -236,17 +241,33 @@ static const char *add_constant(struct onnx_graph *g, const char *word, enum onn
     return t->name;
 }
 
+/* False where that overflows. */
+static bool count_of(const int64_t *dims, size_t rank, size_t *count)
+{
+    bool fits = true;
+    *count = 1;
+    for (size_t i = 0; fits && i < rank; i++) {
+        fits = size_mul(*count, (size_t)dims[i], count);
+    }
+    return fits;
+}
+
+const char *onnx_bytes(struct onnx_graph *g, const char *name, enum onnx_type type,
+                       const void *data, const int64_t *dims, size_t rank)
+{
+    size_t count;
+    if (!count_of(dims, rank, &count) || !data) {
+        g->has_failed = true;
+        return "";
+    }
+    return add_constant(g, name, type, copy_bytes(g, data, count), count, dims, rank);
+}
+
 const char *onnx_floats(struct onnx_graph *g, const char *name, const float *data,
                         const int64_t *dims, size_t rank)
 {
-    size_t count = 1;
-    for (size_t i = 0; i < rank; i++) {
-        if (!size_mul(count, (size_t)dims[i], &count)) {
-            g->has_failed = true;
-            return "";
-        }
-    }
-    if (!data) {
+    size_t count;
+    if (!count_of(dims, rank, &count) || !data) {
         g->has_failed = true;
         return "";
     }

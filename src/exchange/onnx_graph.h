@@ -14,7 +14,7 @@
 enum { ONNX_OPSET_LEAST = 11, ONNX_OPSET_MOST = 22, ONNX_MAX_RANK = 6 };
 
 /* Types of values, by the format's numbers. */
-enum onnx_type { ONNX_FLOAT = 1, ONNX_INT64 = 7, ONNX_HALF = 10 };
+enum onnx_type { ONNX_FLOAT = 1, ONNX_UINT8 = 2, ONNX_INT8 = 3, ONNX_INT64 = 7, ONNX_HALF = 10 };
 
 struct onnx_graph;
 
@@ -38,6 +38,8 @@ void onnx_set_type(struct onnx_graph *g, enum onnx_type type);
 /* The first number since the last call that is finite and does not fit ONNX_HALF; 0: none. */
 float onnx_take_unfit(struct onnx_graph *g);
 
+/* Remember a failed allocation of the builder's own. */
+void onnx_fail(struct onnx_graph *g);
 /* Memory that lives as long as the graph, for constants that are made: NULL without memory, which the graph remembers. */
 float *onnx_memory(struct onnx_graph *g, size_t count);
 
@@ -47,6 +49,9 @@ float *onnx_memory(struct onnx_graph *g, size_t count);
 const char *onnx_floats(struct onnx_graph *g, const char *name, const float *data,
                         const int64_t *dims, size_t rank);
 const char *onnx_scalar(struct onnx_graph *g, float value);
+/* Of ONNX_UINT8 or ONNX_INT8, copied; dims and rank as above. */
+const char *onnx_bytes(struct onnx_graph *g, const char *name, enum onnx_type type,
+                       const void *data, const int64_t *dims, size_t rank);
 const char *onnx_ints(struct onnx_graph *g, const int64_t *values, size_t count);
 const char *onnx_int(struct onnx_graph *g, int64_t value);
 

@@ -1,5 +1,6 @@
 #include "exchange/onnx_heads.h"
 
+#include "exchange/onnx_int8.h"
 #include "exchange/onnx_ops.h"
 #include "layers/kinds.h"
 #include "layers/region_loss.h"
@@ -82,7 +83,7 @@ void onnx_head_anchors(const struct layer *l, float *out)
 const char *onnx_head_input(const struct onnx_lowering *x, const struct layer *l)
 {
     int from = l->inputs[0];
-    const char *in = from == LAYER_IMAGE ? x->image : x->outputs[from];
+    const char *in = from == LAYER_IMAGE ? x->image : onnx_output_of(x, from);
     return x->is_half ? onnx_cast(x->graph, in, ONNX_FLOAT) : in;
 }
 

@@ -3,16 +3,26 @@
 #include <float.h>
 #include <string.h>
 
+#include "exchange/onnx_int8.h"
 #include "exchange/onnx_ops.h"
 #include "kernels/pool.h"
 #include "layers/batchnorm.h"
 #include "layers/kinds.h"
 #include "layers/settings.h"
 
-static const char *input_of(const struct onnx_lowering *x, const struct layer *l, int i)
+/* In fp32, too, a convolution's bias makes up for what bytes before it have lost. */
+static const float *corrected(const struct onnx_lowering *x, const struct layer *l,
+                              const float *biases)
 {
-    int from = l->inputs[i];
-    return from == LAYER_IMAGE ? x->image : x->outputs[from];
+    const struct quant_layer *q = x->quant ? &x->quant->layers[l->index] : NULL;
+    if (!q || l->ops != &convolutional_ops || q->channels != l->out.c) {
+        return biases;
+    }
+    float *sum = onnx_memory(x->graph, (size_t)l->out.c);
+    for (int k = 0; sum && k < l->out.c; k++) {
+        sum[k] = biases[k] + q->bias[k];
+    }
+    return sum;
 }
 
 static const char *param_constant(const struct onnx_lowering *x, const struct param *p,
@@ -46,7 +56,7 @@ static const char *batch_norm(const struct onnx_lowering *x, const struct layer 
     const struct param *means = layer_param(l, "rolling_mean");
     const struct param *variances = layer_param(l, "rolling_variance");
     const char *inputs[] = {in, param_constant(x, scales, scales->data),
-                            param_constant(x, biases, biases->data),
+                            param_constant(x, biases, corrected(x, l, biases->data)),
                             param_constant(x, means, means->data),
                             param_constant(x, variances, valid_variances(x, variances))};
     const char *out = onnx_node(g, "BatchNormalization", inputs, 5);
@@ -103,13 +113,19 @@ static void lower_unit(struct onnx_lowering *x, const struct layer *l, const str
     const struct conv_unit *u = l->state;
     const float *weights = layer_param(l, "weights")->data, *biases = NULL;
     size_t filters = (size_t)u->geometry.filters;
-    if (!u->has_bn) {
-        biases = layer_param(l, "biases")->data;
+    bool is_int8 = onnx_is_int8(x, l), is_folded = is_int8 || x->is_half;
+    const char *inputs[3] = {in, NULL, NULL};
+    if (is_int8) {
+        inputs[1] = onnx_int8_weights(x, l, w->dims, &biases);
+    } else if (!u->has_bn) {
+        biases = corrected(x, l, layer_param(l, "biases")->data);
     } else if (x->is_half) {
         size_t inner = layer_param(l, "weights")->count / filters / w->outer;
         fold_weights(x, l, w->outer, inner, &weights, &biases);
     }
-    const char *inputs[3] = {in, onnx_floats(g, "weights", weights, w->dims, 4), NULL};
+    if (!is_int8) {
+        inputs[1] = onnx_floats(g, "weights", weights, w->dims, 4);
+    }
     size_t count = 2;
     if (biases) {
         inputs[count++] = onnx_floats(g, "biases", biases, (int64_t[]){(int64_t)filters}, 1);
@@ -120,7 +136,7 @@ static void lower_unit(struct onnx_lowering *x, const struct layer *l, const str
     onnx_set_ints(g, "dilations", w->dilations, 2);
     onnx_set_ints(g, "pads", w->pads, 4);
     onnx_set_int(g, "group", w->groups);
-    if (u->has_bn && !x->is_half) {
+    if (u->has_bn && !is_folded) {
         out = batch_norm(x, l, out);
     }
     x->outputs[l->index] = onnx_activate(g, u->act, out);
@@ -132,7 +148,7 @@ static void lower_conv(struct onnx_lowering *x, const struct layer *l)
 {
     const struct conv_unit *u = l->state;
     const struct conv_geometry *c = &u->geometry;
-    const char *in = input_of(x, l, 0);
+    const char *in = onnx_input_of(x, l, 0);
     int64_t before = c->pad_y;
     int64_t behind =
         2 * (int64_t)u->padding + (int64_t)(c->dilation - 1) * (c->kernel_h - 1) - before;
@@ -163,7 +179,7 @@ static void lower_connected(struct onnx_lowering *x, const struct layer *l)
                        .dilations = {1, 1},
                        .groups = 1,
                        .outer = 1};
-    lower_unit(x, l, &w, input_of(x, l, 0));
+    lower_unit(x, l, &w, onnx_input_of(x, l, 0));
 }
 
 static void lower_deconv(struct onnx_lowering *x, const struct layer *l)
@@ -179,12 +195,12 @@ static void lower_deconv(struct onnx_lowering *x, const struct layer *l)
                        .pads = {pad, pad, pad, pad},
                        .groups = 1,
                        .outer = (size_t)c->in_c};
-    lower_unit(x, l, &w, input_of(x, l, 0));
+    lower_unit(x, l, &w, onnx_input_of(x, l, 0));
 }
 
 static void lower_batchnorm(struct onnx_lowering *x, const struct layer *l)
 {
-    const char *in = input_of(x, l, 0);
+    const char *in = onnx_input_of(x, l, 0);
     x->outputs[l->index] = x->is_half ? folded_norm(x, l, in) : batch_norm(x, l, in);
 }
 
@@ -222,7 +238,7 @@ static void lower_windows(struct onnx_lowering *x, const struct layer *l, const 
     const struct pool_state *s = l->state;
     const struct pool_geometry *p = &s->geometry;
     struct shape in = l->input_shapes[0];
-    const char *value = input_of(x, l, 0);
+    const char *value = onnx_input_of(x, l, 0);
     const int64_t kernel[] = {p->size, p->size}, strides[] = {p->stride_y, p->stride_x};
     int64_t pads[] = {p->offset, p->offset, margin_behind(x, s, in.h, l->out.h, p->stride_y),
                       margin_behind(x, s, in.w, l->out.w, p->stride_x)};
@@ -241,7 +257,7 @@ static void lower_windows(struct onnx_lowering *x, const struct layer *l, const 
 static void lower_depth_max(struct onnx_lowering *x, const struct layer *l)
 {
     struct onnx_graph *g = x->graph;
-    const char *in = input_of(x, l, 0), *best = NULL;
+    const char *in = onnx_input_of(x, l, 0), *best = NULL;
     int channels = l->input_shapes[0].c, count = l->out.c;
     for (int first = 0; first < channels; first += count) {
         int end = first + count < channels ? first + count : channels;
@@ -278,7 +294,7 @@ static void lower_local_avgpool(struct onnx_lowering *x, const struct layer *l)
 
 static void lower_avgpool(struct onnx_lowering *x, const struct layer *l)
 {
-    x->outputs[l->index] = onnx_node1(x->graph, "GlobalAveragePool", input_of(x, l, 0));
+    x->outputs[l->index] = onnx_node1(x->graph, "GlobalAveragePool", onnx_input_of(x, l, 0));
 }
 
 /* ---- several inputs ---- */
@@ -286,7 +302,7 @@ static void lower_avgpool(struct onnx_lowering *x, const struct layer *l)
 static const char *channels_of(const struct onnx_lowering *x, const struct layer *l, int input,
                                int first, int count)
 {
-    const char *in = input_of(x, l, input);
+    const char *in = onnx_input_of(x, l, input);
     bool is_all = first == 0 && count == l->input_shapes[input].c;
     return is_all ? in : onnx_slice(x->graph, in, 1, first, first + count);
 }
@@ -354,7 +370,8 @@ static void lower_shortcut(struct onnx_lowering *x, const struct layer *l)
 static void lower_product(struct onnx_lowering *x, const struct layer *l)
 {
     const struct gate_state *s = l->state;
-    const char *product = onnx_node2(x->graph, "Mul", input_of(x, l, 0), input_of(x, l, 1));
+    const char *product =
+        onnx_node2(x->graph, "Mul", onnx_input_of(x, l, 0), onnx_input_of(x, l, 1));
     x->outputs[l->index] = onnx_activate(x->graph, s->act, product);
 }
 
@@ -371,7 +388,7 @@ static void lower_upsample(struct onnx_lowering *x, const struct layer *l)
         scales[0] = scales[1] = 1.0f;
         scales[2] = scales[3] = (float)s->stride;
     }
-    const char *in = onnx_times(g, input_of(x, l, 0), s->factor);
+    const char *in = onnx_times(g, onnx_input_of(x, l, 0), s->factor);
     onnx_set_type(g, ONNX_FLOAT); /* whatever the network computes in */
     if (onnx_opset(g) < 13) {     /* required there, and not read in this mode */
         roi = onnx_floats(g, "roi", scales, (int64_t[]){0}, 1);
@@ -388,7 +405,7 @@ static void lower_reorg3d(struct onnx_lowering *x, const struct layer *l)
 {
     const struct reorg_state *s = l->state;
     const char *op = s->is_reverse ? "DepthToSpace" : "SpaceToDepth";
-    x->outputs[l->index] = onnx_node1(x->graph, op, input_of(x, l, 0));
+    x->outputs[l->index] = onnx_node1(x->graph, op, onnx_input_of(x, l, 0));
     onnx_set_int(x->graph, "blocksize", s->stride);
 }
 
@@ -400,7 +417,7 @@ static void lower_reorg(struct onnx_lowering *x, const struct layer *l)
     int64_t side = s->stride;
     const int64_t apart[] = {0, in.c / (side * side), in.h, side, in.w, side};
     const int64_t together[] = {0, l->out.c, l->out.h, l->out.w};
-    const char *blocks = onnx_reshape(x->graph, input_of(x, l, 0), apart, 6);
+    const char *blocks = onnx_reshape(x->graph, onnx_input_of(x, l, 0), apart, 6);
     blocks = onnx_transpose(x->graph, blocks, (int64_t[]){0, 3, 5, 1, 2, 4}, 6);
     x->outputs[l->index] = onnx_reshape(x->graph, blocks, together, 4);
 }
@@ -410,7 +427,7 @@ static void lower_crop(struct onnx_lowering *x, const struct layer *l)
     const struct crop_state *s = l->state;
     struct shape in = l->input_shapes[0];
     int top = (in.h - s->h) / 2, left = (in.w - s->w) / 2;
-    const char *out = input_of(x, l, 0);
+    const char *out = onnx_input_of(x, l, 0);
     out = onnx_slice(x->graph, out, 2, top, top + s->h);
     out = onnx_slice(x->graph, out, 3, left, left + s->w);
     if (!s->keeps_values) {
@@ -423,7 +440,7 @@ static void lower_crop(struct onnx_lowering *x, const struct layer *l)
 
 static void lower_activation(struct onnx_lowering *x, const struct layer *l)
 {
-    x->outputs[l->index] = onnx_activate(x->graph, l->act, input_of(x, l, 0));
+    x->outputs[l->index] = onnx_activate(x->graph, l->act, onnx_input_of(x, l, 0));
 }
 
 /* Of runs of channels: [n, groups, channels of a run, pixels]. */
@@ -433,7 +450,7 @@ static void lower_softmax(struct onnx_lowering *x, const struct layer *l)
     const struct softmax_state *s = l->state;
     const int64_t run = l->out.c / s->groups, pixels = (int64_t)l->out.h * l->out.w;
     const int64_t back[] = {0, l->out.c, l->out.h, l->out.w}, last[] = {0, 1, 3, 2};
-    const char *out = onnx_times(g, input_of(x, l, 0), 1.0f / s->temperature);
+    const char *out = onnx_times(g, onnx_input_of(x, l, 0), 1.0f / s->temperature);
     if (s->is_per_pixel && pixels > 1) {
         out = onnx_reshape(g, out, (int64_t[]){0, s->groups, run, pixels}, 4);
         out = onnx_softmax(g, onnx_transpose(g, out, last, 4), 4);
@@ -448,7 +465,7 @@ static void lower_softmax(struct onnx_lowering *x, const struct layer *l)
 /* [dropout] drops in training only, [cost] has no output of its own. */
 static void lower_nothing(struct onnx_lowering *x, const struct layer *l)
 {
-    x->outputs[l->index] = input_of(x, l, 0);
+    x->outputs[l->index] = onnx_input_of(x, l, 0);
 }
 
 static const struct {

@@ -53,6 +53,28 @@ try "an odd size" "$YOLO" export o.onnx --imgsz 352x224 "${tabletop[@]}"
 status 0
 err 'input 352x224'
 
+try "on bytes: no file yet" "$YOLO" export q.onnx "${tabletop[@]}" --precision int8
+status 2
+one_error 'there is no .*tabletop\.int8 \(make it with: yolo quantize'
+cp "$root/cfg/tabletop.cfg" "$root/weights/tabletop.weights" .
+prepare "$YOLO" quantize --cfg tabletop.cfg --weights tabletop.weights --imgsz 64 --data "$root/data/tabletop/tabletop.data" --pictures 2 -q
+bytes=(--cfg tabletop.cfg --weights tabletop.weights --precision int8)
+try "on bytes" "$YOLO" export q.onnx "${bytes[@]}"
+status 0
+err 'opset 13, .*, int8'
+holds grep -qa QuantizeLinear q.onnx
+holds test $((3 * $(wc -c <q.onnx))) -lt $((2 * $(wc -c <a.onnx)))
+for wrong in "--fp16" "--opset 12"; do
+    read -r -a words <<<"$wrong"
+    try "on bytes, $wrong" "$YOLO" export w.onnx "${bytes[@]}" "${words[@]}"
+    status 2
+    one_error "${words[0]}"
+    holds test ! -e w.onnx
+done
+try "on bytes, without weights" "$YOLO" export w.onnx --cfg tabletop.cfg --weights none --precision int8
+status 2
+one_error '--precision int8 acts only with weights'
+
 cat >flat.cfg <<'END'
 [net]
 width=8

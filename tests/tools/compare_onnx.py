@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """An exported network in another program against this one:
 
-    compare_onnx.py YOLO RUNTIME PICTURE... [--least N] [--imgsz WxH] [--batch N] [--fp16] [--dynamic] [--opset N] -- MODEL OPTIONS
+    compare_onnx.py YOLO RUNTIME PICTURE... [--least N] [--imgsz WxH] [--batch N] [--fp16] [--int8] [--dynamic] [--opset N] -- MODEL OPTIONS
 
 RUNTIME is a name of onnx_runtimes.py. MODEL OPTIONS name the network for yolo (--cfg ... --weights ...). Compared are, on the same input: the
 values that leave the layers (--boxes raw, or the output of a network without heads), relative to the largest; and every box over .25 before
 suppression (--boxes decoded) with what `yolo detect --iou 1` finds: the same class, IoU > .99, confidence within .001. Half precision is held to
-what its 11 bits give. Ends with 1 where that does not hold or fewer than --least boxes were found; prints one line.
+what its 11 bits give; --int8, of a network that yolo quantize has been given, to what a byte's step does that falls on the other side of a tie. Ends with 1 where that does not hold or fewer than --least boxes were found; prints one line.
 """
 import argparse
 import json
@@ -80,6 +80,7 @@ def main():
     parser.add_argument('--imgsz')
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--fp16', action='store_true')
+    parser.add_argument('--int8', action='store_true')
     parser.add_argument('--dynamic', action='store_true')
     parser.add_argument('--opset')
     args, model = parser.parse_args(sys.argv[1:split]), sys.argv[split + 1:]
@@ -90,7 +91,8 @@ def main():
         own += ['--opset', args.opset]
     own += ['--dynamic'] if args.dynamic or args.batch > 1 else []
     own += ['--fp16'] if args.fp16 else []
-    least_iou, tolerance, most = (.97, .02, .05) if args.fp16 else (.99, 1e-3, 1e-3)
+    model += ['--precision', 'int8'] if args.int8 else []
+    least_iou, tolerance, most = (.9, .05, .05) if args.int8 else (.97, .02, .05) if args.fp16 else (.99, 1e-3, 1e-3)
 
     with tempfile.TemporaryDirectory() as folder:
         def yolo(*words):

@@ -1,6 +1,6 @@
 """Other programs that run an ONNX file: open_NAME(path, shape, threads) gives (version, run), run(x) the outputs in the file's order as arrays.
 
-onnxruntime, openvino, opencv (5, by its dnn module) and ncnn, which gets the file through pnnx.
+onnxruntime, openvino, openvino_as_written, opencv (5, by its dnn module) and ncnn, which gets the file through pnnx.
 """
 import importlib.util
 import os
@@ -20,16 +20,21 @@ def open_onnxruntime(path, shape, threads):
     return onnxruntime.__version__, lambda x: session.run(None, {session.get_inputs()[0].name: x})
 
 
-def open_openvino(path, shape, threads):
+def open_openvino(path, shape, threads, more=None):
     import openvino
     model = openvino.Core().compile_model(path, 'CPU', {'INFERENCE_NUM_THREADS': threads, 'PERFORMANCE_HINT': 'LATENCY',
-                                                        'INFERENCE_PRECISION_HINT': 'f32'})
+                                                        'INFERENCE_PRECISION_HINT': 'f32', **(more or {})})
     request = model.create_infer_request()
 
     def run(x):
         result = request.infer({0: x}, share_inputs=True)
         return [result[o] for o in model.outputs]
     return openvino.__version__.split('-')[0], run
+
+
+def open_openvino_as_written(path, shape, threads):
+    """Without the passes that make QuantizeLinear and DequantizeLinear into its own int8 arithmetic."""
+    return open_openvino(path, shape, threads, {'LP_TRANSFORMS_MODE': 'NO'})
 
 
 def open_opencv(path, shape, threads):

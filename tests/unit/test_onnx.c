@@ -14,6 +14,7 @@
 #include "exchange/onnx_export.h"
 #include "exchange/onnx_graph.h"
 #include "fixture.h"
+#include "layers/batchnorm.h"
 
 static char path[64];
 
@@ -360,26 +361,131 @@ static void too_large(void)
     onnx_free(g);
 }
 
-static void without_memory(void)
+/* ---- on bytes ---- */
+
+static const char on_bytes[] =
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=relu\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nactivation=leaky\n"
+    "[maxpool]\nsize=2\nstride=2\n"
+    "[convolutional]\nfilters=8\nsize=1\nactivation=linear\n"
+    "[shortcut]\nfrom=-2\nactivation=linear\n"
+    "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
+    "[yolo]\nclasses=2\nnum=2\nanchors=4,6, 10.5,12\n";
+
+/* Layers 1 and 3 on bytes. */
+static void quantise(struct fixture *f, struct quantization *q)
+{
+    CHECK_OK(quant_allocate(q, f->net.layer_count, &f->err));
+    q->network = quant_network_hash(&f->net);
+    q->weights = quant_weights_hash(&f->net);
+    for (int i = 0; i < 6; i++) {
+        struct quant_layer *l = &q->layers[i];
+        l->is_int8 = i == 1 || i == 3;
+        CHECK_OK(quant_need_channels(l, f->net.layers[i].out.c, &f->err));
+        for (int c = 0; c < l->channels; c++) {
+            l->steps[c] = 0.01f * (float)(c + 1);
+            l->zeros[c] = (uint8_t)(10 * i + c);
+            l->bias[c] = 0.25f;
+        }
+    }
+    CHECK_OK(quant_check(q, &f->net, "q.int8", &f->err));
+}
+
+static float le_float(const Onnx__TensorProto *t, size_t i)
+{
+    uint32_t bits = le32(t->raw_data.data + 4 * i);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Whole numbers times their scale are the weights, times the batch norm's scale, in steps of the input. */
+static void check_weights(const struct fixture *f, const Onnx__ModelProto *m,
+                          const struct quantization *q)
+{
+    const struct layer *l = &f->net.layers[1];
+    const Onnx__TensorProto *w = constant_of(m, "layer_1_convolutional/weights");
+    const Onnx__TensorProto *steps = constant_of(m, "layer_1_convolutional/weight_steps");
+    const Onnx__TensorProto *biases = constant_of(m, "layer_1_convolutional/biases");
+    float scale[8], shift[8];
+    int negative = 0;
+    batchnorm_fold(l, scale, shift);
+    CHECK(w && w->data_type == ONNX_INT8 && w->raw_data.len == 8 * 8 * 9);
+    CHECK(steps && steps->raw_data.len == 32 && biases && biases->raw_data.len == 32);
+    for (size_t i = 0; i < 8 * 8 * 9; i++) {
+        size_t k = i / 72, c = i / 9 % 8;
+        float exact = scale[k] * layer_param(l, "weights")->data[i] * q->layers[0].steps[c];
+        float step = le_float(steps, k);
+        CHECK(step > 0.0f &&
+              fabsf((float)(int8_t)w->raw_data.data[i] * step - exact) <= 1.001f * step);
+        negative += scale[k] < 0.0f;
+    }
+    CHECK(negative > 0);
+    for (size_t k = 0; k < 8; k++) {
+        CHECK_NEAR(le_float(biases, k), shift[k] + 0.25f, 1e-6);
+    }
+}
+
+static void bytes(void)
 {
     struct fixture f;
-    struct onnx_summary summary;
-    CHECK(fixture_open(&f, 32, 32, 3, like_tiny));
-    number(&f.net);
+    struct quantization q = {0};
     struct onnx_options o = plain;
-    o.boxes = ONNX_BOXES_NMS;
-    o.is_half = true;
+    CHECK(fixture_open(&f, 32, 32, 3, on_bytes));
+    number(&f.net);
+    quantise(&f, &q);
+    o.quant = &q;
+    Onnx__ModelProto *m = exported(&f, &o);
+    CHECK(m && is_sound(m) && m->opset_import[0]->version == 13);
+    CHECK(count_of(m, "QuantizeLinear") == 4);   /* layers 0, 1, 3, 4 */
+    CHECK(count_of(m, "DequantizeLinear") == 6); /* 0, 1 in steps, 3, 4 as values, two of weights */
+    for (int i = 0; i < 4; i++) {
+        const Onnx__NodeProto *n = node_of(m, "QuantizeLinear", i);
+        const Onnx__TensorProto *zeros = constant_of(m, n->input[2]);
+        CHECK(n->n_input == 3 && n->n_attribute == 1 && n->attribute[0]->i == 1);
+        CHECK(zeros && zeros->data_type == ONNX_UINT8 && zeros->raw_data.len == 8);
+    }
+    check_weights(&f, m, &q);
+    const Onnx__TensorProto *last = constant_of(m, "layer_5_convolutional/biases");
+    CHECK(last && fabsf(le_float(last, 3) - layer_param(&f.net.layers[5], "biases")->data[3] -
+                        0.25f) < 1e-6f); /* fp32, and corrected, too */
+    CHECK(strcmp(meta_of(m, "precision"), "int8") == 0);
+    onnx__model_proto__free_unpacked(m, NULL);
+    quant_free(&q);
+    fixture_close(&f);
+}
+
+static void runs_out_of_memory(struct fixture *f, const struct onnx_options *o)
+{
+    struct onnx_summary summary;
     enum result result = ERR_MEMORY;
     int tries = 0;
     for (; result != OK && tries < 1000; tries++) {
         mem_fail_after(tries);
-        result = onnx_export(&f.net, &o, path, &summary, &f.err);
+        result = onnx_export(&f->net, o, path, &summary, &f->err);
         mem_fail_after(-1);
         CHECK_MSG(result == OK || (result == ERR_MEMORY && access(path, F_OK) != 0), "%d: %s",
-                  tries, f.err.text);
+                  tries, f->err.text);
     }
     CHECK(result == OK && tries > 10);
     unlink(path);
+}
+
+static void without_memory(void)
+{
+    struct fixture f;
+    struct quantization q = {0};
+    struct onnx_options o = plain;
+    CHECK(fixture_open(&f, 32, 32, 3, on_bytes));
+    number(&f.net);
+    quantise(&f, &q);
+    o.boxes = ONNX_BOXES_NMS;
+    o.is_half = true;
+    runs_out_of_memory(&f, &o);
+    o.is_half = false;
+    o.quant = &q;
+    runs_out_of_memory(&f, &o);
+    quant_free(&q);
     fixture_close(&f);
 }
 
@@ -416,13 +522,10 @@ static void halves(void)
 }
 
 static const struct test_case cases[] = {
-    {"detector", detector},
-    {"forms", forms},
-    {"half_precision", half_precision},
-    {"all_kinds", all_kinds},
-    {"parts", parts},
-    {"too_large", too_large},
-    {"without_memory", without_memory},
+    {"detector", detector},   {"forms", forms},
+    {"bytes", bytes},         {"half_precision", half_precision},
+    {"all_kinds", all_kinds}, {"parts", parts},
+    {"too_large", too_large}, {"without_memory", without_memory},
     {"halves", halves},
 };
 
