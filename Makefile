@@ -3,7 +3,7 @@
 # Variants live side by side in build/<variant>/: release (default), asan, tsan, simde, fuzz.
 CC      ?= gcc
 VARIANT ?= release
-BUILD   := build/$(VARIANT)
+BUILD   := build/$(VARIANT)$(if $(filter 1,$(MPI)),-mpi)
 MACHINE := $(shell $(CC) -dumpmachine)
 FONT    ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 V       ?= 0
@@ -83,6 +83,22 @@ $(ONNX_USERS): | $(GENERATED)/onnx.pb-c.c
 else
 SOURCES := $(filter-out src/exchange/onnx_%,$(SOURCES))
 WITHOUT := echo "  without ONNX: no protoc-c, or no $(ONNX_PROTO)"
+endif
+
+# Several processes train together through MPI: `make MPI=1`, in a folder of its own. MPICC: the compiler that knows it.
+ifeq ($(MPI),1)
+MPICC ?= mpicc
+ifeq ($(shell command -v $(MPICC)),)
+$(error MPI=1: no $(MPICC) here (scripts/setup.sh --mpi installs it))
+endif
+# Open MPI says its flags by one option, MPICH by another.
+MPI_FLAGS := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -compile_info)
+MPI_LIBS := $(shell $(MPICC) --showme:link 2>/dev/null || $(MPICC) -link_info)
+$(BUILD)/src/base/ranks_mpi.o: ISA_FLAGS := $(filter -I%,$(MPI_FLAGS))
+LDLIBS += $(filter -L% -l%,$(MPI_LIBS))
+SOURCES := $(filter-out src/base/ranks_single.c,$(SOURCES))
+else
+SOURCES := $(filter-out src/base/ranks_mpi.c,$(SOURCES))
 endif
 
 OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/%,$(SOURCES))) $(patsubst %.c,%.o,$(filter $(BUILD)/%,$(SOURCES)))
@@ -192,7 +208,7 @@ fmt: ## format the sources with clang-format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z_-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
-	@echo "  Variables: VARIANT=release|asan|tsan  WERROR=1  V=1  CC=clang  FONT=/path/to.ttf"
+	@echo "  Variables: VARIANT=release|asan|tsan  MPI=1  WERROR=1  V=1  CC=clang  FONT=/path/to.ttf"
 
 clean: ## remove build/ and ./yolo
 	$(Q)rm -rf build yolo

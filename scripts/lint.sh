@@ -5,7 +5,7 @@
 #                 of net/ and run/; synth/ sees of data/ only image.h
 #   circles       no file includes, by way of others, one that includes it (foo_private.h counts as foo)
 #   places        stb only in data/ and report/, libyaml only in base/yaml.c, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
-#                 base/memory.c, exit only in cli/main.c, fopen only in base/fileio.c and, as lists may be
+#                 base/memory.c, exit only in cli/main.c and, of all processes, base/ranks_*, MPI only in base/ranks_mpi.c, fopen only in base/fileio.c and, as lists may be
 #                 pipes, data/inputs.c; opendir only in base/ and report/eval_worst.c; JSON is printed in
 #                 base/json.c, which makes it UTF-8, but by results/results.c in pieces, and in memory by train/args.c
 #   own header    foo.c includes foo.h before anything else
@@ -89,6 +89,9 @@ code ~ /^[ \t]*#[ \t]*include/ {
     if (target ~ /(^|\/)stb_[a-z_]*\.h$/ && folder != "data" && folder != "report") {
         fault(target " belongs to data/ and report/ only")
     }
+    if (target == "mpi.h" && FILENAME != "src/base/ranks_mpi.c") {
+        fault(target " belongs to base/ranks_mpi.c only")
+    }
     if (target == "yaml.h" && FILENAME != "src/base/yaml.c") {
         fault(target " belongs to base/yaml.c only")
     }
@@ -124,7 +127,7 @@ code ~ /^[ \t]*#[ \t]*include/ {
     if (FILENAME !~ /^src\/(base\/fileio|data\/inputs)\.c$/ && bare ~ /(^|[^A-Za-z0-9_.>])(fopen|freopen)[ \t]*\(/) {
         fault("files are read through file_open and file_read, which refuse pipes, and written by atomic_open")
     }
-    if (FILENAME != "src/cli/main.c" && bare ~ /(^|[^A-Za-z0-9_.>])(exit|_exit|_Exit|abort|quick_exit)[ \t]*\(/) {
+    if (FILENAME !~ /^src\/(cli\/main|base\/ranks_(mpi|single))\.c$/ && bare ~ /(^|[^A-Za-z0-9_.>])(exit|_exit|_Exit|abort|quick_exit)[ \t]*\(/) {
         fault("only cli/main.c exits: return a result")
     }
     if (bare ~ /^[ \t]*#[ \t]*if[ \t]+0([ \t]|$)/) {

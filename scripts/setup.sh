@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Install what the build needs and this machine lacks: scripts/setup.sh [--python]
+# Install what the build needs and this machine lacks: scripts/setup.sh [--python] [--mpi]
 #
 # Debian 12 and 13, Ubuntu 22.04 and 24.04 name these packages alike and put the headers in the same
 # places. Everything is looked for first (compiler, headers, font); apt-get runs only if something is
 # missing. Quiet when nothing is. --python also asks for python3 and its venv, which only
-# scripts/test_oracles.sh and some tools need.
+# scripts/test_oracles.sh and some tools need; --mpi for Open MPI, with which `make MPI=1` trains on several machines
+# (another MPI that is there, with mpicc and mpirun, serves as well).
 set -eu
 
 font=${FONT:-/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf}
@@ -53,10 +54,22 @@ fi
 if command -v "${CC:-gcc}" >/dev/null && has_header protobuf-c/protobuf-c.h; then
     need libprotobuf-c-dev can_link -lprotobuf-c
 fi
-if [ "${1:-}" = --python ]; then
-    need python3 command -v python3
-    need python3-venv python3 -c 'import venv, ensurepip'
-fi
+for wish in "$@"; do
+    case "$wish" in
+    --python)
+        need python3 command -v python3
+        need python3-venv python3 -c 'import venv, ensurepip'
+        ;;
+    --mpi)
+        need libopenmpi-dev command -v mpicc
+        need openmpi-bin command -v mpirun
+        ;;
+    *)
+        echo "usage: scripts/setup.sh [--python] [--mpi]" >&2
+        exit 2
+        ;;
+    esac
+done
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0

@@ -9,6 +9,7 @@
 # Whatever the bare root skips beyond this machine (build/skipped.txt of the last scripts/test.sh) is listed. Reasons that a
 # bare root has by right are missing instruction sets, shared/, and that root may read everything; any other is a failure.
 #
+# $BARE_MPI: 1: MPI is installed by scripts/setup.sh, too, and scripts/test_mpi.sh runs behind the others; only: in their place.
 # $BARE_USERS: "root user" or one of them; $TEST_TIMEOUT as for scripts/test.sh. Last line: "N passed, N failed" (", N skipped" may follow). A root that cannot be made because the
 # mirror does not answer, or without root's rights, is skipped.
 set -u
@@ -144,6 +145,15 @@ run_demo() { # within run_commands
     fi
 }
 
+run_mpi() { # within run_commands
+    start=$(date +%s)
+    inside "$root" "$user" bash -c 'cd yolo && scripts/setup.sh && scripts/setup.sh --mpi && scripts/test_mpi.sh' >>"$log" 2>&1
+    last=$(tail -n 1 "$log")
+    grep -a '^FAIL' "$log"
+    add "$last" || fail "scripts/test_mpi.sh on $release as $user: no total ($log)"
+    echo "scripts/test_mpi.sh on $release as $user: $last ($(($(date +%s) - start)) s)"
+}
+
 run_commands() { # RELEASE USER ROOT
     local release=$1 user=$2 root=$3 log=$logs/$1-$2.log home start last
     [ "$user" = root ] && home=/root || home=/home/$user
@@ -152,6 +162,10 @@ run_commands() { # RELEASE USER ROOT
     if ! inside "$root" "$user" git clone -q /yolo.bundle yolo >"$log" 2>&1; then
         tail -n 5 "$log"
         fail "$release, $user: git clone"
+        return
+    fi
+    if [ "${BARE_MPI:-}" = only ]; then
+        run_mpi
         return
     fi
     # Either command is somebody's first: root begins with the demonstration, the user with the tests.
@@ -163,6 +177,7 @@ run_commands() { # RELEASE USER ROOT
     add "$last" || fail "scripts/test.sh on $release as $user: no total ($log)"
     echo "scripts/test.sh on $release as $user: $last ($(($(date +%s) - start)) s)"
     [ "$user" = root ] || run_demo
+    [ -z "${BARE_MPI:-}" ] || run_mpi
 
     # What it skipped beyond this machine, and whether a bare root may.
     comparable "$root$home/yolo/build/skipped.txt" >"$area/there"
@@ -170,7 +185,7 @@ run_commands() { # RELEASE USER ROOT
     echo "skipped on $release as $user and not here:"
     comm -23 "$area/there" "$area/here" | tee "$area/more" | sed 's/^/    /'
     [ -s "$area/more" ] || echo "    nothing"
-    if grep -vE 'YOLO_SHARED|this machine lacks|root reads everything' "$area/more" >"$area/wrong"; then
+    if grep -vE 'YOLO_SHARED|this machine lacks|root reads everything|no program with MPI' "$area/more" >"$area/wrong"; then
         fail "$release, $user: skipped neither for shared/ nor for an instruction set: $(head -n 1 "$area/wrong")"
     else
         passed=$((passed + 1))

@@ -130,8 +130,16 @@ int cores_quota(const char *root)
     return cores < 1 ? 1 : cores > INT_MAX / 2 ? INT_MAX : (int)cores;
 }
 
+static int sharers = 1;
+
+void cores_share(int processes)
+{
+    sharers = processes;
+}
+
 int cores_usable(void)
 {
     int physical = cores_physical(""), quota = cores_quota("");
-    return quota < physical ? quota : physical;
+    int share = (quota < physical ? quota : physical) / sharers;
+    return share > 1 ? share : 1;
 }

@@ -9,6 +9,8 @@
  * units. No more than the CPU quota of its control groups (a container's --cpus; cgroup version 1
  * or 2, a fraction counts as a whole core). At least 1. */
 int cores_usable(void);
+/* So many processes like this one have them together: from here on cores_usable is this one's share. */
+void cores_share(int processes);
 
 /* The same two limits, read below `root` in place of "/", for tests. INT_MAX: no quota. */
 int cores_quota(const char *root);

@@ -28,6 +28,7 @@ void interrupt_catch(void)
     atomic_store(&is_pending, false);
     catch_one(SIGINT, (int)SA_RESETHAND);
     catch_one(SIGTERM, (int)SA_RESETHAND);
+    catch_one(SIGUSR1, SA_RESTART); /* mpirun hands it on and kills nobody, nor does Slurm */
     catch_one(SIGHUP,
               SA_RESTART); /* from the shell, and once more from the terminal that it leaves */
 }

@@ -1,4 +1,4 @@
-/* SIGINT, SIGTERM and SIGHUP as a request to finish what is at hand. The state is global: a signal has no other
+/* SIGINT, SIGTERM, SIGUSR1 and SIGHUP as a request to finish what is at hand. The state is global: a signal has no other
  * way to reach a program. */
 #ifndef BASE_INTERRUPT_H
 #define BASE_INTERRUPT_H

@@ -11,7 +11,8 @@
 enum { PROGRESS_BYTES = 512, LINE_BYTES = 16384 };
 
 static enum log_level current_level = LOG_NORMAL;
-static bool progress_shown, is_hushed;
+static bool progress_shown, is_hushed, is_mute;
+static int speaker; /* a process; 0: the one that speaks for all */
 static pthread_mutex_t sink = PTHREAD_MUTEX_INITIALIZER;
 
 void log_set_level(enum log_level level)
@@ -22,6 +23,21 @@ void log_set_level(enum log_level level)
 void log_hush(bool hushed)
 {
     is_hushed = hushed;
+}
+
+void log_mute(bool mute)
+{
+    is_mute = mute;
+}
+
+void log_speak_as(int process)
+{
+    speaker = process;
+}
+
+static bool says_news(enum log_level level)
+{
+    return current_level >= level && !is_hushed && !is_mute && speaker == 0;
 }
 
 bool log_is_terminal(void)
@@ -39,11 +55,17 @@ static void erase_progress(void)
 
 static void line(const char *prefix, const char *fmt, va_list args)
 {
-    char text[LINE_BYTES];
+    char text[LINE_BYTES], who[32] = "";
+    if (is_mute) {
+        return;
+    }
     vsnprintf(text, sizeof text, fmt, args);
+    if (speaker > 0) {
+        snprintf(who, sizeof who, "process %d: ", speaker);
+    }
     pthread_mutex_lock(&sink);
     erase_progress();
-    fprintf(stderr, "%s%s\n", prefix, text_mask(text));
+    fprintf(stderr, "%s%s%s\n", prefix, who, text_mask(text));
     pthread_mutex_unlock(&sink);
 }
 
@@ -68,7 +90,7 @@ void log_warn(const char *fmt, ...)
 
 void log_info(const char *fmt, ...)
 {
-    if (current_level < LOG_NORMAL || is_hushed) {
+    if (!says_news(LOG_NORMAL)) {
         return;
     }
     va_list args;
@@ -79,7 +101,7 @@ void log_info(const char *fmt, ...)
 
 void log_debug(const char *fmt, ...)
 {
-    if (current_level < LOG_VERBOSE || is_hushed) {
+    if (!says_news(LOG_VERBOSE)) {
         return;
     }
     va_list args;
@@ -98,7 +120,7 @@ static int progress_width(void)
 
 void log_progress(const char *fmt, ...)
 {
-    if (current_level < LOG_NORMAL || is_hushed || !log_is_terminal()) {
+    if (!says_news(LOG_NORMAL) || !log_is_terminal()) {
         return;
     }
     pthread_mutex_lock(&sink);

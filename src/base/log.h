@@ -14,6 +14,11 @@ void log_set_level(enum log_level level);
 /* Between true and false nothing but errors is said: of what is only tried out, and done again. */
 void log_hush(bool hushed);
 
+/* Between true and false nothing at all is said: of a process that does what another one tells (base/ranks.h). */
+void log_mute(bool mute);
+/* From here on this process, if it is not number 0, says warnings and errors only, with its number. */
+void log_speak_as(int process);
+
 /* "yolo: error: ..." : always shown. */
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

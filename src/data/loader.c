@@ -60,6 +60,18 @@ void loader_permutation(uint64_t seed, uint64_t epoch, size_t count, uint32_t *o
     }
 }
 
+uint64_t loader_share_next(const struct loader_share *share, uint64_t mini_batch)
+{
+    uint64_t group = (uint64_t)share->group, first = (uint64_t)share->first;
+    if (group == 0) {
+        return mini_batch;
+    }
+    uint64_t place = mini_batch % group, start = mini_batch - place;
+    return place < first                  ? start + first
+           : place < (uint64_t)share->end ? mini_batch
+                                          : start + group + first;
+}
+
 /* ---- one image ---- */
 
 /* What a worker is making. */
@@ -285,7 +297,9 @@ static int begin_batch(void *ctx, void *bytes, struct error *err)
     if (l->next_batch * batch >= l->end) {
         return 0;
     }
-    slot->number = l->next_batch++;
+    uint64_t before = l->options.first_sample / batch; /* mini-batches of the run */
+    slot->number = loader_share_next(&l->options.share, before + l->next_batch) - before;
+    l->next_batch = slot->number + 1;
     slot->images = left < batch ? (int)left : l->options.batch;
     return open_slot(l, slot, err) == OK ? slot->images : -1;
 }
@@ -387,6 +401,8 @@ enum result loader_open(const struct loader_options *options, struct loader **lo
     uint64_t first = options->first_sample;
     l->end = UINT64_MAX;
     if (options->in_order) {
+        count =
+            options->end_sample > 0 && options->end_sample < count ? options->end_sample : count;
         l->end = first < count ? count - first : 0;
     }
     int threads = options->threads < 1 ? 1 : options->threads;
@@ -443,7 +459,9 @@ enum result loader_next(struct loader *l, struct batch *batch, struct error *err
     }
     TRY(stream_take(l->stream, &slots, &count, err));
     if (count == 0) {
-        return l->end > 0 && l->unreadable == l->end ? no_picture(l->options.set, err) : OK;
+        return l->end == l->options.set->sample_count && l->unreadable == l->end
+                   ? no_picture(l->options.set, err)
+                   : OK;
     }
     *batch = batch_of(&l->options, slots[0]);
     l->has_batch = true;

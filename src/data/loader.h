@@ -11,6 +11,13 @@
 #include "data/image.h"
 #include "kernels/tensor.h"
 
+/* Of every `group` mini-batches those numbered [first, end) in it; group 0: all. */
+struct loader_share {
+    int group, first, end;
+};
+/* The first mini-batch from this number on that is in the share, which is not empty. */
+uint64_t loader_share_next(const struct loader_share *share, uint64_t mini_batch);
+
 struct loader_options {
     const struct dataset *set; /* outlives the loader */
     struct augment_options augment;
@@ -22,6 +29,9 @@ struct loader_options {
      * in_order. */
     uint64_t (*source_of)(void *ctx, uint64_t k);
     void *source_ctx;
+    struct loader_share share; /* others are left to other processes. Not with in_order */
+    uint64_t
+        end_sample; /* in_order: images from number k = this one on are left to others; 0: none */
     uint64_t mosaic_end; /* images from number k = this one on are no mosaics; 0: no such end */
     bool in_order;       /* no shuffling, one pass, then end */
     int threads;         /* workers; 0 = 1 */

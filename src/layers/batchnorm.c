@@ -73,24 +73,81 @@ static void settle_stored(const struct layer *l, const struct batchnorm_used *us
     }
 }
 
-/* The batch's statistics; running_* are the only way by which statistics move. */
+/* ---- running statistics ---- */
+
+/* How a batch moves them. The variance's factor makes it unbiased. */
+struct factors {
+    double momentum, unbias;
+};
+
+/* The running ones: the only way by which statistics move. */
+struct running {
+    float *mean, *variance;
+};
+
+static struct running running_of(const struct layer *l, const struct exec *e)
+{
+    return (struct running){e->stats[layer_param(l, "rolling_mean") - l->params],
+                            e->stats[layer_param(l, "rolling_variance") - l->params]};
+}
+
+static void move_channel(const struct running *r, int c, const struct factors *f, float mean,
+                         float variance)
+{
+    double keep = 1.0 - f->momentum;
+    r->mean[c] = (float)(keep * (double)r->mean[c] + f->momentum * (double)mean);
+    r->variance[c] =
+        (float)(keep * (double)r->variance[c] + f->momentum * (double)variance * f->unbias);
+}
+
+/* A record is the factors, the means and the variances. */
+enum { FACTOR_FLOATS = sizeof(struct factors) / sizeof(float) };
+
+size_t batchnorm_record_floats(size_t channels)
+{
+    return FACTOR_FLOATS + 2 * channels;
+}
+
+static void record(float *into, const struct factors *f, int channels, const float *mean,
+                   const float *variance)
+{
+    size_t bytes = (size_t)channels * sizeof(float);
+    memcpy(into, f, sizeof *f);
+    memcpy(into + FACTOR_FLOATS, mean, bytes);
+    memcpy(into + FACTOR_FLOATS + channels, variance, bytes);
+}
+
+void batchnorm_move(const struct layer *l, const struct exec *e, const float *record)
+{
+    const struct running running = running_of(l, e);
+    const float *mean = record + FACTOR_FLOATS, *variance = mean + l->out.c;
+    struct factors factors;
+    memcpy(&factors, record, sizeof factors);
+    for (int c = 0; c < l->out.c; c++) {
+        move_channel(&running, c, &factors, mean[c], variance[c]);
+    }
+}
+
+/* ---- forward ---- */
+
 static void settle_batch(const struct layer *l, const struct exec *e, const struct tensor *z,
                          const struct batchnorm_used *used)
 {
     const float *betas = layer_param(l, "biases")->data;
     const float *gammas = layer_param(l, "scales")->data;
-    float *running_mean = e->stats[layer_param(l, "rolling_mean") - l->params];
-    float *running_variance = e->stats[layer_param(l, "rolling_variance") - l->params];
+    const struct running running = running_of(l, e);
     double pixels = (double)tensor_pixels(z);
-    double unbias = pixels > 1.0 ? pixels / (pixels - 1.0) : 1.0;
+    const struct factors factors = {.momentum = (double)e->bn_momentum,
+                                    .unbias = pixels > 1.0 ? pixels / (pixels - 1.0) : 1.0};
     float *variance = used->inv_std;
     op_channel_moments(e->kernels, z, used->mean, variance, e->scratch);
+    if (e->record) {
+        record(e->record, &factors, z->c, used->mean, variance);
+    }
     for (int c = 0; c < z->c; c++) {
-        double biased = (double)variance[c];
-        double m = (double)e->bn_momentum;
-        running_mean[c] = (float)((1.0 - m) * (double)running_mean[c] + m * (double)used->mean[c]);
-        running_variance[c] =
-            (float)((1.0 - m) * (double)running_variance[c] + m * biased * unbias);
+        if (!e->record) {
+            move_channel(&running, c, &factors, used->mean[c], variance[c]);
+        }
         double inv_std = inverse_deviation(variance[c]);
         double factor = (double)gammas[c] * inv_std;
         used->inv_std[c] = (float)inv_std;

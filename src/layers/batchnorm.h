@@ -28,6 +28,11 @@ struct batchnorm_used batchnorm_saved_used(const struct exec *e);
 /* Scratch bytes of the two functions below. */
 size_t batchnorm_scratch_bytes(size_t pixels, int channels);
 
+/* Of a mini-batch that was recorded (exec.record): floats, and moving the running statistics by it as the forward pass would
+ * have done. */
+size_t batchnorm_record_floats(size_t channels);
+void batchnorm_move(const struct layer *l, const struct exec *e, const float *record);
+
 /* Fill `used` for this pass over z: the batch's statistics, moving the running ones, where the layer's mode
  * says uses_batch; else the stored statistics, read only. The running variance takes the unbiased estimate,
  * normalisation the biased one (darknet-spec 2.3, as cuDNN). */

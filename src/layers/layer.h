@@ -162,6 +162,8 @@ struct exec {
     float *stats[LAYER_MAX_PARAMS];       /* running statistics that forward may write; NULL unless
                                           rules say uses_batch */
     float bn_momentum;                    /* running = (1 - m) running + m batch */
+    float *
+        record; /* where forward leaves the batch's statistics in place of moving the running ones; NULL: it moves them */
     uint64_t seed; /* of this step; dropout draws from (seed, layer, element) */
 };
 

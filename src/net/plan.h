@@ -80,11 +80,20 @@ void plan_repack(struct plan *plan);
 void plan_set_seed(struct plan *plan, uint64_t seed);
 /* In place of the options' from here on. */
 void plan_set_bn_momentum(struct plan *plan, float momentum);
+/* Where a mini-batch's forward pass leaves the statistics that it would have moved the running ones by, of all layers that
+ * use the batch's: plan_record_floats of them. NULL: it moves them, as at first. */
+void plan_record_statistics(struct plan *plan, float *record);
+size_t plan_record_floats(const struct plan *plan);
+/* Move the running statistics by a record. */
+void plan_move_statistics(const struct plan *plan, const float *record);
 /* The losses against truths[images] and their gradients. Each layer's that has_loss is added to each[] in layer order
  * (may be NULL), their sum to *sum. After plan_forward(plan, batch). */
 void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_parts *sum,
                struct loss_parts *each);
 void plan_backward(struct plan *plan);
+/* The same; `passed` is called after each layer that has gradients, on the caller's thread: those of the set in use are
+ * complete from float `first` on. */
+void plan_backward_watched(struct plan *plan, void (*passed)(void *ctx, size_t first), void *ctx);
 void plan_zero_gradients(struct plan *plan);
 /* From here on plan_backward, plan_zero_gradients and plan_gradient mean this one of gradient_sets; 0 at first. */
 void plan_use_gradients(struct plan *plan, int set);

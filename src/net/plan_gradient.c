@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "kernels/elementwise.h"
+#include "layers/batchnorm.h"
 
 static bool moves(const struct plan *p, int layer)
 {
@@ -278,6 +279,46 @@ void plan_set_bn_momentum(struct plan *plan, float momentum)
     }
 }
 
+/* Of layer i; 0: it does not use the batch's statistics. */
+static size_t record_floats(const struct plan *plan, int i)
+{
+    const struct layer *l = &plan->net->layers[i];
+    size_t channels = 0;
+    for (int k = 0; k < l->param_count; k++) {
+        bool is_moved = l->params[k].is_statistic && mode_rules[plan->modes[i]].uses_batch;
+        channels = is_moved ? l->params[k].count : channels;
+    }
+    return channels > 0 ? batchnorm_record_floats(channels) : 0;
+}
+
+size_t plan_record_floats(const struct plan *plan)
+{
+    size_t floats = 0;
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        floats += record_floats(plan, i);
+    }
+    return floats;
+}
+
+void plan_record_statistics(struct plan *plan, float *record)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        plan->execs[i].record = record;
+        record += record ? record_floats(plan, i) : 0;
+    }
+}
+
+void plan_move_statistics(const struct plan *plan, const float *record)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        size_t floats = record_floats(plan, i);
+        if (floats > 0) {
+            batchnorm_move(&plan->net->layers[i], &plan->execs[i], record);
+        }
+        record += floats;
+    }
+}
+
 static void zero_before(const struct plan *plan, int layer)
 {
     for (size_t k = 0; k < plan->zeroing_count; k++) {
@@ -308,21 +349,52 @@ void plan_loss(struct plan *plan, const struct truth_set *truths, struct loss_pa
     }
 }
 
+struct backward {
+    struct plan *plan;
+    void (*passed)(void *ctx, size_t first); /* NULL: nobody watches */
+    void *ctx;
+};
+
+/* The first float of the layer's gradients in its set; false: it has none. */
+static bool find_gradients(const struct plan *plan, int layer, size_t *first)
+{
+    const float *set = plan_gradient_set(plan, plan->gradient_set);
+    for (int k = 0; k < plan->net->layers[layer].param_count; k++) {
+        const float *gradient = plan->execs[layer].param_grads[k];
+        if (gradient) {
+            *first = (size_t)(gradient - set);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void backward_all(void *ctx)
 {
-    const struct plan *plan = ctx;
+    const struct backward *b = ctx;
+    const struct plan *plan = b->plan;
+    size_t first;
     for (int i = plan->net->layer_count - 1; i >= 0; i--) {
         const struct layer *l = &plan->net->layers[i];
         if (plan->slots[plan_slot(i)].flows && l->ops->backward && !l->has_loss) {
             zero_before(plan, i);
             l->ops->backward(l, &plan->execs[i]);
         }
+        if (b->passed && find_gradients(plan, i, &first)) {
+            b->passed(b->ctx, first);
+        }
     }
+}
+
+void plan_backward_watched(struct plan *plan, void (*passed)(void *ctx, size_t first), void *ctx)
+{
+    struct backward backward = {plan, passed, ctx};
+    parallel_team(backward_all, &backward);
 }
 
 void plan_backward(struct plan *plan)
 {
-    parallel_team(backward_all, plan);
+    plan_backward_watched(plan, NULL, NULL);
 }
 
 float *plan_gradient_set(const struct plan *plan, int set)

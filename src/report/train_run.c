@@ -10,6 +10,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/ranks.h"
 #include "report/batch_draw.h"
 #include "report/class_report.h"
 #include "report/eval_report.h"
@@ -44,6 +45,11 @@ struct session {
     struct reconstructions pairs;      /* of the latest validation */
 };
 
+static bool leads(void)
+{
+    return ranks_own() == 0;
+}
+
 /* ---- callbacks ---- */
 
 static enum result validate(void *ctx, struct network *net, struct validation *found,
@@ -53,6 +59,7 @@ static enum result validate(void *ctx, struct network *net, struct validation *f
     const struct training *t = session->t;
     struct validate_options options = training_validation(t);
     struct validated *seen = &session->seen[!session->best];
+    options.is_shared = ranks_count() > 1;
     validated_free(seen);
     if (t->model.task == TASK_RECONSTRUCT && !session->hides_pictures) {
         reconstructions_free(&session->pairs);
@@ -266,12 +273,15 @@ static enum result run_session(struct session *session, const char *folder,
     struct train_options *o = &t->options;
     o->folder = folder;
     o->validate = t->has_valid ? validate : NULL;
-    o->keep_best = keep_best;
-    o->redraw = redraw;
+    o->keep_best = leads() ? keep_best : NULL;
+    o->redraw = leads() ? redraw : NULL;
     o->should_stop = should_stop;
     o->ctx = session;
     interrupt_catch();
     TRY(hint_resume(trainer_run(o, outcome, err), folder, err));
+    if (!leads()) {
+        return OK;
+    }
     draw_chart(session, folder);
     if (session->is_sheet_due) {
         draw_validation(session, folder);
@@ -327,28 +337,26 @@ static enum result keep_stages(const struct train_args *args, const struct train
     return train_args_keep_stages(args, folder, err);
 }
 
-/* folder is "" after a dry run. */
-static enum result train(struct train_args *args, struct training *t, char *folder, size_t size,
-                         struct train_outcome *outcome, struct error *err)
+/* Find the run and what it was begun with. */
+static enum result find_run(struct train_args *args, struct training *t, char *folder, size_t size,
+                            struct error *err)
 {
-    if (args->resumes) {
-        if (args->resume) {
-            snprintf(folder, size, "%s", args->resume);
-        } else {
-            TRY(run_folder_last(RUNS, folder, size, err));
-        }
-        TRY(train_args_load(args, folder, err));
-        TRY(run_folder_lock(folder, &t->lock, err));
+    if (args->resume) {
+        snprintf(folder, size, "%s", args->resume);
+    } else {
+        TRY(run_folder_last(RUNS, folder, size, err));
     }
-    TRY(training_open(args, t, err));
-    if (args->dry_run) {
-        training_warn(t);
-        enum result result = dry_run(args, t, err);
-        folder[0] = '\0'; /* only now: args->resume may point to it */
-        return result;
-    }
-    training_describe(t, false);
+    TRY(train_args_load(args, folder, err));
+    return leads() ? run_folder_lock(folder, &t->lock, err) : OK;
+}
+
+/* What one process does for all: before the first update. */
+static enum result begin_run(struct train_args *args, struct training *t, char *folder, size_t size,
+                             struct error *err)
+{
+    struct error why;
     const char *where = args->resumes ? folder : args->out ? args->out : RUNS;
+    training_describe(t, false);
     TRY(training_check_features(t, where, args->cache_features_gb, false, err));
     training_warn(t);
     if (args->resumes) {
@@ -356,16 +364,33 @@ static enum result train(struct train_args *args, struct training *t, char *fold
         TRY(keep_stages(args, t, folder, err));
     } else {
         TRY(training_make_folder(args, t, folder, size, err));
-        struct error why;
         if (args->show_batch && show_batches(t, folder, &why) != OK) {
             log_warn("not all of the first batches as pictures: %s", why.text);
         }
     }
-    struct error why;
     if (!t->options.resumes && !args->no_pictures && !t->train.features &&
         run_pictures_train(t, folder, &why) != OK) {
         log_warn("no train_pictures.jpg: %s", why.text);
     }
+    return OK;
+}
+
+/* folder is "" after a dry run. */
+static enum result train(struct train_args *args, struct training *t, char *folder, size_t size,
+                         struct train_outcome *outcome, struct error *err)
+{
+    if (args->resumes) {
+        TRY(ranks_agree(find_run(args, t, folder, size, err), err));
+    }
+    TRY(training_open(args, t, err));
+    if (args->dry_run) {
+        training_warn(t);
+        enum result result = leads() ? dry_run(args, t, err) : OK;
+        folder[0] = '\0'; /* only now: args->resume may point to it */
+        return result;
+    }
+    TRY(ranks_agree(leads() ? begin_run(args, t, folder, size, err) : OK, err));
+    ranks_broadcast(folder, size);
     return run_training(t, args->no_pictures, folder, outcome, err);
 }
 

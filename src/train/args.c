@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/ranks.h"
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "run/run_args.h"
@@ -168,6 +169,9 @@ static const char about[] =
     "(--dry-run shows it). With --recipe darknet everything that is not given is the cfg's; a detector's\n"
     "cfg with layers of its own is trained so unless --recipe auto is given; of a cfg with layers of its\n"
     "own and no detection head each key of [net] holds. stdout gets the folder's path.\n"
+    "\n"
+    "Built with `make MPI=1`, `mpirun -n 4 yolo train ...` divides each update's mini-batches among\n"
+    "processes, on one machine or several, and ends with the bytes of one process: docs/scaling.md.\n"
     "\n"
     "With --resume only --time, --checkpoint-every, --log-every, --cache-mb, --cache-features-gb,\n"
     "--loader-threads, --no-pictures, --threads, --cpu, and --stage for stages that have not begun may\n"
@@ -512,6 +516,60 @@ static enum result load_groups(const struct train_args *args, const char *folder
     TRY(group_from_json(args->loaded, folder, run_options, loaded, err));
     return group_from_json(args->loaded, folder, machine_options, &loaded->model, err);
 }
+
+/* ---- other processes ---- */
+
+/* Becomes args. */
+static enum result take_shared(struct train_args *args, const char *text, struct error *err)
+{
+    struct train_args loaded = defaults();
+    loaded.loaded = cJSON_Parse(text);
+    if (!loaded.loaded) {
+        return mem_error(err, "options");
+    }
+    enum result result = load_groups(&loaded, "process 0", &loaded, err);
+    loaded.fits_time = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(loaded.loaded, "fits_time"));
+    loaded.out = args->out;
+    loaded.dry_run = args->dry_run;
+    loaded.show_batch = args->show_batch;
+    loaded.limits_features = args->limits_features;
+    loaded.stages.plan = args->stages.plan;
+    string_list_free(&args->stages.stages);
+    *args = loaded;
+    return result;
+}
+
+static char *shared_text(const struct train_args *args)
+{
+    cJSON *json = train_args_json(args);
+    cJSON_AddBoolToObject(json, "fits_time", args->fits_time);
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    cJSON_Delete(json);
+    return text;
+}
+
+enum result train_args_share(struct train_args *args, struct error *err)
+{
+    bool gives = ranks_own() == 0;
+    if (ranks_count() == 1) {
+        return OK;
+    }
+    char *text = gives ? shared_text(args) : NULL;
+    size_t bytes = text ? strlen(text) + 1 : 0;
+    TRY(ranks_agree(text || !gives ? OK : mem_error(err, "options"), err));
+    ranks_broadcast(&bytes, sizeof bytes);
+    char *taken = gives ? NULL : mem_alloc(bytes, 1);
+    enum result result = ranks_agree(taken || gives ? OK : mem_error(err, "options"), err);
+    if (result == OK) {
+        ranks_broadcast(gives ? text : taken, bytes);
+        result = gives ? OK : take_shared(args, taken, err);
+    }
+    mem_free(taken);
+    cJSON_free(text);
+    return ranks_agree(result, err);
+}
+
+/* ---- a run that goes on ---- */
 
 /* What the new stages say in full. */
 static void forget_old_stages(struct stage_words *loaded)

@@ -82,6 +82,9 @@ const char *train_args_isa(const struct train_args *args);
 NODISCARD enum result train_args_keep_isa(const struct train_args *args, const char *folder,
                                           uint64_t iteration, const char *isa, struct error *err);
 
+/* Everybody's (base/ranks.h) words become those of process 0, which has settled what was not given: of a run that begins. */
+NODISCARD enum result train_args_share(struct train_args *args, struct error *err);
+
 /* For the fingerprint: lines "key=value" of all that changes the numbers, but for the stages, and `more` lines behind them.
  * Freed with mem_free; NULL if out of memory. */
 char *train_args_fingerprint(const struct train_args *args, const char *more);

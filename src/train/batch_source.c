@@ -1,11 +1,14 @@
 #include "train/batch_source.h"
 
 #include "base/memory.h"
+#include "base/ranks.h"
+#include "train/sum_tree.h"
 
 struct batch_source {
     struct batch_source_options o;
-    struct loader *loader; /* NULL: not needed so far */
-    struct replay *replay; /* NULL: a stage without features */
+    struct loader_share share; /* of an update's mini-batches */
+    struct loader *loader;     /* NULL: not needed so far */
+    struct replay *replay;     /* NULL: a stage without features */
     struct batch latest;
     uint64_t at, next; /* first image of the latest batch; of the next one */
 };
@@ -67,6 +70,7 @@ static enum result open_loader(struct batch_source *f, struct error *err)
                                      .first_sample = f->next,
                                      .source_of = f->replay ? replay_source : NULL,
                                      .source_ctx = f->replay,
+                                     .share = f->share,
                                      .threads = run->loader_threads,
                                      .cache_bytes = run->cache_bytes,
                                      .size_of = size_of,
@@ -92,6 +96,23 @@ static struct replay_options replay_options_of(const struct train_options *run,
                                    .fingerprint = run->fingerprint};
 }
 
+static struct loader_share share_of(const struct batch_source_options *o)
+{
+    int mini_batches = o->run->subdivisions;
+    if (o->is_trial || ranks_count() == 1) {
+        return (struct loader_share){0};
+    }
+    struct sum_share share = sum_tree_share(mini_batches, ranks_count(), ranks_own());
+    return (struct loader_share){mini_batches, share.first, share.end};
+}
+
+/* The first image from this one on, which begins a mini-batch, that is not another process's. */
+static uint64_t next_image(const struct batch_source *f, uint64_t image)
+{
+    uint64_t images = (uint64_t)f->o.run->mini_batch;
+    return loader_share_next(&f->share, image / images) * images;
+}
+
 enum result batch_source_open(const struct batch_source_options *options,
                               struct batch_source **source, struct error *err)
 {
@@ -99,15 +120,16 @@ enum result batch_source_open(const struct batch_source_options *options,
     if (!f) {
         return mem_error(err, "training batches");
     }
-    *f = (struct batch_source){
-        .o = *options, .at = options->next_sample, .next = options->next_sample};
+    *f = (struct batch_source){.o = *options, .share = share_of(options)};
+    bool is_idle = f->share.group > 0 && f->share.first == f->share.end;
+    f->at = f->next = is_idle ? options->next_sample : next_image(f, options->next_sample);
     enum result result;
     if (options->stage->cache_features > 0 && !options->is_trial) {
         struct replay_options replay = replay_options_of(options->run, options->stage);
         replay.first_sample = options->first_sample;
         result = replay_open(&replay, &f->replay, err);
     } else {
-        result = open_loader(f, err);
+        result = is_idle ? OK : open_loader(f, err);
     }
     if (result != OK) {
         batch_source_close(f);
@@ -143,7 +165,7 @@ enum result batch_source_next(struct batch_source *source, struct batch *batch, 
     }
     source->latest = *batch;
     source->at = source->next;
-    source->next += (uint64_t)batch->images;
+    source->next = next_image(source, source->next + (uint64_t)batch->images);
     return OK;
 }
 

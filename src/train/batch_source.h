@@ -29,7 +29,7 @@ NODISCARD enum result batch_source_open(const struct batch_source_options *optio
                                         struct batch_source **source, struct error *err);
 void batch_source_close(struct batch_source *source); /* NULL is accepted */
 
-/* The next mini-batch, valid until the next call. From features it has no input (input.data NULL).
+/* The next mini-batch, or the next of this process's share of the updates', valid until the next call. From features it has no input (input.data NULL).
  * Errors as loader_next. */
 NODISCARD enum result batch_source_next(struct batch_source *source, struct batch *batch,
                                         struct error *err);

@@ -8,10 +8,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "base/parallel.h"
+#include "base/ranks.h"
 #include "base/text.h"
 #include "layers/yolo_head.h"
 #include "train/batch_source.h"
 #include "train/memory_need.h"
+#include "train/rank_sum.h"
 #include "train/time_fit.h"
 
 /* Learning rate times iou_normalizer: on small nets .015 learned well, and at .045 the boxes
@@ -60,6 +63,22 @@ static void describe_time(const struct training *t, bool to_stdout)
     }
 }
 
+/* With other processes: what travels in an update. Statistics go with each mini-batch. */
+static void describe_others(const struct training *t, const struct freeze_totals *f, bool to_stdout)
+{
+    double others = ranks_count() - 1.0;
+    double gradient = rank_sum_sent(t->options.subdivisions, sizeof(float) * (double)f->moving);
+    double statistics =
+        others * training_mini_batches(t) * sizeof(float) * (double)f->moving_statistics;
+    if (others > 0.0) {
+        say(to_stdout,
+            "processes %d, %d of them on this host with %d threads each; in an update a process makes "
+            "up to %d of %d mini-batches, and this one sends %.3g MB",
+            ranks_count(), ranks_on_host(), parallel_threads(), training_mini_batches(t),
+            t->options.subdivisions, (gradient + statistics) / 1e6);
+    }
+}
+
 static void describe_stage(const struct training *t, size_t stage, bool to_stdout)
 {
     const struct freeze_totals *f = &t->plan.stages[stage].freeze.totals;
@@ -74,6 +93,7 @@ static void describe_stage(const struct training *t, size_t stage, bool to_stdou
     say(to_stdout, "trained   %zu values, %zu of %zu statistics follow the batches", f->moving,
         f->moving_statistics, f->statistics);
     describe_length(t, stage, to_stdout);
+    describe_others(t, f, to_stdout);
 }
 
 static bool is_loaded(const struct training *t, int layer)

@@ -13,7 +13,7 @@ struct estimate {
 static void print_estimate(const struct training *t, const char *what, uint64_t updates,
                            const struct stage_cost *cost, struct estimate *sum)
 {
-    double update = cost->ms * t->options.subdivisions;
+    double update = cost->ms * training_mini_batches(t);
     double hours = update * (double)updates / 3.6e6;
     printf("%-9s %.0f ms an update, %.1f %s; %.0f MB\n", what, update,
            hours < 1.0 ? hours * 60.0 : hours, hours < 1.0 ? "minutes" : "hours",

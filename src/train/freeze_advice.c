@@ -223,7 +223,7 @@ static enum result look_at_time(const struct train_args *args, struct training *
         return OK;
     }
     TRY(stage_cost_measure(t, &t->options.stages[0], false, &cost, err));
-    e->free_updates = fmax((double)args->hours * 3.6e6 / (cost.ms * t->options.subdivisions), 1.0);
+    e->free_updates = fmax((double)args->hours * 3.6e6 / (cost.ms * training_mini_batches(t)), 1.0);
     return OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "base/ranks.h"
 #include "data/image.h"
 #include "train/batch_source.h"
 #include "train/step.h"
@@ -121,7 +122,7 @@ static enum result refuse(const struct training *t, const struct memory_need *ne
 enum result memory_need_check(const struct training *t, struct error *err)
 {
     struct memory_need need;
-    double have = memory_free_now("");
+    double have = memory_free_now("") / ranks_on_host();
     if (t->progress.stage >= t->plan.count || !(have > 0.0)) {
         return OK;
     }

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/ranks.h"
 #include "kernels/vectors.h"
 #include "net/class_rows.h"
 
@@ -399,7 +400,17 @@ void optimizer_swap_ema(struct optimizer *optimizer)
     }
 }
 
-/* ---- checkpoint ---- */
+/* ---- other processes, and the checkpoint ---- */
+
+void optimizer_share(struct optimizer *optimizer)
+{
+    struct optimizer *o = optimizer;
+    ranks_broadcast(o->block, o->block_floats * sizeof *o->block);
+    ranks_broadcast(&o->ema_updates, sizeof o->ema_updates);
+    for (size_t i = 0; i < o->slot_count; i++) {
+        ranks_broadcast(&o->slots[i].steps, sizeof o->slots[i].steps);
+    }
+}
 
 void optimizer_write(const struct optimizer *optimizer, struct state_writer *out)
 {

@@ -78,6 +78,9 @@ bool optimizer_has_ema(const struct optimizer *optimizer);
 void optimizer_swap_ema(struct optimizer *optimizer);
 bool optimizer_is_swapped(const struct optimizer *optimizer);
 
+/* Everybody's (base/ranks.h) state becomes that of process 0. */
+void optimizer_share(struct optimizer *optimizer);
+
 /* State for the checkpoint: a self-describing block. Reading checks kind, averages, and the list of
  * tensors before it changes anything: ERR_FORMAT if they differ. */
 void optimizer_write(const struct optimizer *optimizer, struct state_writer *out);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ranks.h"
 #include "base/memory_limit.h"
 #include "base/options.h"
 #include "cfg/cfg.h"
@@ -95,9 +96,10 @@ int recipe_subdivisions(const struct network *net, const struct kernels *kernels
 {
     struct freeze_set set = {0};
     struct error ignored;
-    int parts = 1;
+    int parts = ranks_count() < batch ? ranks_count() : batch; /* everybody has something to do */
     double most = MEMORY_SHARE * memory_limit(""), now = FREE_SHARE * memory_free_now("");
     most = now > 0.0 && (now < most || !(most > 0.0)) ? now : most;
+    most /= ranks_on_host();
     *bytes = (double)INFINITY;
     if (freeze_set_make(net, freeze, BN_AUTO, NULL, &set, &ignored) == OK) {
         for (; parts <= batch; parts++) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/ranks.h"
 #include "cfg/cfg.h"
 #include "data/class_weights.h"
 #include "data/data_source.h"
@@ -249,7 +250,8 @@ static void unload(struct training *t)
 static enum result load_start(const struct train_args *args, struct training *t, struct error *err)
 {
     TRY(network_allocate(&t->model.net, err));
-    if (t->options.resumes) {
+    bool is_given = ranks_own() > 0 && t->added.old_count == 0; /* by process 0 */
+    if (t->options.resumes || is_given) {
         size_t layers = (size_t)t->model.net.layer_count;
         t->begin.loaded = mem_alloc(layers, sizeof *t->begin.loaded);
         snprintf(t->begin.text, sizeof t->begin.text, "%.300s/last.state", args->resume);
@@ -582,7 +584,72 @@ static enum result fit_time(struct train_args *args, struct training *t, struct 
     return OK;
 }
 
-enum result training_open(struct train_args *args, struct training *t, struct error *err)
+/* ---- other processes ---- */
+
+/* What must be the same everywhere, or the processes would train different things. */
+struct likeness {
+    uint64_t dataset, cfg, options, stages;
+    char kernels[32];
+    char data[MODEL_PATH];
+};
+
+static struct likeness likeness_of(const struct training *t)
+{
+    const struct train_fingerprint *f = &t->options.fingerprint;
+    struct likeness l;
+    memset(&l, 0, sizeof l);
+    l.dataset = f->dataset;
+    l.cfg = f->cfg;
+    l.options = state_hash_of(f->options, strlen(f->options));
+    l.stages = state_hash_of(f->stages, strlen(f->stages));
+    snprintf(l.kernels, sizeof l.kernels, "%s%s", kernels_isa(t->model.kernels),
+             kernels_are_direct(t->model.kernels) ? " direct" : "");
+    snprintf(l.data, sizeof l.data, "%s", t->data.train);
+    return l;
+}
+
+/* The first difference from process 0. */
+static enum result compare(const struct training *t, struct error *err)
+{
+    struct likeness own = likeness_of(t), first = own;
+    ranks_broadcast(&first, sizeof first);
+    if (own.cfg != first.cfg) {
+        return error_at(err, ERR_ARG, t->model.cfg_path, 0,
+                        "is another cfg than that of process 0 (a shared folder, or the same files "
+                        "on each host)");
+    }
+    if (own.dataset != first.dataset) {
+        return error_at(err, ERR_ARG, own.data, 0,
+                        "%zu pictures, not the same pictures and labels as process 0 has (a shared "
+                        "folder, or the same files on each host)",
+                        t->train.sample_count);
+    }
+    if (strcmp(own.kernels, first.kernels) != 0) {
+        return error_set(err, ERR_ARG,
+                         "uses %s kernels and process 0 %s, whose last digits differ (--cpu takes "
+                         "what all have)",
+                         own.kernels, first.kernels);
+    }
+    return own.options == first.options && own.stages == first.stages
+               ? OK
+               : error_set(err, ERR_ARG, "has other options than process 0");
+}
+
+static void warn_of_idle(const struct training *t)
+{
+    if (t->options.subdivisions < ranks_count()) {
+        log_warn("%d processes, and an update has %d mini-batches: the others wait (--subdivisions "
+                 "%d, or a multiple)",
+                 ranks_count(), t->options.subdivisions, ranks_count());
+    } else if (t->options.subdivisions % ranks_count() != 0) {
+        log_warn("%d processes share the %d mini-batches of an update: some wait for others",
+                 ranks_count(), t->options.subdivisions);
+    }
+}
+
+/* ---- all of it ---- */
+
+static enum result open_data(struct train_args *args, struct training *t, struct error *err)
 {
     TRY(find_resumed(args, t, err));
     TRY(open_data_file(args, t, err));
@@ -591,9 +658,19 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     if (args->add_classes && args->recipe == RECIPE_UNSAID) { /* its layers are no cfg's */
         args->recipe = RECIPE_AUTO;
     }
+    return OK;
+}
+
+/* What depends on the machine: its speed, its memory. */
+static enum result settle_words(struct train_args *args, struct training *t, struct error *err)
+{
     TRY(advise(args, t, err));
     TRY(fit_time(args, t, err));
-    TRY(settle_recipe(args, t, err));
+    return settle_recipe(args, t, err);
+}
+
+static enum result settle_all(struct train_args *args, struct training *t, struct error *err)
+{
     TRY(settle_batch(args, t, err));
     recipe_move_steps(args, &t->model.net.options, updates_per_epoch(t));
     TRY(settle(args, t, err));
@@ -602,6 +679,20 @@ enum result training_open(struct train_args *args, struct training *t, struct er
     TRY(read_progress(args, t, err));
     TRY(memory_need_check(t, err));
     return load_start(args, t, err);
+}
+
+enum result training_open(struct train_args *args, struct training *t, struct error *err)
+{
+    bool settles = ranks_own() == 0 || args->resumes;
+    TRY(ranks_agree(open_data(args, t, err), err));
+    TRY(ranks_agree(settles ? settle_words(args, t, err) : OK, err));
+    if (!args->resumes) {
+        TRY(train_args_share(args, err));
+    }
+    TRY(ranks_agree(settle_all(args, t, err), err));
+    TRY(ranks_agree(compare(t, err), err));
+    warn_of_idle(t);
+    return OK;
 }
 
 void training_close(struct training *t)

@@ -2,12 +2,15 @@
  * of their gradients (train/sum_tree.h). The trainer, the dry run and `yolo bench --train` all drive it:
  *
  *   step_begin
- *   step_loss, step_backward     for each mini-batch
+ *   step_loss, step_backward     for each mini-batch, or those of the process's share
+ *   step_exchange                where it is shared
  *   step_update
  *
  * Validation takes step_loss alone. */
 #ifndef TRAIN_STEP_H
 #define TRAIN_STEP_H
+
+#include <stdbool.h>
 
 #include "net/plan.h"
 #include "train/optimizer.h"
@@ -16,9 +19,10 @@
 struct step_options {
     struct network *net; /* parameters allocated */
     const struct kernels *kernels;
-    const enum layer_mode *modes;       /* [layer_count], outlives the step */
-    int batch;                          /* images of a mini-batch */
-    int mini_batches;                   /* of an update; 0: one */
+    const enum layer_mode *modes; /* [layer_count], outlives the step */
+    int batch;                    /* images of a mini-batch */
+    int mini_batches;             /* of an update; 0: one */
+    bool is_shared; /* each process (base/ranks.h) makes its share of them (sum_tree_share) */
     struct optimizer_options optimizer; /* but for its kernels */
 };
 
@@ -30,6 +34,8 @@ struct step {
     size_t images;         /* in them */
     int mini_batch;        /* of the update, the next one */
     struct sum_tree tree;  /* node i is the plan's set i of gradients */
+    struct sum_share share;
+    struct step_exchange *exchange; /* with other processes; NULL: there is none */
 };
 
 /* A mini-batch. */
@@ -65,6 +71,9 @@ struct loss_parts step_loss(struct plan *plan, const struct step_input *input);
 /* Run the latest mini-batch backward; `parts` is its loss. Leave it out where that cannot be trusted, and begin the update
  * anew. */
 void step_backward(struct step *step, int images, const struct loss_parts *parts);
+/* Everybody has made its share, or given it up: from here on step->sum, the gradients and the running statistics are of the
+ * whole update, as if one process had made it. */
+void step_exchange(struct step *step);
 /* Returns the norm of the mean gradient; if it is not finite nothing was updated. */
 double step_update(struct step *step, float rate);
 

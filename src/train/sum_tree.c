@@ -33,6 +33,32 @@ int sum_tree_add(struct sum_tree *tree, struct sum_node node)
     return sums;
 }
 
+/* How often 2 divides it. */
+static int evenness(int number)
+{
+    int twos = 0;
+    for (; number > 0 && number % 2 == 0; number /= 2) {
+        twos++;
+    }
+    return twos;
+}
+
+struct sum_share sum_tree_share(int mini_batches, int ranks, int rank)
+{
+    int most = (mini_batches + ranks - 1) / ranks;
+    struct sum_share share = {0, 0};
+    for (int r = 0; r <= rank; r++) {
+        long rest = (long)most * (ranks - 1 - r); /* what those behind can take */
+        int least = rest < mini_batches ? mini_batches - (int)rest : 0;
+        share.first = share.end;
+        share.end = share.first + most < mini_batches ? share.first + most : mini_batches;
+        for (int cut = share.end - 1; cut > share.first && cut >= least; cut--) {
+            share.end = evenness(cut) > evenness(share.end) ? cut : share.end;
+        }
+    }
+    return share;
+}
+
 int sum_tree_room(int mini_batches, int first, int end)
 {
     struct sum_tree tree = {.mini_batches = mini_batches};

@@ -26,6 +26,13 @@ struct sum_tree {
 /* The node that comes next in order. Returns how many sums follow, each of the two last nodes, which are one then. */
 int sum_tree_add(struct sum_tree *tree, struct sum_node node);
 
+/* Which mini-batches [first, end) of an update process `rank` of `ranks` makes. Neighbours, nobody more than needs be, and cut
+ * where few nodes are. A process may have none. */
+struct sum_share {
+    int first, end;
+};
+struct sum_share sum_tree_share(int mini_batches, int ranks, int rank);
+
 /* The most nodes there are at a time while mini-batches [first, end) come one by one, the latest with them. */
 int sum_tree_room(int mini_batches, int first, int end);
 

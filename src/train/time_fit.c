@@ -77,7 +77,7 @@ static enum result measure_piece(struct fit *fit, const struct train_stage *stag
 {
     struct stage_cost cost;
     struct training *t = fit->t;
-    double seconds = t->options.subdivisions * mean_share(t, stage) / 1000.0;
+    double seconds = training_mini_batches(t) * mean_share(t, stage) / 1000.0;
     *piece = (struct piece){.filling = stage_filling(t, stage), .wanted = stage->iterations};
     TRY(stage_cost_measure(t, stage, false, &cost, err));
     piece->picture = piece->feature = cost.ms * seconds;

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/ranks.h"
 #include "base/rng.h"
 #include "kernels/elementwise.h"
 #include "train/feature_cache.h"
@@ -53,6 +55,15 @@ static const struct column {
                {"seconds", OF_ALL}};
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
+/* What the others must know of a process's share of an update. */
+struct word {
+    int bad;        /* its first mini-batch whose loss is unusable; INT_MAX: none */
+    bool stops;     /* a signal came */
+    double seconds; /* of the run so far */
+    size_t pictures[DIVERGENCE_PICTURES];
+    char reason[512];
+};
+
 struct trainer {
     const struct train_options *o;
     struct train_progress progress;
@@ -69,12 +80,25 @@ struct trainer {
     double session_start, seconds_before;
     size_t pictures[DIVERGENCE_PICTURES]; /* the first of this update */
     bool told_collapse;
-    char reason[512]; /* what made an update bad */
+    char reason[512];   /* what made an update bad */
+    struct word *words; /* [ranks_count] */
+    size_t *word_bytes; /* the same */
+    double seconds;     /* when the latest update was over, by the clock of process 0 */
 };
+
+static bool leads(void)
+{
+    return ranks_own() == 0;
+}
 
 static uint64_t images_per_update(const struct train_options *o)
 {
     return (uint64_t)o->mini_batch * (uint64_t)o->subdivisions;
+}
+
+static double seconds_so_far(const struct trainer *t)
+{
+    return t->seconds_before + clock_seconds() - t->session_start;
 }
 
 static bool has_boxes(const struct trainer *t)
@@ -135,6 +159,7 @@ static enum result enter_stage(struct trainer *t, struct error *err)
                                 .modes = t->stage->freeze.modes,
                                 .batch = t->o->mini_batch,
                                 .mini_batches = t->o->subdivisions,
+                                .is_shared = true,
                                 .optimizer = t->o->optimizer};
     step.optimizer.rate_scale = t->stage->rate_scale;
     TRY(step_open(&step, &t->step, err));
@@ -186,24 +211,22 @@ static float bn_momentum_of(const struct train_options *o, uint64_t before)
     return o->bn_mean_first && share > o->bn_momentum ? share : o->bn_momentum;
 }
 
-/* One mini-batch. *is_bad: its loss is unusable. */
-static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error *err)
+/* Mini-batch number `number` of the update. *is_bad: its loss is unusable. */
+static enum result run_mini_batch(struct trainer *t, int number, bool *is_bad, struct error *err)
 {
     struct batch batch;
     TRY(batch_source_next(t->source, &batch, err));
     TRY(take_input(t, &batch, err));
-    size_t place = t->progress.samples % images_per_update(t->o);
+    size_t place = (size_t)number * (size_t)t->o->mini_batch;
     for (int n = 0; n < batch.images && place + (size_t)n < DIVERGENCE_PICTURES; n++) {
         t->pictures[place + (size_t)n] = batch.sample_index[n];
     }
-    t->progress.samples += (uint64_t)batch.images;
-    t->progress.images_seen += (uint64_t)batch.images;
-    float bn_momentum = bn_momentum_of(t->o, t->progress.mini_batches);
-    struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, t->progress.mini_batches++);
+    uint64_t before = t->progress.mini_batches + (uint64_t)number;
+    struct rng rng = rng_make(t->o->seed, 0x64726f70 /* "drop" */, before);
     const struct step_input input = {.truths = batch.truths,
                                      .images = batch.images,
                                      .seed = rng_next(&rng),
-                                     .bn_momentum = bn_momentum,
+                                     .bn_momentum = bn_momentum_of(t->o, before),
                                      .forward = batch_source_forward,
                                      .ctx = t->source};
     struct loss_parts parts = step_loss(t->step.plan, &input);
@@ -216,6 +239,65 @@ static enum result run_mini_batch(struct trainer *t, bool *is_bad, struct error 
     }
     step_backward(&t->step, batch.images, &parts);
     return OK;
+}
+
+/* ---- with other processes ---- */
+
+/* Everybody hears everybody's word. */
+static void hear_all(struct trainer *t, const struct word *own)
+{
+    t->words[ranks_own()] = *own;
+    for (int r = 0; r < ranks_count(); r++) {
+        t->word_bytes[r] = sizeof *own;
+    }
+    ranks_gather(t->words, t->word_bytes);
+}
+
+/* What all know of the update: returns the first mini-batch that is bad, with its reason; `bad` is the own one. */
+static int hear_of_update(struct trainer *t, int bad)
+{
+    struct word own = {.bad = bad, .seconds = seconds_so_far(t)};
+    memcpy(own.pictures, t->pictures, sizeof own.pictures);
+    memcpy(own.reason, t->reason, sizeof own.reason);
+    hear_all(t, &own);
+    bad = INT_MAX;
+    for (int r = 0; r < ranks_count(); r++) {
+        const struct word *w = &t->words[r];
+        struct sum_share share = sum_tree_share(t->o->subdivisions, ranks_count(), r);
+        for (int n = 0; n < DIVERGENCE_PICTURES; n++) {
+            int number = n / t->o->mini_batch;
+            bool is_made = share.first <= number && number < share.end;
+            t->pictures[n] = is_made ? w->pictures[n] : t->pictures[n];
+        }
+        if (w->bad < bad) {
+            bad = w->bad;
+            memcpy(t->reason, w->reason, sizeof t->reason);
+        }
+    }
+    t->seconds = t->words[0].seconds;
+    return bad;
+}
+
+/* Has anybody got a signal? */
+static bool should_stop(struct trainer *t)
+{
+    struct word own = {.stops = t->o->should_stop && t->o->should_stop(t->o->ctx)};
+    bool stops = false;
+    hear_all(t, &own);
+    for (int r = 0; r < ranks_count(); r++) {
+        stops = stops || t->words[r].stops;
+    }
+    return stops;
+}
+
+static void share_parameters(struct network *net)
+{
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            ranks_broadcast(l->params[k].data, l->params[k].count * sizeof(float));
+        }
+    }
 }
 
 static void note_update(struct trainer *t, double norm)
@@ -242,11 +324,19 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
 {
     double start = clock_seconds();
     step_begin(&t->step);
-    for (int i = 0; i < t->o->subdivisions; i++) {
-        TRY(run_mini_batch(t, is_bad, err));
-        if (*is_bad) {
-            return OK;
-        }
+    int bad = INT_MAX;
+    for (int i = t->step.share.first; i < t->step.share.end && bad == INT_MAX; i++) {
+        TRY(run_mini_batch(t, i, is_bad, err));
+        bad = *is_bad ? i : bad;
+    }
+    struct train_progress *p = &t->progress;
+    p->samples += images_per_update(t->o);
+    p->images_seen += images_per_update(t->o);
+    p->mini_batches += (uint64_t)t->o->subdivisions;
+    step_exchange(&t->step);
+    *is_bad = hear_of_update(t, bad) != INT_MAX;
+    if (*is_bad) {
+        return OK;
     }
     double norm = step_update(&t->step, rate_of(t, t->progress.stage_iteration + 1));
     if (!isfinite(norm)) {
@@ -261,11 +351,6 @@ static enum result run_update(struct trainer *t, bool *is_bad, struct error *err
 }
 
 /* ---- saving, validating, logging ---- */
-
-static double seconds_so_far(const struct trainer *t)
-{
-    return t->seconds_before + clock_seconds() - t->session_start;
-}
 
 /* Prove by hashes that nothing frozen has moved, before anything is saved; ERR_INTERNAL if something has. */
 static enum result prove_frozen(struct trainer *t, struct error *err)
@@ -292,6 +377,9 @@ static enum result save(struct trainer *t,
                                              struct error *err),
                         struct error *err)
 {
+    if (!leads()) {
+        return OK;
+    }
     t->progress.seconds = seconds_so_far(t);
     struct checkpoint_content content = {.progress = &t->progress,
                                          .fingerprint = &t->o->fingerprint,
@@ -399,7 +487,7 @@ static enum result write_row(struct trainer *t, struct error *err)
             row[count++] = values[i - 1];
         }
     }
-    TRY(runlog_row(t->log, p->iteration, row, err));
+    TRY(t->log ? runlog_row(t->log, p->iteration, row, err) : OK);
     if (y->updates && !has_boxes(t)) {
         runlog_say(t->log, "%llu: loss %.5f, rate %.3g, %.1f img/s",
                    (unsigned long long)p->iteration, values[3], values[2], per_second);
@@ -411,7 +499,7 @@ static enum result write_row(struct trainer *t, struct error *err)
             (unsigned long long)p->iteration, values[3], values[4], values[5], values[6], values[7],
             values[2], per_second);
     }
-    if (values[7] < COLLAPSED_IOU && !t->told_collapse) {
+    if (values[7] < COLLAPSED_IOU && !t->told_collapse && leads()) {
         t->told_collapse = true;
         log_warn(
             "IoU %.3f: the boxes have collapsed and will hardly come back (a lower --lr, or a smaller "
@@ -482,19 +570,22 @@ static bool is_due(uint64_t every, uint64_t iteration)
 
 /* ---- going back ---- */
 
-/* Enter the stage whose state the checkpoint holds. A run that had finished and has got further stages goes on with the
- * first of those. */
-static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct error *err)
+/* Enter the stage whose state the checkpoint holds, of a run that had so many. One that had finished and has got further
+ * stages goes on with the first of those. */
+static enum result restore_stage(struct trainer *t, struct checkpoint *c, uint64_t stages_then,
+                                 struct error *err)
 {
-    size_t stages_then = checkpoint_stages(c);
     bool is_beyond = c->progress.stage >= stages_then && stages_then > 0;
     t->progress = c->progress;
     step_close(&t->step);
     if (is_beyond) {
         t->progress.stage = (uint32_t)stages_then - 1;
     }
-    TRY(enter_stage(t, err));
-    TRY(checkpoint_restore_optimizer(c, t->o->net, t->step.optimizer, err));
+    TRY(ranks_agree(enter_stage(t, err), err));
+    enum result result =
+        leads() ? checkpoint_restore_optimizer(c, t->o->net, t->step.optimizer, err) : OK;
+    TRY(ranks_agree(result, err));
+    optimizer_share(t->step.optimizer);
     if (t->progress.frozen_hash != c->progress.frozen_hash) {
         return error_at(
             err, ERR_FORMAT, t->o->folder, 0,
@@ -504,23 +595,28 @@ static enum result restore_stage(struct trainer *t, struct checkpoint *c, struct
     return is_beyond && t->progress.stage < t->o->stage_count ? enter_stage(t, err) : OK;
 }
 
-/* Read parameters, optimiser and progress from folder/last.state, and enter the stage. */
+static enum result read_state(struct trainer *t, struct checkpoint *c, struct error *err)
+{
+    TRY(checkpoint_open(t->o->folder, c, err));
+    TRY(checkpoint_check(c, &t->o->fingerprint, err));
+    TRY(checkpoint_restore_network(c, t->o->net, err));
+    return c->progress.stage <= t->o->stage_count
+               ? OK
+               : error_at(err, ERR_ARG, t->o->folder, 0, "the run was in stage %u of %zu",
+                          c->progress.stage + 1, t->o->stage_count);
+}
+
+/* Process 0 reads parameters, optimiser and progress from folder/last.state, everybody gets them and enters the stage. */
 static enum result restore(struct trainer *t, struct error *err)
 {
-    struct checkpoint c;
-    enum result result = checkpoint_open(t->o->folder, &c, err);
+    struct checkpoint c = {0};
+    enum result result = ranks_agree(leads() ? read_state(t, &c, err) : OK, err);
     if (result == OK) {
-        result = checkpoint_check(&c, &t->o->fingerprint, err);
-    }
-    if (result == OK) {
-        result = checkpoint_restore_network(&c, t->o->net, err);
-    }
-    if (result == OK && c.progress.stage > t->o->stage_count) {
-        result = error_at(err, ERR_ARG, t->o->folder, 0, "the run was in stage %u of %zu",
-                          c.progress.stage + 1, t->o->stage_count);
-    }
-    if (result == OK) {
-        result = restore_stage(t, &c, err);
+        uint64_t stages = leads() ? checkpoint_stages(&c) : 0;
+        ranks_broadcast(&stages, sizeof stages);
+        ranks_broadcast(&c.progress, sizeof c.progress);
+        share_parameters(t->o->net);
+        result = restore_stage(t, &c, stages, err);
     }
     checkpoint_close(&c);
     return result;
@@ -529,10 +625,10 @@ static enum result restore(struct trainer *t, struct error *err)
 /* Go back to the last checkpoint that an undisturbed run has, too; undoes what came since. */
 static enum result go_back(struct trainer *t, struct error *err)
 {
-    TRY(checkpoint_go_back(t->o->folder, err));
+    TRY(leads() ? checkpoint_go_back(t->o->folder, err) : OK);
     TRY(restore(t, err));
     forget_findings(t); /* they are of what is undone */
-    return runlog_cut(t->log, t->progress.iteration, err);
+    return t->log ? runlog_cut(t->log, t->progress.iteration, err) : OK;
 }
 
 /* Go back to the last checkpoint, and on from there at half the rate, past the pictures at which it happened. */
@@ -648,7 +744,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
         bool is_bad = false, is_late = false;
         TRY(run_update(t, &is_bad, err));
         if (!is_bad) {
-            is_late = t->o->time_limit_s > 0.0 && seconds_so_far(t) >= t->o->time_limit_s;
+            is_late = t->o->time_limit_s > 0.0 && t->seconds >= t->o->time_limit_s;
             TRY(after_update(t, is_late, &is_bad, err));
         }
         if (is_bad && t->progress.rollbacks + 1 >= MAX_ROLLBACKS) {
@@ -662,8 +758,7 @@ static enum result run_all(struct trainer *t, struct train_outcome *outcome, str
             continue;
         }
         /* Only now: a checkpoint between an update and what is due behind it would lose that for good. */
-        outcome->was_interrupted = t->progress.stage < t->o->stage_count && t->o->should_stop &&
-                                   t->o->should_stop(t->o->ctx);
+        outcome->was_interrupted = t->progress.stage < t->o->stage_count && should_stop(t);
         if (outcome->was_interrupted) {
             TRY(prove_frozen(t, err));
             return save(t, checkpoint_save_interrupted, err);
@@ -689,9 +784,17 @@ static void run_in_team(void *ctx)
     run->result = run_all(run->trainer, run->outcome, run->err);
 }
 
+static enum result make_room(struct trainer *t, struct error *err)
+{
+    t->words = mem_alloc((size_t)ranks_count(), sizeof *t->words);
+    t->word_bytes = mem_alloc((size_t)ranks_count(), sizeof *t->word_bytes);
+    return t->words && t->word_bytes ? OK : mem_error(err, "training");
+}
+
 static enum result begin(struct trainer *t, struct error *err)
 {
     t->base = t->o->net->size;
+    TRY(ranks_agree(make_room(t, err), err));
     t->session_start = clock_seconds();
     forget_findings(t);
     t->progress = (struct train_progress){.seed = t->o->seed,
@@ -704,6 +807,8 @@ static enum result begin(struct trainer *t, struct error *err)
         TRY(restore(t, err));
         t->seconds_before = t->progress.seconds;
     } else {
+        ranks_broadcast(&t->progress, sizeof t->progress);
+        share_parameters(t->o->net);
         TRY(enter_stage(t, err));
         TRY(save(t, checkpoint_save, err)); /* there is always something to go back to */
     }
@@ -713,8 +818,10 @@ static enum result begin(struct trainer *t, struct error *err)
             t->columns[count++] = columns[i].name;
         }
     }
-    TRY(runlog_open(t->o->folder, t->columns, count, t->progress.iteration, &t->log, err));
-    if (t->o->warning) {
+    if (leads()) {
+        TRY(runlog_open(t->o->folder, t->columns, count, t->progress.iteration, &t->log, err));
+    }
+    if (t->o->warning && leads()) {
         runlog_warn(t->log, "%s", t->o->warning);
     }
     if (t->progress.stage < t->o->stage_count) {
@@ -723,16 +830,32 @@ static enum result begin(struct trainer *t, struct error *err)
     return OK;
 }
 
+static void leave_word(const struct trainer *t)
+{
+    char line[512];
+    snprintf(line, sizeof line,
+             "a process of the training was lost; the last checkpoint is whole: yolo train "
+             "--resume %.400s",
+             t->o->folder);
+    ranks_last_words(line);
+}
+
 enum result trainer_run(const struct train_options *options, struct train_outcome *outcome,
                         struct error *err)
 {
     struct trainer t = {.o = options};
     *outcome = (struct train_outcome){.best_map = (double)NAN, .measure = options->measure};
-    enum result result = begin(&t, err);
+    enum result result = ranks_agree(begin(&t, err), err);
     if (result == OK) {
         struct run run = {&t, outcome, err, OK};
+        leave_word(&t);
+        log_mute(false);
         parallel_team(run_in_team, &run);
         result = run.result;
+        if (result != OK && ranks_count() > 1) { /* the others wait for this one */
+            log_error("%s", err->text);
+            ranks_abort(1);
+        }
     }
     batch_source_close(t.source);
     if (result == OK && (outcome->diverged || t.progress.stage >= options->stage_count)) {
@@ -743,5 +866,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     runlog_close(t.log);
     step_close(&t.step);
     frozen_bytes_free(&t.proof);
+    mem_free(t.words);
+    mem_free(t.word_bytes);
     return result;
 }

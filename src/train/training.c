@@ -1,5 +1,6 @@
 #include "train/training.h"
 
+#include "base/ranks.h"
 #include "train/batch_source.h"
 #include "train/step.h"
 
@@ -8,6 +9,11 @@ enum { VALIDATION_BATCH = 4 };
 uint64_t training_images_per_update(const struct training *t)
 {
     return (uint64_t)t->options.mini_batch * (uint64_t)t->options.subdivisions;
+}
+
+int training_mini_batches(const struct training *t)
+{
+    return (t->options.subdivisions + ranks_count() - 1) / ranks_count();
 }
 
 struct validate_options training_validation(const struct training *t)

@@ -53,6 +53,9 @@ struct training {
 
 uint64_t training_images_per_update(const struct training *t);
 
+/* The most mini-batches of an update that a process (base/ranks.h) makes. */
+int training_mini_batches(const struct training *t);
+
 /* How the validation set is judged. */
 struct validate_options training_validation(const struct training *t);
 

@@ -5,10 +5,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "kernels/elementwise.h"
 #include "net/added_heads.h"
 #include "run/detect.h"
 #include "train/step.h"
+#include "train/validation_share.h"
 
 struct pass {
     const struct validate_options *o;
@@ -17,9 +19,9 @@ struct pass {
     struct plan *plan;
     struct loader *loader;
     struct validated *found;
-    double loss;
-    size_t images; /* read */
-    int w, h;      /* of the network's input; size_of is given no network */
+    struct validation_share share;
+    struct batch_loss *losses; /* [batches] */
+    int w, h;                  /* of the network's input; size_of is given no network */
 };
 
 static void size_of(void *ctx, uint64_t mini_batch, int *w, int *h)
@@ -45,6 +47,10 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
         return mem_error(err, "validation");
     }
     validate_modes(net, pass->modes);
+    pass->losses = mem_alloc(pass->share.batches, sizeof *pass->losses);
+    if (!pass->losses) {
+        return mem_error(err, "validation");
+    }
     struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};
     TRY(plan_build(net, pass->o->kernels, &plan, &pass->plan, err));
     struct loader_options loader = {.set = pass->o->set,
@@ -53,11 +59,15 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
                                                 .crops = pass->o->task != TASK_DETECT},
                                     .batch = pass->o->batch,
                                     .channels = net->size.c,
+                                    .first_sample = pass->share.first,
+                                    .end_sample = pass->share.end,
                                     .in_order = true,
                                     .threads = pass->o->loader_threads,
                                     .size_of = size_of,
                                     .size_ctx = pass};
-    TRY(loader_open(&loader, &pass->loader, err));
+    if (pass->share.first < pass->share.end) {
+        TRY(loader_open(&loader, &pass->loader, err));
+    }
     if (pass->o->task == TASK_CLASSIFY) {
         return class_tally_init(&pass->found->tally, pass->o->set->class_count, err);
     }
@@ -73,6 +83,7 @@ static void close_pass(struct pass *pass)
     loader_close(pass->loader);
     plan_free(pass->plan);
     mem_free(pass->modes);
+    mem_free(pass->losses);
 }
 
 static enum result take_detections(struct pass *pass, int n, size_t picture,
@@ -155,8 +166,12 @@ static enum result take_image(struct pass *pass, const struct batch *batch, int 
 static enum result run_pass(struct pass *pass, struct error *err)
 {
     size_t count = pass->o->set->sample_count;
+    struct batch_loss *loss = pass->losses + pass->share.first_batch;
     struct batch batch;
-    for (size_t done = 0;; done += (size_t)batch.images) {
+    if (!pass->loader) {
+        return OK;
+    }
+    for (size_t done = pass->share.first;; done += (size_t)batch.images) {
         TRY(loader_next(pass->loader, &batch, err));
         if (pass->o->is_stopped && pass->o->is_stopped()) {
             return error_set(err, ERR_INTERRUPTED, "interrupted after %zu of %zu", done, count);
@@ -164,11 +179,10 @@ static enum result run_pass(struct pass *pass, struct error *err)
         if (batch.images == 0) {
             return OK;
         }
-        pass->images += (size_t)batch.images;
         op_copy(pass->o->kernels, &batch.input, plan_input(pass->plan));
         const struct step_input input = {.truths = batch.truths, .images = batch.images};
         struct loss_parts parts = step_loss(pass->plan, &input);
-        pass->loss += loss_parts_total(&parts);
+        *loss++ = (struct batch_loss){loss_parts_total(&parts), (size_t)batch.images};
         for (int n = 0; n < batch.images; n++) {
             TRY(take_image(pass, &batch, n, done + (size_t)n, err));
         }
@@ -181,19 +195,19 @@ static double or_nan(double number)
     return number >= 0.0 ? number : (double)NAN;
 }
 
-enum result train_validate(const struct validate_options *options, struct network *net,
+static double mean_loss(const struct pass *pass)
+{
+    double loss = 0.0, images = 0.0;
+    for (size_t i = 0; i < pass->share.batches; i++) {
+        loss += pass->losses[i].loss;
+        images += (double)pass->losses[i].images;
+    }
+    return images > 0.0 ? loss / images : (double)NAN;
+}
+
+static enum result measure(const struct validate_options *options, double loss,
                            struct validated *found, struct error *err)
 {
-    struct pass pass = {
-        .o = options, .net = net, .found = found, .w = net->size.w, .h = net->size.h};
-    enum result result = open_pass(&pass, net, err);
-    if (result == OK) {
-        result = run_pass(&pass, err);
-    }
-    log_progress("%s", "");
-    close_pass(&pass);
-    TRY(result);
-    double loss = pass.images ? pass.loss / (double)pass.images : (double)NAN;
     found->figures = (struct validation){.map50 = (double)NAN,
                                          .map = (double)NAN,
                                          .top1 = (double)NAN,
@@ -204,7 +218,7 @@ enum result train_validate(const struct validate_options *options, struct networ
         found->figures.top1 = or_nan(all.recall);
         found->figures.top5 = or_nan(all.top);
     }
-    if (options->task != TASK_DETECT) {
+    if (options->task != TASK_DETECT || (options->is_shared && ranks_own() > 0)) {
         return OK;
     }
     const struct evaluation_options figures = {.threshold = -1.0};
@@ -212,6 +226,46 @@ enum result train_validate(const struct validate_options *options, struct networ
     const double *numbers = found->evaluation.all.numbers;
     found->figures.map50 = or_nan(numbers[COCO_AP50]);
     found->figures.map = or_nan(numbers[COCO_AP]);
+    return OK;
+}
+
+static struct validation_work work_of(const struct validate_options *o)
+{
+    return (struct validation_work){.pictures = o->set->sample_count,
+                                    .batch = (size_t)o->batch,
+                                    .is_shared = o->is_shared,
+                                    .is_divided =
+                                        o->task == TASK_DETECT || o->task == TASK_CLASSIFY};
+}
+
+enum result train_validate(const struct validate_options *options, struct network *net,
+                           struct validated *found, struct error *err)
+{
+    struct pass pass = {
+        .o = options, .net = net, .found = found, .w = net->size.w, .h = net->size.h};
+    const struct validation_work work = work_of(options);
+    pass.share = validation_share_of(&work);
+    enum result result = open_pass(&pass, net, err);
+    if (result == OK) {
+        result = run_pass(&pass, err);
+    }
+    if (result == OK && options->is_shared) {
+        bool has_boxes = options->task == TASK_DETECT, has_classes = options->task == TASK_CLASSIFY;
+        struct validation_part part = {.losses = pass.losses,
+                                       .failures = found->failures,
+                                       .set = has_boxes ? &found->set : NULL,
+                                       .tally = has_classes ? &found->tally : NULL};
+        result = validation_gather(&work, &part, err);
+        found->failures = part.failures;
+    }
+    log_progress("%s", "");
+    double loss = result == OK ? mean_loss(&pass) : (double)NAN;
+    close_pass(&pass);
+    TRY(result);
+    TRY(measure(options, loss, found, err));
+    if (options->is_shared) {
+        ranks_broadcast(&found->figures, sizeof found->figures);
+    }
     return OK;
 }
 

@@ -31,6 +31,8 @@ struct validate_options {
     bool letter_box;
     int batch;
     int loader_threads;
+    bool
+        is_shared; /* each process (base/ranks.h) takes its share of the pictures; only process 0 gets more than figures */
     bool (*is_stopped)(void); /* ends it with ERR_INTERRUPTED; NULL: never */
     void (*see)(void *ctx,
                 const struct validate_sight *sight); /* every sample that was read; or NULL */

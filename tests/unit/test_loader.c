@@ -286,6 +286,54 @@ static void test_epochs_differ(void)
     dataset_free(&set);
 }
 
+/* Of every five mini-batches the second and third, also from the middle of five on. */
+static void test_share(void)
+{
+    enum { COUNT = 18, OWN = 6 };
+    uint64_t all[COUNT], own[OWN];
+    struct dataset set = open_set();
+    struct loader_options options = options_for(&set);
+    CHECK(run_hashes(&options, COUNT, all));
+    options.share = (struct loader_share){.group = 5, .first = 1, .end = 3};
+    CHECK(run_hashes(&options, OWN, own));
+    for (int i = 0; i < OWN; i++) {
+        CHECK(own[i] == all[i / 2 * 5 + 1 + i % 2]);
+    }
+    options.first_sample = (5 + 2) * (uint64_t)options.batch;
+    options.threads = 3;
+    CHECK(run_hashes(&options, OWN - 3, own));
+    for (int i = 0; i < OWN - 3; i++) {
+        CHECK(own[i] == all[(i + 3) / 2 * 5 + 1 + (i + 3) % 2]);
+    }
+    dataset_free(&set);
+}
+
+/* Pictures 2 to 4 of a pass. */
+static void test_part_in_order(void)
+{
+    struct dataset set = open_set();
+    struct loader_options options = options_for(&set);
+    struct loader *loader;
+    struct batch batch;
+    size_t next = 2;
+    options.in_order = true;
+    options.augment = (struct augment_options){.is_off = true};
+    options.batch = 2;
+    options.first_sample = 2;
+    options.end_sample = 5;
+    CHECK(set.sample_count > 5);
+    CHECK_OK(loader_open(&options, &loader, &err));
+    do {
+        CHECK_OK(loader_next(loader, &batch, &err));
+        for (int i = 0; i < batch.images; i++) {
+            CHECK(batch.sample_index[i] == next++);
+        }
+    } while (batch.images > 0);
+    CHECK(next == 5);
+    loader_close(loader);
+    dataset_free(&set);
+}
+
 static void test_in_order(void)
 {
     struct dataset set = open_set();
@@ -512,6 +560,8 @@ static const struct test_case cases[] = {
     {"seeking", test_seeking},
     {"source_of", test_source_of},
     {"epochs_differ", test_epochs_differ},
+    {"share", test_share},
+    {"part_in_order", test_part_in_order},
     {"in_order", test_in_order},
     {"memory", test_memory},
     {"grey_input", test_grey_input},

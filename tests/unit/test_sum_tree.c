@@ -110,6 +110,25 @@ static void test_room(void)
     CHECK(sum_tree_room(8, 3, 3) == 0 && sum_tree_room(8, 3, 6) == 3);
 }
 
+/* All mini-batches in order, nobody with more than needs be. */
+static void test_share(void)
+{
+    for (int count = 1; count <= MOST; count++) {
+        for (int ranks = 1; ranks < 12; ranks++) {
+            int next = 0;
+            for (int r = 0; r < ranks; r++) {
+                struct sum_share share = sum_tree_share(count, ranks, r);
+                CHECK_MSG(share.first == next && share.end >= next, "%d on %d", count, ranks);
+                CHECK((share.end - share.first - 1) * ranks < count);
+                next = share.end;
+            }
+            CHECK(next == count);
+        }
+    }
+    /* Cut where few nodes are: 64 on 3 as 20, 22, 22. */
+    CHECK(sum_tree_share(64, 3, 0).end == 20 && sum_tree_share(64, 3, 1).end == 42);
+}
+
 /* ---- a step ---- */
 
 enum { BATCH = 2, SIDE = 8, STEPS = 7 };
@@ -208,7 +227,39 @@ static void test_step(void)
     }
 }
 
-static const struct test_case cases[] = {
-    {"whole", test_whole}, {"cut", test_cut}, {"room", test_room}, {"step", test_step}};
+/* A recorded mini-batch moves the statistics as its forward pass would have. */
+static void test_records(void)
+{
+    struct rig direct, recorded;
+    float records[2][64];
+    CHECK(open_rig(&direct, 2) && open_rig(&recorded, 2));
+    struct plan *plan = recorded.step.plan;
+    CHECK(plan_record_floats(plan) > 0 && plan_record_floats(plan) <= 64);
+    step_begin(&direct.step);
+    step_begin(&recorded.step);
+    for (int i = 0; i < 2; i++) {
+        plan_record_statistics(plan, records[i]);
+        run_mini_batch(&direct, i);
+        run_mini_batch(&recorded, i);
+    }
+    const char *const roles[] = {"rolling_mean", "rolling_variance"};
+    for (int moves = 0; moves < 2; moves++) {
+        for (int i = 0; moves && i < 2; i++) {
+            plan_move_statistics(plan, records[i]);
+        }
+        for (int k = 0; k < 2; k++) {
+            const struct param *moved = layer_param(&direct.f.net.layers[0], roles[k]);
+            const struct param *kept = layer_param(&recorded.f.net.layers[0], roles[k]);
+            bool is_same = memcmp(moved->data, kept->data, moved->count * sizeof(float)) == 0;
+            CHECK(is_same == (moves == 1));
+        }
+    }
+    close_rig(&direct);
+    close_rig(&recorded);
+}
+
+static const struct test_case cases[] = {{"whole", test_whole}, {"cut", test_cut},
+                                         {"room", test_room},   {"share", test_share},
+                                         {"step", test_step},   {"records", test_records}};
 
 TEST_MAIN(cases)

@@ -1,0 +1,307 @@
+/* The processes are MPI's. Nothing waits inside MPI, whose waiting keeps a core busy: operations are begun, and asked for
+ * until they are done. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* sched_getaffinity */
+#endif
+#include "base/ranks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mpi.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cores.h"
+#include "base/log.h"
+
+enum { LINE_BYTES = 2048, SPINS = 100, PIECE = 1 << 30 };
+
+static int count = 1, own, on_host = 1;
+static bool is_open;
+static char host[MPI_MAX_PROCESSOR_NAME];
+static int watcher = -1; /* a pipe */
+
+_Static_assert(sizeof(MPI_Request) <= sizeof((struct ranks_message *)0)->handle,
+               "room for a request");
+
+int ranks_count(void)
+{
+    return count;
+}
+
+int ranks_own(void)
+{
+    return own;
+}
+
+int ranks_on_host(void)
+{
+    return on_host;
+}
+
+/* ---- last words ---- */
+
+/* The starter kills what is left of a training whose process died: by SIGTERM and then SIGKILL (Open MPI), or by SIGKILL
+ * at once (MPICH). So the words are kept by a small process of its own, made before MPI, which says them when the other
+ * end of its pipe closes without a farewell: an empty line. */
+static void watch(int from)
+{
+    static char line[LINE_BYTES], last[LINE_BYTES];
+    FILE *in = fdopen(from, "r");
+    bool bids_farewell = false;
+    setsid(); /* it outlives what is sent to the others' group */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    while (in && fgets(line, sizeof line, in)) {
+        bids_farewell = line[0] == '\n';
+        memcpy(last, line, sizeof last);
+    }
+    if (!bids_farewell && last[0]) {
+        last[strcspn(last, "\n")] = '\0';
+        log_error("%s", last);
+    }
+    _exit(0);
+}
+
+static void start_watcher(void)
+{
+    int ends[2];
+    if (pipe(ends) != 0) {
+        return; /* it ends without last words then */
+    }
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[1]);
+        close(STDOUT_FILENO);
+        watch(ends[0]);
+    }
+    close(ends[0]);
+    watcher = ends[1];
+}
+
+static void tell_watcher(const char *text)
+{
+    if (watcher >= 0 && write(watcher, text, strlen(text)) < 0) {
+        close(watcher);
+        watcher = -1;
+    }
+}
+
+void ranks_last_words(const char *line)
+{
+    char text[LINE_BYTES];
+    snprintf(text, sizeof text - 1, "%s", line);
+    strcat(text, "\n");
+    if (own == 0 && count > 1) {
+        tell_watcher(text);
+    }
+}
+
+void ranks_abort(int status)
+{
+    MPI_Abort(MPI_COMM_WORLD, status);
+    _exit(status);
+}
+
+/* ---- waiting ---- */
+
+/* Another process is lost; the starter ends this one, too. */
+static void need(int result)
+{
+    if (result != MPI_SUCCESS) {
+        char why[MPI_MAX_ERROR_STRING] = "";
+        int length;
+        MPI_Error_string(result, why, &length);
+        log_debug("process %d of %d lost the others: %s", own, count, why);
+        ranks_abort(1);
+    }
+}
+
+void ranks_pause(int *tries)
+{
+    if (++*tries < SPINS) {
+        sched_yield();
+    } else {
+        nanosleep(&(struct timespec){.tv_nsec = *tries < 10 * SPINS ? 20000 : 200000}, NULL);
+    }
+}
+
+static void await(MPI_Request *request)
+{
+    int done = 0;
+    for (int tries = 0;;) {
+        need(MPI_Test(request, &done, MPI_STATUS_IGNORE));
+        if (done) {
+            return;
+        }
+        ranks_pause(&tries);
+    }
+}
+
+/* ---- opening and closing ---- */
+
+/* How many processes of this host may run where this one may. */
+static void count_neighbours(void)
+{
+    MPI_Comm neighbours;
+    cpu_set_t mine;
+    int size = 1, rank = 0;
+    memset(&mine, 0, sizeof mine);
+    (void)sched_getaffinity(0, sizeof mine, &mine);
+    need(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &neighbours));
+    MPI_Comm_size(neighbours, &size);
+    MPI_Comm_rank(neighbours, &rank);
+    on_host = 0;
+    for (int i = 0; i < size; i++) {
+        cpu_set_t other = mine;
+        MPI_Request request;
+        need(MPI_Ibcast(&other, (int)sizeof other, MPI_BYTE, i, neighbours, &request));
+        await(&request);
+        on_host += i == rank || CPU_EQUAL(&other, &mine);
+    }
+    MPI_Comm_free(&neighbours);
+    cores_share(on_host);
+}
+
+enum result ranks_open(struct error *err)
+{
+    int level = MPI_THREAD_SINGLE, length;
+    start_watcher();
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS) {
+        return error_set(err, ERR_UNSUPPORTED, "MPI cannot be started");
+    }
+    is_open = true;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_size(MPI_COMM_WORLD, &count);
+    MPI_Comm_rank(MPI_COMM_WORLD, &own);
+    MPI_Get_processor_name(host, &length);
+    if (level < MPI_THREAD_FUNNELED) {
+        return error_set(err, ERR_UNSUPPORTED, "this MPI cannot run beside threads");
+    }
+    if (own > 0) {
+        log_speak_as(own);
+        log_mute(true);
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0) {
+            return error_errno(err, "/dev/null", "cannot open");
+        }
+        close(nowhere);
+    }
+    if (own > 0 || count == 1) {
+        tell_watcher("\n");
+        close(watcher);
+        watcher = -1;
+    }
+    count_neighbours();
+    return OK;
+}
+
+void ranks_close(void)
+{
+    tell_watcher("\n");
+    if (is_open) {
+        MPI_Request request;
+        need(MPI_Ibarrier(MPI_COMM_WORLD, &request)); /* MPI_Finalize would keep a core busy */
+        await(&request);
+        MPI_Finalize();
+    }
+    is_open = false;
+    count = 1;
+    own = 0;
+}
+
+/* ---- everybody ---- */
+
+void ranks_broadcast(void *data, size_t bytes)
+{
+    for (size_t at = 0; count > 1 && at < bytes; at += PIECE) {
+        size_t part = bytes - at < PIECE ? bytes - at : PIECE;
+        MPI_Request request;
+        need(MPI_Ibcast((char *)data + at, (int)part, MPI_BYTE, 0, MPI_COMM_WORLD, &request));
+        await(&request);
+    }
+}
+
+void ranks_gather(void *all, const size_t *bytes)
+{
+    char *next = all;
+    for (int i = 0; count > 1 && i < count; next += bytes[i++]) {
+        for (size_t at = 0; at < bytes[i]; at += PIECE) {
+            size_t part = bytes[i] - at < PIECE ? bytes[i] - at : PIECE;
+            MPI_Request request;
+            need(MPI_Ibcast(next + at, (int)part, MPI_BYTE, i, MPI_COMM_WORLD, &request));
+            await(&request);
+        }
+    }
+}
+
+enum result ranks_agree(enum result result, struct error *err)
+{
+    struct {
+        struct error error;
+        char host[MPI_MAX_PROCESSOR_NAME];
+    } told = {0};
+    enum result agreed = result;
+    for (int i = 0; count > 1 && i < count && (agreed == OK || i == 0); i++) {
+        if (i == own) {
+            told.error.code = result;
+            if (result != OK) {
+                told.error = *err;
+                told.error.code = result;
+            }
+            memcpy(told.host, host, sizeof host);
+        }
+        MPI_Request request;
+        need(MPI_Ibcast(&told, (int)sizeof told, MPI_BYTE, i, MPI_COMM_WORLD, &request));
+        await(&request);
+        agreed = told.error.code;
+        if (agreed != OK && i > 0) {
+            error_set(err, agreed, "process %d on %.100s: %.800s", i, told.host, told.error.text);
+        } else if (agreed != OK) {
+            *err = told.error;
+        }
+    }
+    return agreed;
+}
+
+/* ---- messages ---- */
+
+static void keep(struct ranks_message *message, MPI_Request request)
+{
+    memcpy(message->handle, &request, sizeof request);
+    message->is_open = true;
+}
+
+void ranks_send(struct ranks_message *message, const void *data, size_t bytes, int to, int tag)
+{
+    MPI_Request request;
+    need(MPI_Isend(data, (int)bytes, MPI_BYTE, to, tag, MPI_COMM_WORLD, &request));
+    keep(message, request);
+}
+
+void ranks_receive(struct ranks_message *message, void *data, size_t bytes, int from, int tag)
+{
+    MPI_Request request;
+    need(MPI_Irecv(data, (int)bytes, MPI_BYTE, from, tag, MPI_COMM_WORLD, &request));
+    keep(message, request);
+}
+
+bool ranks_is_done(struct ranks_message *message)
+{
+    MPI_Request request;
+    int done = 1;
+    if (message->is_open) {
+        memcpy(&request, message->handle, sizeof request);
+        need(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+        memcpy(message->handle, &request, sizeof request);
+        message->is_open = !done;
+    }
+    return done != 0;
+}
