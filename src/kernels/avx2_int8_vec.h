@@ -26,6 +26,14 @@ static inline words dot_pairs(words sum, halves a, halves b)
 }
 #endif
 
+/* Of each word the low half is a's. */
+static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
+{
+    __m128i low = _mm_loadl_epi64((const __m128i *)(const void *)a);
+    __m128i high = _mm_loadl_epi64((const __m128i *)(const void *)b);
+    return (halves)_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(low, high));
+}
+
 static inline ints nearest(floats x)
 {
     return (ints)_mm256_cvtps_epi32((__m256)x);

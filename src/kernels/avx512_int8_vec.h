@@ -26,6 +26,15 @@ static inline words dot_pairs(words sum, halves a, halves b)
 }
 #endif
 
+/* Of each word the low half is a's. */
+static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
+{
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)a);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)b);
+    __m256i pairs = _mm256_set_m128i(_mm_unpackhi_epi8(low, high), _mm_unpacklo_epi8(low, high));
+    return (halves)_mm512_cvtepu8_epi16(pairs);
+}
+
 static inline ints nearest(floats x)
 {
     return (ints)_mm512_cvtps_epi32((__m512)x);

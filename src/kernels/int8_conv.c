@@ -85,7 +85,7 @@ size_t int8_conv_scratch_bytes(const struct kernels *kern, const struct conv_geo
     case INT8_WINOGRAD:
         return zeros_bytes(g) + int8_winograd_scratch_bytes(int8_slots_of(kern), g);
     case INT8_DEPTHWISE:
-        return zeros_bytes(g);
+        return zeros_bytes(g) + int8_depthwise_scratch_bytes(g);
     default:
         return zeros_bytes(g) + int8_direct_scratch_bytes(int8_slots_of(kern), g);
     }

@@ -39,6 +39,7 @@ bool int8_depthwise_possible(const struct conv_geometry *g);
 size_t int8_depthwise_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g);
 void int8_depthwise_pack(const struct int8_slots *slots, const struct conv_geometry *g,
                          const int8_t *weights, void *packed);
+size_t int8_depthwise_scratch_bytes(const struct conv_geometry *g);
 void int8_depthwise_forward(const struct int8_run *run);
 
 #endif

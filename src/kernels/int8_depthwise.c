@@ -1,11 +1,17 @@
-/* A filter for each channel. Taps are multiplied in pairs, so that a vector of words takes two at once; an odd last
- * one is paired with a weight of zero. */
+/* A filter for each channel. An item is some output rows: the rows of the input that they see are copied between margins of
+ * zeros, so that every window is whole, and go through the slot, which multiplies their taps in pairs. */
 #include "kernels/int8_conv_private.h"
+
+#include <string.h>
 
 #include "base/parallel.h"
 #include "kernels/conv_private.h"
 
-enum { MAX_TAPS = 81, ITEM_BYTES = 16384 };
+enum {
+    MAX_TAPS = 81,
+    ITEMS_OF_IMAGE = 8,
+    ITEM_BYTES = 65536 /* of copied rows */
+};
 
 bool int8_depthwise_possible(const struct conv_geometry *g)
 {
@@ -15,7 +21,7 @@ bool int8_depthwise_possible(const struct conv_geometry *g)
 
 static size_t pairs_of(const struct conv_geometry *g)
 {
-    return conv_ceil_div((size_t)g->kernel_h * (size_t)g->kernel_w, 2);
+    return int8_depthwise_pairs(g->kernel_h, g->kernel_w);
 }
 
 size_t int8_depthwise_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
@@ -23,63 +29,150 @@ size_t int8_depthwise_packed_bytes(const struct int8_slots *slots, const struct 
     return conv_round_up((size_t)g->in_c, (size_t)slots->lanes) * pairs_of(g) * sizeof(uint32_t);
 }
 
+/* The taps of a pair; -1: none. */
+static void taps_of(const struct conv_geometry *g, size_t pair, int *first, int *second)
+{
+    int columns = g->kernel_w, row = (int)pair / columns * 2, column = (int)pair % columns;
+    if (row + 1 < g->kernel_h) {
+        *first = row * columns + column;
+        *second = *first + columns;
+        return;
+    }
+    int at = 2 * ((int)pair - g->kernel_h / 2 * columns);
+    *first = (g->kernel_h - 1) * columns + at;
+    *second = at + 1 < columns ? *first + 1 : -1;
+}
+
 void int8_depthwise_pack(const struct int8_slots *slots, const struct conv_geometry *g,
                          const int8_t *weights, void *packed)
 {
     size_t lanes = (size_t)slots->lanes, channels = (size_t)g->in_c;
-    size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w, pairs = pairs_of(g);
+    size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w;
     uint32_t *to = packed;
     for (size_t c = 0; c < channels; c += lanes) {
-        for (size_t p = 0; p < pairs; p++) {
+        for (size_t p = 0; p < pairs_of(g); p++) {
+            int first, second;
+            taps_of(g, p, &first, &second);
             for (size_t i = 0; i < lanes; i++) {
-                const int8_t *w = weights + (c + i) * taps + 2 * p;
+                const int8_t *w = weights + (c + i) * taps;
                 bool is_there = c + i < channels;
-                int first = is_there ? w[0] : 0, second = is_there && 2 * p + 1 < taps ? w[1] : 0;
-                *to++ = (uint32_t)(uint16_t)first | (uint32_t)(uint16_t)second << 16;
+                int low = is_there ? w[first] : 0, high = is_there && second >= 0 ? w[second] : 0;
+                *to++ = (uint32_t)(uint16_t)low | (uint32_t)(uint16_t)high << 16;
             }
         }
     }
 }
 
+/* Bytes, of one thread. */
+struct layout {
+    size_t rows, in_rows, row; /* output rows of an item, those that they see, and between these */
+    size_t all;
+};
+
+/* The same windows without dilation: what they span. */
+static struct conv_geometry span_of(const struct conv_geometry *g)
+{
+    struct conv_geometry span = *g;
+    span.kernel_h = (g->kernel_h - 1) * g->dilation + 1;
+    span.kernel_w = (g->kernel_w - 1) * g->dilation + 1;
+    return span;
+}
+
+static struct layout layout_of(const struct conv_geometry *g)
+{
+    const struct conv_geometry span = span_of(g);
+    size_t channels = (size_t)g->in_c, most = conv_ceil_div((size_t)g->out_h, ITEMS_OF_IMAGE);
+    struct layout l = {.rows = 1, .row = conv_columns_seen(&span) * channels};
+    while (l.rows < most && conv_rows_seen(&span, l.rows + 1) * l.row <= ITEM_BYTES) {
+        l.rows++;
+    }
+    l.in_rows = conv_rows_seen(&span, l.rows);
+    size_t behind = (size_t)g->dilation * channels + INT8_MAX_NR;
+    l.all = conv_round_up(l.in_rows * l.row + behind, MEM_ALIGN);
+    return l;
+}
+
+size_t int8_depthwise_scratch_bytes(const struct conv_geometry *g)
+{
+    return (size_t)parallel_threads() * layout_of(g).all;
+}
+
 struct job {
     const struct int8_run *run;
-    size_t pixels, items;
+    struct layout layout;
+    size_t cuts; /* of an image */
 };
+
+static void fill_pixels(uint8_t *to, const uint8_t *zeros, size_t channels, size_t pixels)
+{
+    for (size_t i = 0; i < pixels; i++, to += channels) {
+        memcpy(to, zeros, channels);
+    }
+}
+
+/* Row y of the input, which may lie outside, between its margins. */
+static void copy_row(const struct job *job, int n, ptrdiff_t y, uint8_t *to)
+{
+    const struct int8_run *run = job->run;
+    const struct int8_tensor *in = run->in;
+    size_t channels = (size_t)run->g->in_c, pixels = job->layout.row / channels;
+    size_t left = (size_t)run->g->pad_x, width = (size_t)run->g->in_w;
+    if (y < 0 || y >= run->g->in_h) {
+        fill_pixels(to, run->zeros, channels, pixels);
+        return;
+    }
+    const uint8_t *from = int8_at(in, n, (int)y, 0);
+    fill_pixels(to, run->zeros, channels, left);
+    to += left * channels;
+    if (in->stride == channels) {
+        memcpy(to, from, width * channels);
+    } else {
+        for (size_t x = 0; x < width; x++) {
+            memcpy(to + x * channels, from + x * in->stride, channels);
+        }
+    }
+    fill_pixels(to + width * channels, run->zeros, channels, pixels - left - width);
+}
 
 static void run_item(void *ctx, size_t item, int thread)
 {
-    (void)thread;
     const struct job *job = ctx;
     const struct int8_run *run = job->run;
     const struct conv_geometry *g = run->g;
-    const uint8_t *table[MAX_TAPS + 1];
-    struct int8_depthwise d = {.in = table,
-                               .pairs = pairs_of(g),
+    const struct conv_geometry span = span_of(g);
+    const struct layout *l = &job->layout;
+    uint8_t *rows = (uint8_t *)run->scratch + (size_t)thread * l->all;
+    const uint8_t *in[MAX_TAPS];
+    size_t channels = (size_t)g->in_c, tap = (size_t)g->dilation * channels;
+    size_t first = item % job->cuts * l->rows;
+    size_t count = conv_range_size((size_t)g->out_h, l->rows, item % job->cuts);
+    int n = (int)(item / job->cuts);
+    struct int8_depthwise d = {.in = in,
+                               .in_tap = tap,
+                               .in_step = (size_t)g->stride_x * channels,
+                               .rows = g->kernel_h,
+                               .columns = g->kernel_w,
+                               .pixels = (size_t)g->out_w,
+                               .channels = channels,
                                .weights = run->packed,
-                               .channels = (size_t)g->in_c,
-                               .e = run->epilogue};
-    size_t end = conv_cut(job->pixels, job->items, item + 1);
-    for (size_t pixel = conv_cut(job->pixels, job->items, item); pixel < end; pixel++) {
-        struct int8_position to = int8_position(run->out, pixel);
-        size_t tap = 0;
-        for (int r = 0; r < g->kernel_h; r++) {
-            int y = to.y * g->stride_y - g->pad_y + r * g->dilation;
-            for (int s = 0; s < g->kernel_w; s++) {
-                int x = to.x * g->stride_x - g->pad_x + s * g->dilation;
-                table[tap++] = int8_padded(run, to.n, y, x);
-            }
+                               .e = run->epilogue,
+                               .out_stride = run->out->stride};
+    ptrdiff_t top = (ptrdiff_t)first * g->stride_y - g->pad_y;
+    for (size_t i = 0; i < conv_rows_seen(&span, count); i++) {
+        copy_row(job, n, top + (ptrdiff_t)i, rows + i * l->row);
+    }
+    for (size_t y = 0; y < count; y++) {
+        for (size_t r = 0; r < (size_t)g->kernel_h; r++) {
+            in[r] = rows + (y * (size_t)g->stride_y + r * (size_t)g->dilation) * l->row;
         }
-        table[tap] = table[0];
-        d.out = run->out->data + pixel * run->out->stride;
+        d.out = int8_at(run->out, n, (int)(first + y), 0);
         run->slots->depthwise(&d);
     }
 }
 
 void int8_depthwise_forward(const struct int8_run *run)
 {
-    struct job job = {.run = run, .pixels = int8_pixels(run->out)};
-    size_t bytes = job.pixels * (size_t)run->g->in_c;
-    job.items = conv_ceil_div(bytes, ITEM_BYTES);
-    job.items = job.items < job.pixels ? job.items : job.pixels;
-    parallel_for(job.items, run_item, &job);
+    struct job job = {.run = run, .layout = layout_of(run->g)};
+    job.cuts = conv_ceil_div((size_t)run->g->out_h, job.layout.rows);
+    parallel_for((size_t)run->out->n * job.cuts, run_item, &job);
 }

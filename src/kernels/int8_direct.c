@@ -115,26 +115,54 @@ struct job {
     size_t pixels, items;
 };
 
-static void gather_pixel(const struct job *job, size_t pixel, char *row)
+static void gather_values(const struct job *job, const uint8_t *from, size_t count, char *row,
+                          size_t at)
+{
+    const struct int8_slots *slots = job->run->slots;
+    if (step_values(slots) == 4) {
+        memcpy(row + at, from, count);
+    } else {
+        slots->widen(from, count, (int16_t *)(void *)row + at);
+    }
+}
+
+static void gather_pixel(const struct job *job, struct int8_position to, char *row)
 {
     const struct int8_run *run = job->run;
     const struct conv_geometry *g = run->g;
-    size_t channels = (size_t)g->in_c, at = 0, values = step_values(run->slots);
-    struct int8_position to = int8_position(run->out, pixel);
+    size_t channels = (size_t)g->in_c, at = 0, columns = (size_t)g->kernel_w;
+    int left = to.x * g->stride_x - g->pad_x;
+    bool follow = run->in->stride == channels && g->dilation == 1 && left >= 0 &&
+                  left + g->kernel_w <= g->in_w; /* one row's taps, in memory */
     for (int r = 0; r < g->kernel_h; r++) {
         int y = to.y * g->stride_y - g->pad_y + r * g->dilation;
+        if (follow && y >= 0 && y < g->in_h) {
+            gather_values(job, int8_at(run->in, to.n, y, left), columns * channels, row, at);
+            at += columns * channels;
+            continue;
+        }
         for (int s = 0; s < g->kernel_w; s++, at += channels) {
-            int x = to.x * g->stride_x - g->pad_x + s * g->dilation;
-            const uint8_t *from = int8_padded(run, to.n, y, x);
-            if (values == 4) {
-                memcpy(row + at, from, channels);
-            } else {
-                run->slots->widen(from, channels, (int16_t *)(void *)row + at);
-            }
+            gather_values(job, int8_padded(run, to.n, y, left + s * g->dilation), channels, row,
+                          at);
         }
     }
-    size_t used = at * (STEP / values), end = job->layout.steps * STEP;
+    size_t used = at * (STEP / step_values(run->slots)), end = job->layout.steps * STEP;
     memset(row + used, 0, end - used);
+}
+
+/* The windows of `count` pixels from `first` on. */
+static void gather(const struct job *job, size_t first, size_t count, char *rows)
+{
+    const struct int8_tensor *out = job->run->out;
+    struct int8_position to = int8_position(out, first);
+    for (size_t i = 0; i < count; i++) {
+        gather_pixel(job, to, rows + i * job->layout.row);
+        if (++to.x == out->w) {
+            to.x = 0;
+            to.n += ++to.y == out->h;
+            to.y %= out->h;
+        }
+    }
 }
 
 static void run_item(void *ctx, size_t item, int thread)
@@ -147,9 +175,7 @@ static void run_item(void *ctx, size_t item, int thread)
     size_t count = conv_cut(job->pixels, job->items, item + 1) - first;
     char *rows = (char *)run->scratch + (size_t)thread * (l->block_bytes + l->sums_bytes);
     uint32_t *sums = (uint32_t *)(void *)(rows + l->block_bytes);
-    for (size_t i = 0; i < count; i++) {
-        gather_pixel(job, first + i, rows + i * l->row);
-    }
+    gather(job, first, count, rows);
     struct int8_finish f = {.acc = sums,
                             .acc_stride = nr,
                             .pixels = count,

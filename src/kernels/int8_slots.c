@@ -1,5 +1,5 @@
 /* The slots of slots_int8.h, written once over integer vectors. An instruction set's *_int8_vec.h has defined INT8_LANES and
- * the types below, and does in its own way: dot_pairs(sum, a, b), sum + a b added up in pairs; nearest(x), to whole
+ * the types below, and does in its own way: dot_pairs(sum, a, b), sum + a b added up in pairs; pairs_of(a, b), bytes of two pixels in turns; nearest(x), to whole
  * numbers, ties to even; least, greatest of floats; store_bytes(to, x, count): the first lanes, each 0 .. 255; where ISA_VNNI
  * is 1, dot_quads(sum, a, b), the same of four unsigned by four signed bytes. */
 #include "kernels/slots_int8.h"
@@ -295,6 +295,10 @@ static void int8_widen_slot(const uint8_t *from, size_t count, int16_t *to)
     for (; i + INT8_FILTERS <= count; i += INT8_FILTERS) {
         halves_store(to + i, widen(from + i));
     }
+    for (; i + INT8_LANES <= count; i += INT8_LANES) {
+        lane_halves v = __builtin_convertvector(lane_bytes_load(from + i, INT8_LANES), lane_halves);
+        memcpy(to + i, &v, sizeof v);
+    }
     for (; i < count; i++) {
         to[i] = from[i];
     }
@@ -445,38 +449,157 @@ INLINED void winograd_output_as8(const struct int8_winograd_output *w, const enu
 
 #define WINOGRAD_OUTPUT8(act) winograd_output_as8(w, act)
 
-static void int8_winograd_output_slot(const struct int8_winograd_output *w){
-    BY_ACTIVATION(w->e->act, WINOGRAD_OUTPUT8)}
+static void int8_winograd_output_slot(const struct int8_winograd_output *w)
+{
+    BY_ACTIVATION(w->e->act, WINOGRAD_OUTPUT8)
+}
 
 /* ---- depthwise ---- */
 
-/* Two pixels' channels in turns, widened: of each word the low half is the first's. */
-INLINED halves interleaved(const uint8_t *a, const uint8_t *b, size_t count)
-{
-    words x = __builtin_convertvector(lane_bytes_load(a, count), words);
-    words y = __builtin_convertvector(lane_bytes_load(b, count), words);
-    return (halves)(x | y << 16);
-}
+enum { DEPTHWISE8_PIXELS = 8, DEPTHWISE8_CHUNK = 32 };
 
-INLINED void depthwise_as8(const struct int8_depthwise *d, const enum activation act)
+/* Sums of `count` neighbouring pixels, of the channels from c on, for square windows of `side` taps that lie `step` taps apart,
+ * constants: each input is loaded once for a pair of rows. */
+INLINED void depthwise8_window(const struct int8_depthwise *d, size_t first, const int count,
+                               size_t c, const uint32_t *weights, words *to, const int side,
+                               const int step)
 {
-    const uint32_t *weights = d->weights;
-    for (size_t c = 0; c < d->channels; c += INT8_LANES) {
-        size_t left = d->channels - c;
-        struct channel_terms t = terms_of(d->e, c);
-        words sum = words_of(0);
-        for (size_t p = 0; p < d->pairs; p++, weights += INT8_LANES) {
-            halves x = interleaved(d->in[2 * p] + c, d->in[2 * p + 1] + c, left);
-            sum = dot_pairs(sum, x, halves_load(weights));
+    words acc[DEPTHWISE8_PIXELS];
+    size_t tap = d->in_tap, at = first * d->in_step + c;
+    UNROLLED
+    for (int i = 0; i < count; i++) {
+        acc[i] = words_of(0);
+    }
+    UNROLLED
+    for (int r = 0; r < side; r += 2, weights += side * INT8_LANES) {
+        bool is_last = r + 1 == side;
+        const uint8_t *above = d->in[r] + at, *below = is_last ? above + tap : d->in[r + 1] + at;
+        UNROLLED
+        for (int j = 0; j < (count - 1) * step + side; j++, above += tap, below += tap) {
+            halves x = pairs_of(above, below);
+            UNROLLED
+            for (int i = 0; i < count; i++) {
+                int s = j - i * step;
+                if (s >= 0 && s < side && !(is_last && s % 2 > 0)) {
+                    int pair = is_last ? s / 2 : s;
+                    acc[i] = dot_pairs(acc[i], x, halves_load(weights + pair * INT8_LANES));
+                }
+            }
         }
-        store_bytes(d->out + c, finished(sum, &t, act), left);
+    }
+    UNROLLED
+    for (int i = 0; i < count; i++) {
+        to[i] = acc[i];
     }
 }
 
-#define DEPTHWISE8(act) depthwise_as8(d, act)
+/* Any window, of one pixel. */
+static void depthwise8_any(const struct int8_depthwise *d, size_t first, size_t c,
+                           const uint32_t *weights, words *to)
+{
+    words sum = words_of(0);
+    size_t at = first * d->in_step + c;
+    for (int r = 0; r < d->rows; r += 2) {
+        bool is_last = r + 1 == d->rows;
+        const uint8_t *above = d->in[r] + at;
+        const uint8_t *below = is_last ? above + d->in_tap : d->in[r + 1] + at;
+        size_t next = is_last ? 2 * d->in_tap : d->in_tap;
+        for (int s = 0; s < d->columns; s += is_last ? 2 : 1, weights += INT8_LANES) {
+            sum = dot_pairs(sum, pairs_of(above, below), halves_load(weights));
+            above += next;
+            below += next;
+        }
+    }
+    *to = sum;
+}
 
-static void int8_depthwise_slot(const struct int8_depthwise *d){
-    BY_ACTIVATION(d->e->act, DEPTHWISE8)}
+typedef void depthwise8_block(const struct int8_depthwise *d, size_t first, size_t c,
+                              const uint32_t *weights, words *to);
+
+struct depthwise8_blocks {
+    depthwise8_block *eight, *four; /* NULL: depthwise8_any */
+};
+
+#if ISA_BITS > 0
+/* Functions of their own, or the compiler would keep nothing in registers. */
+#define DEPTHWISE8_BLOCK(count, side, step)                                                        \
+    static __attribute__((noinline)) void depthwise8_##count##_##side##_##step(                    \
+        const struct int8_depthwise *d, size_t first, size_t c, const uint32_t *weights,           \
+        words *to)                                                                                 \
+    {                                                                                              \
+        depthwise8_window(d, first, count, c, weights, to, side, step);                            \
+    }
+DEPTHWISE8_BLOCK(8, 3, 1)
+DEPTHWISE8_BLOCK(4, 3, 1)
+DEPTHWISE8_BLOCK(8, 3, 2)
+DEPTHWISE8_BLOCK(4, 3, 2)
+DEPTHWISE8_BLOCK(8, 5, 1)
+DEPTHWISE8_BLOCK(4, 5, 1)
+
+static struct depthwise8_blocks depthwise8_blocks_for(const struct int8_depthwise *d)
+{
+    bool is_3 = d->rows == 3 && d->columns == 3, is_5 = d->rows == 5 && d->columns == 5;
+    bool once = d->in_step == d->in_tap, twice = d->in_step == 2 * d->in_tap;
+    if (is_3 && once) {
+        return (struct depthwise8_blocks){depthwise8_8_3_1, depthwise8_4_3_1};
+    }
+    if (is_3 && twice) {
+        return (struct depthwise8_blocks){depthwise8_8_3_2, depthwise8_4_3_2};
+    }
+    if (is_5 && once) {
+        return (struct depthwise8_blocks){depthwise8_8_5_1, depthwise8_4_5_1};
+    }
+    return (struct depthwise8_blocks){NULL, NULL};
+}
+#else
+static struct depthwise8_blocks depthwise8_blocks_for(const struct int8_depthwise *d)
+{
+    (void)d;
+    return (struct depthwise8_blocks){NULL, NULL};
+}
+#endif
+
+/* What is left of a row is summed with some of the pixels before it. */
+static void depthwise8_sums(const struct int8_depthwise *d, size_t first, size_t pixels, size_t c,
+                            const uint32_t *weights, words *sums)
+{
+    struct depthwise8_blocks blocks = depthwise8_blocks_for(d);
+    size_t i = 0;
+    if (blocks.eight && pixels >= 4) {
+        for (; i + 8 <= pixels; i += 8) {
+            blocks.eight(d, first + i, c, weights, sums + i);
+        }
+        for (; i < pixels; i += 4) {
+            size_t at = i + 4 <= pixels ? i : pixels - 4;
+            blocks.four(d, first + at, c, weights, sums + at);
+        }
+        return;
+    }
+    for (; i < pixels; i++) {
+        depthwise8_any(d, first + i, c, weights, sums + i);
+    }
+}
+
+static void int8_depthwise_slot(const struct int8_depthwise *d)
+{
+    words sums[DEPTHWISE8_CHUNK];
+    struct int8_finish f = {.acc = (const uint32_t *)(const void *)sums,
+                            .acc_stride = INT8_LANES,
+                            .e = d->e,
+                            .out_stride = d->out_stride};
+    size_t panel = int8_depthwise_pairs(d->rows, d->columns) * INT8_LANES;
+    for (size_t c = 0; c < d->channels; c += INT8_LANES) {
+        const uint32_t *weights = d->weights + c / INT8_LANES * panel;
+        f.first = c;
+        f.filters = d->channels - c < INT8_LANES ? d->channels - c : INT8_LANES;
+        for (size_t first = 0; first < d->pixels; first += f.pixels) {
+            f.pixels = d->pixels - first < DEPTHWISE8_CHUNK ? d->pixels - first : DEPTHWISE8_CHUNK;
+            depthwise8_sums(d, first, f.pixels, c, weights, sums);
+            f.out = d->out + first * d->out_stride + c;
+            int8_finish_slot(&f);
+        }
+    }
+}
 
 /* ---- between bytes and floats ---- */
 

@@ -17,6 +17,16 @@ static inline words dot_pairs(words sum, halves a, halves b)
     return sum;
 }
 
+/* Of each word the low half is a's. */
+static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
+{
+    words pairs = {0};
+    for (int i = 0; i < INT8_LANES; i++) {
+        pairs[i] = a[i] | (uint32_t)b[i] << 16;
+    }
+    return (halves)pairs;
+}
+
 static inline ints nearest(floats x)
 {
     ints n = {0};

@@ -74,15 +74,24 @@ struct int8_winograd_output {
     int rows, columns; /* <= 4 */
 };
 
-/* One output pixel; each channel has its own filter. */
+/* Neighbouring output pixels of a row; each channel has its own filter. Taps are multiplied in pairs: each of an even row of
+ * the window with that below it, and those of an odd last row two and two. What lies behind the last window, one tap and INT8_MAX_NR
+ * bytes, is read, too. */
 struct int8_depthwise {
-    const uint8_t *const *in; /* [2 pairs]: a pixel for every tap, the last one perhaps again */
-    size_t pairs;
+    const uint8_t *const *in; /* [rows], the first pixel's window */
+    size_t in_tap, in_step;   /* bytes */
+    int rows, columns;
+    size_t pixels, channels;
     const uint32_t *weights; /* [channels / lanes][pairs][lanes]: the first tap's in the low half */
-    size_t channels;
     const struct int8_epilogue *e;
     uint8_t *out;
+    size_t out_stride;
 };
+
+static inline size_t int8_depthwise_pairs(int rows, int columns)
+{
+    return (size_t)(rows / 2 * columns + rows % 2 * (columns + 1) / 2);
+}
 
 /* Two sums of one term each: r = act(a scale + b scale_b + shift), and on as the epilogue says; offset is not used. */
 struct int8_add {
