@@ -7,13 +7,15 @@
 
 #include "base/parallel.h"
 #include "kernels/conv_private.h"
+#include "kernels/int8_epilogue.h"
 
 enum {
     BLOCK_PIXELS = 48,
     BLOCK_BYTES = 256 << 10, /* of gathered windows */
     CUT_STEPS = 256,         /* of a panel that stay in L1 while the block's tiles pass */
     ITEMS_WANTED = 16,
-    STEP = 4 /* bytes */
+    STEP = 4,         /* bytes */
+    GAPLESS_MAX = 512 /* bytes of a window, whose rows may follow one another */
 };
 
 /* What goes into one step: two int16 or four bytes of a window. */
@@ -85,6 +87,13 @@ void int8_direct_pack(const struct int8_slots *slots, const struct conv_geometry
     parallel_for(panels_of(slots, g), pack_panel, &job);
 }
 
+/* Windows are the pixels of the input. */
+static bool is_1x1(const struct conv_geometry *g)
+{
+    return g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 && g->stride_x == 1 &&
+           g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h && g->out_w == g->in_w;
+}
+
 /* Sizes by geometry alone. */
 struct layout {
     size_t steps, panels, block; /* pixels of a block at most */
@@ -95,7 +104,10 @@ static struct layout layout_of(const struct int8_slots *slots, const struct conv
 {
     struct layout l = {.steps = steps_of(slots, g), .panels = panels_of(slots, g)};
     size_t mr = (size_t)slots->mr;
-    l.row = l.steps * STEP + MEM_ALIGN; /* rows of one block in different cache sets */
+    bool has_gaps =
+        !is_1x1(g) || window_values(g) % step_values(slots) > 0 || l.steps * STEP > GAPLESS_MAX;
+    l.row =
+        l.steps * STEP + (has_gaps ? MEM_ALIGN : 0); /* rows of one block in different cache sets */
     l.block = BLOCK_BYTES / l.row / mr * mr;
     l.block = l.block < mr ? mr : l.block > BLOCK_PIXELS ? BLOCK_PIXELS / mr * mr : l.block;
     l.block_bytes = conv_round_up(l.block * l.row, MEM_ALIGN);
@@ -153,7 +165,13 @@ static void gather_pixel(const struct job *job, struct int8_position to, char *r
 /* The windows of `count` pixels from `first` on. */
 static void gather(const struct job *job, size_t first, size_t count, char *rows)
 {
-    const struct int8_tensor *out = job->run->out;
+    const struct int8_tensor *in = job->run->in, *out = job->run->out;
+    size_t channels = (size_t)job->run->g->in_c,
+           bytes = channels * (STEP / step_values(job->run->slots));
+    if (is_1x1(job->run->g) && in->stride == channels && job->layout.row == bytes) {
+        gather_values(job, in->data + first * channels, count * channels, rows, 0);
+        return;
+    }
     struct int8_position to = int8_position(out, first);
     for (size_t i = 0; i < count; i++) {
         gather_pixel(job, to, rows + i * job->layout.row);
@@ -176,6 +194,20 @@ static void run_item(void *ctx, size_t item, int thread)
     char *rows = (char *)run->scratch + (size_t)thread * (l->block_bytes + l->sums_bytes);
     uint32_t *sums = (uint32_t *)(void *)(rows + l->block_bytes);
     gather(job, first, count, rows);
+    if (!run->slots->has_quads && l->steps <= CUT_STEPS && int8_commutes(run->epilogue->act)) {
+        const struct int8_block b = {.in = rows,
+                                     .in_stride = l->row,
+                                     .panels = run->packed,
+                                     .panel_stride = l->steps * nr * STEP,
+                                     .steps = l->steps,
+                                     .pixels = count,
+                                     .filters = (size_t)run->g->filters,
+                                     .e = run->epilogue,
+                                     .out = run->out->data + first * run->out->stride,
+                                     .out_stride = run->out->stride};
+        run->slots->block(&b);
+        return;
+    }
     struct int8_finish f = {.acc = sums,
                             .acc_stride = nr,
                             .pixels = count,

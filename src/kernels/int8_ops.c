@@ -34,17 +34,26 @@ static size_t cut(const struct job *job, size_t item)
     return job->pixels * item / job->items;
 }
 
+static struct int8_convert convert_of(const struct job *job, const struct int8_tensor *bytes,
+                                      size_t item)
+{
+    size_t first = cut(job, item);
+    return (struct int8_convert){.floats = job->floats->data + first * job->floats->stride,
+                                 .bytes = bytes->data + first * bytes->stride,
+                                 .floats_stride = job->floats->stride,
+                                 .bytes_stride = bytes->stride,
+                                 .pixels = cut(job, item + 1) - first,
+                                 .channels = (size_t)bytes->c,
+                                 .steps = bytes->steps,
+                                 .zeros = bytes->zeros};
+}
+
 static void quantize_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    const struct tensor *in = job->floats;
-    const struct int8_tensor *out = job->out;
-    size_t end = cut(job, item + 1);
-    for (size_t i = cut(job, item); i < end; i++) {
-        job->slots->quantize(in->data + i * in->stride, (size_t)out->c, out->steps, out->zeros,
-                             out->data + i * out->stride);
-    }
+    const struct int8_convert c = convert_of(job, job->out, item);
+    job->slots->quantize(&c);
 }
 
 void int8_quantize(const struct kernels *kern, const struct tensor *in,
@@ -58,13 +67,8 @@ static void dequantize_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    const struct tensor *out = job->floats;
-    const struct int8_tensor *in = job->in;
-    size_t end = cut(job, item + 1);
-    for (size_t i = cut(job, item); i < end; i++) {
-        job->slots->dequantize(in->data + i * in->stride, (size_t)in->c, in->steps, in->zeros,
-                               out->data + i * out->stride);
-    }
+    const struct int8_convert c = convert_of(job, job->in, item);
+    job->slots->dequantize(&c);
 }
 
 void int8_dequantize(const struct kernels *kern, const struct int8_tensor *in,
@@ -103,24 +107,27 @@ static void sum_item(void *ctx, size_t item, int thread)
     const struct job *job = ctx;
     const struct int8_tensor *a = job->in, *b = job->other, *out = job->out;
     const struct int8_epilogue e = int8_epilogue_at(job->terms, out->c, job->act);
-    struct int8_add add = {.channels = (size_t)(b->c < out->c ? b->c : out->c),
+    size_t first = cut(job, item);
+    struct int8_add add = {.a = a->data + first * a->stride,
+                           .b = b->data + first * b->stride,
+                           .a_stride = a->stride,
+                           .b_stride = b->stride,
+                           .out_stride = out->stride,
+                           .pixels = cut(job, item + 1) - first,
+                           .channels = (size_t)(b->c < out->c ? b->c : out->c),
                            .e = &e,
-                           .scale_b = job->terms + int8_terms_floats(out->c)};
-    size_t rest = (size_t)out->c - add.channels, end = cut(job, item + 1);
-    for (size_t pixel = cut(job, item); pixel < end; pixel++) {
-        add.a = a->data + pixel * a->stride;
-        add.b = b->data + pixel * b->stride;
-        add.out = out->data + pixel * out->stride;
+                           .scale_b = job->terms + int8_terms_floats(out->c),
+                           .out = out->data + first * out->stride};
+    size_t rest = (size_t)out->c - add.channels;
+    job->slots->add(&add);
+    if (rest > 0) { /* beyond b's channels its factor is zero, whatever is read for it */
+        add.first = add.channels;
+        add.a += add.channels;
+        add.b = add.a;
+        add.b_stride = add.a_stride;
+        add.out += add.channels;
+        add.channels = rest;
         job->slots->add(&add);
-        if (rest > 0) { /* beyond b's channels its factor is zero, whatever is read for it */
-            struct int8_add tail = add;
-            tail.first = add.channels;
-            tail.a += add.channels;
-            tail.b = tail.a;
-            tail.out += add.channels;
-            tail.channels = rest;
-            job->slots->add(&tail);
-        }
     }
 }
 

@@ -289,6 +289,77 @@ static void int8_tile_quads_slot(const struct int8_tile *t)
 #define int8_tile_quads_slot NULL
 #endif
 
+/* acc = the sums of one panel. */
+INLINED void block_sums(const struct int8_block *b, size_t first, const char *panel,
+                        words acc[INT8_PIXELS][2], const int pixels)
+{
+    const char *in = (const char *)b->in + first * b->in_stride;
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        acc[i][0] = acc[i][1] = words_of(0);
+    }
+    for (size_t s = 0; s < b->steps; s++, panel += 2 * sizeof(words), in += 4) {
+        words left = words_load(panel), right = words_load(panel + sizeof(words));
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            uint32_t step;
+            memcpy(&step, in + (size_t)i * b->in_stride, sizeof step);
+            acc[i][0] = dot_pairs(acc[i][0], (halves)words_of(step), (halves)left);
+            acc[i][1] = dot_pairs(acc[i][1], (halves)words_of(step), (halves)right);
+        }
+    }
+}
+
+/* All pixels of the filters of one panel, from k on. */
+INLINED void block_of(const struct int8_block *b, size_t k, const int pixels,
+                      const enum activation act)
+{
+    const char *panel = (const char *)b->panels + k / INT8_FILTERS * b->panel_stride;
+    size_t left = b->filters - k;
+    bool has_both = left > INT8_LANES;
+    struct channel_terms first_half = terms_of(b->e, k),
+                         second_half = terms_of(b->e, has_both ? k + INT8_LANES : k);
+    for (size_t i = 0; i < b->pixels; i += (size_t)pixels) {
+        size_t first = i + (size_t)pixels <= b->pixels ? i : b->pixels - (size_t)pixels;
+        uint8_t *out = b->out + first * b->out_stride + k;
+        words acc[INT8_PIXELS][2];
+        block_sums(b, first, panel, acc, pixels);
+        UNROLLED
+        for (int p = 0; p < pixels; p++, out += b->out_stride) {
+            store_bytes(out, finished(acc[p][0], &first_half, act), left);
+            if (has_both) {
+                store_bytes(out + INT8_LANES, finished(acc[p][1], &second_half, act),
+                            left - INT8_LANES);
+            }
+        }
+    }
+}
+
+/* Functions of their own, or the compiler would keep nothing in registers. */
+#define INT8_BLOCK(name, pixels, act)                                                              \
+    static __attribute__((noinline)) void block_##name(const struct int8_block *b, size_t k)       \
+    {                                                                                              \
+        block_of(b, k, pixels, act);                                                               \
+    }
+INT8_BLOCK(leaky, INT8_PIXELS, ACT_LEAKY)
+INT8_BLOCK(leaky_one, 1, ACT_LEAKY)
+INT8_BLOCK(linear, INT8_PIXELS, ACT_LINEAR)
+INT8_BLOCK(linear_one, 1, ACT_LINEAR)
+
+/* The bounds of relu and relu6 are the epilogue's. What is left behind the last whole block is computed with some of the
+ * pixels before it, once more to the same bytes. */
+static void int8_block_slot(const struct int8_block *b)
+{
+    bool is_leaky = b->e->act == ACT_LEAKY, whole = b->pixels >= INT8_PIXELS;
+    for (size_t k = 0; k < b->filters; k += INT8_FILTERS) {
+        if (whole) {
+            (is_leaky ? block_leaky : block_linear)(b, k);
+        } else {
+            (is_leaky ? block_leaky_one : block_linear_one)(b, k);
+        }
+    }
+}
+
 static void int8_widen_slot(const uint8_t *from, size_t count, int16_t *to)
 {
     size_t i = 0;
@@ -619,9 +690,16 @@ INLINED void add_as8(const struct int8_add *a, const enum activation act)
         size_t left = a->channels - c;
         struct channel_terms t = terms_of(a->e, a->first + c);
         floats scale_b = floats_load(a->scale_b + a->first + c);
-        floats first = float_lanes(a->a + c, left) * t.scale;
-        floats sum = first + float_lanes(a->b + c, left) * scale_b;
-        store_bytes(a->out + c, to_steps(sum + t.shift, &t, act), left);
+        const uint8_t *from_a = a->a + c, *from_b = a->b + c;
+        uint8_t *out = a->out + c;
+        for (size_t i = 0; i < a->pixels; i++) {
+            floats first = float_lanes(from_a, left) * t.scale;
+            floats sum = first + float_lanes(from_b, left) * scale_b;
+            store_bytes(out, to_steps(sum + t.shift, &t, act), left);
+            from_a += a->a_stride;
+            from_b += a->b_stride;
+            out += a->out_stride;
+        }
     }
 }
 
@@ -634,27 +712,42 @@ INLINED floats floats_part(const float *p, size_t count)
     return count >= INT8_LANES ? floats_load(p) : floats_load_part(p, count);
 }
 
-static void int8_quantize_slot(const float *from, size_t channels, const float *steps,
-                               const uint8_t *zeros, uint8_t *to)
+static void int8_quantize_slot(const struct int8_convert *q)
 {
-    for (size_t c = 0; c < channels; c += INT8_LANES) {
-        size_t left = channels - c;
-        ints zero = lanes_of(zeros + c, left);
-        floats low = -__builtin_convertvector(zero, floats);
-        floats x = floats_part(from + c, left) / floats_part(steps + c, left);
-        x = greatest(least(x, low + 255.0f), low);
-        store_bytes(to + c, nearest(x) + zero, left);
+    for (size_t c = 0; c < q->channels; c += INT8_LANES) {
+        size_t left = q->channels - c;
+        ints zero = lanes_of(q->zeros + c, left);
+        floats low = -__builtin_convertvector(zero, floats), high = low + 255.0f;
+        floats steps = floats_part(q->steps + c, left);
+        const float *from = q->floats + c;
+        uint8_t *to = q->bytes + c;
+        for (size_t i = 0; i < q->pixels; i++) {
+            floats x = floats_part(from, left) / steps;
+            store_bytes(to, nearest(greatest(least(x, high), low)) + zero, left);
+            from += q->floats_stride;
+            to += q->bytes_stride;
+        }
     }
 }
 
-static void int8_dequantize_slot(const uint8_t *from, size_t channels, const float *steps,
-                                 const uint8_t *zeros, float *to)
+static void int8_dequantize_slot(const struct int8_convert *q)
 {
-    for (size_t c = 0; c < channels; c += INT8_LANES) {
-        size_t left = channels - c;
-        ints q = lanes_of(from + c, left) - lanes_of(zeros + c, left);
-        floats x = __builtin_convertvector(q, floats) * floats_part(steps + c, left);
-        memcpy(to + c, &x, (left < INT8_LANES ? left : INT8_LANES) * sizeof *to);
+    for (size_t c = 0; c < q->channels; c += INT8_LANES) {
+        size_t left = q->channels - c;
+        ints zero = lanes_of(q->zeros + c, left);
+        floats steps = floats_part(q->steps + c, left);
+        const uint8_t *from = q->bytes + c;
+        float *to = q->floats + c;
+        for (size_t i = 0; i < q->pixels; i++) {
+            floats x = __builtin_convertvector(lanes_of(from, left) - zero, floats) * steps;
+            if (left >= INT8_LANES) {
+                memcpy(to, &x, sizeof x);
+            } else {
+                memcpy(to, &x, left * sizeof *to);
+            }
+            from += q->bytes_stride;
+            to += q->floats_stride;
+        }
     }
 }
 
@@ -665,6 +758,7 @@ const struct int8_slots OF_ISA(int8_slots) = {
     .has_quads = HAS_QUADS,
     .tile_pairs = int8_tile_pairs_slot,
     .tile_quads = int8_tile_quads_slot,
+    .block = int8_block_slot,
     .finish = int8_finish_slot,
     .widen = int8_widen_slot,
     .winograd_input = int8_winograd_input_slot,

@@ -1,5 +1,6 @@
 #include "kernels/kernels.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #if HAVE_X86_KERNELS
@@ -144,13 +145,25 @@ const struct kernels *kernels_direct(const struct kernels *kern)
 }
 
 #if HAVE_X86_KERNELS
-static bool has_vnni(enum isa isa)
+static bool find_vnni(enum isa isa)
 {
     unsigned a, b, c, d;
     if (isa == ISA_AVX512) {
         return EMULATES_AVX512 || (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_AVX512VNNI));
     }
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVXVNNI);
+}
+
+/* Asked once: a virtual machine takes microseconds to answer. */
+static bool has_vnni(enum isa isa)
+{
+    static atomic_int known[ISA_COUNT]; /* 0: not yet, 1: no, 2: yes */
+    int answer = atomic_load_explicit(&known[isa], memory_order_relaxed);
+    if (answer == 0) {
+        answer = find_vnni(isa) ? 2 : 1;
+        atomic_store_explicit(&known[isa], answer, memory_order_relaxed);
+    }
+    return answer == 2;
 }
 #endif
 

@@ -36,6 +36,19 @@ struct int8_epilogue {
     enum activation act; /* < ACT_FUSED_COUNT */
 };
 
+/* int8_tile's sums of pairs, of any number of pixels and filters, through the epilogue at once. */
+struct int8_block {
+    const void *in;
+    size_t in_stride;
+    const void *panels; /* panel_stride bytes apart, as int8_tile's */
+    size_t panel_stride;
+    size_t steps;
+    size_t pixels, filters;
+    const struct int8_epilogue *e; /* int8_commutes(act) */
+    uint8_t *out;
+    size_t out_stride;
+};
+
 struct int8_finish {
     const uint32_t *acc;
     size_t acc_stride;
@@ -93,14 +106,27 @@ static inline size_t int8_depthwise_pairs(int rows, int columns)
     return (size_t)(rows / 2 * columns + rows % 2 * (columns + 1) / 2);
 }
 
-/* Two sums of one term each: r = act(a scale + b scale_b + shift), and on as the epilogue says; offset is not used. */
+/* Two sums of one term each: r = act(a scale + b scale_b + shift), and on as the epilogue says; offset is not used. out
+ * may be a. */
 struct int8_add {
-    const uint8_t *a, *b; /* [channels] */
-    size_t channels;
+    const uint8_t *a, *b;
+    size_t a_stride, b_stride, out_stride;
+    size_t pixels, channels;
     const struct int8_epilogue *e;
     const float *scale_b;
     size_t first; /* channel, of e's arrays and scale_b */
     uint8_t *out;
+};
+
+/* Between floats and bytes of pixels, the strides in elements: a byte is its channel's zero + nearest(float / step), within
+ * 0 .. 255. */
+struct int8_convert {
+    float *floats;
+    uint8_t *bytes;
+    size_t floats_stride, bytes_stride;
+    size_t pixels, channels;
+    const float *steps; /* [channels] */
+    const uint8_t *zeros;
 };
 
 struct int8_slots {
@@ -109,6 +135,7 @@ struct int8_slots {
     bool has_quads; /* tile_quads is there: faster, weights are half as large */
     void (*tile_pairs)(const struct int8_tile *t);
     void (*tile_quads)(const struct int8_tile *t);
+    void (*block)(const struct int8_block *b);
     void (*finish)(const struct int8_finish *f);
     void (*widen)(const uint8_t *from, size_t count, int16_t *to);
     void (*winograd_input)(const struct int8_winograd_input *w);
@@ -116,11 +143,8 @@ struct int8_slots {
     void (*winograd_output)(const struct int8_winograd_output *w);
     void (*depthwise)(const struct int8_depthwise *d);
     void (*add)(const struct int8_add *a);
-    /* to = zeros + nearest(from / steps), within 0 .. 255; the other way round. [channels] of all. */
-    void (*quantize)(const float *from, size_t channels, const float *steps, const uint8_t *zeros,
-                     uint8_t *to);
-    void (*dequantize)(const uint8_t *from, size_t channels, const float *steps,
-                       const uint8_t *zeros, float *to);
+    void (*quantize)(const struct int8_convert *c);
+    void (*dequantize)(const struct int8_convert *c);
 };
 
 extern const struct int8_slots int8_slots_scalar;
