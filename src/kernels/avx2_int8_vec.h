@@ -26,6 +26,17 @@ static inline words dot_pairs(words sum, halves a, halves b)
 }
 #endif
 
+static inline ints lanes_load(const uint8_t *p)
+{
+    return (ints)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+
+static inline void lanes_widen(const uint8_t *from, int16_t *to)
+{
+    __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)from);
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_cvtepu8_epi16(v));
+}
+
 /* Of each word the low half is a's. */
 static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
 {
@@ -59,6 +70,34 @@ static inline void store_bytes(uint8_t *to, ints x, size_t count)
     } else {
         memcpy(to, &packed, count);
     }
+}
+
+/* Vectors x0 .. x3 one after the other. */
+static inline __m256i pack_four(const ints x[4])
+{
+    __m256i first = _mm256_packs_epi32((__m256i)x[0], (__m256i)x[1]);
+    __m256i second = _mm256_packs_epi32((__m256i)x[2], (__m256i)x[3]);
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second),
+                                       _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+/* Of four pixels `stride` apart. */
+static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
+{
+    __m256i all = pack_four(x);
+    __m128i low = _mm256_castsi256_si128(all), high = _mm256_extracti128_si256(all, 1);
+    _mm_storel_epi64((__m128i *)(void *)to, low);
+    _mm_storeh_pd((double *)(void *)(to + stride), _mm_castsi128_pd(low));
+    _mm_storel_epi64((__m128i *)(void *)(to + 2 * stride), high);
+    _mm_storeh_pd((double *)(void *)(to + 3 * stride), _mm_castsi128_pd(high));
+}
+
+/* Two vectors of two pixels. */
+static inline void store_twice_two(uint8_t *to, size_t stride, const ints x[4])
+{
+    __m256i all = pack_four(x);
+    _mm_storeu_si128((__m128i *)(void *)to, _mm256_castsi256_si128(all));
+    _mm_storeu_si128((__m128i *)(void *)(to + stride), _mm256_extracti128_si256(all, 1));
 }
 
 #endif

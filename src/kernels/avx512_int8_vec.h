@@ -26,6 +26,17 @@ static inline words dot_pairs(words sum, halves a, halves b)
 }
 #endif
 
+static inline ints lanes_load(const uint8_t *p)
+{
+    return (ints)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline void lanes_widen(const uint8_t *from, int16_t *to)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)from);
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm256_cvtepu8_epi16(v));
+}
+
 /* Of each word the low half is a's. */
 static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
 {
@@ -57,6 +68,22 @@ static inline void store_bytes(uint8_t *to, ints x, size_t count)
         _mm_storeu_si128((__m128i *)(void *)to, packed);
     } else {
         memcpy(to, &packed, count);
+    }
+}
+
+/* Of four pixels `stride` apart. */
+static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        store_bytes(to + i * stride, x[i], INT8_LANES);
+    }
+}
+
+/* Two vectors of two pixels. */
+static inline void store_twice_two(uint8_t *to, size_t stride, const ints x[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        store_bytes(to + i / 2 * stride + i % 2 * INT8_LANES, x[i], INT8_LANES);
     }
 }
 

@@ -81,15 +81,14 @@ INLINED halves widen_part(const uint8_t *p, size_t count)
     return __builtin_convertvector(v, halves);
 }
 
-INLINED lane_bytes lane_bytes_load(const uint8_t *p, size_t count)
+INLINED ints lanes_of(const uint8_t *p, size_t count)
 {
-    lane_bytes v = {0};
     if (count >= INT8_LANES) {
-        memcpy(&v, p, sizeof v);
-    } else {
-        memcpy(&v, p, count);
+        return lanes_load(p);
     }
-    return v;
+    uint8_t part[INT8_LANES] = {0};
+    memcpy(part, p, count);
+    return lanes_load(part);
 }
 
 /* ---- epilogue ---- */
@@ -169,10 +168,16 @@ INLINED struct channel_terms terms_of(const struct int8_epilogue *e, size_t firs
     };
 }
 
+/* The sum has its offset. */
+INLINED ints finished_sum(words sum, const struct channel_terms *t, const enum activation act)
+{
+    floats r = __builtin_convertvector((ints)sum, floats) * t->scale;
+    return to_steps(r + t->shift, t, act);
+}
+
 INLINED ints finished(words sum, const struct channel_terms *t, const enum activation act)
 {
-    floats r = __builtin_convertvector((ints)(sum + t->offset), floats) * t->scale;
-    return to_steps(r + t->shift, t, act);
+    return finished_sum(sum + t->offset, t, act);
 }
 
 INLINED void finish_as8(const struct int8_finish *f, const enum activation act)
@@ -182,7 +187,16 @@ INLINED void finish_as8(const struct int8_finish *f, const enum activation act)
         struct channel_terms t = terms_of(f->e, f->first + k);
         const uint32_t *acc = f->acc + k;
         uint8_t *out = f->out + k;
-        for (size_t i = 0; i < f->pixels; i++, acc += f->acc_stride, out += f->out_stride) {
+        size_t i = 0;
+        for (; left >= INT8_LANES && i + 4 <= f->pixels; i += 4, out += 4 * f->out_stride) {
+            ints y[4];
+            UNROLLED
+            for (int p = 0; p < 4; p++, acc += f->acc_stride) {
+                y[p] = finished(words_load(acc), &t, act);
+            }
+            store_four(out, f->out_stride, y);
+        }
+        for (; i < f->pixels; i++, acc += f->acc_stride, out += f->out_stride) {
             store_bytes(out, finished(words_load(acc), &t, act), left);
         }
     }
@@ -289,15 +303,11 @@ static void int8_tile_quads_slot(const struct int8_tile *t)
 #define int8_tile_quads_slot NULL
 #endif
 
-/* acc = the sums of one panel. */
+/* acc += the sums of one panel. */
 INLINED void block_sums(const struct int8_block *b, size_t first, const char *panel,
                         words acc[INT8_PIXELS][2], const int pixels)
 {
     const char *in = (const char *)b->in + first * b->in_stride;
-    UNROLLED
-    for (int i = 0; i < pixels; i++) {
-        acc[i][0] = acc[i][1] = words_of(0);
-    }
     for (size_t s = 0; s < b->steps; s++, panel += 2 * sizeof(words), in += 4) {
         words left = words_load(panel), right = words_load(panel + sizeof(words));
         UNROLLED
@@ -323,12 +333,28 @@ INLINED void block_of(const struct int8_block *b, size_t k, const int pixels,
         size_t first = i + (size_t)pixels <= b->pixels ? i : b->pixels - (size_t)pixels;
         uint8_t *out = b->out + first * b->out_stride + k;
         words acc[INT8_PIXELS][2];
+        UNROLLED
+        for (int p = 0; p < pixels; p++) {
+            acc[p][0] = first_half.offset;
+            acc[p][1] = second_half.offset;
+        }
         block_sums(b, first, panel, acc, pixels);
+        if (left >= INT8_FILTERS && pixels % 2 == 0) {
+            UNROLLED
+            for (int p = 0; p < pixels; p += 2, out += 2 * b->out_stride) {
+                const ints y[4] = {finished_sum(acc[p][0], &first_half, act),
+                                   finished_sum(acc[p][1], &second_half, act),
+                                   finished_sum(acc[p + 1][0], &first_half, act),
+                                   finished_sum(acc[p + 1][1], &second_half, act)};
+                store_twice_two(out, b->out_stride, y);
+            }
+            continue;
+        }
         UNROLLED
         for (int p = 0; p < pixels; p++, out += b->out_stride) {
-            store_bytes(out, finished(acc[p][0], &first_half, act), left);
+            store_bytes(out, finished_sum(acc[p][0], &first_half, act), left);
             if (has_both) {
-                store_bytes(out + INT8_LANES, finished(acc[p][1], &second_half, act),
+                store_bytes(out + INT8_LANES, finished_sum(acc[p][1], &second_half, act),
                             left - INT8_LANES);
             }
         }
@@ -367,8 +393,7 @@ static void int8_widen_slot(const uint8_t *from, size_t count, int16_t *to)
         halves_store(to + i, widen(from + i));
     }
     for (; i + INT8_LANES <= count; i += INT8_LANES) {
-        lane_halves v = __builtin_convertvector(lane_bytes_load(from + i, INT8_LANES), lane_halves);
-        memcpy(to + i, &v, sizeof v);
+        lanes_widen(from + i, to + i);
     }
     for (; i < count; i++) {
         to[i] = from[i];
@@ -674,14 +699,17 @@ static void int8_depthwise_slot(const struct int8_depthwise *d)
 
 /* ---- between bytes and floats ---- */
 
-INLINED ints lanes_of(const uint8_t *p, size_t count)
-{
-    return __builtin_convertvector(lane_bytes_load(p, count), ints);
-}
-
 INLINED floats float_lanes(const uint8_t *p, size_t count)
 {
     return __builtin_convertvector(lanes_of(p, count), floats);
+}
+
+INLINED ints sum_of(const uint8_t *a, const uint8_t *b, size_t count, const struct channel_terms *t,
+                    floats scale_b, const enum activation act)
+{
+    floats first = float_lanes(a, count) * t->scale;
+    floats sum = first + float_lanes(b, count) * scale_b;
+    return to_steps(sum + t->shift, t, act);
 }
 
 INLINED void add_as8(const struct int8_add *a, const enum activation act)
@@ -692,13 +720,19 @@ INLINED void add_as8(const struct int8_add *a, const enum activation act)
         floats scale_b = floats_load(a->scale_b + a->first + c);
         const uint8_t *from_a = a->a + c, *from_b = a->b + c;
         uint8_t *out = a->out + c;
-        for (size_t i = 0; i < a->pixels; i++) {
-            floats first = float_lanes(from_a, left) * t.scale;
-            floats sum = first + float_lanes(from_b, left) * scale_b;
-            store_bytes(out, to_steps(sum + t.shift, &t, act), left);
+        size_t i = 0;
+        for (; left >= INT8_LANES && i + 4 <= a->pixels; i += 4, out += 4 * a->out_stride) {
+            ints y[4];
+            UNROLLED
+            for (int p = 0; p < 4; p++, from_a += a->a_stride, from_b += a->b_stride) {
+                y[p] = sum_of(from_a, from_b, INT8_LANES, &t, scale_b, act);
+            }
+            store_four(out, a->out_stride, y);
+        }
+        for (; i < a->pixels; i++, out += a->out_stride) {
+            store_bytes(out, sum_of(from_a, from_b, left, &t, scale_b, act), left);
             from_a += a->a_stride;
             from_b += a->b_stride;
-            out += a->out_stride;
         }
     }
 }

@@ -11,7 +11,5 @@ typedef float floats __attribute__((vector_size(4 * INT8_LANES)));
 typedef int16_t halves __attribute__((vector_size(4 * INT8_LANES)));
 typedef uint8_t bytes __attribute__((vector_size(2 * INT8_LANES)));
 typedef int8_t signed_bytes __attribute__((vector_size(2 * INT8_LANES)));
-typedef int16_t lane_halves __attribute__((vector_size(2 * INT8_LANES)));
-typedef uint8_t lane_bytes __attribute__((vector_size(INT8_LANES)));
 
 #endif

@@ -17,6 +17,22 @@ static inline words dot_pairs(words sum, halves a, halves b)
     return sum;
 }
 
+static inline ints lanes_load(const uint8_t *p)
+{
+    ints v = {0};
+    for (int i = 0; i < INT8_LANES; i++) {
+        v[i] = p[i];
+    }
+    return v;
+}
+
+static inline void lanes_widen(const uint8_t *from, int16_t *to)
+{
+    for (int i = 0; i < INT8_LANES; i++) {
+        to[i] = from[i];
+    }
+}
+
 /* Of each word the low half is a's. */
 static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
 {
@@ -52,6 +68,22 @@ static inline void store_bytes(uint8_t *to, ints x, size_t count)
 {
     for (size_t i = 0; i < INT8_LANES && i < count; i++) {
         to[i] = (uint8_t)x[i];
+    }
+}
+
+/* Of four pixels `stride` apart. */
+static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        store_bytes(to + i * stride, x[i], INT8_LANES);
+    }
+}
+
+/* Two vectors of two pixels. */
+static inline void store_twice_two(uint8_t *to, size_t stride, const ints x[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        store_bytes(to + i / 2 * stride + i % 2 * INT8_LANES, x[i], INT8_LANES);
     }
 }
 
