@@ -16,7 +16,7 @@
 struct bench_args {
     struct model_args model;
     int batch, runs, warmup, format;
-    bool trains, from_features;
+    bool trains, from_features, by_layers;
     const char *freeze;
 };
 
@@ -33,6 +33,8 @@ static const struct option bench_options[] = {
      "training steps instead: forward, loss, backward, update of one batch", 0},
     {"freeze", OPTION_STRING, offsetof(struct bench_args, freeze), 0, 0, "SET",
      "with --train: " FREEZE_HELP, 0},
+    {"layers", OPTION_FLAG, offsetof(struct bench_args, by_layers), 0, 0, NULL,
+     "with --train: each layer's forward and backward pass as well", 0},
     {"cached", OPTION_FLAG, offsetof(struct bench_args, from_features), 0, 0, NULL,
      "with --train --freeze: steps from kept features of the frozen layers, as of train's "
      "--cache-features",
@@ -46,7 +48,7 @@ static const char about[] =
     "Reading pictures and drawing are not in it. Without weights, random ones of a realistic size "
     "are\n"
     "used: the time is the same. gflop is the work of one image; gflops = gflop * batch / time.\n"
-    "--train times training steps on random pictures and boxes.\n";
+    "--train times training steps on random pictures and boxes, --layers where in them the time goes.\n";
 
 struct bench {
     const struct bench_args *args;
@@ -176,6 +178,53 @@ static enum result bench_plan(struct bench *b, struct error *err)
 
 /* ---- training steps ---- */
 
+static void add_step_layers(const struct bench *b, const struct step_times *times, cJSON *root)
+{
+    const struct network *net = &b->model->net;
+    if (!times->forward_ms) {
+        return;
+    }
+    json_add_rounded(root, "loss_ms", times->loss_ms, 5);
+    json_add_rounded(root, "update_ms", times->update_ms, 5);
+    cJSON *layers = cJSON_AddArrayToObject(root, "layers");
+    for (int i = 0; i < net->layer_count; i++) {
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddNumberToObject(row, "index", i);
+        cJSON_AddStringToObject(row, "kind", net->layers[i].ops->name);
+        cJSON_AddStringToObject(row, "algorithm", times->algorithms[i]);
+        json_add_rounded(row, "forward_ms", times->forward_ms[i], 5);
+        json_add_rounded(row, "backward_ms", times->backward_ms[i], 5);
+        cJSON_AddItemToArray(layers, row);
+    }
+}
+
+static void print_step_layers(const struct bench *b, const struct step_times *times)
+{
+    const struct network *net = &b->model->net;
+    double forward = 0, backward = 0;
+    if (!times->forward_ms) {
+        return;
+    }
+    for (int i = 0; i < net->layer_count; i++) {
+        forward += times->forward_ms[i];
+        backward += times->backward_ms[i];
+    }
+    double total = forward + backward + times->loss_ms + times->update_ms;
+    printf("%5s  %-14s %-10s %-16s %10s %11s %6s\n", "layer", "kind", "algorithm", "output",
+           "forward ms", "backward ms", "%");
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        double both = times->forward_ms[i] + times->backward_ms[i];
+        char out[48];
+        snprintf(out, sizeof out, "%dx%dx%d", l->out.w, l->out.h, l->out.c);
+        printf("%5d  %-14s %-10s %-16s %10.3f %11.3f %6.1f\n", i, l->ops->name,
+               times->algorithms[i], out, times->forward_ms[i], times->backward_ms[i],
+               total > 0 ? 100 * both / total : 0);
+    }
+    printf("\nforward %.3f ms, losses %.3f, backward %.3f, update %.3f, one after the other\n",
+           forward, times->loss_ms, backward, times->update_ms);
+}
+
 static enum result print_steps(const struct bench *b, const struct step_times *times,
                                struct error *err)
 {
@@ -188,11 +237,13 @@ static enum result print_steps(const struct bench *b, const struct step_times *t
         cJSON_AddNumberToObject(root, "frozen", (double)totals->frozen);
         cJSON_AddNumberToObject(root, "frozen_layers", totals->frozen_layers);
         cJSON_AddBoolToObject(root, "from_features", b->args->from_features);
+        add_step_layers(b, times, root);
         json_add_rounded(root, "step_mb", (double)times->bytes / 1e6, 1);
         json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
         return json_print(root, false, err);
     }
     const struct network *net = &b->model->net;
+    print_step_layers(b, times);
     printf("%s at %dx%d, batch %d, %d threads, %s\n", path_base(b->model->cfg_path), net->size.w,
            net->size.h, b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
     printf("step      %.3f ms median, %.3f min, %.3f max of %d runs; %.2f images/s\n",
@@ -211,13 +262,19 @@ static enum result print_steps(const struct bench *b, const struct step_times *t
 static enum result bench_steps(struct bench *b, struct error *err)
 {
     const struct bench_args *args = b->args;
-    const struct step_bench_options options = {
-        .runs = runs_of(args), .freeze = args->freeze, .from_features = args->from_features};
+    const struct step_bench_options options = {.runs = runs_of(args),
+                                               .freeze = args->freeze,
+                                               .by_layers = args->by_layers,
+                                               .from_features = args->from_features};
     struct step_times times;
     TRY(model_load(b->model, err));
-    TRY(step_bench(b->model, &options, &times, err));
+    enum result result = step_bench(b->model, &options, &times, err);
     b->whole = times.step;
-    return print_steps(b, &times, err);
+    if (result == OK) {
+        result = print_steps(b, &times, err);
+    }
+    step_times_free(&times);
+    return result;
 }
 
 static enum result bench(const struct bench_args *args, struct error *err)
@@ -226,6 +283,10 @@ static enum result bench(const struct bench_args *args, struct error *err)
     struct bench b = {.args = args, .model = &model};
     if (args->freeze && !args->trains) {
         return error_set(err, ERR_ARG, "--freeze acts only with --train");
+    }
+    if (args->by_layers && !args->trains) {
+        return error_set(err, ERR_ARG,
+                         "--layers acts only with --train: without it layers are always shown");
     }
     if (args->from_features && !args->trains) {
         return error_set(err, ERR_ARG, "--cached acts only with --train --freeze SET");

@@ -94,6 +94,8 @@ void plan_backward(struct plan *plan);
 /* The same; `passed` is called after each layer that has gradients, on the caller's thread: those of the set in use are
  * complete from float `first` on. */
 void plan_backward_watched(struct plan *plan, void (*passed)(void *ctx, size_t first), void *ctx);
+/* One layer of it (bench): call in order from the last to 0. */
+void plan_backward_layer(const struct plan *plan, int layer);
 void plan_zero_gradients(struct plan *plan);
 /* From here on plan_backward, plan_zero_gradients and plan_gradient mean this one of gradient_sets; 0 at first. */
 void plan_use_gradients(struct plan *plan, int set);

@@ -369,17 +369,22 @@ static bool find_gradients(const struct plan *plan, int layer, size_t *first)
     return false;
 }
 
+void plan_backward_layer(const struct plan *plan, int layer)
+{
+    const struct layer *l = &plan->net->layers[layer];
+    if (plan->slots[plan_slot(layer)].flows && l->ops->backward && !l->has_loss) {
+        zero_before(plan, layer);
+        l->ops->backward(l, &plan->execs[layer]);
+    }
+}
+
 static void backward_all(void *ctx)
 {
     const struct backward *b = ctx;
     const struct plan *plan = b->plan;
     size_t first;
     for (int i = plan->net->layer_count - 1; i >= 0; i--) {
-        const struct layer *l = &plan->net->layers[i];
-        if (plan->slots[plan_slot(i)].flows && l->ops->backward && !l->has_loss) {
-            zero_before(plan, i);
-            l->ops->backward(l, &plan->execs[i]);
-        }
+        plan_backward_layer(plan, i);
         if (b->passed && find_gradients(plan, i, &first)) {
             b->passed(b->ctx, first);
         }

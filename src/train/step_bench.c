@@ -53,6 +53,7 @@ struct bench {
     float *values; /* [images][task_values] */
     struct truth_set *sets;
     double *samples; /* [runs] */
+    double *parts;   /* by_layers: [runs][step_cost_parts], and as many medians */
 };
 
 static enum result prepare(struct model *model, const struct step_bench_options *o, struct bench *b,
@@ -93,6 +94,55 @@ static enum result prepare(struct model *model, const struct step_bench_options 
     return freeze_set_check(&b->freeze, err);
 }
 
+/* Medians of the parts, behind the samples. */
+static const double *measure_parts(const struct step_bench_options *o, struct bench *b)
+{
+    size_t runs = (size_t)o->runs.count, count = step_cost_parts(&b->cost);
+    double *medians = b->parts + runs * count;
+    for (size_t run = 0; run < runs; run++) {
+        bench_fill_input(plan_input(b->cost.step.plan));
+        step_cost_run_parts(&b->cost, b->sets, o->runs.batch, b->parts + run * count);
+        log_progress("layers, step %zu of %zu", run + 1, runs);
+    }
+    for (size_t part = 0; part < count; part++) {
+        for (size_t run = 0; run < runs; run++) {
+            b->samples[run] = b->parts[run * count + part];
+        }
+        medians[part] = timing_of(b->samples, o->runs.count).median;
+    }
+    return medians;
+}
+
+static enum result report_parts(const struct step_bench_options *o, struct bench *b,
+                                struct step_times *times, struct error *err)
+{
+    size_t layers = (size_t)b->cost.step.o.net->layer_count, count = step_cost_parts(&b->cost);
+    b->parts = mem_alloc(((size_t)o->runs.count + 1) * count, sizeof *b->parts);
+    times->forward_ms = mem_alloc(layers, sizeof *times->forward_ms);
+    times->backward_ms = mem_alloc(layers, sizeof *times->backward_ms);
+    times->algorithms = mem_alloc(layers, sizeof *times->algorithms);
+    if (!b->parts || !times->forward_ms || !times->backward_ms || !times->algorithms) {
+        return mem_error(err, "timings");
+    }
+    const double *medians = measure_parts(o, b);
+    for (size_t i = 0; i < layers; i++) {
+        times->forward_ms[i] = medians[i];
+        times->backward_ms[i] = medians[layers + i];
+        times->algorithms[i] = plan_algorithm(b->cost.step.plan, (int)i);
+    }
+    times->loss_ms = medians[2 * layers];
+    times->update_ms = medians[2 * layers + 1];
+    return OK;
+}
+
+void step_times_free(struct step_times *times)
+{
+    mem_free(times->forward_ms);
+    mem_free(times->backward_ms);
+    mem_free((void *)times->algorithms);
+    *times = (struct step_times){0};
+}
+
 static void measure(const struct step_bench_options *o, struct bench *b, struct step_times *times)
 {
     int before = o->runs.warmup + o->from_features; /* features are made in the first one */
@@ -104,7 +154,6 @@ static void measure(const struct step_bench_options *o, struct bench *b, struct 
             log_progress("step %d of %d: %.2f ms", run + 1, o->runs.count, ms);
         }
     }
-    log_progress("%s", "");
     *times = (struct step_times){.step = timing_of(b->samples, o->runs.count),
                                  .totals = b->freeze.totals,
                                  .bytes = b->cost.bytes};
@@ -119,14 +168,18 @@ enum result step_bench(struct model *model, const struct step_bench_options *opt
 {
     struct bench b = {0};
     enum result result = prepare(model, options, &b, err);
+    *times = (struct step_times){0};
     if (result == OK) {
         measure(options, &b, times);
+        result = options->by_layers ? report_parts(options, &b, times, err) : OK;
     }
+    log_progress("%s", "");
     step_cost_close(&b.cost);
     freeze_set_free(&b.freeze);
     mem_free(b.items);
     mem_free(b.values);
     mem_free(b.sets);
     mem_free(b.samples);
+    mem_free(b.parts);
     return result;
 }

@@ -77,6 +77,65 @@ static void run_step(void *ctx)
     (void)step_update(step, 0.0f);
 }
 
+/* ---- part by part ---- */
+
+struct timed_parts {
+    struct step_cost *cost;
+    const struct step_input *input;
+    double *ms;
+};
+
+static void run_layers(void *ctx, struct plan *plan, int images)
+{
+    struct timed_parts *timed = ctx;
+    struct step_cost *cost = timed->cost;
+    plan_begin(plan, images);
+    for (int i = 0; i < cost->step.o.net->layer_count; i++) {
+        double start = clock_ms();
+        if (cost->rows) {
+            features_forward_layer(&cost->features, plan, i, (const float *const *)cost->rows);
+        } else {
+            plan_forward_layer(plan, i);
+        }
+        timed->ms[i] = clock_ms() - start;
+    }
+}
+
+static void run_parts(void *ctx)
+{
+    struct timed_parts *timed = ctx;
+    struct step *step = &timed->cost->step;
+    int layers = step->o.net->layer_count;
+    double *backward = timed->ms + layers, *rest = backward + layers;
+    struct step_input input = *timed->input;
+    input.forward = run_layers;
+    input.ctx = timed;
+    step_begin(step);
+    double start = clock_ms();
+    (void)step_loss(step->plan, &input);
+    rest[0] = clock_ms() - start;
+    for (int i = 0; i < layers; i++) {
+        rest[0] -= timed->ms[i];
+    }
+    for (int i = layers - 1; i >= 0; i--) {
+        start = clock_ms();
+        plan_backward_layer(step->plan, i);
+        backward[i] = clock_ms() - start;
+    }
+    start = clock_ms();
+    step->images += (size_t)input.images;
+    (void)step_update(step, 0.0f);
+    rest[1] = clock_ms() - start;
+}
+
+void step_cost_run_parts(struct step_cost *cost, const struct truth_set *truths, int images,
+                         double *ms)
+{
+    const struct step_input input = {.truths = truths, .images = images, .bn_momentum = 0.01f};
+    struct timed_parts timed = {cost, &input, ms};
+    parallel_team(run_parts, &timed);
+}
+
 double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int images)
 {
     const struct step_input input = {.truths = truths,

@@ -36,4 +36,14 @@ void step_cost_close(struct step_cost *cost);
  * Returns milliseconds; at the first call from features those include making them. */
 double step_cost_run(struct step_cost *cost, const struct truth_set *truths, int images);
 
+/* Parts of a step: each layer forward, each layer backward, the losses, the update. */
+static inline size_t step_cost_parts(const struct step_cost *cost)
+{
+    return 2 * (size_t)cost->step.o.net->layer_count + 2;
+}
+/* The same step, the parts' milliseconds to ms[step_cost_parts]: [layer] forward, [layers + layer] backward, then losses
+ * and update. From features: after a call of step_cost_run. */
+void step_cost_run_parts(struct step_cost *cost, const struct truth_set *truths, int images,
+                         double *ms);
+
 #endif

@@ -299,6 +299,20 @@ try "bench --train" "$YOLO" bench --cfg tiny.cfg --train --freeze 0-1 --batch 2 
 status 0
 out '"step_ms": *\{"median":'
 out '"trainable": *9086'
+no_out '"layers"'
+try "bench --train --layers" "$YOLO" bench --cfg tiny.cfg --train --layers --freeze 0-1 --batch 2 --runs 3
+status 0
+out '^ +0  convolutional  [a-z]+ +[0-9x]+ +[0-9]+\.[0-9]+ +0\.000 '
+out '^ +4  convolutional  [a-z]+ +[0-9x]+ +[0-9]+\.[0-9]+ +(0*[1-9][0-9]*\.[0-9]+|0\.0*[1-9][0-9]*) '
+out '^forward [0-9.]+ ms, losses [0-9.]+, backward [0-9.]+, update [0-9.]+'
+try "its numbers" "$YOLO" bench --cfg tiny.cfg --train --layers --batch 2 --runs 2 --format json
+status 0
+out '"update_ms": *[0-9.]+'
+out '"index": *5,'
+out '"backward_ms": *[0-9.]+'
+try "no training: --layers" "$YOLO" bench --cfg tiny.cfg --layers --runs 1
+status 2
+one_error '--layers acts only with --train'
 
 # ---- errors ----
 
