@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A training step of a Darknet network in PyTorch, timed: what `yolo bench --train` is held against.
 
-    torch_train.py CFG --imgsz 416 --batch 4 [--freeze 0-28] [--runs 5] [--threads 2]
+    torch_train.py CFG --imgsz 416 --batch 4 [--freeze 0-28] [--runs 5] [--threads 2] [--compile] [--channels-last]
 
 Written as a user would: nn.Conv2d, nn.BatchNorm2d, autograd, torch.optim.SGD; frozen layers get
 requires_grad False and eval(). A step is forward, the YOLOv4 loss (CIoU, cross-entropy; ignored and several
-anchors as the cfg asks), backward and update of random pictures with eight boxes each. Prints one JSON object.
+anchors as the cfg asks), backward and update of random pictures with eight boxes each. --compile sends the network
+through torch.compile, --channels-last lays weights and pictures so. Prints one JSON object.
 """
 import argparse
 import json
@@ -102,6 +103,8 @@ def main():
     parser.add_argument('--freeze', default='')
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--compile', action='store_true')
+    parser.add_argument('--channels-last', action='store_true')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
@@ -114,6 +117,9 @@ def main():
     moving = [p for p in net.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(moving, lr=1e-6, momentum=0.9, weight_decay=5e-4)
     images = torch.rand(args.batch, int(net.options['channels']), args.imgsz, args.imgsz)
+    if args.channels_last:
+        net, images = (x.to(memory_format=torch.channels_last) for x in (net, images))
+    forward = torch.compile(net) if args.compile else net
     size = torch.rand(args.batch, TRUTHS, 2) * 0.45 + 0.05
     boxes = torch.cat((size / 2 + torch.rand(args.batch, TRUTHS, 2) * (1 - size), size), -1)
     heads = [i for i in range(len(net.kinds)) if net.is_head(i)]
@@ -123,7 +129,7 @@ def main():
     for run in range(args.runs + 1):
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        outputs = net(images)
+        outputs = forward(images)
         loss = 0
         for i in heads:
             if i not in losses:
@@ -131,12 +137,12 @@ def main():
             loss = loss + losses[i](outputs[i], boxes, labels)
         loss.backward()
         optimizer.step()
-        if run > 0:  # the first one warms up
+        if run > 0:  # the first one warms up, or compiles
             times.append((time.perf_counter() - start) * 1e3)
     assert math.isfinite(float(loss)), 'the loss is not finite'
     times.sort()
     print(json.dumps({
-        'torch': torch.__version__, 'threads': args.threads, 'batch': args.batch,
+        'torch': torch.__version__, 'compiled': args.compile, 'threads': args.threads, 'batch': args.batch,
         'trainable': sum(p.numel() for p in moving), 'loss': float(loss),
         'step_ms': {'median': times[len(times) // 2], 'min': times[0], 'max': times[-1]},
         'peak_rss_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
