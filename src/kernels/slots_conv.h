@@ -149,11 +149,15 @@ struct conv_pointwise {
     size_t addend_stride;
 };
 
+/* Channels of a strip: a cache line a pixel. */
+enum { CONV_STRIP = 16 };
+
 /* sum[i][k] (+)= sum over p < pixels of in[p][offset + i] * panel[p][k] for i in [0, rows), rows <=
  * mr, and k in [0, filters), filters <= nr; as in conv_tile the columns up to the next multiple of
  * the vector width are padding. The pixels are summed from zero, in order, before sum is added. */
 struct conv_outer {
-    const float *const *in; /* [pixels] */
+    const float *const *in; /* [pixels]; NULL: */
+    const float *strip;     /* in[p] = strip + p * CONV_STRIP, which is quicker */
     size_t offset;
     const float *panel; /* [pixels][nr], 64-byte aligned */
     float *sum;         /* [rows][nr], 64-byte aligned */

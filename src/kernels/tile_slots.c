@@ -106,6 +106,24 @@ static void tile_slot(const struct conv_tile *t)
     tiles[t->pixels - 1][t->filters > VEC_WIDTH](t);
 }
 
+/* sum[i] += in[i] * panel, a pixel; behind its part of the panel. */
+INLINED const float *outer_pixel(vec sum[TILE_PIXELS][2], const float *in, const float *panel,
+                                 const int rows, const int vectors)
+{
+    vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+    UNROLLED
+    for (int i = 0; i < rows; i++) {
+        vec x = vec_set(in[i]);
+        sum[i][0] = vec_fma(x, first, sum[i][0]);
+        if (vectors > 1) {
+            sum[i][1] = vec_fma(x, second, sum[i][1]);
+        }
+    }
+    return panel + TILE_FILTERS;
+}
+
+enum { OUTER_PIXELS = 4 }; /* of a strip, whose distances are constants */
+
 /* rows and vectors are constants where this is inlined, so that sum lives in registers. */
 INLINED void outer(const struct conv_outer *o, const int rows, const int vectors)
 {
@@ -117,25 +135,32 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
         }
     }
     const float *panel = o->panel;
-    for (size_t p = 0; p < o->pixels; p++) {
-        const float *in = o->in[p] + o->offset;
-        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
-        UNROLLED
-        for (int i = 0; i < rows; i++) {
-            vec x = vec_set(in[i]);
-            sum[i][0] = vec_fma(x, first, sum[i][0]);
-            if (vectors > 1) {
-                sum[i][1] = vec_fma(x, second, sum[i][1]);
-            }
+    size_t p = 0;
+    if (o->in) {
+        for (; p < o->pixels; p++) {
+            panel = outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
         }
-        panel += TILE_FILTERS;
+    } else {
+        const float *in = o->strip + o->offset;
+        for (; p + OUTER_PIXELS <= o->pixels; p += OUTER_PIXELS) {
+            UNROLLED
+            for (size_t i = 0; i < OUTER_PIXELS; i++) {
+                panel = outer_pixel(sum, in + i * CONV_STRIP, panel, rows, vectors);
+            }
+            in += OUTER_PIXELS * CONV_STRIP;
+        }
+        for (; p < o->pixels; p++, in += CONV_STRIP) {
+            panel = outer_pixel(sum, in, panel, rows, vectors);
+        }
     }
+    float *to = o->sum;
+    bool accumulates = o->accumulate;
     UNROLLED
     for (int i = 0; i < rows; i++) {
-        for (int j = 0; j < vectors; j++) {
-            float *to = o->sum + i * TILE_FILTERS + j * VEC_WIDTH;
-            vec_store(to, o->accumulate ? vec_add(vec_load(to), sum[i][j]) : sum[i][j]);
+        for (int j = 0; j < vectors; j++, to += VEC_WIDTH) {
+            vec_store(to, accumulates ? vec_add(vec_load(to), sum[i][j]) : sum[i][j]);
         }
+        to += TILE_FILTERS - vectors * VEC_WIDTH;
     }
 }
 

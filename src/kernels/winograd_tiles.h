@@ -37,4 +37,17 @@ static inline struct winograd_place winograd_place_of(const struct conv_geometry
     return place;
 }
 
+/* Pointers to a side x side square of pixels from (y, x) on; zeros outside the image. */
+static inline void winograd_square(const struct tensor *t, int n, int y, int x, int side,
+                                   const float *zeros, const float **pixels)
+{
+    for (int r = 0; r < side; r++) {
+        bool row_inside = y + r >= 0 && y + r < t->h;
+        for (int s = 0; s < side; s++) {
+            pixels[r * side + s] =
+                row_inside && x + s >= 0 && x + s < t->w ? tensor_at(t, n, y + r, x + s) : zeros;
+        }
+    }
+}
+
 #endif

@@ -1,0 +1,326 @@
+/* The gradient of the weights of a 3x3 convolution, the transpose of Winograd's forward pass (winograd.c): with
+ * V = B^T d B of the 6x6 tiles of the input and W = A dY A^T of the 4x4 tiles of dz, dU[xi] = sum over the tiles of
+ * V[xi]^T W[xi] are 36 matrix products on the outer-product tile, and the gradient is G^T dU G.
+ *
+ * All threads make V and W of a block of tiles, which stays in the cache that they share. V lies in strips of 16
+ * channels, W in panels of nr filters: a tile's part of them is a line or two, so the products of a strip and a panel
+ * read two runs of memory that fit L1. Then
+ *
+ *   by points   for few channels: a thread takes one of the 36 products, or a part of it. dU of all points is added to block
+ *               by block, and transformed in the end.
+ *   by ranges   for many channels, where dU would be four times the weights: there is one block of all tiles if they
+ *               are few enough, and a thread takes a range of channels by a range of filters through all 36 products;
+ *               its part of dU stays in its L2 and is transformed at once. */
+#include "kernels/winograd_tiles.h"
+
+#include <string.h>
+
+#include "base/parallel.h"
+
+enum {
+    POINTS = WINOGRAD_POINTS,
+    TAPS = WINOGRAD_TAPS,
+    TILE = WINOGRAD_TILE,
+    INPUT = WINOGRAD_INPUT,
+    STRIP = CONV_STRIP,
+    XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
+    POINTS_FEW_FLOATS = 1 << 20, /* of dU: by points up to here, */
+    POINTS_MAX_FLOATS = 6 << 20, /* or up to here with as many tiles as this */
+    POINTS_MIN_TILES = 128,
+    POINTS_BLOCK_FLOATS = 3 << 18, /* of V and W */
+    RANGES_BLOCK_FLOATS = 4 << 20,
+    RANGES_MIN_TILES = 64,
+    RANGE_STRIPS = 4,
+    RANGE_FILTERS = 32,
+    RUN_TILES = 192, /* summed at once: a strip and a panel fit L1, and rounding stays small */
+    ITEM_TILES = 8,  /* tiles transformed by a thread in a row */
+    ITEMS_WANTED = 16,
+};
+
+/* Sizes by geometry and batch alone; distances in floats. */
+struct layout {
+    bool by_points;
+    size_t nr, mr, channels, filters;
+    size_t strips, panels;
+    size_t range_strips, strip_ranges; /* that are transformed at once */
+    size_t range_panels, panel_ranges; /* of an item */
+    size_t tiles, blocks, block_tiles;
+    size_t v_strip, v_xi, w_panel, w_xi, u_panel, u_xi;
+    size_t zeros, v, w, u, sums; /* floats */
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static void cut_panels(struct layout *l, size_t panels)
+{
+    l->panel_ranges = conv_ceil_div(l->panels, panels);
+    l->range_panels = conv_ceil_div(l->panels, l->panel_ranges);
+    l->panel_ranges = conv_ceil_div(l->panels, l->range_panels);
+}
+
+static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *g,
+                               int batch)
+{
+    struct layout l = {.nr = (size_t)slots->nr,
+                       .mr = (size_t)slots->mr,
+                       .channels = (size_t)g->in_c,
+                       .filters = (size_t)g->filters,
+                       .tiles = most(winograd_tiles(g) * (size_t)batch, 1)};
+    l.strips = conv_ceil_div(l.channels, STRIP);
+    l.panels = conv_ceil_div(l.filters, l.nr);
+    size_t products = POINTS * l.strips * STRIP * l.panels * l.nr;
+    l.by_points = products <= POINTS_FEW_FLOATS ||
+                  (products <= POINTS_MAX_FLOATS && l.tiles >= POINTS_MIN_TILES);
+    l.range_strips = least(RANGE_STRIPS, l.strips);
+    l.strip_ranges = conv_ceil_div(l.strips, l.range_strips);
+    cut_panels(&l, l.by_points ? conv_ceil_div(l.panels, 2) : most(RANGE_FILTERS / l.nr, 1));
+    if (!l.by_points && l.strip_ranges * l.panel_ranges < ITEMS_WANTED) {
+        cut_panels(&l, 1);
+    }
+    size_t tile = POINTS * (l.strips * STRIP + l.panels * l.nr);
+    size_t fit = l.by_points ? POINTS_BLOCK_FLOATS : RANGES_BLOCK_FLOATS;
+    l.blocks = conv_ceil_div(l.tiles, most(fit / tile, RANGES_MIN_TILES));
+    l.block_tiles = conv_ceil_div(l.tiles, l.blocks);
+    l.v_strip = l.block_tiles * STRIP;
+    l.v_xi = l.strips * l.v_strip + XI_PAD;
+    l.w_panel = l.block_tiles * l.nr;
+    l.w_xi = l.panels * l.w_panel + XI_PAD;
+    l.u_panel = (l.by_points ? l.strips : l.range_strips) * STRIP * l.nr;
+    l.u_xi = (l.by_points ? l.panels : l.range_panels) * l.u_panel + XI_PAD;
+    l.zeros = conv_round_up(most(l.channels, l.filters), 16);
+    l.v = conv_round_up(POINTS * l.v_xi, 16);
+    l.w = conv_round_up(POINTS * l.w_xi, 16);
+    l.u = conv_round_up(POINTS * l.u_xi, 16);
+    l.sums = conv_round_up(TAPS * l.range_strips * STRIP * l.nr, 16);
+    return l;
+}
+
+/* Zeros; V and W; dU, one or one a thread; sums a thread. */
+size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
+                                      int batch)
+{
+    struct layout l = layout_of(slots, g, batch);
+    size_t threads = (size_t)parallel_threads();
+    return (l.zeros + l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.sums) *
+           sizeof(float);
+}
+
+struct job {
+    const struct conv_weights_run *run;
+    struct layout layout;
+    size_t first_tile, count; /* of the block on its way */
+    const float *zeros;
+    float *v, *w, *u, *sums; /* of dU and the sums the first thread's */
+};
+
+/* ---- the transforms of a block ---- */
+
+static void prefetch_row(const struct tensor *t, int n, int y, int x)
+{
+    int end = x + TILE < t->w ? x + TILE : t->w;
+    if (y < 0 || y >= t->h) {
+        return;
+    }
+    for (x = x < 0 ? 0 : x; x < end; x++) {
+        conv_prefetch_read(tensor_at(t, n, y, x), (size_t)t->c);
+    }
+}
+
+/* What a tile reads, without the two columns that its left neighbour reads. */
+static void prefetch_tile(const struct job *job, size_t tile)
+{
+    const struct conv_geometry *g = job->run->g;
+    struct winograd_place at = winograd_place_of(g, tile);
+    for (int r = 0; r < INPUT; r++) {
+        prefetch_row(job->run->x, at.n, at.y - g->pad_y + r, at.x - g->pad_x + 2);
+        if (r < TILE) {
+            prefetch_row(job->run->dz, at.n, at.y + r, at.x);
+        }
+    }
+}
+
+/* Tiles [first, end) of the block, strip by strip: of the lines that a tile's points lie in, those of the next one come
+ * with them. */
+static void transform(const struct job *job, size_t first, size_t end)
+{
+    const struct conv_geometry *g = job->run->g;
+    const struct conv_slots *slots = job->run->slots;
+    const struct layout *l = &job->layout;
+    const float *in[ITEM_TILES][POINTS], *dz[ITEM_TILES][TILE * TILE];
+    for (size_t i = first; i < end; i++) {
+        struct winograd_place at = winograd_place_of(g, job->first_tile + i);
+        winograd_square(job->run->x, at.n, at.y - g->pad_y, at.x - g->pad_x, INPUT, job->zeros,
+                        in[i - first]);
+        winograd_square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, dz[i - first]);
+    }
+    for (size_t strip = 0; strip < l->strips; strip++) {
+        struct winograd_input w = {.rows = TILE,
+                                   .columns = TILE,
+                                   .offset = strip * STRIP,
+                                   .channels = conv_range_size(l->channels, STRIP, strip),
+                                   .v = job->v + strip * l->v_strip + first * STRIP,
+                                   .xi_stride = l->v_xi};
+        for (size_t i = first; i < end; i++, w.v += STRIP) {
+            w.in = in[i - first];
+            slots->winograd_input(&w);
+        }
+    }
+    for (size_t panel = 0; panel < l->panels; panel++) {
+        struct winograd_output_gradient w = {.offset = panel * l->nr,
+                                             .filters = conv_range_size(l->filters, l->nr, panel),
+                                             .w = job->w + panel * l->w_panel + first * l->nr,
+                                             .xi_stride = l->w_xi};
+        for (size_t i = first; i < end; i++, w.w += l->nr) {
+            w.dz = dz[i - first];
+            slots->winograd_output_gradient(&w);
+        }
+    }
+}
+
+static void transform_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    size_t first = item * ITEM_TILES, end = least(job->count, first + ITEM_TILES);
+    for (size_t i = end; i < least(job->count, end + ITEM_TILES); i++) {
+        prefetch_tile(job, job->first_tile + i);
+    }
+    transform(job, first, end);
+}
+
+/* ---- the products ---- */
+
+/* Of the strips and panels. */
+struct range {
+    size_t first_strip, strips, first_panel, panels;
+};
+
+/* dU[xi] (+)= V[xi]^T W[xi] of a range; u is the place of its first sum. */
+static void multiply(const struct job *job, const struct range *range, size_t xi, float *u,
+                     bool accumulate)
+{
+    const struct layout *l = &job->layout;
+    size_t runs = conv_ceil_div(job->count, RUN_TILES);
+    for (size_t run = 0; run < runs; run++) {
+        size_t first = conv_cut(job->count, runs, run);
+        size_t tiles = conv_cut(job->count, runs, run + 1) - first;
+        const float *v = job->v + xi * l->v_xi + first * STRIP;
+        struct conv_outer o = {.pixels = tiles, .accumulate = accumulate || run > 0};
+        for (size_t panel = 0; panel < range->panels; panel++) {
+            size_t at = range->first_panel + panel;
+            o.panel = job->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
+            o.filters = (int)conv_range_size(l->filters, l->nr, at);
+            for (size_t strip = 0; strip < range->strips; strip++) {
+                size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
+                size_t parts = conv_ceil_div(channels, l->mr);
+                float *sums = u + panel * l->u_panel + strip * STRIP * l->nr;
+                o.strip = v + (range->first_strip + strip) * l->v_strip;
+                for (size_t i = 0; i < parts; i++) {
+                    o.offset = conv_cut(channels, parts, i);
+                    o.rows = (int)(conv_cut(channels, parts, i + 1) - o.offset);
+                    o.sum = sums + o.offset * l->nr;
+                    job->run->slots->outer(&o);
+                }
+            }
+        }
+    }
+}
+
+/* G^T dU G of a range of strips of one panel, and into the caller's gradient. */
+static void finish(const struct job *job, size_t range, size_t panel, const float *u, float *sums)
+{
+    const struct layout *l = &job->layout;
+    size_t first = range * l->range_strips * STRIP;
+    size_t channels = conv_range_size(l->channels, l->range_strips * STRIP, range);
+    struct winograd_filter_gradient f = {.u = u,
+                                         .xi_stride = l->u_xi,
+                                         .channels = channels,
+                                         .nr = l->nr,
+                                         .sums = sums,
+                                         .tap_stride = channels * l->nr};
+    job->run->slots->winograd_filter_gradient(&f);
+    struct conv_weights_panel done = {.sums = sums,
+                                      .nr = l->nr,
+                                      .first_filter = panel * l->nr,
+                                      .filters = conv_range_size(l->filters, l->nr, panel),
+                                      .first_channel = first,
+                                      .channels = channels};
+    conv_weights_scatter(job->run->g, &done, job->run->dw);
+}
+
+static void points_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    size_t xi = item / l->panel_ranges, panels = item % l->panel_ranges;
+    struct range range = {.strips = l->strips,
+                          .first_panel = panels * l->range_panels,
+                          .panels = conv_range_size(l->panels, l->range_panels, panels)};
+    multiply(job, &range, xi, job->u + xi * l->u_xi + range.first_panel * l->u_panel,
+             job->first_tile > 0);
+}
+
+static void points_finish(void *ctx, size_t item, int thread)
+{
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    size_t panel = item / l->strip_ranges, range = item % l->strip_ranges;
+    finish(job, range, panel, job->u + panel * l->u_panel + range * l->range_strips * STRIP * l->nr,
+           job->sums + (size_t)thread * l->sums);
+}
+
+static void ranges_item(void *ctx, size_t item, int thread)
+{
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    size_t strips = item % l->strip_ranges, panels = item / l->strip_ranges;
+    struct range range = {.first_strip = strips * l->range_strips,
+                          .strips = conv_range_size(l->strips, l->range_strips, strips),
+                          .first_panel = panels * l->range_panels,
+                          .panels = conv_range_size(l->panels, l->range_panels, panels)};
+    float *u = job->u + (size_t)thread * l->u;
+    for (size_t xi = 0; xi < POINTS; xi++) {
+        multiply(job, &range, xi, u + xi * l->u_xi, false);
+    }
+    for (size_t panel = 0; panel < range.panels; panel++) {
+        finish(job, strips, range.first_panel + panel, u + panel * l->u_panel,
+               job->sums + (size_t)thread * l->sums);
+    }
+}
+
+void winograd_backward_weights(const struct conv_weights_run *run)
+{
+    struct job job = {
+        .run = run, .layout = layout_of(run->slots, run->g, run->dz->n), .zeros = run->scratch};
+    const struct layout *l = &job.layout;
+    if (run->dz->n == 0) {
+        return;
+    }
+    memset(run->scratch, 0, l->zeros * sizeof(float));
+    job.v = (float *)run->scratch + l->zeros;
+    job.w = job.v + l->v;
+    job.u = job.w + l->w;
+    job.sums = job.u + (l->by_points ? 1 : (size_t)parallel_threads()) * l->u;
+    for (size_t block = 0; block < l->blocks; block++) {
+        job.first_tile = conv_cut(l->tiles, l->blocks, block);
+        job.count = conv_cut(l->tiles, l->blocks, block + 1) - job.first_tile;
+        parallel_for(conv_ceil_div(job.count, ITEM_TILES), transform_item, &job);
+        if (l->by_points) {
+            parallel_for(POINTS * l->panel_ranges, points_item, &job);
+        } else {
+            parallel_for(l->strip_ranges * l->panel_ranges, ranges_item, &job);
+        }
+    }
+    if (l->by_points) {
+        parallel_for(l->panels * l->strip_ranges, points_finish, &job);
+    }
+}
