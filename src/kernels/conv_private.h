@@ -129,6 +129,18 @@ static inline size_t conv_columns_seen(const struct conv_geometry *g)
     return seen > padded ? seen : padded;
 }
 
+/* A row of a panel: to[k] = from[k * distance] for k < count, and zeros up to nr. */
+static inline void conv_gather(float *to, const float *from, size_t distance, size_t count,
+                               size_t nr)
+{
+    for (size_t k = 0; k < count; k++, from += distance) {
+        to[k] = *from;
+    }
+    for (size_t k = count; k < nr; k++) {
+        to[k] = 0.0f;
+    }
+}
+
 /* Ask for rows that are about to be overwritten, while the tile is still computing. */
 static inline void conv_prefetch_rows(const float *row, size_t stride, size_t rows, size_t count)
 {

@@ -29,6 +29,7 @@
 
 enum {
     MERGE_MAX_FLOATS = 64, /* row of taps x channels up to which taps of a row are merged */
+    PACK_CHANNELS = 16,
 };
 
 /* A row of taps of a narrow input (the first layer's 3 channels) is one run of floats in memory. */
@@ -179,17 +180,21 @@ static void pack_panel(void *ctx, size_t item, int thread)
         for (size_t cr = 0; cr < in->channel_ranges; cr++) {
             size_t c_end =
                 cr * in->block_channels + conv_range_size(in->channels, in->block_channels, cr);
-            for (size_t t = tr * in->block_taps; t < tap_end; t++) {
-                const float *tap = panel + (ptrdiff_t)(t / job->kernel_w) * w->row +
-                                   (ptrdiff_t)(t % job->kernel_w) * w->column;
-                for (size_t c = cr * in->block_channels; c < c_end; c++) {
-                    for (size_t k = 0; k < filters; k++) {
-                        to[k] = tap[k * w->filter + c * w->channel];
+            size_t first_tap = tr * in->block_taps, c_first = cr * in->block_channels;
+            size_t tap_floats = (c_end - c_first) * job->nr;
+            /* A few channels through all taps: what lies side by side in w is read at once. */
+            for (size_t c = c_first; c < c_end; c += PACK_CHANNELS) {
+                size_t end = c + PACK_CHANNELS < c_end ? c + PACK_CHANNELS : c_end;
+                for (size_t t = first_tap; t < tap_end; t++) {
+                    const float *tap = panel + (ptrdiff_t)(t / job->kernel_w) * w->row +
+                                       (ptrdiff_t)(t % job->kernel_w) * w->column;
+                    float *row = to + (t - first_tap) * tap_floats + (c - c_first) * job->nr;
+                    for (size_t i = c; i < end; i++, row += job->nr) {
+                        conv_gather(row, tap + i * w->channel, w->filter, filters, job->nr);
                     }
-                    memset(to + filters, 0, (job->nr - filters) * sizeof *to);
-                    to += job->nr;
                 }
             }
+            to += (tap_end - first_tap) * tap_floats;
         }
     }
 }
@@ -516,7 +521,7 @@ void igemm_forward(const struct conv_run *run)
 /* ---- the weights' gradient ---- */
 
 enum {
-    BLOCK_PIXELS = 256,
+    BLOCK_PIXELS = 128,
     TABLE_POINTERS = BLOCK_PIXELS * 25,
     SUMS_MAX_FLOATS = 1 << 16, /* of one item: stays in L2 beside a block of x */
     PARTIAL_MAX_FLOATS = 1 << 20,

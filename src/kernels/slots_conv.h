@@ -84,10 +84,11 @@ struct winograd_output {
 };
 
 /* The transpose of winograd_output's transform: w[xi * xi_stride + k] = (A dY A^T)[xi] with
- * dY[i] = dz[i][offset + k], i < 16, row by row. Columns up to the next multiple of the vector width
- * are overwritten. */
+ * dY[i] = dz[i][offset + k] for the `rows` x `columns` pixels of a 4x4 tile, row by row. Columns up to the next multiple of
+ * the vector width are overwritten. */
 struct winograd_output_gradient {
     const float *const *dz;
+    int rows, columns;
     size_t offset, filters;
     float *w;
     size_t xi_stride;

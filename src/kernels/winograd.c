@@ -198,9 +198,7 @@ static void pack_panel(void *ctx, size_t panel, int thread)
         for (ptrdiff_t t = 0; t < TAPS; t++) {
             const float *tap =
                 w->at + first * w->filter + c * w->channel + t / 3 * w->row + t % 3 * w->column;
-            for (size_t k = 0; k < nr; k++) {
-                taps[(size_t)t * nr + k] = k < filters ? tap[k * w->filter] : 0.0f;
-            }
+            conv_gather(taps + (size_t)t * nr, tap, w->filter, filters, nr);
         }
         if (l->fused) {
             struct winograd_filter f = {.weights = gathered,

@@ -33,7 +33,7 @@ enum {
     RANGE_STRIPS = 4,
     RANGE_FILTERS = 32,
     RUN_TILES = 192, /* summed at once: a strip and a panel fit L1, and rounding stays small */
-    ITEM_TILES = 8,  /* tiles transformed by a thread in a row */
+    ITEM_TILES = 4,  /* tiles transformed by a thread in a row */
     ITEMS_WANTED = 16,
 };
 
@@ -113,15 +113,67 @@ size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const stru
            sizeof(float);
 }
 
+/* All tiles of a batch. Those of one or two columns (narrow) or rows (low) of pixels do not need all points, so their order
+ * is: narrow, whole, low, low and narrow. Then the tiles of each of the 36 matrices are a run. */
+struct order {
+    size_t rows, columns; /* of an image, without low and narrow tiles */
+    size_t first[5];      /* of each kind, and the end */
+    int low, narrow;      /* rows and columns of pixels */
+};
+
+static struct order order_of(const struct conv_geometry *g, size_t images)
+{
+    struct order o = {.rows = conv_ceil_div((size_t)g->out_h, TILE),
+                      .columns = conv_ceil_div((size_t)g->out_w, TILE),
+                      .low = g->out_h % TILE,
+                      .narrow = g->out_w % TILE};
+    size_t low = o.low == 1 || o.low == 2, narrow = o.narrow == 1 || o.narrow == 2;
+    o.rows -= low;
+    o.columns -= narrow;
+    o.first[1] = images * o.rows * narrow;
+    o.first[2] = o.first[1] + images * o.rows * o.columns;
+    o.first[3] = o.first[2] + images * low * o.columns;
+    o.first[4] = o.first[3] + images * low * narrow;
+    return o;
+}
+
+/* The tiles that need this matrix: [*begin, end). */
+static size_t order_run(const struct order *o, size_t xi, size_t *begin)
+{
+    bool low = winograd_needs(o->low ? o->low : TILE, (int)(xi / INPUT));
+    bool narrow = winograd_needs(o->narrow ? o->narrow : TILE, (int)(xi % INPUT));
+    *begin = o->first[narrow ? 0 : 1];
+    return o->first[!low ? 2 : narrow ? 4 : 3];
+}
+
 struct job {
     const struct conv_weights_run *run;
     struct layout layout;
+    struct order order;
     size_t first_tile, count; /* of the block on its way */
     const float *zeros;
     float *v, *w, *u, *sums; /* of dU and the sums the first thread's */
 };
 
 /* ---- the transforms of a block ---- */
+
+static struct winograd_place place_of(const struct job *job, size_t tile)
+{
+    const struct order *o = &job->order;
+    size_t kind = 0;
+    while (tile >= o->first[kind + 1]) {
+        kind++;
+    }
+    bool is_low = kind > 1, is_narrow = kind % 3 == 0;
+    size_t rows = is_low ? 1 : o->rows, columns = is_narrow ? 1 : o->columns;
+    size_t at = tile - o->first[kind], in_image = at % (rows * columns);
+    size_t y = is_low ? o->rows : in_image / columns;
+    size_t x = is_narrow ? o->columns : in_image % columns;
+    struct winograd_place place = {
+        .n = (int)(at / (rows * columns)), .y = (int)y * TILE, .x = (int)x * TILE};
+    winograd_clip(job->run->g, &place);
+    return place;
+}
 
 static void prefetch_row(const struct tensor *t, int n, int y, int x)
 {
@@ -138,50 +190,44 @@ static void prefetch_row(const struct tensor *t, int n, int y, int x)
 static void prefetch_tile(const struct job *job, size_t tile)
 {
     const struct conv_geometry *g = job->run->g;
-    struct winograd_place at = winograd_place_of(g, tile);
+    struct winograd_place at = place_of(job, tile);
     for (int r = 0; r < INPUT; r++) {
         prefetch_row(job->run->x, at.n, at.y - g->pad_y + r, at.x - g->pad_x + 2);
-        if (r < TILE) {
+        if (r < at.rows) {
             prefetch_row(job->run->dz, at.n, at.y + r, at.x);
         }
     }
 }
 
-/* Tiles [first, end) of the block, strip by strip: of the lines that a tile's points lie in, those of the next one come
- * with them. */
-static void transform(const struct job *job, size_t first, size_t end)
+/* To row `row` of all matrices of V and W. */
+static void transform(const struct job *job, size_t row)
 {
     const struct conv_geometry *g = job->run->g;
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
-    const float *in[ITEM_TILES][POINTS], *dz[ITEM_TILES][TILE * TILE];
-    for (size_t i = first; i < end; i++) {
-        struct winograd_place at = winograd_place_of(g, job->first_tile + i);
-        winograd_square(job->run->x, at.n, at.y - g->pad_y, at.x - g->pad_x, INPUT, job->zeros,
-                        in[i - first]);
-        winograd_square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, dz[i - first]);
+    const float *pixels[POINTS];
+    struct winograd_place at = place_of(job, job->first_tile + row);
+    winograd_square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, pixels);
+    for (size_t panel = 0; panel < l->panels; panel++) {
+        struct winograd_output_gradient w = {.dz = pixels,
+                                             .rows = at.rows,
+                                             .columns = at.columns,
+                                             .offset = panel * l->nr,
+                                             .filters = conv_range_size(l->filters, l->nr, panel),
+                                             .w = job->w + panel * l->w_panel + row * l->nr,
+                                             .xi_stride = l->w_xi};
+        slots->winograd_output_gradient(&w);
     }
+    winograd_square(job->run->x, at.n, at.y - g->pad_y, at.x - g->pad_x, INPUT, job->zeros, pixels);
     for (size_t strip = 0; strip < l->strips; strip++) {
-        struct winograd_input w = {.rows = TILE,
-                                   .columns = TILE,
+        struct winograd_input v = {.in = pixels,
+                                   .rows = at.rows,
+                                   .columns = at.columns,
                                    .offset = strip * STRIP,
                                    .channels = conv_range_size(l->channels, STRIP, strip),
-                                   .v = job->v + strip * l->v_strip + first * STRIP,
+                                   .v = job->v + strip * l->v_strip + row * STRIP,
                                    .xi_stride = l->v_xi};
-        for (size_t i = first; i < end; i++, w.v += STRIP) {
-            w.in = in[i - first];
-            slots->winograd_input(&w);
-        }
-    }
-    for (size_t panel = 0; panel < l->panels; panel++) {
-        struct winograd_output_gradient w = {.offset = panel * l->nr,
-                                             .filters = conv_range_size(l->filters, l->nr, panel),
-                                             .w = job->w + panel * l->w_panel + first * l->nr,
-                                             .xi_stride = l->w_xi};
-        for (size_t i = first; i < end; i++, w.w += l->nr) {
-            w.dz = dz[i - first];
-            slots->winograd_output_gradient(&w);
-        }
+        slots->winograd_input(&v);
     }
 }
 
@@ -189,11 +235,13 @@ static void transform_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    size_t first = item * ITEM_TILES, end = least(job->count, first + ITEM_TILES);
-    for (size_t i = end; i < least(job->count, end + ITEM_TILES); i++) {
-        prefetch_tile(job, job->first_tile + i);
+    size_t end = least(job->count, (item + 1) * ITEM_TILES);
+    for (size_t row = item * ITEM_TILES; row < end; row++) {
+        if (row + 1 < end) {
+            prefetch_tile(job, job->first_tile + row + 1);
+        }
+        transform(job, row);
     }
-    transform(job, first, end);
 }
 
 /* ---- the products ---- */
@@ -203,34 +251,54 @@ struct range {
     size_t first_strip, strips, first_panel, panels;
 };
 
-/* dU[xi] (+)= V[xi]^T W[xi] of a range; u is the place of its first sum. */
-static void multiply(const struct job *job, const struct range *range, size_t xi, float *u,
-                     bool accumulate)
+/* The sums of rows [first, first + tiles) of the block, at most RUN_TILES. */
+static void multiply_run(const struct job *job, const struct range *range, size_t xi, float *u,
+                         size_t first, size_t tiles, bool accumulate)
 {
     const struct layout *l = &job->layout;
-    size_t runs = conv_ceil_div(job->count, RUN_TILES);
-    for (size_t run = 0; run < runs; run++) {
-        size_t first = conv_cut(job->count, runs, run);
-        size_t tiles = conv_cut(job->count, runs, run + 1) - first;
-        const float *v = job->v + xi * l->v_xi + first * STRIP;
-        struct conv_outer o = {.pixels = tiles, .accumulate = accumulate || run > 0};
-        for (size_t panel = 0; panel < range->panels; panel++) {
-            size_t at = range->first_panel + panel;
-            o.panel = job->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
-            o.filters = (int)conv_range_size(l->filters, l->nr, at);
-            for (size_t strip = 0; strip < range->strips; strip++) {
-                size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
-                size_t parts = conv_ceil_div(channels, l->mr);
-                float *sums = u + panel * l->u_panel + strip * STRIP * l->nr;
-                o.strip = v + (range->first_strip + strip) * l->v_strip;
-                for (size_t i = 0; i < parts; i++) {
-                    o.offset = conv_cut(channels, parts, i);
-                    o.rows = (int)(conv_cut(channels, parts, i + 1) - o.offset);
-                    o.sum = sums + o.offset * l->nr;
-                    job->run->slots->outer(&o);
-                }
+    const float *v = job->v + xi * l->v_xi + first * STRIP;
+    struct conv_outer o = {.pixels = tiles, .accumulate = accumulate};
+    for (size_t panel = 0; panel < range->panels; panel++) {
+        size_t at = range->first_panel + panel;
+        o.panel = job->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
+        o.filters = (int)conv_range_size(l->filters, l->nr, at);
+        for (size_t strip = 0; strip < range->strips; strip++) {
+            size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
+            size_t parts = conv_ceil_div(channels, l->mr);
+            float *sums = u + panel * l->u_panel + strip * STRIP * l->nr;
+            o.strip = v + (range->first_strip + strip) * l->v_strip;
+            for (size_t i = 0; i < parts; i++) {
+                o.offset = conv_cut(channels, parts, i);
+                o.rows = (int)(conv_cut(channels, parts, i + 1) - o.offset);
+                o.sum = sums + o.offset * l->nr;
+                job->run->slots->outer(&o);
             }
         }
+    }
+}
+
+/* dU[xi] = V[xi]^T W[xi] of a range over the tiles of the block that need this matrix; u is the place of its first sum. By
+ * points it is added to that of earlier blocks. */
+static void multiply(const struct job *job, const struct range *range, size_t xi, float *u)
+{
+    const struct layout *l = &job->layout;
+    size_t begin, end = order_run(&job->order, xi, &begin);
+    bool accumulate = l->by_points && begin < least(end, job->first_tile);
+    bool is_last = job->first_tile + job->count == l->tiles;
+    size_t first = most(begin, job->first_tile) - job->first_tile;
+    size_t after =
+        most(least(end, job->first_tile + job->count), job->first_tile) - job->first_tile;
+    if (first >= after) {
+        for (size_t i = 0; !accumulate && (is_last || !l->by_points) && i < range->panels; i++) {
+            memset(u + i * l->u_panel, 0, range->strips * STRIP * l->nr * sizeof *u);
+        }
+        return;
+    }
+    size_t runs = conv_ceil_div(after - first, RUN_TILES);
+    for (size_t run = 0; run < runs; run++) {
+        size_t at = first + conv_cut(after - first, runs, run);
+        size_t tiles = first + conv_cut(after - first, runs, run + 1) - at;
+        multiply_run(job, range, xi, u, at, tiles, accumulate || run > 0);
     }
 }
 
@@ -265,8 +333,7 @@ static void points_item(void *ctx, size_t item, int thread)
     struct range range = {.strips = l->strips,
                           .first_panel = panels * l->range_panels,
                           .panels = conv_range_size(l->panels, l->range_panels, panels)};
-    multiply(job, &range, xi, job->u + xi * l->u_xi + range.first_panel * l->u_panel,
-             job->first_tile > 0);
+    multiply(job, &range, xi, job->u + xi * l->u_xi + range.first_panel * l->u_panel);
 }
 
 static void points_finish(void *ctx, size_t item, int thread)
@@ -289,7 +356,7 @@ static void ranges_item(void *ctx, size_t item, int thread)
                           .panels = conv_range_size(l->panels, l->range_panels, panels)};
     float *u = job->u + (size_t)thread * l->u;
     for (size_t xi = 0; xi < POINTS; xi++) {
-        multiply(job, &range, xi, u + xi * l->u_xi, false);
+        multiply(job, &range, xi, u + xi * l->u_xi);
     }
     for (size_t panel = 0; panel < range.panels; panel++) {
         finish(job, strips, range.first_panel + panel, u + panel * l->u_panel,
@@ -299,8 +366,10 @@ static void ranges_item(void *ctx, size_t item, int thread)
 
 void winograd_backward_weights(const struct conv_weights_run *run)
 {
-    struct job job = {
-        .run = run, .layout = layout_of(run->slots, run->g, run->dz->n), .zeros = run->scratch};
+    struct job job = {.run = run,
+                      .layout = layout_of(run->slots, run->g, run->dz->n),
+                      .order = order_of(run->g, (size_t)run->dz->n),
+                      .zeros = run->scratch};
     const struct layout *l = &job.layout;
     if (run->dz->n == 0) {
         return;

@@ -304,34 +304,68 @@ static inline void filter_gradient_line(const vec u[6], vec g[3])
     g[2] = vec_fma(vec_set(third), vec_sub(sum_b, sum_a), u[5]);
 }
 
+/* A y of the points that `outputs` pixels need: the transpose of output_points. */
+INLINED void output_gradient_points(const vec y[4], vec m[6], const int outputs)
+{
+    if (outputs > 2) {
+        output_gradient_line(y, m);
+        return;
+    }
+    m[0] = m[1] = m[5] = y[0];
+    m[2] = m[3] = m[4] = vec_set(0.0f);
+    if (outputs == 2) {
+        m[1] = vec_fma(vec_set(ROOT_HALF), y[1], y[0]);
+        m[2] = vec_fma(vec_set(-ROOT_HALF), y[1], y[0]);
+        m[5] = y[1];
+    }
+}
+
+/* The filters from k on; constants as in winograd_input_part. */
+INLINED void winograd_output_gradient_part(const struct winograd_output_gradient *w, size_t k,
+                                           size_t part, const int rows, const int columns)
+{
+    vec lines[6][4];
+    UNROLLED
+    for (int x = 0; x < 4; x++) {
+        vec y[4], m[6];
+        UNROLLED
+        for (int r = 0; r < 4; r++) {
+            bool is_read = x < columns && r < rows;
+            y[r] = is_read ? get(w->dz[r * 4 + x] + w->offset + k, part) : vec_set(0.0f);
+        }
+        output_gradient_points(y, m, rows);
+        UNROLLED
+        for (int r = 0; r < 6; r++) {
+            lines[r][x] = m[r];
+        }
+    }
+    float *to = w->w + k;
+    UNROLLED
+    for (int r = 0; r < 6; r++, to += 6 * w->xi_stride) {
+        if (!winograd_needs(rows, r)) {
+            continue;
+        }
+        vec m[6];
+        output_gradient_points(lines[r], m, columns);
+        UNROLLED
+        for (size_t x = 0; x < 6; x++) {
+            if (winograd_needs(columns, (int)x)) {
+                store_and_prefetch(to + x * w->xi_stride, m[x], VEC_WIDTH);
+            }
+        }
+    }
+}
+
 static void winograd_output_gradient_slot(const struct winograd_output_gradient *w)
 {
-    for (size_t k = 0; k < w->filters; k += VEC_WIDTH) {
-        size_t part = part_of(w->filters, k);
-        vec columns[6][4];
-        for (int x = 0; x < 4; x++) {
-            vec y[4], m[6];
-            UNROLLED
-            for (int r = 0; r < 4; r++) {
-                const float *dz = w->dz[r * 4 + x] + w->offset + k;
-                y[r] = get(dz, part);
-            }
-            output_gradient_line(y, m);
-            UNROLLED
-            for (int r = 0; r < 6; r++) {
-                columns[r][x] = m[r];
-            }
+    size_t k = 0;
+    if (w->rows == 4 && w->columns == 4) {
+        for (; k + VEC_WIDTH <= w->filters; k += VEC_WIDTH) {
+            winograd_output_gradient_part(w, k, VEC_WIDTH, 4, 4);
         }
-        float *to = w->w + k;
-        for (int r = 0; r < 6; r++) {
-            vec m[6];
-            output_gradient_line(columns[r], m);
-            UNROLLED
-            for (int x = 0; x < 6; x++) {
-                store_and_prefetch(to, m[x], VEC_WIDTH);
-                to += w->xi_stride;
-            }
-        }
+    }
+    for (; k < w->filters; k += VEC_WIDTH) {
+        winograd_output_gradient_part(w, k, part_of(w->filters, k), w->rows, w->columns);
     }
 }
 

@@ -24,6 +24,13 @@ struct winograd_place {
     int rows, columns; /* output pixels inside the image */
 };
 
+static inline void winograd_clip(const struct conv_geometry *g, struct winograd_place *place)
+{
+    int rows = g->out_h - place->y, columns = g->out_w - place->x;
+    place->rows = rows < WINOGRAD_TILE ? rows : WINOGRAD_TILE;
+    place->columns = columns < WINOGRAD_TILE ? columns : WINOGRAD_TILE;
+}
+
 static inline struct winograd_place winograd_place_of(const struct conv_geometry *g, size_t tile)
 {
     size_t in_row = conv_ceil_div((size_t)g->out_w, WINOGRAD_TILE), all = winograd_tiles(g);
@@ -31,9 +38,7 @@ static inline struct winograd_place winograd_place_of(const struct conv_geometry
     struct winograd_place place = {.n = (int)(tile / all),
                                    .y = (int)(in_image / in_row) * WINOGRAD_TILE,
                                    .x = (int)(in_image % in_row) * WINOGRAD_TILE};
-    int rows = g->out_h - place.y, columns = g->out_w - place.x;
-    place.rows = rows < WINOGRAD_TILE ? rows : WINOGRAD_TILE;
-    place.columns = columns < WINOGRAD_TILE ? columns : WINOGRAD_TILE;
+    winograd_clip(g, &place);
     return place;
 }
 
