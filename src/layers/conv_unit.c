@@ -145,6 +145,18 @@ static void plan_kept(const struct conv_unit *u, const struct plan_limits *limit
     }
 }
 
+/* Weights that move are packed just before use, forward as backward: as quick as packing them after every update, and
+ * a network's packed weights are not kept beside them. */
+static bool packs_late(const struct layer *l, enum layer_mode mode)
+{
+    return mode_rules[mode].moves_weights && l->ops->forward == conv_unit_forward;
+}
+
+static size_t packed_bytes(const struct conv_unit *u, const struct kernels *kern, int choice)
+{
+    return scale_offset(u, kern, choice) * sizeof(float);
+}
+
 void conv_unit_plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
     const struct conv_unit *u = l->state;
@@ -152,8 +164,12 @@ void conv_unit_plan(const struct layer *l, const struct plan_limits *limits, str
     enum conv_algorithm algorithm = conv_choose(limits->kernels, g);
     p->place = PLACE_OWN;
     p->choice = (int)algorithm;
-    p->prepared_floats = conv_unit_prepared_floats(u, limits->kernels, p->choice);
     p->scratch_bytes = conv_scratch_bytes(limits->kernels, g, algorithm);
+    if (packs_late(l, limits->mode)) {
+        p->scratch_bytes += packed_bytes(u, limits->kernels, p->choice);
+    } else {
+        p->prepared_floats = conv_unit_prepared_floats(u, limits->kernels, p->choice);
+    }
     if (mode_rules[limits->mode].keeps_backward) {
         plan_kept(u, limits, p);
     }
@@ -185,7 +201,9 @@ void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float
 
 void conv_unit_prepare(const struct layer *l, const struct exec *e)
 {
-    conv_unit_prepare_from(l, e, layer_param(l, "weights")->data);
+    if (!packs_late(l, e->mode)) {
+        conv_unit_prepare_from(l, e, layer_param(l, "weights")->data);
+    }
 }
 
 struct conv_epilogue conv_unit_epilogue(const struct conv_unit *u, const struct exec *e)
@@ -244,8 +262,16 @@ static void forward_kept(const struct layer *l, const struct exec *e)
     const struct conv_unit *u = l->state;
     struct tensor z = conv_unit_z(u, e);
     struct conv_epilogue plain = conv_unit_z_epilogue(u, e);
-    conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &plain,
-                 &e->inputs[0], &z, e->scratch);
+    enum conv_algorithm algorithm = (enum conv_algorithm)e->choice;
+    const float *packed = e->prepared;
+    char *scratch = e->scratch;
+    if (packs_late(l, e->mode)) {
+        packed = e->scratch;
+        scratch += packed_bytes(u, e->kernels, e->choice);
+        plain.shift = u->has_bn ? NULL : layer_param(l, "biases")->data;
+        conv_pack(e->kernels, &u->geometry, algorithm, layer_param(l, "weights")->data, e->scratch);
+    }
+    conv_forward(e->kernels, &u->geometry, algorithm, packed, &plain, &e->inputs[0], &z, scratch);
     conv_unit_finish(l, e);
 }
 
