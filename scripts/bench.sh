@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # Latency and training steps of this program, and of PyTorch where it is installed, measured in turns in
 # one run:
-#   scripts/bench.sh [--train | --infer] [--runs N] [--rounds N] [--imgsz N] [--batch N] [--threads N] [MODEL...]
+#   scripts/bench.sh [--train | --infer] [--compile] [--runs N] [--rounds N] [--imgsz N] [--batch N] [--threads N] [MODEL...]
 # MODEL is the stem of a .cfg in cfg/ (or in the shared references beside the repository); default yolov4
 # and yolov4-tiny, for training steps yolov4-tiny alone (yolov4 takes minutes: name it). A training step is
 # forward, loss, backward and update of --batch pictures (default 4), once with everything trained and once
-# with the backbone frozen. Weights are random: only the time counts. Each round times one program and then
-# the other; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less.
+# with the backbone frozen; with --compile also beside torch.compile, which takes minutes to begin. Weights are
+# random: only the time counts. Each round times one program and then the other; shown are the medians over rounds
+# and the median of the rounds' ratios, which noise moves less.
 # $PYTHON names the Python with torch (default: the first of python3 and /usr/bin/python3 that has it).
 set -eu
 cd "$(dirname "$0")/.."
 shared=${YOLO_SHARED:-../shared}
-what=both runs='' rounds=3 imgsz=416 batch=4 threads=$(nproc 2>/dev/null || echo 2)
+what=both compiles='' runs='' rounds=3 imgsz=416 batch=4 threads=$(nproc 2>/dev/null || echo 2)
 models=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --train | --infer) what=${1#--} ;;
+    --compile) compiles=1 ;;
     --runs) runs=$2 && shift ;;
     --rounds) rounds=$2 && shift ;;
     --imgsz) imgsz=$2 && shift ;;
@@ -115,6 +117,9 @@ if [ "$what" != infer ]; then
         compare "$model" 'all trained' step_ms images_per_s "${step[@]}" -- "${torch_step[@]}"
         compare "$model" "$backbone frozen" step_ms images_per_s "${step[@]}" --freeze "$backbone" -- \
             "${torch_step[@]}" --freeze "$backbone"
+        if [ -n "$compiles" ]; then
+            compare "$model" 'torch.compile' step_ms images_per_s "${step[@]}" -- "${torch_step[@]}" --compile
+        fi
     done
 fi
 if [ -n "$torch_python" ]; then

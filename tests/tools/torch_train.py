@@ -139,11 +139,11 @@ def main():
         optimizer.step()
         if run > 0:  # the first one warms up, or compiles
             times.append((time.perf_counter() - start) * 1e3)
-    assert math.isfinite(float(loss)), 'the loss is not finite'
+    assert math.isfinite(loss.item()), 'the loss is not finite'
     times.sort()
     print(json.dumps({
         'torch': torch.__version__, 'compiled': args.compile, 'threads': args.threads, 'batch': args.batch,
-        'trainable': sum(p.numel() for p in moving), 'loss': float(loss),
+        'trainable': sum(p.numel() for p in moving), 'loss': loss.item(),
         'step_ms': {'median': times[len(times) // 2], 'min': times[0], 'max': times[-1]},
         'peak_rss_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
