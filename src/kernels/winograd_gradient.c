@@ -103,14 +103,17 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     return l;
 }
 
-/* Zeros; V and W; dU, one or one a thread; sums a thread. */
+/* Zeros; V and W; dU, one or one a thread; sums a thread. Fewer images may go by ranges, and need more. */
 size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
                                       int batch)
 {
-    struct layout l = layout_of(slots, g, batch);
-    size_t threads = (size_t)parallel_threads();
-    return (l.zeros + l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.sums) *
-           sizeof(float);
+    size_t threads = (size_t)parallel_threads(), floats = 0;
+    for (int images = 1; images <= batch; images++) {
+        struct layout l = layout_of(slots, g, images);
+        floats = most(floats,
+                      l.zeros + l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.sums);
+    }
+    return floats * sizeof(float);
 }
 
 /* All tiles of a batch. Those of one or two columns (narrow) or rows (low) of pixels do not need all points, so their order
