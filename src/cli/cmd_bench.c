@@ -47,7 +47,9 @@ static const char about[] =
     "runs.\n"
     "Reading pictures and drawing are not in it. Without weights, random ones of a realistic size "
     "are\n"
-    "used: the time is the same. gflop is the work of one image; gflops = gflop * batch / time.\n"
+    "used: the time is the same. memory is what the network holds while it runs; peak rss what making\n"
+    "it took, too, with random weights also finding their int8 scales. gflop is the work of one image;\n"
+    "gflops = gflop * batch / time.\n"
     "--train times training steps on random pictures and boxes, --layers where in them the time goes.\n";
 
 struct bench {
@@ -103,6 +105,10 @@ static cJSON *bench_json(const struct bench *b)
     double gflop = network_flops(net) / 1e9;
     cJSON *root = start_json(b, "infer_ms");
     json_add_rounded(root, "gflops", rate(gflop, b->args->batch, b->whole.median), 3);
+    const struct plan_memory memory = plan_memory(b->plan);
+    json_add_rounded(root, "weights_mb", (double)memory.prepared_bytes / 1e6, 2);
+    json_add_rounded(root, "activations_mb", (double)memory.activation_bytes / 1e6, 2);
+    json_add_rounded(root, "scratch_mb", (double)memory.scratch_bytes / 1e6, 2);
     json_add_rounded(root, "peak_rss_mb", peak_rss_mb(), 1);
     cJSON *layers = cJSON_AddArrayToObject(root, "layers");
     for (int i = 0; i < net->layer_count; i++) {
@@ -147,7 +153,12 @@ static void print_text(const struct bench *b)
     printf("rate      %.1f GFLOP/s (%.3f GFLOP an image), %.2f images/s\n",
            rate(gflop, b->args->batch, b->whole.median), gflop,
            rate(1, b->args->batch, b->whole.median));
-    printf("peak rss  %.1f MB\n", peak_rss_mb());
+    const struct plan_memory memory = plan_memory(b->plan);
+    printf(
+        "memory    %.1f MB: packed weights %.1f, activations %.1f, scratch %.1f; peak rss %.1f MB\n",
+        (double)(memory.prepared_bytes + memory.activation_bytes + memory.scratch_bytes) / 1e6,
+        (double)memory.prepared_bytes / 1e6, (double)memory.activation_bytes / 1e6,
+        (double)memory.scratch_bytes / 1e6, peak_rss_mb());
 }
 
 static struct bench_runs runs_of(const struct bench_args *args)

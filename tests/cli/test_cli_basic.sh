@@ -350,7 +350,7 @@ status 2; one_error 'is a folder'
 
 # ---- bench ----
 try "bench" "$YOLO" bench --cfg $tiny_cfg --runs 3 --warmup 1
-status 0; out '^layer +kind +algorithm'; out '^infer .* ms median'; out '^rate '; out '^peak rss'
+status 0; out '^layer +kind +algorithm'; out '^infer .* ms median'; out '^rate '; out '^memory .* MB: packed weights .*; peak rss'
 try "bench as JSON" "$YOLO" bench --cfg $tiny_cfg --runs 3 --batch 2 --threads 1 --format json
 status 0
 for key in model imgsz batch threads isa gflop infer_ms gflops peak_rss_mb layers; do
