@@ -37,7 +37,7 @@ enum { SENSITIVITY_PICTURES = 8, BIAS_PICTURES = 8, MAX_ROW = 4 };
 /* Work that may stay fp32 for accuracy's sake; how many times its share of the work such a row has of the error. */
 static const double SENSITIVE_WORK = 0.10, SENSITIVE_GAIN = 3.0;
 /* Of a channel's own range against the whole output's, in the step. */
-static const double OWN_SHARE = 0.75;
+static const double OWN_SHARE = 0.6;
 
 const char *const quantize_reasons[] = {
     [QUANTIZE_INT8] = "int8",         [QUANTIZE_FIRST] = "fp32: first",
