@@ -19,7 +19,7 @@
 #include "base/cores.h"
 #include "base/log.h"
 
-enum { LINE_BYTES = 2048, SPINS = 100, PIECE = 1 << 30 };
+enum { LINE_BYTES = 5120, SPINS = 100, PIECE = 1 << 30 };
 
 static int count = 1, own, on_host = 1;
 static bool is_open;

@@ -347,6 +347,7 @@ static enum result find_run(struct train_args *args, struct training *t, char *f
         TRY(run_folder_last(RUNS, folder, size, err));
     }
     TRY(train_args_load(args, folder, err));
+    checkpoint_leave_word(folder);
     return leads() ? run_folder_lock(folder, &t->lock, err) : OK;
 }
 

@@ -12,6 +12,7 @@
 #include "base/leftovers.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "net/weights.h"
 
 enum { STATE_VERSION = 5, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLOATS = 16384 };
@@ -291,6 +292,17 @@ enum result checkpoint_go_back(const char *folder, struct error *err)
     return rename(rollback, state) == 0 || errno == ENOENT
                ? OK
                : error_errno(err, rollback, "cannot rename");
+}
+
+void checkpoint_leave_word(const char *folder)
+{
+    char line[4608];
+    snprintf(
+        line, sizeof line,
+        "a process of the training was lost; the last checkpoint is whole: yolo train --resume "
+        "%s",
+        folder);
+    ranks_last_words(line);
 }
 
 /* ---- opening ---- */

@@ -89,6 +89,9 @@ NODISCARD enum result checkpoint_save_best(const char *folder,
 /* Make the next checkpoint_open of the folder read the last checkpoint that no interrupt made. */
 NODISCARD enum result checkpoint_go_back(const char *folder, struct error *err);
 
+/* The folder has a checkpoint: from here on that is said if a process of the training is lost (base/ranks.h). */
+void checkpoint_leave_word(const char *folder);
+
 /* A checkpoint being read. In order: open; check; restore_network; then plan and optimizer_new for
  * the stage that progress names; restore_optimizer; close. */
 struct checkpoint {

@@ -830,16 +830,6 @@ static enum result begin(struct trainer *t, struct error *err)
     return OK;
 }
 
-static void leave_word(const struct trainer *t)
-{
-    char line[512];
-    snprintf(line, sizeof line,
-             "a process of the training was lost; the last checkpoint is whole: yolo train "
-             "--resume %.400s",
-             t->o->folder);
-    ranks_last_words(line);
-}
-
 enum result trainer_run(const struct train_options *options, struct train_outcome *outcome,
                         struct error *err)
 {
@@ -848,7 +838,7 @@ enum result trainer_run(const struct train_options *options, struct train_outcom
     enum result result = ranks_agree(begin(&t, err), err);
     if (result == OK) {
         struct run run = {&t, outcome, err, OK};
-        leave_word(&t);
+        checkpoint_leave_word(t.o->folder);
         log_mute(false);
         parallel_team(run_in_team, &run);
         result = run.result;
