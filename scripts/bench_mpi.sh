@@ -28,7 +28,8 @@ for i in 0 1; do
 done
 cat >"$work/apart.sh" <<'APART'
 #!/bin/sh
-exec ip netns exec "yolo$PMI_RANK" env FI_TCP_IFACE="yolo$PMI_RANK" "$@"
+[ -z "$BENCH_AUTOGROUP" ] || echo "$BENCH_AUTOGROUP" >/proc/self/autogroup
+exec ip netns exec "yolo$PMI_RANK" env UCX_TLS=tcp,self UCX_NET_DEVICES="yolo$PMI_RANK" FI_PROVIDER=tcp FI_TCP_IFACE="yolo$PMI_RANK" "$@"
 APART
 chmod +x "$work/apart.sh"
 sed "s/^classes *=.*/classes=5/; s/^filters *= *255/filters=30/; s/^random *=.*/random=0/; s/^\(width\|height\) *=.*/\1=$side/" \
@@ -38,7 +39,7 @@ grep -v '^valid' build/bench_mpi/set/synth.data >build/bench_mpi/set/train.data
 flags=(--data build/bench_mpi/set/train.data --cfg "$work/net.cfg" --recipe darknet --batch "$parts" --subdivisions "$parts"
     --freeze "$freeze" --iters "$updates" --log-every 1 --threads 1 --loader-threads 1 -q --no-pictures)
 build/release/yolo train "${flags[@]}" --out "$work/one" >/dev/null 2>"$work/err" || { cat "$work/err"; exit 1; }
-FI_PROVIDER=tcp MPIR_CVAR_NOLOCAL=1 mpirun.mpich -n 2 "$work/apart.sh" build/release-mpich/yolo train "${flags[@]}" \
+MPIR_CVAR_NOLOCAL=1 mpirun.mpich -n 2 "$work/apart.sh" build/release-mpich/yolo train "${flags[@]}" \
     --out "$work/two" >/dev/null 2>"$work/err" || { cat "$work/err"; exit 1; }
 cmp "$work/one/last.weights" "$work/two/last.weights"
 median() { # RUN: of the updates but the first
@@ -46,6 +47,6 @@ median() { # RUN: of the updates but the first
         awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'
 }
 one=$(median "$work/one") two=$(median "$work/two")
-sent=$(ip -n yolo0 -s link show yolo0 | awk '/TX:/ { getline; print $1 / 1e6 }')
+sent=$(ip netns exec yolo0 cat /sys/class/net/yolo0/statistics/tx_bytes | awk '{ print $1 / 1e6 }')
 awk -v a="$one" -v b="$two" -v s="$sent" -v u="$updates" -v what="$(basename "$cfg") $freeze ${side} ${parts} parts, $mbit Mbit/s" 'BEGIN {
     printf "%s: one %.3f s, two %.3f s, efficiency %.2f, sent %.1f MB in all of %d updates\n", what, a, b, a / (2 * b), s, u }'
