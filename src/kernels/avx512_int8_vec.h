@@ -28,7 +28,9 @@ static inline words dot_pairs(words sum, halves a, halves b)
 
 static inline ints lanes_load(const uint8_t *p)
 {
-    return (ints)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    lane_bytes v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, ints);
 }
 
 static inline void lanes_widen(const uint8_t *from, int16_t *to)
@@ -43,7 +45,7 @@ static inline halves pairs_of(const uint8_t *a, const uint8_t *b)
     __m128i low = _mm_loadu_si128((const __m128i *)(const void *)a);
     __m128i high = _mm_loadu_si128((const __m128i *)(const void *)b);
     __m256i pairs = _mm256_set_m128i(_mm_unpackhi_epi8(low, high), _mm_unpacklo_epi8(low, high));
-    return (halves)_mm512_cvtepu8_epi16(pairs);
+    return __builtin_convertvector((bytes)pairs, halves);
 }
 
 static inline ints nearest(floats x)

@@ -552,14 +552,15 @@ static void int8_winograd_output_slot(const struct int8_winograd_output *w)
 
 /* ---- depthwise ---- */
 
-enum { DEPTHWISE8_PIXELS = 8, DEPTHWISE8_CHUNK = 32 };
+/* As many as registers hold with the weights of a row. */
+enum { DEPTHWISE8_PIXELS = ISA_BITS == 512 ? 8 : 4, DEPTHWISE8_CHUNK = 32 };
 
-/* Sums of `count` neighbouring pixels, of the channels from c on, for square windows of `side` taps that lie `step` taps apart,
+/* Sums of DEPTHWISE8_PIXELS neighbours, of the channels from c on, for square windows of `side` taps that lie `step` taps apart,
  * constants: each input is loaded once for a pair of rows. */
-INLINED void depthwise8_window(const struct int8_depthwise *d, size_t first, const int count,
-                               size_t c, const uint32_t *weights, words *to, const int side,
-                               const int step)
+INLINED void depthwise8_window(const struct int8_depthwise *d, size_t first, size_t c,
+                               const uint32_t *weights, words *to, const int side, const int step)
 {
+    const int count = DEPTHWISE8_PIXELS;
     words acc[DEPTHWISE8_PIXELS];
     size_t tap = d->in_tap, at = first * d->in_step + c;
     UNROLLED
@@ -612,46 +613,34 @@ static void depthwise8_any(const struct int8_depthwise *d, size_t first, size_t 
 typedef void depthwise8_block(const struct int8_depthwise *d, size_t first, size_t c,
                               const uint32_t *weights, words *to);
 
-struct depthwise8_blocks {
-    depthwise8_block *eight, *four; /* NULL: depthwise8_any */
-};
-
 #if ISA_BITS > 0
 /* Functions of their own, or the compiler would keep nothing in registers. */
-#define DEPTHWISE8_BLOCK(count, side, step)                                                        \
-    static __attribute__((noinline)) void depthwise8_##count##_##side##_##step(                    \
+#define DEPTHWISE8_BLOCK(side, step)                                                               \
+    static __attribute__((noinline)) void depthwise8_##side##_by_##step(                           \
         const struct int8_depthwise *d, size_t first, size_t c, const uint32_t *weights,           \
         words *to)                                                                                 \
     {                                                                                              \
-        depthwise8_window(d, first, count, c, weights, to, side, step);                            \
+        depthwise8_window(d, first, c, weights, to, side, step);                                   \
     }
-DEPTHWISE8_BLOCK(8, 3, 1)
-DEPTHWISE8_BLOCK(4, 3, 1)
-DEPTHWISE8_BLOCK(8, 3, 2)
-DEPTHWISE8_BLOCK(4, 3, 2)
-DEPTHWISE8_BLOCK(8, 5, 1)
-DEPTHWISE8_BLOCK(4, 5, 1)
+DEPTHWISE8_BLOCK(3, 1)
+DEPTHWISE8_BLOCK(3, 2)
+DEPTHWISE8_BLOCK(5, 1)
 
-static struct depthwise8_blocks depthwise8_blocks_for(const struct int8_depthwise *d)
+/* The function for this window; NULL: none. */
+static depthwise8_block *depthwise8_block_for(const struct int8_depthwise *d)
 {
     bool is_3 = d->rows == 3 && d->columns == 3, is_5 = d->rows == 5 && d->columns == 5;
     bool once = d->in_step == d->in_tap, twice = d->in_step == 2 * d->in_tap;
-    if (is_3 && once) {
-        return (struct depthwise8_blocks){depthwise8_8_3_1, depthwise8_4_3_1};
-    }
-    if (is_3 && twice) {
-        return (struct depthwise8_blocks){depthwise8_8_3_2, depthwise8_4_3_2};
-    }
-    if (is_5 && once) {
-        return (struct depthwise8_blocks){depthwise8_8_5_1, depthwise8_4_5_1};
-    }
-    return (struct depthwise8_blocks){NULL, NULL};
+    return is_3 && once    ? depthwise8_3_by_1
+           : is_3 && twice ? depthwise8_3_by_2
+           : is_5 && once  ? depthwise8_5_by_1
+                           : NULL;
 }
 #else
-static struct depthwise8_blocks depthwise8_blocks_for(const struct int8_depthwise *d)
+static depthwise8_block *depthwise8_block_for(const struct int8_depthwise *d)
 {
     (void)d;
-    return (struct depthwise8_blocks){NULL, NULL};
+    return NULL;
 }
 #endif
 
@@ -659,20 +648,15 @@ static struct depthwise8_blocks depthwise8_blocks_for(const struct int8_depthwis
 static void depthwise8_sums(const struct int8_depthwise *d, size_t first, size_t pixels, size_t c,
                             const uint32_t *weights, words *sums)
 {
-    struct depthwise8_blocks blocks = depthwise8_blocks_for(d);
-    size_t i = 0;
-    if (blocks.eight && pixels >= 4) {
-        for (; i + 8 <= pixels; i += 8) {
-            blocks.eight(d, first + i, c, weights, sums + i);
+    const size_t count = DEPTHWISE8_PIXELS;
+    depthwise8_block *block = pixels >= count ? depthwise8_block_for(d) : NULL;
+    for (size_t i = 0; i < pixels; i += block ? count : 1) {
+        if (block) {
+            size_t at = i + count <= pixels ? i : pixels - count;
+            block(d, first + at, c, weights, sums + at);
+        } else {
+            depthwise8_any(d, first + i, c, weights, sums + i);
         }
-        for (; i < pixels; i += 4) {
-            size_t at = i + 4 <= pixels ? i : pixels - 4;
-            blocks.four(d, first + at, c, weights, sums + at);
-        }
-        return;
-    }
-    for (; i < pixels; i++) {
-        depthwise8_any(d, first + i, c, weights, sums + i);
     }
 }
 

@@ -9,6 +9,7 @@ typedef uint32_t words __attribute__((vector_size(4 * INT8_LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * INT8_LANES)));
 typedef float floats __attribute__((vector_size(4 * INT8_LANES)));
 typedef int16_t halves __attribute__((vector_size(4 * INT8_LANES)));
+typedef uint8_t lane_bytes __attribute__((vector_size(INT8_LANES)));
 typedef uint8_t bytes __attribute__((vector_size(2 * INT8_LANES)));
 typedef int8_t signed_bytes __attribute__((vector_size(2 * INT8_LANES)));
 

@@ -325,10 +325,8 @@ void plan_forward_layer(struct plan *plan, int layer)
     const struct layer *l = &plan->net->layers[layer];
     if (plan->fusions[layer].is_used) {
         plan_run_fused(plan, &plan->fusions[layer]);
-        return;
-    }
-    if (plan->runs_in[layer] == layer && plan_takes_floats(plan, layer) && l->ops->forward &&
-        plan->wants[layer].place != PLACE_VIEW) {
+    } else if (plan->runs_in[layer] == layer && plan_takes_floats(plan, layer) && l->ops->forward &&
+               plan->wants[layer].place != PLACE_VIEW) {
         l->ops->forward(l, &plan->execs[layer]);
     }
     if (plan->bytes) {

@@ -1,4 +1,4 @@
-/* Which layers of a plan for inference run as one: bottlenecks whose inner outputs nobody else wants. */
+/* Which layers of a plan for inference run as one: bottlenecks on floats whose inner outputs nobody else wants. */
 #include "net/plan_internal.h"
 
 /* Its output has one reader, and is read no more once that has run. */
@@ -13,27 +13,32 @@ static bool reads_only(const struct plan *p, int layer, int from)
            p->net->layers[layer].input_count == 1 && has_one_reader(p, from);
 }
 
+static bool fits(const struct plan *p, const struct fusion *f)
+{
+    const int members[] = {f->widen, f->depthwise, f->narrow, f->shortcut};
+    struct bottleneck_layers layers = plan_fused_layers(p, f);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (members[i] >= 0 && !plan_takes_floats(p, members[i])) {
+            return false;
+        }
+    }
+    return bottleneck_fits(&layers);
+}
+
 /* The [shortcut] that adds something to the output of `narrow`, perhaps by way of a [dropout] that does nothing; -1 if none
  * does. */
 static int shortcut_of(const struct plan *p, const struct fusion *f)
 {
     int last = f->narrow;
-    while (reads_only(p, last + 1, last) && p->wants[last + 1].place == PLACE_VIEW &&
-           p->wants[last + 1].view_channel == 0) {
+    while (reads_only(p, last + 1, last) && plan_takes_floats(p, last + 1) &&
+           p->wants[last + 1].place == PLACE_VIEW && p->wants[last + 1].view_channel == 0) {
         last++;
     }
     struct fusion whole = *f;
     whole.shortcut = last + 1;
     bool follows = last + 1 < p->net->layer_count && p->net->layers[last + 1].inputs[0] == last &&
                    has_one_reader(p, last);
-    struct bottleneck_layers layers = plan_fused_layers(p, &whole);
-    return follows && bottleneck_fits(&layers) ? last + 1 : -1;
-}
-
-static bool fits(const struct plan *p, const struct fusion *f)
-{
-    struct bottleneck_layers layers = plan_fused_layers(p, f);
-    return bottleneck_fits(&layers);
+    return follows && fits(p, &whole) ? last + 1 : -1;
 }
 
 /* The bottleneck around this depthwise convolution, if it is one. */
@@ -53,15 +58,13 @@ static bool find(const struct plan *p, int depthwise, struct fusion *f)
     return true;
 }
 
-/* Plans on bytes run layer by layer. */
 void plan_fuse(struct plan *p)
 {
     int layers = p->net->layer_count;
     for (int i = 0; i < layers; i++) {
         p->runs_in[i] = i;
     }
-    for (int i = 0; i < layers && !plan_is_training(p) && !p->options.keep_outputs && !p->bytes;
-         i++) {
+    for (int i = 0; i < layers && !plan_is_training(p) && !p->options.keep_outputs; i++) {
         struct fusion f;
         if (p->runs_in[i] != i || !find(p, i, &f)) {
             continue;
