@@ -149,7 +149,7 @@ try "the recipe gives everybody something to do" "$mpirun" -n 3 ./as_rank.sh "$m
     --cfg v4.cfg --recipe auto --seed 3 --batch 6 --iters 2 --threads 1 --dry-run
 status 0
 out '\(3 x 2\)'
-out '^processes 3, .* up to 1 of 3 mini-batches, and this one sends 32'
+out '^processes 3, .* up to 1 of 3 mini-batches, and this one sends 31\.4 MB'
 wild=("${darknet[@]}" --cfg tiny.cfg --batch 6 --subdivisions 3 --iters 20 --lr 1000 --threads 1 -q --no-pictures)
 try "diverges: one process" "$YOLO" train "${wild[@]}" --out one/wild
 one_status=$last_status
