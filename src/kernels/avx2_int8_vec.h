@@ -81,15 +81,22 @@ static inline __m256i pack_four(const ints x[4])
                                        _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+/* Bytes 8 to 15, at any address: _mm_storeh_pd is for those of doubles. */
+static inline void store_upper(uint8_t *to, __m128i v)
+{
+    int64_t upper = _mm_extract_epi64(v, 1);
+    memcpy(to, &upper, sizeof upper);
+}
+
 /* Of four pixels `stride` apart. */
 static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
 {
     __m256i all = pack_four(x);
     __m128i low = _mm256_castsi256_si128(all), high = _mm256_extracti128_si256(all, 1);
     _mm_storel_epi64((__m128i *)(void *)to, low);
-    _mm_storeh_pd((double *)(void *)(to + stride), _mm_castsi128_pd(low));
+    store_upper(to + stride, low);
     _mm_storel_epi64((__m128i *)(void *)(to + 2 * stride), high);
-    _mm_storeh_pd((double *)(void *)(to + 3 * stride), _mm_castsi128_pd(high));
+    store_upper(to + 3 * stride, high);
 }
 
 /* Two vectors of two pixels. */
