@@ -11,6 +11,8 @@
 RANDOM=${KILL_SEED:=$$}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
+# The same for Open MPI 5, whose starter has other names.
+export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
 
 kinds=()
 for kind in mpi openmpi mpich; do
