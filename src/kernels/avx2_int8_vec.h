@@ -7,6 +7,7 @@
 
 #define INT8_LANES 8
 #define INT8_PIXELS 6
+#define INT8_STORES_FOUR /* vectors at once, in ways of its own */
 #include "kernels/int8_vec_template.h"
 
 #if ISA_VNNI
@@ -88,7 +89,6 @@ static inline void store_upper(uint8_t *to, __m128i v)
     memcpy(to, &upper, sizeof upper);
 }
 
-/* Of four pixels `stride` apart. */
 static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
 {
     __m256i all = pack_four(x);
@@ -99,7 +99,6 @@ static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
     store_upper(to + 3 * stride, high);
 }
 
-/* Two vectors of two pixels. */
 static inline void store_twice_two(uint8_t *to, size_t stride, const ints x[4])
 {
     __m256i all = pack_four(x);

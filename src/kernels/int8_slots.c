@@ -1,6 +1,6 @@
 /* The slots of slots_int8.h, written once over integer vectors. An instruction set's *_int8_vec.h has defined INT8_LANES and
  * the types below, and does in its own way: dot_pairs(sum, a, b), sum + a b added up in pairs; pairs_of(a, b), bytes of two pixels in turns; nearest(x), to whole
- * numbers, ties to even; least, greatest of floats; store_bytes(to, x, count): the first lanes, each 0 .. 255; where ISA_VNNI
+ * numbers, ties to even; least, greatest of floats; store_bytes(to, x, count): the first lanes, each 0 .. 255; if it likes, store_four and store_twice_two; where ISA_VNNI
  * is 1, dot_quads(sum, a, b), the same of four unsigned by four signed bytes. */
 #include "kernels/slots_int8.h"
 
@@ -18,6 +18,24 @@
 #endif
 
 enum { INT8_FILTERS = 2 * INT8_LANES };
+
+#ifndef INT8_STORES_FOUR
+/* Of four pixels `stride` apart. */
+INLINED void store_four(uint8_t *to, size_t stride, const ints x[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        store_bytes(to + i * stride, x[i], INT8_LANES);
+    }
+}
+
+/* Two vectors of two pixels. */
+INLINED void store_twice_two(uint8_t *to, size_t stride, const ints x[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        store_bytes(to + i / 2 * stride + i % 2 * INT8_LANES, x[i], INT8_LANES);
+    }
+}
+#endif
 
 INLINED words words_load(const void *p)
 {

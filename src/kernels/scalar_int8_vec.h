@@ -71,20 +71,4 @@ static inline void store_bytes(uint8_t *to, ints x, size_t count)
     }
 }
 
-/* Of four pixels `stride` apart. */
-static inline void store_four(uint8_t *to, size_t stride, const ints x[4])
-{
-    for (size_t i = 0; i < 4; i++) {
-        store_bytes(to + i * stride, x[i], INT8_LANES);
-    }
-}
-
-/* Two vectors of two pixels. */
-static inline void store_twice_two(uint8_t *to, size_t stride, const ints x[4])
-{
-    for (size_t i = 0; i < 4; i++) {
-        store_bytes(to + i / 2 * stride + i % 2 * INT8_LANES, x[i], INT8_LANES);
-    }
-}
-
 #endif
