@@ -79,7 +79,7 @@ size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry
     case CONV_POINTWISE:
         return 0;
     case CONV_ROWS:
-        return rows_scratch_bytes(g);
+        return rows_scratch_bytes(g, false);
     default:
         return igemm_scratch_bytes(&kern->conv, g);
     }
@@ -121,6 +121,36 @@ void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                            .out_image = (size_t)out->h * (size_t)out->w * out->stride,
                            .out_row = (size_t)out->w * out->stride,
                            .out_pixel = out->stride};
+    run_algorithm(&run, algorithm);
+}
+
+bool conv_gives_bytes(enum conv_algorithm algorithm)
+{
+    return algorithm == CONV_ROWS;
+}
+
+size_t conv_bytes_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                                enum conv_algorithm algorithm)
+{
+    return conv_gives_bytes(algorithm) ? rows_scratch_bytes(g, true)
+                                       : conv_scratch_bytes(kern, g, algorithm);
+}
+
+void conv_forward_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                        enum conv_algorithm algorithm, const float *packed,
+                        const struct conv_epilogue *epilogue, const struct tensor *in,
+                        const struct int8_tensor *out, void *scratch)
+{
+    const struct tensor shape = {.n = out->n, .h = out->h, .w = out->w, .c = out->c};
+    struct conv_run run = {.slots = &kern->conv,
+                           .g = g,
+                           .packed = packed,
+                           .epilogue = epilogue,
+                           .in = in,
+                           .out = &shape,
+                           .scratch = scratch,
+                           .bytes = out,
+                           .bytes_slots = int8_slots_of(kern)};
     run_algorithm(&run, algorithm);
 }
 

@@ -17,6 +17,7 @@
 #define KERNELS_CONV_H
 
 #include "kernels/activate.h"
+#include "kernels/int8_tensor.h"
 #include "kernels/tensor.h"
 
 struct kernels;
@@ -55,6 +56,17 @@ void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                   enum conv_algorithm algorithm, const float *packed,
                   const struct conv_epilogue *epilogue, const struct tensor *in,
                   const struct tensor *out, void *scratch);
+
+/* The same with an output of bytes, for algorithms that make whole pixels (CONV_ROWS) and an activation in the epilogue: a
+ * thread rounds a few pixels' floats at a time, so that they are never there as a whole. The bytes are those of
+ * int8_quantize on conv_forward's output. */
+bool conv_gives_bytes(enum conv_algorithm algorithm);
+size_t conv_bytes_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                                enum conv_algorithm algorithm);
+void conv_forward_bytes(const struct kernels *kern, const struct conv_geometry *g,
+                        enum conv_algorithm algorithm, const float *packed,
+                        const struct conv_epilogue *epilogue, const struct tensor *in,
+                        const struct int8_tensor *out, void *scratch);
 
 /* Gradients. z is the plain convolution (no scale, shift, activation) of g; dz = dL/dz is
  * [n, out_h, out_w, filters]. Both passes have n <= batch images and share one scratch of

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "kernels/conv.h"
 #include "kernels/slots.h"
+#include "kernels/slots_int8.h"
 
 /* Weights as any of their views: filter k of group i, channel c, row r and column s of the kernel
  * stand at at[i * group + k * filter + c * channel + r * row + s * column]. */
@@ -26,6 +27,9 @@ struct conv_run {
     bool adds; /* out += */
     /* All but CONV_WINOGRAD: out's pixels are these distances apart, in floats. */
     size_t out_image, out_row, out_pixel;
+    /* CONV_ROWS: the output becomes bytes; `out` has no floats then. */
+    const struct int8_tensor *bytes;
+    const struct int8_slots *bytes_slots;
 };
 
 static inline float *conv_run_out(const struct conv_run *run, size_t n, size_t y, size_t x)
@@ -61,7 +65,7 @@ void pointwise_forward(const struct conv_run *run);
 
 /* Weights are packed as igemm_pack does. */
 bool rows_win(const struct conv_slots *slots, const struct conv_geometry *g);
-size_t rows_scratch_bytes(const struct conv_geometry *g);
+size_t rows_scratch_bytes(const struct conv_geometry *g, bool gives_bytes);
 void rows_forward(const struct conv_run *run);
 
 /* One call of conv_backward_weights. */

@@ -79,11 +79,11 @@ static size_t zeros_bytes(const struct conv_geometry *g)
 }
 
 size_t int8_conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
-                               enum int8_algorithm algorithm)
+                               enum int8_algorithm algorithm, int images)
 {
     switch (algorithm) {
     case INT8_WINOGRAD:
-        return zeros_bytes(g) + int8_winograd_scratch_bytes(int8_slots_of(kern), g);
+        return zeros_bytes(g) + int8_winograd_scratch_bytes(int8_slots_of(kern), g, images);
     case INT8_DEPTHWISE:
         return zeros_bytes(g) + int8_depthwise_scratch_bytes(g);
     default:

@@ -36,9 +36,9 @@ void int8_conv_pack(const struct kernels *kern, const struct conv_geometry *g,
 void int8_conv_offsets(const struct conv_geometry *g, const int8_t *weights, const uint8_t *zeros,
                        int32_t *offset);
 
-/* Scratch for parallel_threads() threads. */
+/* Scratch for parallel_threads() threads and so many images at most. */
 size_t int8_conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
-                               enum int8_algorithm algorithm);
+                               enum int8_algorithm algorithm, int images);
 /* in, out as in conv_forward; scratch: 64-byte aligned. Allocates nothing, cannot fail. */
 void int8_conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                        enum int8_algorithm algorithm, const void *packed,

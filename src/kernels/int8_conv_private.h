@@ -32,7 +32,8 @@ bool int8_winograd_wins(const struct conv_geometry *g, int one_sign);
 size_t int8_winograd_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g);
 void int8_winograd_pack(const struct int8_slots *slots, const struct conv_geometry *g,
                         const int8_t *weights, void *packed);
-size_t int8_winograd_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g);
+size_t int8_winograd_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g,
+                                   int images);
 void int8_winograd_forward(const struct int8_run *run);
 
 bool int8_depthwise_possible(const struct conv_geometry *g);

@@ -7,8 +7,9 @@
  * inverse modulo 2^32, so one multiplication leaves 2^n times the result, n <= 6, modulo 2^32, and a shift the
  * result itself if that lies within 25 bits and a sign. Whether it does follows from the weights (int8_winograd_wins).
  *
- * Two ways through memory, as in winograd.c: fused, where U fits the cache; streamed, where a thread makes U of the
- * packed bytes, a slice of channels at a time, for a block of tiles. */
+ * Packed weights are bytes; U is made of them in every pass, which takes a fraction of the work on many tiles and a seventh
+ * of the memory. Two ways through it, as in winograd.c: fused, where U fits the cache and is made at first; streamed,
+ * where a thread makes it a slice of channels at a time, for a block of tiles. */
 #include "kernels/int8_conv_private.h"
 
 #include "base/parallel.h"
@@ -33,16 +34,17 @@ bool int8_winograd_wins(const struct conv_geometry *g, int one_sign)
     return winograd_pays(g) && one_sign < MAX_RESULT / 255;
 }
 
-/* Sizes by geometry alone. Of V and U in int16, of M in words; between the 36 matrices (_xi), between tiles (_row). */
+/* Sizes by geometry and the number of images. Of V and U in int16, of M in words; between the 36 matrices (_xi), between tiles (_row). */
 struct layout {
     bool fused;
     size_t image_tiles, chunk_tiles;
     size_t pairs, panels, slice; /* pairs of channels */
     size_t v_row, v_xi, m_row, m_xi, u_xi;
-    size_t v_bytes, m_bytes, u_bytes;
+    size_t v_bytes, m_bytes, u_bytes; /* u: of a panel */
 };
 
-static struct layout layout_of(const struct int8_slots *slots, const struct conv_geometry *g)
+static struct layout layout_of(const struct int8_slots *slots, const struct conv_geometry *g,
+                               int images)
 {
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr, channels = (size_t)g->in_c;
     struct layout l = {.image_tiles = winograd_tiles(g),
@@ -53,35 +55,37 @@ static struct layout layout_of(const struct int8_slots *slots, const struct conv
     l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES &&
               POINTS * l.pairs * l.panels * nr * STEP <= FUSED_MAX_U_BYTES;
     l.slice = l.fused ? l.pairs : STREAMED_PAIRS;
-    l.chunk_tiles = l.fused ? (fit < FUSED_MAX_TILES ? fit : FUSED_MAX_TILES) : STREAMED_MAX_TILES;
+    size_t most = l.fused ? (fit < FUSED_MAX_TILES ? fit : FUSED_MAX_TILES) : STREAMED_MAX_TILES;
+    l.chunk_tiles = l.image_tiles * (size_t)images < most ? l.image_tiles * (size_t)images : most;
     l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
     l.m_row = nr;
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
     l.u_xi = l.fused ? l.pairs * nr * 2 : l.slice * nr * 2 + XI_PAD;
     l.v_bytes = POINTS * l.v_xi * sizeof(int16_t);
     l.m_bytes = POINTS * l.m_xi * sizeof(uint32_t);
-    l.u_bytes = l.fused ? 0 : POINTS * l.u_xi * sizeof(int16_t);
+    l.u_bytes = POINTS * l.u_xi * sizeof(int16_t);
     return l;
 }
 
 /* Of a panel. */
 static size_t panel_bytes(const struct int8_slots *slots, const struct layout *l)
 {
-    size_t pair = 2 * (size_t)slots->nr;
-    return l->pairs * (l->fused ? POINTS * pair * sizeof(int16_t) : TAPS * pair);
+    return l->pairs * TAPS * 2 * (size_t)slots->nr;
 }
 
 size_t int8_winograd_packed_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
 {
-    struct layout l = layout_of(slots, g);
+    struct layout l = layout_of(slots, g, 1);
     return l.panels * panel_bytes(slots, &l);
 }
 
-size_t int8_winograd_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
+size_t int8_winograd_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g,
+                                   int images)
 {
-    struct layout l = layout_of(slots, g);
+    struct layout l = layout_of(slots, g, images);
     size_t threads = (size_t)parallel_threads();
-    return (l.fused ? threads : 1) * l.v_bytes + threads * (l.m_bytes + l.u_bytes);
+    return (l.fused ? threads : 1) * l.v_bytes + threads * l.m_bytes +
+           (l.fused ? l.panels : threads) * l.u_bytes;
 }
 
 /* ---- packing ---- */
@@ -91,7 +95,7 @@ struct pack_job {
     const struct conv_geometry *g;
     struct layout layout;
     const int8_t *weights;
-    char *packed;
+    int8_t *packed;
 };
 
 /* Filters from `first` on of one pair of channels, [tap][nr][2]. */
@@ -115,18 +119,9 @@ static void pack_panel(void *ctx, size_t panel, int thread)
     const struct pack_job *job = ctx;
     const struct layout *l = &job->layout;
     size_t nr = (size_t)job->slots->nr;
-    char *to = job->packed + panel * panel_bytes(job->slots, l);
-    int8_t gathered[TAPS * INT8_MAX_NR * 2];
+    int8_t *to = job->packed + panel * panel_bytes(job->slots, l);
     for (size_t p = 0; p < l->pairs; p++) {
-        int8_t *taps = l->fused ? gathered : (int8_t *)to + p * TAPS * nr * 2;
-        gather_pair(job, panel * nr, p, taps);
-        if (l->fused) {
-            struct int8_winograd_filter f = {.weights = gathered,
-                                             .pairs = 1,
-                                             .u = (int16_t *)(void *)to + p * nr * 2,
-                                             .xi_stride = l->u_xi};
-            job->slots->winograd_filter(&f);
-        }
+        gather_pair(job, panel * nr, p, to + p * TAPS * nr * 2);
     }
 }
 
@@ -135,7 +130,7 @@ void int8_winograd_pack(const struct int8_slots *slots, const struct conv_geomet
 {
     struct pack_job job = {.slots = slots,
                            .g = g,
-                           .layout = layout_of(slots, g),
+                           .layout = layout_of(slots, g, 1),
                            .weights = weights,
                            .packed = packed};
     parallel_for(job.layout.panels, pack_panel, &job);
@@ -149,8 +144,23 @@ struct job {
     size_t tiles, chunks;     /* of the whole batch */
     size_t first_tile, count; /* streamed: the block of tiles on its way */
     int16_t *v;               /* shared (streamed) or the first thread's (fused) */
+    int16_t *u;               /* fused: of all panels */
     char *threads;
 };
+
+/* U of `pairs` pairs of channels from `first` on. */
+static void transform_weights(const struct job *job, size_t panel, size_t first, size_t pairs,
+                              int16_t *u)
+{
+    const struct int8_run *run = job->run;
+    const struct int8_winograd_filter w = {
+        .weights = (const int8_t *)run->packed + panel * panel_bytes(run->slots, &job->layout) +
+                   first * TAPS * 2 * (size_t)run->slots->nr,
+        .pairs = pairs,
+        .u = u,
+        .xi_stride = job->layout.u_xi};
+    run->slots->winograd_filter(&w);
+}
 
 /* v points at the tile's row of the first matrix. */
 static void transform_input(const struct job *job, size_t tile, int16_t *v)
@@ -218,6 +228,14 @@ static void transform_output(const struct job *job, size_t first_tile, size_t co
     }
 }
 
+static void fused_weights(void *ctx, size_t panel, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    transform_weights(job, panel, 0, l->pairs, job->u + panel * POINTS * l->u_xi);
+}
+
 static void fused_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
@@ -231,7 +249,7 @@ static void fused_item(void *ctx, size_t item, int thread)
     }
     struct product p = {.v = v, .m = m, .count = count, .pairs = l->pairs};
     for (size_t panel = 0; panel < l->panels; panel++) {
-        p.u = (const int16_t *)job->run->packed + panel * POINTS * l->u_xi;
+        p.u = job->u + panel * POINTS * l->u_xi;
         multiply(job, &p);
         transform_output(job, first, count, panel, m);
     }
@@ -248,21 +266,15 @@ static void streamed_panel(void *ctx, size_t panel, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
-    const struct int8_slots *slots = job->run->slots;
     char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
     uint32_t *m = (uint32_t *)(void *)mine;
     int16_t *u = (int16_t *)(void *)(mine + l->m_bytes);
-    const int8_t *weights = (const int8_t *)job->run->packed + panel * panel_bytes(slots, l);
     struct product p = {.v = job->v, .u = u, .m = m, .count = job->count};
     for (size_t first = 0; first < l->pairs; first += l->slice) {
         p.first_pair = first;
         p.pairs = l->pairs - first < l->slice ? l->pairs - first : l->slice;
         p.accumulate = first > 0;
-        struct int8_winograd_filter w = {.weights = weights + first * TAPS * 2 * (size_t)slots->nr,
-                                         .pairs = p.pairs,
-                                         .u = u,
-                                         .xi_stride = l->u_xi};
-        slots->winograd_filter(&w);
+        transform_weights(job, panel, first, p.pairs, u);
         multiply(job, &p);
     }
     transform_output(job, job->first_tile, job->count, panel, m);
@@ -270,7 +282,7 @@ static void streamed_panel(void *ctx, size_t panel, int thread)
 
 void int8_winograd_forward(const struct int8_run *run)
 {
-    struct job job = {.run = run, .layout = layout_of(run->slots, run->g)};
+    struct job job = {.run = run, .layout = layout_of(run->slots, run->g, run->out->n)};
     const struct layout *l = &job.layout;
     size_t v_copies = l->fused ? (size_t)parallel_threads() : 1;
     job.v = run->scratch;
@@ -278,6 +290,9 @@ void int8_winograd_forward(const struct int8_run *run)
     job.tiles = l->image_tiles * (size_t)run->out->n;
     job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);
     if (l->fused) {
+        job.u = (int16_t *)(void *)job.threads;
+        job.threads += l->panels * l->u_bytes;
+        parallel_for(l->panels, fused_weights, &job);
         parallel_for(job.chunks, fused_item, &job);
         return;
     }

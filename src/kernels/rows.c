@@ -1,7 +1,7 @@
 /* A convolution of few input channels, such as a network's first: a row of its window is one run of floats, and the next
  * pixel's begins a constant further on, so there is no table of pointers and sums go from registers to the output.
  * Input rows are copied once, with the zeros around the image. Weights are packed as igemm.c packs them, and every
- * output is summed in igemm.c's order: same bits. */
+ * output is summed in igemm.c's order: same bits. Where bytes are wanted, some pixels at a time go through floats in L1. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -13,6 +13,7 @@ enum {
     TAPS_MAX = 81,
     WEIGHTS_MAX_FLOATS = 4096, /* half of L1 */
     PASS_FLOATS = 4096,        /* of copied rows: half of L1 */
+    ROUND_FLOATS = 2048,       /* that become bytes at a time */
     ITEM_ROWS = 3,             /* at least */
     CUTS_OF_THREAD = 8,        /* it is the first loop of a pass: others may come late */
 };
@@ -29,23 +30,28 @@ bool rows_win(const struct conv_slots *slots, const struct conv_geometry *g)
 struct layout {
     size_t row;           /* floats */
     size_t rows, in_rows; /* output rows of a pass, and rows of the input that they see */
+    size_t copies;        /* floats of those */
+    size_t pixel, pixels; /* that become bytes: floats of one, how many at a time */
     size_t all;           /* floats */
 };
 
-static struct layout layout_of(const struct conv_geometry *g)
+static struct layout layout_of(const struct conv_geometry *g, bool gives_bytes)
 {
     struct layout l = {.row = conv_columns_seen(g) * (size_t)g->in_c, .rows = 1};
     while (l.rows < (size_t)g->out_h && conv_rows_seen(g, l.rows + 1) * l.row <= PASS_FLOATS) {
         l.rows++;
     }
     l.in_rows = conv_rows_seen(g, l.rows);
-    l.all = conv_round_up(l.in_rows * l.row, 16);
+    l.copies = conv_round_up(l.in_rows * l.row, 16);
+    l.pixel = tensor_align((size_t)g->filters);
+    l.pixels = !gives_bytes ? 0 : l.pixel < ROUND_FLOATS ? ROUND_FLOATS / l.pixel : 1;
+    l.all = l.copies + l.pixels * l.pixel;
     return l;
 }
 
-size_t rows_scratch_bytes(const struct conv_geometry *g)
+size_t rows_scratch_bytes(const struct conv_geometry *g, bool gives_bytes)
 {
-    return (size_t)parallel_threads() * layout_of(g).all * sizeof(float);
+    return (size_t)parallel_threads() * layout_of(g, gives_bytes).all * sizeof(float);
 }
 
 struct job {
@@ -86,6 +92,31 @@ static void copy_rows(const struct job *job, size_t n, size_t y, size_t rows, si
     }
 }
 
+/* A row of the output as bytes: p is set but for where its floats go. */
+static void row_to_bytes(const struct job *job, struct conv_pointwise p, size_t n, size_t y,
+                         float *floats)
+{
+    const struct conv_run *run = job->run;
+    const struct int8_tensor *out = run->bytes;
+    size_t width = (size_t)out->w;
+    p.out = floats;
+    p.out_stride = job->layout.pixel;
+    for (size_t x = 0; x < width; x += p.pixels) {
+        p.pixels = width - x < job->layout.pixels ? width - x : job->layout.pixels;
+        run->slots->pointwise(&p);
+        p.in += p.pixels * p.in_stride;
+        const struct int8_convert c = {.floats = floats,
+                                       .bytes = int8_at(out, (int)n, (int)y, (int)x),
+                                       .floats_stride = p.out_stride,
+                                       .bytes_stride = out->stride,
+                                       .pixels = p.pixels,
+                                       .channels = (size_t)out->c,
+                                       .steps = out->steps,
+                                       .zeros = out->zeros};
+        run->bytes_slots->quantize(&c);
+    }
+}
+
 static void run_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
@@ -115,6 +146,10 @@ static void run_item(void *ctx, size_t item, int thread)
         copy_rows(job, n, y, rows, kept, copies);
         for (size_t r = 0; r < rows; r++) {
             p.in = copies + r * (size_t)g->stride_y * l->row;
+            if (run->bytes) {
+                row_to_bytes(job, p, n, y + r, copies + l->copies);
+                continue;
+            }
             p.out = conv_run_out(run, n, y + r, 0);
             p.addend = run->adds ? p.out : NULL;
             run->slots->pointwise(&p);
@@ -125,7 +160,7 @@ static void run_item(void *ctx, size_t item, int thread)
 
 void rows_forward(const struct conv_run *run)
 {
-    struct job job = {.run = run, .layout = layout_of(run->g)};
+    struct job job = {.run = run, .layout = layout_of(run->g, run->bytes != NULL)};
     size_t threads = (size_t)parallel_threads();
     size_t most = conv_ceil_div((size_t)run->g->out_h, ITEM_ROWS);
     job.cuts = CUTS_OF_THREAD * threads < most ? CUTS_OF_THREAD * threads : most;

@@ -227,6 +227,28 @@ void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const stru
     }
 }
 
+bool conv_unit_gives_bytes(const struct layer *l, const struct kernels *kern)
+{
+    const struct conv_unit *u = l->state;
+    return l->ops->forward == conv_unit_forward && u->act < ACT_FUSED_COUNT &&
+           conv_gives_bytes(conv_choose(kern, &u->geometry));
+}
+
+size_t conv_unit_bytes_scratch_bytes(const struct layer *l, const struct kernels *kern)
+{
+    const struct conv_unit *u = l->state;
+    return conv_bytes_scratch_bytes(kern, &u->geometry, conv_choose(kern, &u->geometry));
+}
+
+void conv_unit_infer_bytes(const struct layer *l, const struct exec *e,
+                           const struct int8_tensor *out)
+{
+    const struct conv_unit *u = l->state;
+    struct conv_epilogue epilogue = conv_unit_epilogue(u, e);
+    conv_forward_bytes(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared,
+                       &epilogue, &e->inputs[0], out, e->scratch);
+}
+
 struct tensor conv_unit_z(const struct conv_unit *u, const struct exec *e)
 {
     return keeps_z(u) ? batchnorm_saved_z(e) : e->out;

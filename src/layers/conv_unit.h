@@ -56,6 +56,12 @@ void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                      const struct tensor *out, void *scratch);
 
+/* The same into bytes: whether the layer can, in inference; its scratch. */
+bool conv_unit_gives_bytes(const struct layer *l, const struct kernels *kern);
+size_t conv_unit_bytes_scratch_bytes(const struct layer *l, const struct kernels *kern);
+void conv_unit_infer_bytes(const struct layer *l, const struct exec *e,
+                           const struct int8_tensor *out);
+
 /* Modes that keep for backward, for a kind with a convolution of its own: it writes z = conv_unit_z with the epilogue
  * conv_unit_z_epilogue, then conv_unit_finish makes the output of it. conv_unit_backward_to_z turns e->out_grad into
  * dL/dz in place and adds the gradients of all parameters but the weights. */

@@ -25,7 +25,8 @@ static void ask_layers(struct plan *p)
         limits.grad_channels = plan_flow_channels(p, plan_slot(l->inputs[0]));
         if (plan_takes_floats(p, i)) {
             l->ops->plan(l, &limits, want);
-        } else {
+        }
+        if (!plan_gives_floats(p, i)) {
             plan_ask_bytes(p, i, want);
         }
         p->prepared_at[i] = prepared;
@@ -325,7 +326,7 @@ void plan_forward_layer(struct plan *plan, int layer)
     const struct layer *l = &plan->net->layers[layer];
     if (plan->fusions[layer].is_used) {
         plan_run_fused(plan, &plan->fusions[layer]);
-    } else if (plan->runs_in[layer] == layer && plan_takes_floats(plan, layer) && l->ops->forward &&
+    } else if (plan->runs_in[layer] == layer && plan_gives_floats(plan, layer) && l->ops->forward &&
                plan->wants[layer].place != PLACE_VIEW) {
         l->ops->forward(l, &plan->execs[layer]);
     }

@@ -14,6 +14,12 @@ bool plan_takes_floats(const struct plan *p, int layer)
     return !p->bytes || p->bytes->roles[layer] == QUANT_FLOAT;
 }
 
+bool plan_gives_floats(const struct plan *p, int layer)
+{
+    return plan_takes_floats(p, layer) &&
+           !(p->bytes && p->bytes->slots[plan_slot(layer)].comes_as_bytes);
+}
+
 /* A root's floats are those of all that lies in it. */
 bool plan_keeps_floats(const struct plan *p, int slot)
 {
@@ -25,6 +31,18 @@ bool plan_keeps_floats(const struct plan *p, int slot)
     return !p->bytes;
 }
 
+static bool is_read_as_floats(const struct plan *p, int layer)
+{
+    bool is_read = plan_is_result(p, layer);
+    for (int i = layer + 1; i < p->net->layer_count; i++) {
+        const struct layer *l = &p->net->layers[i];
+        for (int k = 0; k < l->input_count; k++) {
+            is_read = is_read || (l->inputs[k] == layer && plan_takes_floats(p, i));
+        }
+    }
+    return is_read;
+}
+
 static void find_needs(struct plan *p)
 {
     const struct network *net = p->net;
@@ -32,15 +50,21 @@ static void find_needs(struct plan *p)
     slots[0].needs_floats = true;
     for (int i = 0; i < net->layer_count; i++) {
         const struct layer *l = &net->layers[i];
-        bool is_result = l->ops->head || i == net->layer_count - 1 || p->options.keep_outputs;
         bool takes_floats = plan_takes_floats(p, i);
-        slots[plan_slot(i)].needs_floats = takes_floats || is_result;
+        slots[plan_slot(i)].needs_floats = takes_floats || plan_is_result(p, i);
         slots[plan_slot(i)].needs_bytes = !takes_floats;
         for (int k = 0; k < l->input_count; k++) {
             struct byte_slot *in = &slots[plan_slot(l->inputs[k])];
             in->needs_floats = in->needs_floats || takes_floats;
             in->needs_bytes = in->needs_bytes || !takes_floats;
         }
+    }
+    for (int i = 0; i < net->layer_count; i++) {
+        struct byte_slot *slot = &slots[plan_slot(i)];
+        slot->comes_as_bytes = plan_takes_floats(p, i) && slot->needs_bytes &&
+                               !is_read_as_floats(p, i) &&
+                               conv_unit_gives_bytes(&net->layers[i], p->kern);
+        slot->needs_floats = slot->needs_floats && !slot->comes_as_bytes;
     }
 }
 
@@ -84,6 +108,10 @@ static bool is_view(const struct plan *p, int layer)
 void plan_ask_bytes(const struct plan *p, int layer, struct layer_plan *want)
 {
     const struct layer *l = &p->net->layers[layer];
+    if (plan_takes_floats(p, layer)) {
+        want->scratch_bytes = conv_unit_bytes_scratch_bytes(l, p->kern);
+        return;
+    }
     *want = (struct layer_plan){.place = PLACE_OWN};
     if (p->bytes->roles[layer] == QUANT_SUM) {
         want->prepared_floats = int8_sum_floats(l->out.c);
@@ -94,7 +122,8 @@ void plan_ask_bytes(const struct plan *p, int layer, struct layer_plan *want)
         enum int8_algorithm choice = int8_unit_choose(l, p->kern, steps);
         want->choice = (int)choice;
         want->prepared_floats = int8_unit_prepared_bytes(l, p->kern, choice) / sizeof(float);
-        want->scratch_bytes = int8_conv_scratch_bytes(p->kern, &u->geometry, choice);
+        want->scratch_bytes =
+            int8_conv_scratch_bytes(p->kern, &u->geometry, choice, p->options.batch);
     }
 }
 
@@ -303,11 +332,13 @@ static void run(const struct plan *p, int layer)
     }
 }
 
-/* Of a layer that took floats only the conversion remains to be done. */
+/* Of a layer that gave floats only the conversion remains to be done. */
 void plan_forward_bytes(struct plan *p, int layer)
 {
     const struct byte_slot *slot = &p->bytes->slots[plan_slot(layer)];
-    if (!plan_takes_floats(p, layer)) {
+    if (slot->comes_as_bytes) {
+        conv_unit_infer_bytes(&p->net->layers[layer], &p->execs[layer], &slot->t);
+    } else if (!plan_takes_floats(p, layer)) {
         run(p, layer);
         if (slot->needs_floats) {
             int8_dequantize(p->kern, &slot->t, &p->execs[layer].out);

@@ -35,6 +35,7 @@ struct slot {
 /* The bytes of a plan that runs on them. Slots as above, of those that are kept as bytes (needs_bytes). */
 struct byte_slot {
     bool needs_bytes, needs_floats;
+    bool comes_as_bytes; /* from a layer that takes floats, and of which nobody reads floats */
     int parent, channel;
     size_t stride;        /* roots, bytes */
     struct region region; /* roots */
@@ -110,10 +111,11 @@ struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
 /* Plans that run on bytes (options.quant); the others have p->bytes == NULL. */
 NODISCARD enum result plan_open_bytes(struct plan *p, struct error *err);
 void plan_free_bytes(struct plan *p);
-/* Does the layer take floats, is the slot kept as floats? True without bytes. */
+/* Does the layer take floats, does it run as in fp32, is the slot kept as floats? True without bytes. */
 bool plan_takes_floats(const struct plan *p, int layer);
+bool plan_gives_floats(const struct plan *p, int layer);
 bool plan_keeps_floats(const struct plan *p, int slot);
-/* What a layer that takes bytes wants. */
+/* What a layer that takes or gives bytes wants; of the latter what it wants as one of floats is there. */
 void plan_ask_bytes(const struct plan *p, int layer, struct layer_plan *want);
 /* Where the slots that are kept as bytes lie, how large they are and how long they live. */
 void plan_place_bytes(struct plan *p);

@@ -365,7 +365,7 @@ static enum result need_buffers(struct job *job, struct error *err)
         const float *steps = job->found->quant.layers[l->inputs[0]].steps;
         enum int8_algorithm choice = int8_unit_choose(l, kern, steps);
         size_t own_prepared = int8_unit_prepared_bytes(l, kern, choice);
-        size_t own_scratch = int8_conv_scratch_bytes(kern, &u->geometry, choice);
+        size_t own_scratch = int8_conv_scratch_bytes(kern, &u->geometry, choice, 1);
         prepared = own_prepared > prepared ? own_prepared : prepared;
         scratch = own_scratch > scratch ? own_scratch : scratch;
     }

@@ -170,7 +170,7 @@ static struct byte_field run_case(const struct kernels *kern, const struct layer
     struct byte_field out = field_of(c->in.t.n, c->g.out_h, c->g.out_w, c->g.filters, 2);
     struct int8_epilogue e = int8_epilogue_at(c->block, c->g.filters, c->act);
     void *packed = need(mem_alloc(int8_conv_packed_bytes(kern, &c->g, algorithm), 1));
-    void *scratch = need(mem_alloc(int8_conv_scratch_bytes(kern, &c->g, algorithm), 1));
+    void *scratch = need(mem_alloc(int8_conv_scratch_bytes(kern, &c->g, algorithm, c->in.t.n), 1));
     int8_conv_pack(kern, &c->g, algorithm, c->weights, packed);
     int8_conv_forward(kern, &c->g, algorithm, packed, &e, &c->in.t, &out.t, scratch);
     mem_free(packed);

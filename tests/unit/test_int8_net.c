@@ -57,7 +57,7 @@ static enum result plan_for(struct rig *r, const struct quantization *q, int bat
 /* Each channel's steps and zero from what it was in one picture of noise. */
 static void calibrate(struct rig *r)
 {
-    for (int i = 0; i < LAYERS; i++) {
+    for (int i = 0; i < r->net.layer_count; i++) {
         const struct tensor *t = plan_output(r->fp32, i);
         struct quant_layer *l = &r->q.layers[i];
         struct error err;
@@ -76,18 +76,17 @@ static void calibrate(struct rig *r)
     }
 }
 
-static void rig_open(struct rig *r)
+static void rig_open_of(struct rig *r, const char *cfg)
 {
     struct error err;
     *r = (struct rig){0};
-    CHECK_OK(network_parse("net.cfg", text, strlen(text), 0, 0, &r->net, &err));
-    CHECK(r->net.layer_count == LAYERS);
+    CHECK_OK(network_parse("net.cfg", cfg, strlen(cfg), 0, 0, &r->net, &err));
     CHECK_OK(network_allocate(&r->net, &err));
     network_initialise(&r->net, 3);
     CHECK_OK(plan_for(r, NULL, 1, true, &r->fp32));
     bench_fill_input(plan_input(r->fp32));
     plan_forward(r->fp32, 1);
-    CHECK_OK(quant_allocate(&r->q, LAYERS, &err));
+    CHECK_OK(quant_allocate(&r->q, r->net.layer_count, &err));
     r->q.network = quant_network_hash(&r->net);
     r->q.weights = quant_weights_hash(&r->net);
     r->q.pictures = 1;
@@ -95,6 +94,12 @@ static void rig_open(struct rig *r)
     r->q.height = 24;
     calibrate(r);
     CHECK_OK(quant_check(&r->q, &r->net, "net.int8", &err));
+}
+
+static void rig_open(struct rig *r)
+{
+    rig_open_of(r, text);
+    CHECK(r->net.layer_count == LAYERS);
 }
 
 static void rig_close(struct rig *r)
@@ -177,6 +182,24 @@ static void weights_are_less_memory(void)
     CHECK_OK(plan_for(&r, &r.q, 1, false, &r.bytes));
     CHECK(plan_memory(r.bytes).activation_bytes < plan_memory(fp32).activation_bytes);
     plan_free(fp32);
+    rig_close(&r);
+}
+
+/* Nor is the first layer's output ever there as floats, though it is computed in fp32; and Winograd's weights are bytes. */
+static void first_output_is_never_floats(void)
+{
+    static const char cfg[] =
+        "[net]\nwidth=64\nheight=48\nchannels=3\n"
+        "[convolutional]\nfilters=64\nsize=3\npad=1\nactivation=leaky\n"
+        "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=leaky\n"
+        "[convolutional]\nfilters=5\nsize=3\nstride=2\npad=1\nactivation=linear\n";
+    struct rig r;
+    rig_open_of(&r, cfg);
+    r.q.layers[2].is_int8 = false;
+    CHECK_OK(plan_for(&r, &r.q, 1, false, &r.bytes));
+    CHECK(strcmp(plan_algorithm(r.bytes, 1), "int8 wino") == 0);
+    CHECK(plan_memory(r.bytes).activation_bytes < sizeof(float) * 64 * 48 * 64);
+    CHECK(plan_memory(r.bytes).prepared_bytes < sizeof(int16_t) * 36 * 64 * 16);
     rig_close(&r);
 }
 
@@ -346,6 +369,7 @@ static const struct test_case cases[] = {
     {"every_kind_of_layer", every_kind_of_layer},
     {"same_bits_in_shared_memory", same_bits_in_shared_memory},
     {"weights_are_less_memory", weights_are_less_memory},
+    {"first_output_is_never_floats", first_output_is_never_floats},
     {"file_comes_back", file_comes_back},
     {"unfit_quantisations", unfit_quantisations},
     {"histogram_finds_the_range", histogram_finds_the_range},
