@@ -60,12 +60,14 @@ struct winograd_input {
     size_t xi_stride;
 };
 
-/* Rows [first_row, first_row + rows) of the 6x6 points of G g G^T for `channels` channels of one panel: weights
- * [channels][3][3][nr] to u[i * xi_stride + c * nr + k], i = 0 being the first point of first_row. */
+enum { WINOGRAD_ALL_ROWS = 6 };
+
+/* One row of the 6x6 points of G g G^T, or all, for `channels` channels of one panel: weights [channels][3][3][nr] to
+ * u[i * xi_stride + c * nr + k], i = 0 being the first of these points. */
 struct winograd_filter {
     const float *weights;
     size_t channels, nr;
-    int first_row, rows;
+    int row; /* WINOGRAD_ALL_ROWS: all six */
     float *u;
     size_t xi_stride;
 };

@@ -5,12 +5,13 @@
  * M[xi] = V[xi] U[xi] are 36 matrix products on the register tile, and A^T M A is the output tile.
  * The matrices stand in winograd_slots.c. Two ways through memory:
  *
- *   fused      for large images with few channels. U is made when packing and small enough to stay in
- *              cache. A thread takes a chunk of tiles through all steps; its V and one panel of M stay in L2.
- *   streamed   for small images with many channels. U would be four times the weights, and reading it
- *              would take longer than making it: so the packed weights stay 3x3. All threads share V. A thread takes
- *              a group of panels and some rows of the 36 matrices at a time: a slice of V of those and M of the
- *              group stay in its L2, and one row of U, which it makes from the weights, in its L1.
+ *   fused      for large images with few channels. U is made first, and small enough to stay in cache. A thread takes
+ *              a chunk of tiles through all steps; its V and one panel of M stay in L2.
+ *   streamed   for small images with many channels. All threads share V. A thread takes a group of panels and some rows
+ *              of the 36 matrices at a time: a slice of V of those and M of the group stay in its L2, and one row of U in
+ *              its L1.
+ *
+ * U is four times the weights, and reading it from memory takes longer than making it: packed weights stay 3x3.
  *
  * A tile at the image's edge with one or two rows or columns of pixels needs only some of the points (winograd_needs):
  * its transforms differ, U does not. A 13x13 image so takes 21 x 21 products a channel instead of 24 x 24. */
@@ -28,6 +29,7 @@ enum {
     INPUT = WINOGRAD_INPUT,
     XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
     FUSED_MAX_TILES = 48, /* that a thread has in its L2 */
+    U_PARTS = 4,          /* of a panel, which threads share out */
 };
 
 bool winograd_possible(const struct conv_geometry *g)
@@ -108,7 +110,7 @@ struct layout {
     size_t rows,
         group_panels; /* streamed: what a thread takes at a time, of the 6 rows of points */
     size_t v_row, v_xi, v_slice, m_row, m_xi, m_panel, u_xi;
-    size_t zeros_bytes, v_bytes, m_bytes, u_bytes;
+    size_t zeros_bytes, v_bytes, m_bytes, u_bytes; /* of U: fused once, streamed for each thread */
 };
 
 /* As many rows of points as leave room for two panels of M, and as many panels as fit then. */
@@ -123,7 +125,7 @@ static void cut_l2(struct layout *l)
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
 }
 
-/* tiles: of the whole batch. What is packed does not depend on them. */
+/* tiles: of the whole batch. */
 static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *g,
                                size_t tiles)
 {
@@ -147,19 +149,20 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.m_row = conv_round_up(nr, 16);
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
     l.m_panel = POINTS * l.m_xi;
-    l.u_xi = l.fused ? l.channels * nr : l.slice * nr + XI_PAD;
+    l.u_xi = l.slice * nr + XI_PAD;
     cut_l2(&l);
     l.zeros_bytes = whole_row * sizeof(float);
     l.v_bytes = l.slices * l.v_slice * sizeof(float);
     l.m_bytes = (l.fused ? 1 : l.group_panels) * l.m_panel * sizeof(float);
-    l.u_bytes = l.fused ? 0 : conv_round_up(INPUT * l.u_xi * sizeof(float), MEM_ALIGN);
+    size_t u_floats = l.fused ? l.panels * POINTS * l.u_xi : INPUT * l.u_xi;
+    l.u_bytes = conv_round_up(u_floats * sizeof(float), MEM_ALIGN);
     return l;
 }
 
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g)
 {
-    struct layout l = layout_of(slots, g, 1);
-    return (l.fused ? POINTS : TAPS) * l.channels * l.panels * (size_t)slots->nr;
+    size_t nr = (size_t)slots->nr;
+    return TAPS * (size_t)g->in_c * conv_round_up((size_t)g->filters, nr);
 }
 
 size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g)
@@ -167,47 +170,34 @@ size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_
     size_t threads = (size_t)parallel_threads(), most = 0;
     for (size_t tiles = 1; tiles <= STREAMED_MAX_TILES; tiles++) {
         struct layout l = layout_of(slots, g, tiles);
-        size_t bytes =
-            l.zeros_bytes + (l.fused ? threads : 1) * l.v_bytes + threads * (l.m_bytes + l.u_bytes);
+        size_t bytes = l.zeros_bytes + (l.fused ? threads : 1) * l.v_bytes + threads * l.m_bytes +
+                       (l.fused ? 1 : threads) * l.u_bytes;
         most = bytes > most ? bytes : most;
     }
     return most;
 }
 
 struct pack_job {
-    const struct conv_slots *slots;
     const struct conv_geometry *g;
-    struct layout layout;
     const struct conv_weights *weights;
+    size_t nr;
     float *packed;
 };
 
-/* One panel: [xi][c][nr] fused, [c][tap][nr] streamed. */
+/* One panel: [c][tap][nr]. */
 static void pack_panel(void *ctx, size_t panel, int thread)
 {
     (void)thread;
     const struct pack_job *job = ctx;
-    const struct layout *l = &job->layout;
-    size_t nr = (size_t)job->slots->nr, first = panel * nr;
+    const struct conv_weights *w = job->weights;
+    size_t nr = job->nr, channels = (size_t)job->g->in_c, first = panel * nr;
     size_t filters = conv_range_size((size_t)job->g->filters, nr, panel);
-    float *packed = job->packed + panel * (l->fused ? POINTS : TAPS) * l->channels * nr;
-    float gathered[TAPS * CONV_MAX_NR] = {0};
-    for (size_t c = 0; c < l->channels; c++) {
-        float *taps = l->fused ? gathered : packed + c * TAPS * nr;
-        const struct conv_weights *w = job->weights;
-        for (ptrdiff_t t = 0; t < TAPS; t++) {
+    float *taps = job->packed + panel * channels * TAPS * nr;
+    for (size_t c = 0; c < channels; c++) {
+        for (ptrdiff_t t = 0; t < TAPS; t++, taps += nr) {
             const float *tap =
                 w->at + first * w->filter + c * w->channel + t / 3 * w->row + t % 3 * w->column;
-            conv_gather(taps + (size_t)t * nr, tap, w->filter, filters, nr);
-        }
-        if (l->fused) {
-            struct winograd_filter f = {.weights = gathered,
-                                        .channels = 1,
-                                        .nr = nr,
-                                        .rows = INPUT,
-                                        .u = packed + c * nr,
-                                        .xi_stride = l->u_xi};
-            job->slots->winograd_filter(&f);
+            conv_gather(taps, tap, w->filter, filters, nr);
         }
     }
 }
@@ -215,9 +205,8 @@ static void pack_panel(void *ctx, size_t panel, int thread)
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                    const struct conv_weights *w, float *packed)
 {
-    struct pack_job job = {
-        .slots = slots, .g = g, .layout = layout_of(slots, g, 1), .weights = w, .packed = packed};
-    parallel_for(job.layout.panels, pack_panel, &job);
+    struct pack_job job = {.g = g, .weights = w, .nr = (size_t)slots->nr, .packed = packed};
+    parallel_for(conv_ceil_div((size_t)g->filters, job.nr), pack_panel, &job);
 }
 
 struct job {
@@ -228,6 +217,7 @@ struct job {
     struct block block;   /* streamed: on its way */
     const float *zeros;
     float *v; /* shared (streamed) or the first thread's (fused) */
+    float *u; /* fused: [panel][xi][c][nr] */
     char *threads;
 };
 
@@ -338,6 +328,25 @@ static void transform_output(const struct job *job, const struct block *block, s
     }
 }
 
+/* U of the channels of one panel that an item stands for. */
+static void fused_filter(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    size_t nr = (size_t)job->run->slots->nr, panel = item / U_PARTS;
+    size_t first = conv_cut(l->channels, U_PARTS, item % U_PARTS);
+    size_t end = conv_cut(l->channels, U_PARTS, item % U_PARTS + 1);
+    struct winograd_filter w = {.weights =
+                                    job->run->packed + (panel * l->channels + first) * TAPS * nr,
+                                .channels = end - first,
+                                .nr = nr,
+                                .row = WINOGRAD_ALL_ROWS,
+                                .u = job->u + panel * POINTS * l->u_xi + first * nr,
+                                .xi_stride = l->u_xi};
+    job->run->slots->winograd_filter(&w);
+}
+
 static void fused_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
@@ -356,7 +365,7 @@ static void fused_item(void *ctx, size_t item, int thread)
     for (size_t panel = 0; panel < l->panels; panel++) {
         p.filters = (int)conv_range_size(filters, nr, panel);
         for (size_t row = 0; row < INPUT; row++) {
-            p.u = job->run->packed + (panel * POINTS + row * INPUT) * l->u_xi;
+            p.u = job->u + (panel * POINTS + row * INPUT) * l->u_xi;
             multiply_row(job, &p, row);
         }
         transform_output(job, &block, panel, m);
@@ -382,8 +391,7 @@ static void streamed_product(const struct job *job, struct product *p, float *u,
         struct winograd_filter w = {.weights = weights,
                                     .channels = p->channels,
                                     .nr = nr,
-                                    .first_row = (int)(first_row + row),
-                                    .rows = 1,
+                                    .row = (int)(first_row + row),
                                     .u = u,
                                     .xi_stride = l->u_xi};
         job->run->slots->winograd_filter(&w);
@@ -444,6 +452,9 @@ void winograd_forward(const struct conv_run *run)
     job.threads = (char *)job.v + v_copies * l->v_bytes;
     job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);
     if (l->fused) {
+        size_t threads = (size_t)parallel_threads();
+        job.u = (float *)(void *)(job.threads + threads * l->m_bytes);
+        parallel_for(l->panels * U_PARTS, fused_filter, &job);
         parallel_for(job.chunks, fused_item, &job);
         return;
     }

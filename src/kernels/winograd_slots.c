@@ -160,28 +160,32 @@ static void winograd_input_slot(const struct winograd_input *w)
     }
 }
 
-/* The line of G x of one point; row is a constant where this is inlined. */
-INLINED void filter_row(const struct winograd_filter *w, const int row, float *u)
+/* The rows [row, end) of points, constants where this is inlined. */
+INLINED void filter_rows(const struct winograd_filter *w, const int row, const int end)
 {
     for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
         const float *from = w->weights + k;
-        float *to = u + k;
-        for (size_t c = 0; c < w->channels; c++, from += 9 * w->nr, to += w->nr) {
-            vec line[3], points[6];
+        float *u = w->u + k;
+        for (size_t c = 0; c < w->channels; c++, from += 9 * w->nr, u += w->nr) {
+            vec of_column[3][6], points[6];
             UNROLLED
             for (size_t s = 0; s < 3; s++) {
-                vec x[3], of_column[6];
+                vec x[3];
                 UNROLLED
                 for (size_t r = 0; r < 3; r++) {
                     x[r] = vec_load(from + (r * 3 + s) * w->nr);
                 }
-                filter_line(x, of_column);
-                line[s] = of_column[row];
+                filter_line(x, of_column[s]);
             }
-            filter_line(line, points);
+            float *to = u;
             UNROLLED
-            for (size_t s = 0; s < 6; s++) {
-                vec_store(to + s * w->xi_stride, points[s]);
+            for (int r = row; r < end; r++) {
+                const vec line[3] = {of_column[0][r], of_column[1][r], of_column[2][r]};
+                filter_line(line, points);
+                UNROLLED
+                for (size_t s = 0; s < 6; s++, to += w->xi_stride) {
+                    vec_store(to, points[s]);
+                }
             }
         }
     }
@@ -189,23 +193,21 @@ INLINED void filter_row(const struct winograd_filter *w, const int row, float *u
 
 #define FILTER_ROW(row)                                                                            \
     case row:                                                                                      \
-        filter_row(w, row, u);                                                                     \
+        filter_rows(w, row, (row) + 1);                                                            \
         break;
 
 static void winograd_filter_slot(const struct winograd_filter *w)
 {
-    float *u = w->u;
-    for (int row = w->first_row; row < w->first_row + w->rows; row++, u += 6 * w->xi_stride) {
-        switch (row) {
-            FILTER_ROW(0)
-            FILTER_ROW(1)
-            FILTER_ROW(2)
-            FILTER_ROW(3)
-            FILTER_ROW(4)
-            FILTER_ROW(5)
-        default:
-            break;
-        }
+    switch (w->row) {
+        FILTER_ROW(0)
+        FILTER_ROW(1)
+        FILTER_ROW(2)
+        FILTER_ROW(3)
+        FILTER_ROW(4)
+        FILTER_ROW(5)
+    default:
+        filter_rows(w, 0, 6);
+        break;
     }
 }
 
