@@ -13,7 +13,7 @@ build() { # FLAGS...
 }
 
 mkdir -p build
-build build/release/yolo build/release/tests/helpers/flat
+build build/release/yolo build/release/tests/helpers/flat build/fail_shim.so
 found=
 for kind in openmpi mpich; do
     if command -v "mpicc.$kind" >/dev/null; then

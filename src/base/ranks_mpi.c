@@ -19,10 +19,17 @@
 #include "base/cores.h"
 #include "base/log.h"
 
-enum { LINE_BYTES = 5120, SPINS = 100, PIECE = 1 << 30 };
+enum {
+    LINE_BYTES = 5120,
+    SPINS = 100,
+    PIECE = 1 << 30,
+    REST_MS = 250,   /* what the slowest may be behind the fastest when all have met */
+    END_SECONDS = 30 /* for MPI's own end */
+};
 
 static int count = 1, own, on_host = 1;
 static bool is_open;
+static pid_t starter; /* of this process, on its host */
 static char host[MPI_MAX_PROCESSOR_NAME];
 static int watcher = -1; /* a pipe */
 
@@ -124,8 +131,19 @@ static void need(int result)
     }
 }
 
+/* Who starts MPI's processes ends them, too. Where it is killed itself, nobody would: they would train on for nobody, and
+ * wait for ever for what it had to say. */
+static void need_starter(void)
+{
+    if (count > 1 && getppid() != starter) {
+        log_debug("process %d of %d lost its starter", own, count);
+        ranks_abort(1);
+    }
+}
+
 void ranks_pause(int *tries)
 {
+    need_starter();
     if (++*tries < SPINS) {
         sched_yield();
     } else {
@@ -136,6 +154,7 @@ void ranks_pause(int *tries)
 static void await(MPI_Request *request)
 {
     int done = 0;
+    need_starter();
     for (int tries = 0;;) {
         need(MPI_Test(request, &done, MPI_STATUS_IGNORE));
         if (done) {
@@ -173,6 +192,7 @@ static void count_neighbours(void)
 enum result ranks_open(struct error *err)
 {
     int level = MPI_THREAD_SINGLE, length;
+    starter = getppid();
     start_watcher();
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS) {
         return error_set(err, ERR_UNSUPPORTED, "MPI cannot be started");
@@ -203,14 +223,38 @@ enum result ranks_open(struct error *err)
     return OK;
 }
 
+static void give_up_end(int signal)
+{
+    static const char line[] = "yolo: error: MPI does not end; what the run writes is written\n";
+    (void)signal;
+    _exit(write(STDERR_FILENO, line, sizeof line - 1) < 0 ? 2 : 1);
+}
+
+/* In MPI_Finalize before 4.2 MPICH over UCX says farewell to each of the others, waits until they have heard it, and then
+ * for its starter, deaf. Who comes later finds no ear and waits for ever. So nobody goes before all have left MPI: they meet,
+ * rest, and go, and each one's farewell is on its way before it hears another's. Whatever else may hold MPI's end up, it has
+ * END_SECONDS. */
+static void finalize(void)
+{
+    MPI_Request request;
+    need(MPI_Ibarrier(MPI_COMM_WORLD, &request)); /* MPI_Finalize would keep a core busy */
+    await(&request);
+#ifdef MPICH_VERSION
+    if (count > 1) {
+        nanosleep(&(struct timespec){.tv_nsec = REST_MS * 1000000L}, NULL);
+    }
+#endif
+    signal(SIGALRM, give_up_end);
+    alarm(END_SECONDS);
+    MPI_Finalize();
+    alarm(0);
+}
+
 void ranks_close(void)
 {
     tell_watcher("\n");
     if (is_open) {
-        MPI_Request request;
-        need(MPI_Ibarrier(MPI_COMM_WORLD, &request)); /* MPI_Finalize would keep a core busy */
-        await(&request);
-        MPI_Finalize();
+        finalize();
     }
     is_open = false;
     count = 1;

@@ -221,6 +221,65 @@ for use_kind in "${kinds[@]}"; do
     holds same_run whole stopped
 done
 
+# ---- the starter killed, an end that does not come ----
+
+gone() { # PIDS: within ten seconds
+    local i pid left
+    for ((i = 0; i < 100; i++)); do
+        left=
+        for pid in "$@"; do
+            ! kill -0 "$pid" 2>/dev/null || left=1
+        done
+        [ -n "$left" ] || return 0
+        sleep .1
+    done
+    kill -9 "$@"
+    return 1
+}
+
+for use_kind in "${kinds[@]}"; do
+    use "$use_kind"
+    rm -rf orphans pids
+    "$mpirun" -n 2 ./as_rank.sh "$mpi_yolo" train "${run[@]}" --iters 100000 --out orphans >/dev/null 2>&1 &
+    job=$!
+    for ((i = 0; i < 300; i++)); do
+        [ ! -e orphans/last.state ] || break
+        sleep .1
+    done
+    left=("$(cat pids/0)" "$(cat pids/1)")
+    kill -9 $job "$(ps -o ppid= -p "${left[0]}" | tr -d ' ')" 2>/dev/null # MPICH's has a proxy between them
+    wait $job 2>/dev/null
+    try "the starter killed with $kind" true
+    holds gone "${left[@]}"
+    holds [ -e orphans/last.state ]
+done
+
+# Over TCP, where who has ended may not be deaf to those who end later; they wait for process 0, which writes 24 MB.
+for use_kind in "${kinds[@]}"; do
+    use "$use_kind"
+    for n in 1 2 3 4 5; do
+        try "over TCP with $kind, $n" UCX_TLS=tcp,self UCX_NET_DEVICES=lo MPIR_CVAR_NOLOCAL=1 OMPI_MCA_btl=tcp,self \
+            OMPI_MCA_pml=ob1 timeout -k 5 100 "$mpirun" -n 2 ./as_rank.sh "$mpi_yolo" train "${darknet[@]}" \
+            --cfg v4.cfg --batch 4 --subdivisions 2 --iters 2 --threads 1 -q --no-pictures --out "tcp/$kind$n"
+        status 0
+    done
+done
+
+if [ -f "$root/build/fail_shim.so" ]; then
+    cat >deaf.sh <<DEAF
+#!/bin/sh
+LD_PRELOAD=$root/build/fail_shim.so FAIL_END=1 exec "\$@"
+DEAF
+    chmod +x deaf.sh
+    try "MPI does not end with $kind" timeout -k 5 100 "$mpirun" -n 2 ./as_rank.sh ./deaf.sh "$mpi_yolo" train "${darknet[@]}" \
+        --cfg v4.cfg --batch 4 --subdivisions 2 --iters 2 --threads 1 -q --no-pictures --out deaf
+    [ "$last_status" -ne 0 ] && [ "$last_status" -ne 124 ] || fault "status $last_status"
+    err '^yolo: error: MPI does not end; what the run writes is written$'
+    holds cmp "tcp/${kind}1/last.weights" deaf/last.weights
+else
+    skip "MPI does not end" "build/fail_shim.so is not built (make tests)"
+fi
+
 # ---- what differs ----
 
 for use_kind in "${kinds[@]}"; do
