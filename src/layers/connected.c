@@ -52,6 +52,7 @@ const struct layer_ops connected_ops = {
     .prepare = conv_unit_prepare,
     .forward = conv_unit_forward,
     .backward = conv_unit_backward,
+    .remake = conv_unit_remake,
     .choice_names = conv_unit_choices,
     .describe = describe,
 };

@@ -138,6 +138,7 @@ static void plan_kept(const struct conv_unit *u, const struct plan_limits *limit
     scratch = conv_scratch > scratch ? conv_scratch : scratch;
     p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
     p->backward_needs_input = mode_rules[limits->mode].moves_weights;
+    p->can_remake = keeps_z(u) && u->act < ACT_FUSED_COUNT;
     if (u->has_bn) {
         p->saved_floats = batchnorm_saved_floats(pixels, g->filters);
     } else if (keeps_z(u)) {
@@ -266,17 +267,27 @@ void conv_unit_finish(const struct layer *l, const struct exec *e)
 {
     const struct conv_unit *u = l->state;
     struct tensor z = conv_unit_z(u, e);
-    struct conv_epilogue rest = {.act = u->act};
     if (!keeps_z(u)) {
         return;
     }
     if (u->has_bn) {
         struct batchnorm_used used = batchnorm_saved_used(e);
         batchnorm_settle(l, e, &z, &used);
+    }
+    conv_unit_remake(l, e, &e->out);
+}
+
+void conv_unit_remake(const struct layer *l, const struct exec *e, const struct tensor *out)
+{
+    const struct conv_unit *u = l->state;
+    struct tensor z = conv_unit_z(u, e);
+    struct conv_epilogue rest = {.act = u->act};
+    if (u->has_bn) {
+        struct batchnorm_used used = batchnorm_saved_used(e);
         rest.scale = used.scale;
         rest.shift = used.shift;
     }
-    op_epilogue(e->kernels, &rest, &z, &e->out);
+    op_epilogue(e->kernels, &rest, &z, out);
 }
 
 static void forward_kept(const struct layer *l, const struct exec *e)

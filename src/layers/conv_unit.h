@@ -75,5 +75,6 @@ void conv_unit_plan(const struct layer *l, const struct plan_limits *limits, str
 void conv_unit_prepare(const struct layer *l, const struct exec *e);
 void conv_unit_forward(const struct layer *l, const struct exec *e);
 void conv_unit_backward(const struct layer *l, const struct exec *e);
+void conv_unit_remake(const struct layer *l, const struct exec *e, const struct tensor *out);
 
 #endif

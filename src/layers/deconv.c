@@ -226,6 +226,7 @@ const struct layer_ops deconvolutional_ops = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .remake = conv_unit_remake,
     .choice_names = conv_unit_choices,
     .flops = flops,
     .describe = describe,

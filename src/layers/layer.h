@@ -123,6 +123,7 @@ struct layer_plan {
     /* Modes that keep for backward: */
     size_t saved_floats; /* written by forward, read by backward (whole batch) */
     bool backward_needs_input, backward_needs_output;
+    bool can_remake; /* ops->remake will do */
 };
 
 /* Channels [first, first + count). */
@@ -224,6 +225,9 @@ struct layer_ops {
     /* dL/dout to dL/dinputs and parameter gradients; NULL for heads, whose loss does it, and for kinds
      * that cannot be trained. Runs after every consumer's backward; not where the layer has the loss. */
     void (*backward)(const struct layer *l, const struct exec *e);
+    /* Writes the output once more to `out`, from what forward has saved, with the same bits; between forward and backward.
+     * NULL for kinds that cannot. */
+    void (*remake)(const struct layer *l, const struct exec *e, const struct tensor *out);
     /* Heads, [softmax], [cost]; runs if the layer has_loss: the loss of the mini-batch in e->out against
      * truths[e->out.n] added to *parts; writes (or adds, grad_adds) dL/dinput to input_grads[0] if wanted. dL/dx of
      * the SUM over the mini-batch's images; the optimiser divides by the batch. */

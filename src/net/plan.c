@@ -66,6 +66,7 @@ static enum result draft(struct plan *p, struct error *err)
     p->wants = mem_alloc(layers, sizeof *p->wants);
     p->modes = mem_alloc(layers, sizeof *p->modes);
     p->saved = mem_alloc(layers, sizeof *p->saved);
+    p->remade = mem_alloc(layers, sizeof *p->remade);
     p->runs_in = mem_alloc(layers, sizeof *p->runs_in);
     p->fusions = mem_alloc(layers, sizeof *p->fusions);
     p->execs = mem_alloc(layers, sizeof *p->execs);
@@ -73,8 +74,9 @@ static enum result draft(struct plan *p, struct error *err)
     p->inputs = mem_alloc(p->input_count, sizeof *p->inputs);
     p->input_grads = mem_alloc(p->input_count, sizeof *p->input_grads);
     p->grad_adds = mem_alloc(p->input_count, sizeof *p->grad_adds);
-    if (!p->slots || !p->wants || !p->modes || !p->saved || !p->runs_in || !p->fusions ||
-        !p->execs || !p->prepared_at || !p->inputs || !p->input_grads || !p->grad_adds) {
+    if (!p->slots || !p->wants || !p->modes || !p->saved || !p->remade || !p->runs_in ||
+        !p->fusions || !p->execs || !p->prepared_at || !p->inputs || !p->input_grads ||
+        !p->grad_adds) {
         return mem_error(err, "planning the network");
     }
     for (size_t i = 0; i < layers; i++) {
@@ -282,6 +284,7 @@ void plan_free(struct plan *plan)
     mem_free(plan->wants);
     mem_free(plan->modes);
     mem_free(plan->saved);
+    mem_free(plan->remade);
     mem_free(plan->runs_in);
     mem_free(plan->fusions);
     mem_free(plan->execs);

@@ -369,12 +369,37 @@ static bool find_gradients(const struct plan *plan, int layer, size_t *first)
     return false;
 }
 
+/* Inputs that have been forgotten are there again; afterwards they are where forward looks for them. */
+static void remake_inputs(const struct plan *plan, int layer)
+{
+    struct tensor *inputs = plan->inputs + (plan->execs[layer].inputs - plan->inputs);
+    for (int k = 0; k < plan->net->layers[layer].input_count; k++) {
+        int from = plan->net->layers[layer].inputs[k];
+        if (from >= 0 && plan->remade[from].floats > 0) {
+            const struct layer *l = &plan->net->layers[from];
+            inputs[k].data = plan->activations + plan->remade[from].offset;
+            l->ops->remake(l, &plan->execs[from], &inputs[k]);
+        }
+    }
+}
+
+static void forget_inputs(const struct plan *plan, int layer)
+{
+    struct tensor *inputs = plan->inputs + (plan->execs[layer].inputs - plan->inputs);
+    for (int k = 0; k < plan->net->layers[layer].input_count; k++) {
+        inputs[k].data =
+            plan_tensor(plan, plan_slot(plan->net->layers[layer].inputs[k]), false).data;
+    }
+}
+
 void plan_backward_layer(const struct plan *plan, int layer)
 {
     const struct layer *l = &plan->net->layers[layer];
     if (plan->slots[plan_slot(layer)].flows && l->ops->backward && !l->has_loss) {
         zero_before(plan, layer);
+        remake_inputs(plan, layer);
         l->ops->backward(l, &plan->execs[layer]);
+        forget_inputs(plan, layer);
     }
 }
 

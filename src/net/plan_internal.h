@@ -67,7 +67,9 @@ struct plan {
     struct layer_plan *wants; /* [layer_count] */
     enum layer_mode *modes;   /* [layer_count] */
     struct region *saved;     /* [layer_count] */
-    int *runs_in;           /* [layer_count], the layer in whose turn it runs: its own, if alone */
+    struct region
+        *remade;  /* [layer_count], its output, made again for its reader's backward pass */
+    int *runs_in; /* [layer_count], the layer in whose turn it runs: its own, if alone */
     struct fusion *fusions; /* [layer_count] */
     struct exec *execs;     /* [layer_count] */
     size_t input_count;     /* of all layers */
@@ -105,7 +107,7 @@ static inline bool plan_is_training(const struct plan *p)
 /* The root slot of a slot's buffer; *channel (may be NULL) gets the first channel in it. */
 int plan_root(const struct plan *p, int slot, int *channel);
 
-/* A slot's tensor inside the block at the given region offset. */
+/* A slot's tensor inside the block. */
 struct tensor plan_tensor(const struct plan *p, int slot, bool is_grad);
 
 /* Plans that run on bytes (options.quant); the others have p->bytes == NULL. */

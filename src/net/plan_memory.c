@@ -57,6 +57,7 @@ static size_t collect(struct plan *p, struct region **list)
     }
     for (int i = 0; i < p->net->layer_count; i++) {
         list[count++] = &p->saved[i];
+        list[count++] = &p->remade[i];
     }
     for (int s = 0; p->bytes && s <= p->net->layer_count; s++) {
         list[count++] = &p->bytes->slots[s].region;
@@ -73,7 +74,7 @@ static size_t collect(struct plan *p, struct region **list)
 
 enum result plan_share(struct plan *p, struct error *err)
 {
-    size_t most = 4 * ((size_t)p->net->layer_count + 1);
+    size_t most = 5 * ((size_t)p->net->layer_count + 1);
     struct region **list = mem_alloc(most, sizeof *list);
     struct region **placed = mem_alloc(most, sizeof *placed);
     if (!list || !placed) {

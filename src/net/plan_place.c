@@ -116,6 +116,29 @@ static void extend_life(struct plan *p, int slot, int time)
     }
 }
 
+/* Can layer i's output be forgotten after its only reader's forward pass, and made again for the backward one? */
+static bool can_be_remade(const struct plan *p, int i, int reader)
+{
+    const struct slot *s = &p->slots[plan_slot(i)];
+    bool is_lent = s->parent != NO_PARENT || s->readers != 1 || plan_is_result(p, i);
+    for (int k = 0; k <= p->net->layer_count && !is_lent; k++) {
+        is_lent = p->slots[k].parent == plan_slot(i);
+    }
+    return !is_lent && p->wants[i].can_remake && !p->wants[i].backward_needs_output &&
+           p->wants[reader].backward_needs_input;
+}
+
+/* The reader's backward pass wants its input once more. */
+static void keep_for_backward(struct plan *p, int slot, int reader)
+{
+    int time = plan_backward_time(p, reader);
+    if (slot > 0 && can_be_remade(p, slot - 1, reader)) {
+        p->remade[slot - 1] = (struct region){.birth = time, .death = time};
+    } else {
+        extend_life(p, slot, time);
+    }
+}
+
 static void settle_lifetimes(struct plan *p)
 {
     const struct network *net = p->net;
@@ -138,7 +161,7 @@ static void settle_lifetimes(struct plan *p)
             }
             extend_life(p, plan_slot(l->inputs[k]), time);
             if (keeps && p->wants[i].backward_needs_input) {
-                extend_life(p, plan_slot(l->inputs[k]), plan_backward_time(p, i));
+                keep_for_backward(p, plan_slot(l->inputs[k]), i);
             }
         }
         if (keeps && p->wants[i].backward_needs_output) {
@@ -173,6 +196,9 @@ enum result plan_size_outputs(struct plan *p, struct error *err)
                              s - 1, p->options.batch, slot->shape.h, slot->shape.w, slot->shape.c);
         }
         slot->data.floats = plan_keeps_floats(p, s) ? floats : 0;
+        if (s > 0 && p->remade[s - 1].death > 0) {
+            p->remade[s - 1].floats = floats;
+        }
     }
     return OK;
 }

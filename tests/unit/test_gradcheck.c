@@ -313,7 +313,7 @@ static void randomise(struct check *c, unsigned *state)
     }
 }
 
-static bool open_check(struct check *c, const struct grad_case *g, const char *isa)
+static bool open_check(struct check *c, const struct grad_case *g, const char *isa, bool keeps)
 {
     bool frozen[16] = {false};
     unsigned state = 7;
@@ -327,7 +327,8 @@ static bool open_check(struct check *c, const struct grad_case *g, const char *i
         frozen[g->frozen] = true;
     }
     modes_resolve(&c->f.net, frozen, g->bn, c->modes);
-    struct plan_options options = {.batch = BATCH, .modes = c->modes, .bn_momentum = 0.01f};
+    struct plan_options options = {
+        .batch = BATCH, .keep_outputs = keeps, .modes = c->modes, .bn_momentum = 0.01f};
     if (kernels_select(isa, &kern, &c->f.err) != OK ||
         plan_build(&c->f.net, kern, &options, &c->plan, &c->f.err) != OK) {
         printf("  %s: %s\n", g->name, c->f.err.text);
@@ -382,16 +383,21 @@ static bool check_param(struct check *c, const struct grad_case *g, int layer, i
     return true;
 }
 
+static void run_step(struct check *c)
+{
+    run_loss(c);
+    seed_gradient(c);
+    plan_zero_gradients(c->plan);
+    plan_backward(c->plan);
+}
+
 static bool check_case(const struct grad_case *g, const char *isa)
 {
     struct check c = {.plan = NULL};
-    bool ok = open_check(&c, g, isa);
+    bool ok = open_check(&c, g, isa, false);
     int checked = 0;
     if (ok) {
-        run_loss(&c);
-        seed_gradient(&c);
-        plan_zero_gradients(c.plan);
-        plan_backward(c.plan);
+        run_step(&c);
     }
     for (int i = 0; ok && i < c.f.net.layer_count; i++) {
         for (int k = 0; ok && k < c.f.net.layers[i].param_count; k++) {
@@ -407,6 +413,27 @@ static bool check_case(const struct grad_case *g, const char *isa)
     }
     plan_free(c.plan);
     fixture_close(&c.f);
+    return ok;
+}
+
+/* What a plan makes anew in the backward pass is what one that keeps all outputs has there. */
+static bool check_remade(const struct grad_case *g)
+{
+    struct check c = {.plan = NULL}, kept = {.plan = NULL};
+    bool ok = open_check(&c, g, "scalar", false) && open_check(&kept, g, "scalar", true);
+    for (int step = 0; ok && step < 2; step++) {
+        run_step(&c);
+        run_step(&kept);
+        ok = memcmp(plan_gradient_set(c.plan, 0), plan_gradient_set(kept.plan, 0),
+                    plan_gradient_floats(c.plan) * sizeof(float)) == 0;
+    }
+    if (!ok) {
+        printf("  %s: other gradients where outputs are kept\n", g->name);
+    }
+    plan_free(c.plan);
+    plan_free(kept.plan);
+    fixture_close(&c.f);
+    fixture_close(&kept.f);
     return ok;
 }
 
@@ -451,6 +478,28 @@ static void through_a_head(void)
     }
 }
 
+static void remade_outputs(void)
+{
+    for (size_t i = 0; i < sizeof grad_cases / sizeof grad_cases[0]; i++) {
+        CHECK(check_remade(&grad_cases[i]));
+    }
+}
+
+/* Of a chain of convolutions each keeps its z; of their outputs a few are there at a time. */
+static void forgotten_outputs(void)
+{
+#define PAIR CONV_BN(16, 3, mish) CONV_BN(16, 3, mish)
+    static const struct grad_case chain = {
+        .sections = PAIR PAIR PAIR PAIR PAIR, .bn = BN_AUTO, .frozen = -1};
+    struct check c = {.plan = NULL};
+    size_t output = (size_t)BATCH * SIDE * SIDE * 16 * sizeof(float);
+    CHECK(open_check(&c, &chain, "scalar", false));
+    size_t outputs = plan_memory(c.plan).activation_bytes / output;
+    CHECK_MSG(outputs >= 10 && outputs <= 15, "%zu outputs", outputs);
+    plan_free(c.plan);
+    fixture_close(&c.f);
+}
+
 static void gradients_scalar(void)
 {
     check_all("scalar");
@@ -467,9 +516,8 @@ static void gradients_avx512(void)
 }
 
 static const struct test_case cases[] = {
-    {"through_a_head", through_a_head},
-    {"gradients_scalar", gradients_scalar},
-    {"gradients_avx2", gradients_avx2},
-    {"gradients_avx512", gradients_avx512},
+    {"through_a_head", through_a_head},       {"remade_outputs", remade_outputs},
+    {"forgotten_outputs", forgotten_outputs}, {"gradients_scalar", gradients_scalar},
+    {"gradients_avx2", gradients_avx2},       {"gradients_avx512", gradients_avx512},
 };
 TEST_MAIN(cases)
