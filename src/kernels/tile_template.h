@@ -6,6 +6,10 @@
 
 enum { TILE_FILTERS = 2 * VEC_WIDTH };
 
+/* Between channels. A compiler that loads ahead of time what comes later takes registers from the sums (gcc 12: two of the twelve
+ * of AVX2 lived in memory). */
+#define LOADS_IN_ORDER __asm__ volatile("" : : : "memory")
+
 /* acc[i][j] += sum over c of in[i][c] * panel[c][j], in this order; behind the panel. pixels and vectors are constants
  * where this is inlined, so that acc lives in registers. */
 INLINED const float *tile_channels(vec acc[TILE_PIXELS][2], const float *const *in, size_t channels,
@@ -21,6 +25,7 @@ INLINED const float *tile_channels(vec acc[TILE_PIXELS][2], const float *const *
                 acc[i][1] = vec_fma(x, second, acc[i][1]);
             }
         }
+        LOADS_IN_ORDER;
     }
     return panel;
 }
