@@ -58,7 +58,7 @@ struct option_group {
     void *target;
 };
 
-enum { OPTION_MAX_GROUPS = 8 };
+enum { OPTION_MAX_GROUPS = 9 };
 
 struct usage {
     const char *command;

@@ -9,7 +9,7 @@ enum { ITEM_BYTES = 16384, MAX_ITEMS = 1024 };
 
 struct job {
     const struct int8_slots *slots;
-    const struct tensor *floats;
+    const struct tensor *floats, *rounded;
     const struct int8_tensor *in, *other, *out;
     const struct pool_geometry *pool;
     int stride;
@@ -76,6 +76,96 @@ void int8_dequantize(const struct kernels *kern, const struct int8_tensor *in,
 {
     struct job job = {.slots = int8_slots_of(kern), .floats = out, .in = in};
     for_pixels(&job, in, dequantize_item);
+}
+
+/* ---- bytes that training sees as floats ---- */
+
+enum { ROUND_BYTES = 4096 };
+
+static void note_ranges(const struct int8_tensor *t, const float *from, size_t first, size_t count,
+                        uint8_t *in_range)
+{
+    for (size_t c = 0; c < count; c++) {
+        float step = t->steps[first + c], zero = (float)t->zeros[first + c];
+        in_range[c] = (from[c] >= step * (-0.5f - zero)) & (from[c] <= step * (255.5f - zero));
+    }
+}
+
+/* `count` channels of some pixels. */
+static void round_block(const struct job *job, size_t pixel, size_t pixels, size_t first,
+                        size_t count)
+{
+    const struct tensor *in = job->floats, *out = job->rounded;
+    const struct int8_tensor *t = job->out;
+    uint8_t bytes[ROUND_BYTES];
+    struct int8_convert c = {.floats = in->data + pixel * in->stride + first,
+                             .floats_stride = in->stride,
+                             .bytes = bytes,
+                             .bytes_stride = count,
+                             .pixels = pixels,
+                             .channels = count,
+                             .steps = t->steps + first,
+                             .zeros = t->zeros + first};
+    for (size_t p = 0; t->data && p < pixels; p++) {
+        note_ranges(t, c.floats + p * in->stride, first, count,
+                    t->data + (pixel + p) * t->stride + first);
+    }
+    job->slots->quantize(&c);
+    c.floats = out->data + pixel * out->stride + first;
+    c.floats_stride = out->stride;
+    job->slots->dequantize(&c);
+}
+
+static void round_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    size_t end = cut(job, item + 1), channels = (size_t)job->out->c, pixels;
+    size_t most = channels < ROUND_BYTES ? ROUND_BYTES / channels : 1;
+    for (size_t pixel = cut(job, item); pixel < end; pixel += pixels) {
+        pixels = end - pixel < most ? end - pixel : most;
+        for (size_t first = 0; first < channels; first += ROUND_BYTES) {
+            size_t left = channels - first;
+            round_block(job, pixel, pixels, first, left < ROUND_BYTES ? left : ROUND_BYTES);
+        }
+    }
+}
+
+static struct int8_tensor ranges_of(const struct tensor *t, uint8_t *in_range)
+{
+    return (struct int8_tensor){
+        .data = in_range, .n = t->n, .h = t->h, .w = t->w, .c = t->c, .stride = (size_t)t->c};
+}
+
+void int8_round(const struct kernels *kern, const float *steps, const uint8_t *zeros,
+                const struct tensor *in, const struct tensor *out, uint8_t *in_range)
+{
+    struct int8_tensor ranges = ranges_of(in, in_range);
+    struct job job = {.slots = int8_slots_of(kern), .floats = in, .rounded = out, .out = &ranges};
+    ranges.steps = steps;
+    ranges.zeros = zeros;
+    for_pixels(&job, &ranges, round_item);
+}
+
+static void pass_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    size_t end = cut(job, item + 1), channels = (size_t)job->in->c;
+    for (size_t pixel = cut(job, item); pixel < end; pixel++) {
+        const uint8_t *in_range = job->in->data + pixel * channels;
+        float *values = job->floats->data + pixel * job->floats->stride;
+        for (size_t c = 0; c < channels; c++) {
+            values[c] = in_range[c] ? values[c] : 0.0f;
+        }
+    }
+}
+
+void int8_pass_in_range(const uint8_t *in_range, const struct tensor *gradient)
+{
+    const struct int8_tensor ranges = ranges_of(gradient, (uint8_t *)(uintptr_t)in_range);
+    struct job job = {.floats = gradient, .in = &ranges};
+    for_pixels(&job, &ranges, pass_item);
 }
 
 /* Behind the epilogue's arrays: the factors of b, zero where it has no channel. */

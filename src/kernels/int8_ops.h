@@ -14,6 +14,13 @@ void int8_quantize(const struct kernels *kern, const struct tensor *in,
 void int8_dequantize(const struct kernels *kern, const struct int8_tensor *in,
                      const struct tensor *out);
 
+/* What training sees of bytes: out = in as bytes would say it. in_range, dense, 1 where the value lies within their range, or
+ * NULL. out may be in. */
+void int8_round(const struct kernels *kern, const float *steps, const uint8_t *zeros,
+                const struct tensor *in, const struct tensor *out, uint8_t *in_range);
+/* The gradient of that, straight through: of what was out of range it becomes 0. */
+void int8_pass_in_range(const uint8_t *in_range, const struct tensor *gradient);
+
 /* out = act(a + b): b's channels may be fewer, then only those are added. terms: int8_sum_floats of a's channels, which
  * int8_sum_prepare fills. out may be a. */
 size_t int8_sum_floats(int channels);

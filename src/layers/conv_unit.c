@@ -190,20 +190,33 @@ void conv_unit_prepare_from(const struct layer *l, const struct exec *e, const f
     }
 }
 
+static void add_bias(float *shift, const float *bias, size_t filters)
+{
+    for (size_t k = 0; bias && k < filters; k++) {
+        shift[k] += bias[k];
+    }
+}
+
 void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float *bias)
 {
     const struct conv_unit *u = l->state;
     size_t filters = (size_t)u->geometry.filters;
     float *shift = e->prepared + scale_offset(u, e->kernels, e->choice) + tensor_align(filters);
-    for (size_t k = 0; k < filters; k++) {
-        shift[k] += bias[k];
-    }
+    add_bias(shift, bias, filters);
+}
+
+static const float *weights_of(const struct layer *l, const struct exec *e)
+{
+    return e->weights ? e->weights : layer_param(l, "weights")->data;
 }
 
 void conv_unit_prepare(const struct layer *l, const struct exec *e)
 {
     if (!packs_late(l, e->mode)) {
-        conv_unit_prepare_from(l, e, layer_param(l, "weights")->data);
+        conv_unit_prepare_from(l, e, weights_of(l, e));
+    }
+    if (e->bias && !mode_rules[e->mode].keeps_backward) { /* else conv_unit_finish adds it */
+        conv_unit_add_bias(l, e, e->bias);
     }
 }
 
@@ -267,12 +280,13 @@ void conv_unit_finish(const struct layer *l, const struct exec *e)
 {
     const struct conv_unit *u = l->state;
     struct tensor z = conv_unit_z(u, e);
-    if (!keeps_z(u)) {
+    if (!keeps_z(u) && !e->bias) {
         return;
     }
     if (u->has_bn) {
         struct batchnorm_used used = batchnorm_saved_used(e);
         batchnorm_settle(l, e, &z, &used);
+        add_bias(used.shift, e->bias, (size_t)u->geometry.filters);
     }
     conv_unit_remake(l, e, &e->out);
 }
@@ -281,7 +295,7 @@ void conv_unit_remake(const struct layer *l, const struct exec *e, const struct 
 {
     const struct conv_unit *u = l->state;
     struct tensor z = conv_unit_z(u, e);
-    struct conv_epilogue rest = {.act = u->act};
+    struct conv_epilogue rest = {.shift = e->bias, .act = u->act};
     if (u->has_bn) {
         struct batchnorm_used used = batchnorm_saved_used(e);
         rest.scale = used.scale;
@@ -302,7 +316,7 @@ static void forward_kept(const struct layer *l, const struct exec *e)
         packed = e->scratch;
         scratch += packed_bytes(u, e->kernels, e->choice);
         plain.shift = u->has_bn ? NULL : layer_param(l, "biases")->data;
-        conv_pack(e->kernels, &u->geometry, algorithm, layer_param(l, "weights")->data, e->scratch);
+        conv_pack(e->kernels, &u->geometry, algorithm, weights_of(l, e), e->scratch);
     }
     conv_forward(e->kernels, &u->geometry, algorithm, packed, &plain, &e->inputs[0], &z, scratch);
     conv_unit_finish(l, e);
@@ -318,7 +332,7 @@ void conv_unit_backward_to_z(const struct layer *l, const struct exec *e)
         return;
     }
     if (keeps_z(u)) {
-        struct conv_epilogue f = {.act = layer_backward_activation(l)};
+        struct conv_epilogue f = {.shift = e->bias, .act = layer_backward_activation(l)};
         op_activate_backward(e->kernels, &f, &z, &e->out_grad, &e->out_grad);
     }
     float *bias_grad = layer_param_grad(l, e, "biases");
@@ -362,6 +376,6 @@ void conv_unit_backward(const struct layer *l, const struct exec *e)
                               e->scratch);
     }
     if (e->input_grads[0].data) {
-        backward_to_input(u, layer_param(l, "weights")->data, e);
+        backward_to_input(u, weights_of(l, e), e);
     }
 }

@@ -187,7 +187,8 @@ size_t int8_unit_prepared_bytes(const struct layer *l, const struct kernels *ker
 struct round_job {
     const struct conv_geometry *g;
     const float *weights, *steps;
-    int8_t *rounded;
+    int8_t *rounded; /* or NULL: */
+    float *floats;
     float *scale; /* [filters] */
 };
 
@@ -196,28 +197,44 @@ static void round_filter(void *ctx, size_t k, int thread)
     (void)thread;
     const struct round_job *job = ctx;
     struct filter f = filter_of(job->g, job->weights, job->steps, k);
-    int8_t *to = job->rounded + k * terms_of(job->g);
+    size_t at = k * terms_of(job->g);
     for (size_t c = 0; c < f.channels; c++) {
+        float value = f.most / MOST / f.steps[c];
         size_t count;
         int8_t q[MAX_TAPS];
-        for (size_t first = 0; first < f.taps; first += count) {
+        for (size_t first = 0; first < f.taps; first += count, at += count) {
             count = round_taps(&f, c, first, q);
-            memcpy(to, q, count);
-            to += count;
+            if (job->rounded) {
+                memcpy(job->rounded + at, q, count);
+            }
+            for (size_t i = 0; job->floats && i < count; i++) {
+                job->floats[at + i] = (float)q[i] * value;
+            }
         }
     }
-    job->scale[k] = f.most / MOST;
+    if (job->scale) {
+        job->scale[k] = f.most / MOST;
+    }
+}
+
+static void round_weights(const struct layer *l, struct round_job *job)
+{
+    const struct conv_unit *u = l->state;
+    job->g = &u->geometry;
+    job->weights = layer_param(l, "weights")->data;
+    parallel_for((size_t)u->geometry.filters, round_filter, job);
 }
 
 void int8_unit_round(const struct layer *l, const float *in_steps, int8_t *rounded, float *scale)
 {
-    const struct conv_unit *u = l->state;
-    struct round_job job = {.g = &u->geometry,
-                            .weights = layer_param(l, "weights")->data,
-                            .steps = in_steps,
-                            .rounded = rounded,
-                            .scale = scale};
-    parallel_for((size_t)u->geometry.filters, round_filter, &job);
+    struct round_job job = {.steps = in_steps, .rounded = rounded, .scale = scale};
+    round_weights(l, &job);
+}
+
+void int8_unit_round_floats(const struct layer *l, const float *in_steps, float *rounded)
+{
+    struct round_job job = {.steps = in_steps, .floats = rounded};
+    round_weights(l, &job);
 }
 
 void int8_unit_fold(const struct layer *l, float *scale, float *shift)

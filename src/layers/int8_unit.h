@@ -36,6 +36,8 @@ NODISCARD enum result int8_unit_find_bias(const struct layer *l, const float *in
 /* What the two above make of the weights: whole numbers [filters][channels][taps], and the value of one of a filter, of
  * which the input's steps have been divided out: weights[k, c, i] = scale[k] rounded[k, c, i] / in_steps[c]. */
 void int8_unit_round(const struct layer *l, const float *in_steps, int8_t *rounded, float *scale);
+/* The same as the floats that they stand for, in the order of the layer's own. */
+void int8_unit_round_floats(const struct layer *l, const float *in_steps, float *rounded);
 /* The layer's batch norm or biases behind its sums, [filters] each. */
 void int8_unit_fold(const struct layer *l, float *scale, float *shift);
 void int8_unit_forward(const struct layer *l, const struct kernels *kern,

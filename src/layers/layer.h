@@ -165,6 +165,9 @@ struct exec {
     float bn_momentum;                    /* running = (1 - m) running + m batch */
     float *
         record; /* where forward leaves the batch's statistics in place of moving the running ones; NULL: it moves them */
+    const float *weights,
+        *bias; /* of a convolution that trains as on bytes: in place of its own; added before its
+                                    activation. Else NULL */
     uint64_t seed; /* of this step; dropout draws from (seed, layer, element) */
 };
 

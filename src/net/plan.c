@@ -29,6 +29,7 @@ static void ask_layers(struct plan *p)
         if (!plan_gives_floats(p, i)) {
             plan_ask_bytes(p, i, want);
         }
+        plan_ask_rounding(p, i, want);
         p->prepared_at[i] = prepared;
         prepared += tensor_align(want->prepared_floats);
         if (want->scratch_bytes > p->memory.scratch_bytes) {
@@ -83,7 +84,7 @@ static enum result draft(struct plan *p, struct error *err)
         p->modes[i] = plan_is_training(p) ? p->options.modes[i] : MODE_INFER;
     }
     if (p->options.quant) {
-        TRY(plan_open_bytes(p, err));
+        TRY(p->options.rounds_floats ? plan_open_rounding(p, err) : plan_open_bytes(p, err));
     }
     plan_find_flow(p);
     ask_layers(p);
@@ -93,6 +94,7 @@ static enum result draft(struct plan *p, struct error *err)
     if (p->bytes) {
         plan_place_bytes(p);
     }
+    plan_place_rounding(p);
     if (plan_is_training(p)) {
         TRY(plan_size_gradients(p, err));
         size_parameter_gradients(p);
@@ -105,7 +107,7 @@ static void wire_inputs(struct plan *p, int layer, size_t first)
     const struct layer *l = &p->net->layers[layer];
     for (int k = 0; k < l->input_count; k++) {
         int slot = plan_slot(l->inputs[k]);
-        p->inputs[first + (size_t)k] = plan_tensor(p, slot, false);
+        p->inputs[first + (size_t)k] = plan_input_of(p, layer, k);
         if (p->slots[slot].flows) {
             p->input_grads[first + (size_t)k] = plan_tensor(p, slot, true);
         }
@@ -174,6 +176,7 @@ static enum result pack_layer(struct plan *p, int i, struct error *err)
     if (p->bytes) {
         return plan_prepare_bytes(p, i, err);
     }
+    plan_round_weights(p, i);
     if (l->ops->prepare) {
         l->ops->prepare(l, &p->execs[i]);
     }
@@ -230,6 +233,7 @@ static enum result furnish(struct plan *p, struct error *err)
     if (p->bytes) {
         plan_wire_bytes(p);
     }
+    plan_wire_rounding(p);
     struct packing job = {.plan = p, .err = err};
     parallel_team(p->options.weights ? pack_from_file : pack_from_memory, &job);
     return job.result;
@@ -280,6 +284,7 @@ void plan_free(struct plan *plan)
         return;
     }
     plan_free_bytes(plan);
+    plan_free_rounding(plan);
     mem_free(plan->slots);
     mem_free(plan->wants);
     mem_free(plan->modes);
@@ -336,6 +341,7 @@ void plan_forward_layer(struct plan *plan, int layer)
     if (plan->bytes) {
         plan_forward_bytes(plan, layer);
     }
+    plan_round_output(plan, layer);
 }
 
 static void forward_all(void *ctx)

@@ -22,8 +22,11 @@ struct plan_options {
     float bn_momentum;            /* for modes that use batch statistics */
     int gradient_sets; /* of parameter gradients, of which plan_use_gradients takes one; 0: one */
     const struct quantization
-        *quant; /* run on bytes as it says, which quant_check has passed; NULL: fp32. Inference
-                                         only; must outlive the plan */
+        *quant; /* run on bytes as it says, which quant_check has passed; NULL: fp32. Where nothing
+                                         moves; must outlive the plan */
+    bool
+        rounds_floats; /* quant in fp32 arithmetic, for training: weights and outputs rounded to what bytes would say; the
+                           gradient passes straight through, but for outputs beyond their range */
 };
 
 struct plan_memory {

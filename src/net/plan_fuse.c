@@ -64,7 +64,8 @@ void plan_fuse(struct plan *p)
     for (int i = 0; i < layers; i++) {
         p->runs_in[i] = i;
     }
-    for (int i = 0; i < layers && !plan_is_training(p) && !p->options.keep_outputs; i++) {
+    for (int i = 0; i < layers && !plan_is_training(p) && !p->rounding && !p->options.keep_outputs;
+         i++) {
         struct fusion f;
         if (p->runs_in[i] != i || !find(p, i, &f)) {
             continue;

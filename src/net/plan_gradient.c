@@ -260,6 +260,7 @@ void plan_repack(struct plan *plan)
     for (int i = 0; i < plan->net->layer_count; i++) {
         const struct layer *l = &plan->net->layers[i];
         if (l->ops->prepare && moves(plan, i)) {
+            plan_round_weights(plan, i);
             l->ops->prepare(l, &plan->execs[i]);
         }
     }
@@ -379,6 +380,7 @@ static void remake_inputs(const struct plan *plan, int layer)
             const struct layer *l = &plan->net->layers[from];
             inputs[k].data = plan->activations + plan->remade[from].offset;
             l->ops->remake(l, &plan->execs[from], &inputs[k]);
+            plan_round_again(plan, from, &inputs[k]);
         }
     }
 }
@@ -387,8 +389,7 @@ static void forget_inputs(const struct plan *plan, int layer)
 {
     struct tensor *inputs = plan->inputs + (plan->execs[layer].inputs - plan->inputs);
     for (int k = 0; k < plan->net->layers[layer].input_count; k++) {
-        inputs[k].data =
-            plan_tensor(plan, plan_slot(plan->net->layers[layer].inputs[k]), false).data;
+        inputs[k].data = plan_input_of(plan, layer, k).data;
     }
 }
 
@@ -397,6 +398,7 @@ void plan_backward_layer(const struct plan *plan, int layer)
     const struct layer *l = &plan->net->layers[layer];
     if (plan->slots[plan_slot(layer)].flows && l->ops->backward && !l->has_loss) {
         zero_before(plan, layer);
+        plan_pass_gradient(plan, layer);
         remake_inputs(plan, layer);
         l->ops->backward(l, &plan->execs[layer]);
         forget_inputs(plan, layer);

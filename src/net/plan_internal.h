@@ -1,5 +1,5 @@
 /* Inside of a plan, shared by plan.c (what the world calls), plan_place.c (where outputs lie),
- * plan_fuse.c (which layers run as one), plan_gradient.c (where gradients lie and who writes first) and plan_memory.c
+ * plan_fuse.c (which layers run as one), plan_int8.c (on bytes), plan_rounding.c (as if on bytes), plan_gradient.c (where gradients lie and who writes first) and plan_memory.c
  * (sharing by lifetime). */
 #ifndef NET_PLAN_INTERNAL_H
 #define NET_PLAN_INTERNAL_H
@@ -47,6 +47,21 @@ struct byte_world {
     struct byte_slot *slots; /* [layer_count + 1] */
 };
 
+/* A plan that trains as bytes compute (rounds_floats). */
+struct rounding {
+    bool is_rounded; /* the output */
+    bool
+        is_copied; /* not in its place but beside it, for those that take bytes: it is made in fp32 */
+    size_t weights_at;    /* rounded weights, floats into the layer's prepared memory */
+    struct region copy;   /* of the output */
+    struct region ranges; /* bytes of int8_round, until the layer runs backward */
+};
+
+struct rounding_world {
+    enum quant_role *roles;  /* [layer_count] */
+    struct rounding *layers; /* [layer_count] */
+};
+
 /* Channels of a gradient that nobody has written when `layer` reads them or, if it has a loss, adds to them. */
 struct zeroing {
     int layer;
@@ -76,7 +91,8 @@ struct plan {
     struct tensor *inputs;  /* [input_count], layer after layer */
     struct tensor *input_grads;
     bool *grad_adds;
-    struct byte_world *bytes; /* NULL: fp32 throughout */
+    struct byte_world *bytes;        /* NULL: fp32 throughout */
+    struct rounding_world *rounding; /* NULL: nothing is rounded in it */
     struct zeroing *zeroings;
     size_t zeroing_count, zeroing_capacity;
     size_t *prepared_at; /* [layer_count], floats into prepared */
@@ -125,6 +141,25 @@ void plan_wire_bytes(struct plan *p);
 NODISCARD enum result plan_prepare_bytes(struct plan *p, int layer, struct error *err);
 void plan_begin_bytes(struct plan *p, int images);
 void plan_forward_bytes(struct plan *p, int layer);
+
+/* Plans that train as bytes compute (rounds_floats); the others have p->rounding == NULL, and nothing happens here. */
+NODISCARD enum result plan_open_rounding(struct plan *p, struct error *err);
+void plan_free_rounding(struct plan *p);
+/* Does the layer read the rounded copy of this input? */
+bool plan_reads_copy(const struct plan *p, int layer, int input);
+/* What the layer reads. */
+struct tensor plan_input_of(const struct plan *p, int layer, int input);
+/* What a layer wants beside what it wants in fp32. */
+void plan_ask_rounding(struct plan *p, int layer, struct layer_plan *want);
+/* Lifetimes and sizes; after plan_size_outputs. */
+void plan_place_rounding(struct plan *p);
+void plan_wire_rounding(struct plan *p);
+/* Before the layer's weights are packed. */
+void plan_round_weights(const struct plan *p, int layer);
+/* After a layer's forward; after its output was made again in `out`; before its backward pass. */
+void plan_round_output(const struct plan *p, int layer);
+void plan_round_again(const struct plan *p, int layer, const struct tensor *out);
+void plan_pass_gradient(const struct plan *p, int layer);
 
 /* Which outputs want a gradient: something moves at or before them, and a loss is computed from them. */
 void plan_find_flow(struct plan *p);

@@ -62,6 +62,10 @@ static size_t collect(struct plan *p, struct region **list)
     for (int s = 0; p->bytes && s <= p->net->layer_count; s++) {
         list[count++] = &p->bytes->slots[s].region;
     }
+    for (int i = 0; p->rounding && i < p->net->layer_count; i++) {
+        list[count++] = &p->rounding->layers[i].copy;
+        list[count++] = &p->rounding->layers[i].ranges;
+    }
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         if (list[i]->floats > 0) {
@@ -74,7 +78,7 @@ static size_t collect(struct plan *p, struct region **list)
 
 enum result plan_share(struct plan *p, struct error *err)
 {
-    size_t most = 5 * ((size_t)p->net->layer_count + 1);
+    size_t most = 7 * ((size_t)p->net->layer_count + 1);
     struct region **list = mem_alloc(most, sizeof *list);
     struct region **placed = mem_alloc(most, sizeof *placed);
     if (!list || !placed) {

@@ -20,7 +20,7 @@ static void adopt_concat_inputs(struct plan *p, const struct layer *l)
     int channel = 0;
     for (int k = 0; k < l->input_count; k++) {
         int child = plan_slot(l->inputs[k]);
-        if (can_lie_elsewhere(p, child)) {
+        if (can_lie_elsewhere(p, child) && !plan_reads_copy(p, l->index, k)) {
             p->slots[child].parent = plan_slot(l->index);
             p->slots[child].channel = channel;
         }
@@ -158,6 +158,9 @@ static void settle_lifetimes(struct plan *p)
         for (int k = 0; k < l->input_count && plan_takes_floats(p, i); k++) {
             if (l->inputs[k] >= 0 && p->runs_in[l->inputs[k]] == time) {
                 continue; /* inside of layers that run as one: it is never written */
+            }
+            if (plan_reads_copy(p, i, k)) {
+                continue; /* plan_place_rounding sees to that */
             }
             extend_life(p, plan_slot(l->inputs[k]), time);
             if (keeps && p->wants[i].backward_needs_input) {

@@ -411,6 +411,15 @@ static enum result measure_sensitivity(struct job *job, struct error *err)
 
 /* ---- which layers ---- */
 
+static enum quantize_reason reason_of(const struct network *net, const struct layer *l)
+{
+    bool is_last = is_compared(net, l->index) || l->index == net->layer_count - 1;
+    return l->inputs[0] == LAYER_IMAGE ? QUANTIZE_FIRST
+           : is_last                   ? QUANTIZE_HEAD
+           : int8_unit_possible(l)     ? QUANTIZE_INT8
+                                       : QUANTIZE_CANNOT;
+}
+
 static enum result list_layers(struct job *job, struct error *err)
 {
     const struct network *net = &job->model->net;
@@ -425,11 +434,7 @@ static enum result list_layers(struct job *job, struct error *err)
         if (l->ops != &convolutional_ops) {
             continue;
         }
-        bool is_last = is_compared(net, i) || i == net->layer_count - 1;
-        enum quantize_reason reason = l->inputs[0] == LAYER_IMAGE ? QUANTIZE_FIRST
-                                      : is_last                   ? QUANTIZE_HEAD
-                                      : int8_unit_possible(l)     ? QUANTIZE_INT8
-                                                                  : QUANTIZE_CANNOT;
+        enum quantize_reason reason = reason_of(net, l);
         found->rows[found->row_count++] =
             (struct quantize_row){.layer = i, .reason = reason, .share = l->ops->flops(l) / total};
         job->is_int8[i] = reason == QUANTIZE_INT8;
@@ -690,6 +695,22 @@ enum result quantize(struct model *model, const struct quantize_options *options
     parallel_team(run_in_team, &team);
     close_job(&job);
     return team.result;
+}
+
+enum result quantize_draft(const struct network *net, struct quantization *quant, struct error *err)
+{
+    int on_bytes = 0;
+    TRY(quant_allocate(quant, net->layer_count, err));
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct layer *l = &net->layers[i];
+        bool is_int8 = l->ops == &convolutional_ops && reason_of(net, l) == QUANTIZE_INT8;
+        TRY(quant_need_channels(&quant->layers[i], l->out.c, err));
+        quant->layers[i].is_int8 = is_int8;
+        on_bytes += is_int8;
+    }
+    return on_bytes > 0 ? OK
+                        : error_at(err, ERR_UNSUPPORTED, net->cfg.path, 0,
+                                   "no convolution of it can be int8");
 }
 
 static enum result run_on_noise(struct job *job, struct error *err)

@@ -37,6 +37,10 @@ struct quantized {
     size_t failures; /* pictures that could not be read */
 };
 
+/* What a quantisation of the network can have at most on bytes, every step 1: for measuring memory and time before there are
+ * weights. *quant must be zeroed; quant_free also after an error. ERR_UNSUPPORTED if nothing can be on bytes. */
+NODISCARD enum result quantize_draft(const struct network *net, struct quantization *quant,
+                                     struct error *err);
 /* The model is open with all its weights. *found must be zeroed; quantized_free also after an error. ERR_INTERRUPTED. */
 NODISCARD enum result quantize(struct model *model, const struct quantize_options *options,
                                struct quantized *found, struct error *err);

@@ -59,6 +59,15 @@ static const struct option recipe_options[] = {
     {0},
 };
 
+static const struct option arithmetic_options[] = {
+    {"quantize-aware|qat", OPTION_FLAG, FIELD(quantize_aware), 0, 0, NULL,
+     "a short stage that wins back what int8 costs: weights and outputs are rounded as --precision int8 rounds them, "
+     "by STEM.int8 beside --weights, or as yolo quantize finds it at the start, and batch norm keeps its statistics "
+     "(--bn eval). Validation is that of the int8 network; last.int8 and best.int8 lie beside the weights",
+     0},
+    {0},
+};
+
 static const struct option class_options[] = {
     {"images", OPTION_STRING, FIELD(images), 0, 0, "DIR", IMAGES_HELP, 0},
     {"weights-cfg", OPTION_STRING, FIELD(weights_cfg), 0, 0, "FILE",
@@ -262,6 +271,7 @@ static struct usage usage_of(struct train_args *args)
         .groups = {{"What trains, and how long", stage_words_options, &args->stages},
                    {"Training", training_options, args},
                    {"Recipe", recipe_options, args},
+                   {"Arithmetic", arithmetic_options, args},
                    {"Classes and tables", class_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
@@ -304,6 +314,13 @@ enum result train_args_parse(struct train_args *args, int argc, char **argv, boo
     TRY(stage_words_finish(&args->stages, args->resumes, err));
     if (args->dry_run && args->out && !args->show_batch) {
         return error_set(err, ERR_ARG, "--out has nothing to hold with --dry-run");
+    }
+    if (args->quantize_aware && args->add_classes) {
+        return error_set(err, ERR_ARG,
+                         "--quantize-aware comes after --add-classes, on what that has trained");
+    }
+    if (args->quantize_aware && args->stages.run.bn == BN_AUTO) {
+        args->stages.run.bn = BN_EVAL;
     }
     args->has_new_stages = args->resumes && args->stages.stages.count > 0;
     args->limits_features = args->cache_features_gb >= 0.0f;
@@ -412,6 +429,7 @@ cJSON *train_args_json(const struct train_args *args)
         cJSON_DeleteItemFromObjectCaseSensitive(object, "stages"); /* what it held is in "stage" */
         group_to_json(object, training_options, args);
         group_to_json(object, recipe_options, args);
+        group_to_json(object, arithmetic_options, args);
         group_to_json(object, class_options, args);
         group_to_json(object, run_options, args);
         group_to_json(object, machine_options, &args->model);
@@ -512,6 +530,7 @@ static enum result load_groups(const struct train_args *args, const char *folder
     TRY(group_from_json(args->loaded, folder, stage_words_options, &loaded->stages, err));
     TRY(group_from_json(args->loaded, folder, training_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, recipe_options, loaded, err));
+    TRY(group_from_json(args->loaded, folder, arithmetic_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, class_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, run_options, loaded, err));
     return group_from_json(args->loaded, folder, machine_options, &loaded->model, err);

@@ -31,6 +31,8 @@ struct train_args {
     int close_mosaic; /* epochs */
     int best;         /* enum train_measure: MEASURE_MAP50 or MEASURE_MAP */
 
+    bool quantize_aware; /* trains as int8 computes (train/quantize_aware.h) */
+
     /* Of the classes that the weights know. */
     const char *weights_names; /* a file */
     const char *weights_cfg;   /* the network of --weights */

@@ -20,7 +20,8 @@ enum { STATE_VERSION = 5, MAX_OPTIONS = 65536, MAX_STAGES = 1 << 20, COMPARE_FLO
 static const char state_name[] = "last.state";
 static const char rollback_name[] = "rollback.state";
 static const char last_name[] = "last.weights";
-static const char best_name[] = "best.weights";
+const char checkpoint_quant_name[] = "last.int8";
+static const char best_name[] = "best.weights", best_quant_name[] = "best.int8";
 
 /* ---- the fixed part ---- */
 
@@ -195,14 +196,29 @@ enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct net
 
 /* ---- saving ---- */
 
-/* Write what to detect with: the averages if there are any, else the parameters. */
-static enum result save_weights(const char *folder, const char *name, struct network *net,
-                                struct optimizer *optimizer, uint64_t seen, struct error *err)
+static enum result save_quant(const char *path, const struct quantization *quant,
+                              const struct network *net, struct error *err)
 {
-    char path[4096];
-    TRY(path_in(path, sizeof path, folder, name, err));
+    if (!quant) {
+        return OK;
+    }
+    struct quantization own = *quant; /* but for the weights' hash the same */
+    own.weights = quant_weights_hash(net);
+    return quant_write(path, &own, err);
+}
+
+/* Write what to detect with: the averages if there are any, else the parameters. */
+static enum result save_weights(const char *folder, bool is_best, struct network *net,
+                                struct optimizer *optimizer, uint64_t seen,
+                                const struct quantization *quant, struct error *err)
+{
+    char path[4096], quant_path[4096];
+    TRY(path_in(path, sizeof path, folder, is_best ? best_name : last_name, err));
+    TRY(path_in(quant_path, sizeof quant_path, folder,
+                is_best ? best_quant_name : checkpoint_quant_name, err));
     optimizer_swap_ema(optimizer);
     enum result result = weights_save(path, net, net->layer_count, seen, err);
+    result = result == OK ? save_quant(quant_path, quant, net, err) : result;
     optimizer_swap_ema(optimizer);
     return result;
 }
@@ -246,16 +262,16 @@ static enum result save_last(const char *folder, const struct checkpoint_content
 {
     TRY(check_content(folder, content, err));
     TRY(save_state(folder, content, err));
-    return save_weights(folder, last_name, content->net, content->optimizer,
-                        content->progress->images_seen, err);
+    return save_weights(folder, false, content->net, content->optimizer,
+                        content->progress->images_seen, content->quant, err);
 }
 
 enum result checkpoint_save_best(const char *folder, const struct checkpoint_content *content,
                                  struct error *err)
 {
     TRY(check_content(folder, content, err));
-    return save_weights(folder, best_name, content->net, content->optimizer,
-                        content->progress->images_seen, err);
+    return save_weights(folder, true, content->net, content->optimizer,
+                        content->progress->images_seen, content->quant, err);
 }
 
 /* A run that is killed before the new last.state stands comes to it again from the interrupt's state, without going back
@@ -502,26 +518,30 @@ static bool weights_match(const char *path, const struct network *net, uint64_t 
 }
 
 static enum result mend_weights(const struct checkpoint *c, struct network *net,
-                                struct optimizer *optimizer, struct error *err)
+                                struct optimizer *optimizer, const struct quantization *quant,
+                                struct error *err)
 {
-    char path[4096];
+    char path[4096], quant_path[4096];
     uint64_t seen = c->progress.images_seen;
     TRY(path_in(path, sizeof path, c->folder, last_name, err));
+    TRY(path_in(quant_path, sizeof quant_path, c->folder, checkpoint_quant_name, err));
     optimizer_swap_ema(optimizer);
     bool matches = weights_match(path, net, seen);
+    enum result result = matches ? save_quant(quant_path, quant, net, err) : OK;
     optimizer_swap_ema(optimizer);
     if (matches) {
-        return OK;
+        return result;
     }
     log_warn("%s: is not what %s holds (killed while saving?); written anew", path, state_name);
-    return save_weights(c->folder, last_name, net, optimizer, seen, err);
+    return save_weights(c->folder, false, net, optimizer, seen, quant, err);
 }
 
 enum result checkpoint_restore_optimizer(struct checkpoint *checkpoint, struct network *net,
-                                         struct optimizer *optimizer, struct error *err)
+                                         struct optimizer *optimizer,
+                                         const struct quantization *quant, struct error *err)
 {
     TRY(optimizer_read(optimizer, &checkpoint->reader, err));
     TRY(state_check_end(&checkpoint->reader, err));
     leftovers_sweep(checkpoint->folder);
-    return mend_weights(checkpoint, net, optimizer, err);
+    return mend_weights(checkpoint, net, optimizer, quant, err);
 }

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "net/network.h"
+#include "net/quant.h"
 #include "train/optimizer.h"
 #include "train/stateio.h"
 
@@ -69,6 +70,8 @@ struct checkpoint_content {
     const struct train_fingerprint *fingerprint;
     struct network *net; /* its values are exchanged with the averages while .weights are written */
     struct optimizer *optimizer; /* not exchanged */
+    const struct quantization
+        *quant; /* beside NAME.weights NAME.int8 is written, with the hash of those; or NULL */
 };
 
 /* Write last.state and last.weights into the folder. After ERR_IO (disk full) the files not yet
@@ -121,9 +124,13 @@ NODISCARD enum result checkpoint_check(const struct checkpoint *checkpoint,
 NODISCARD enum result checkpoint_restore_network(struct checkpoint *checkpoint, struct network *net,
                                                  struct error *err);
 /* Restore the optimiser's state; `net` is the restored one. Then compare last.weights with it, write it anew, with a
- * warning, if they disagree, and remove temporary files that a killed run left in the folder. */
+ * warning, if they disagree, and remove temporary files that a killed run left in the folder. quant: the content's. */
 NODISCARD enum result checkpoint_restore_optimizer(struct checkpoint *checkpoint,
                                                    struct network *net, struct optimizer *optimizer,
+                                                   const struct quantization *quant,
                                                    struct error *err);
+
+/* The quantisation beside last.weights, which may be older than these by a moment. */
+extern const char checkpoint_quant_name[];
 
 #endif

@@ -225,6 +225,9 @@ void training_describe(const struct training *t, bool to_stdout)
     }
     say(to_stdout, "start     %s", t->begin.text);
     describe_loaded(t, to_stdout);
+    if (t->quant_text[0]) {
+        say(to_stdout, "int8      %s", t->quant_text);
+    }
     describe_recipe(&t->recipe, to_stdout);
     if (t->advice.text[0]) {
         say(to_stdout, "freezing  %s", t->advice.text);

@@ -52,6 +52,8 @@ struct train_options {
     float random; /* multi-scale: 0 = off, 1 = 1.4, else the factor (darknet-spec 8.6) */
     int resize_step;
     struct optimizer_options optimizer;
+    const struct quantization
+        *quant; /* trains and validates as int8 computes by it; NULL: in fp32 */
     const struct train_stage *stages;
     size_t stage_count;
     int mini_batch, subdivisions; /* an update takes mini_batch * subdivisions images */

@@ -18,7 +18,7 @@
 #include "train/step.h"
 
 /* Measured: docs/recipe.md. */
-static const float ADAM_RATE = 1e-3f, EMA = 0.99f, CLIP_NORM = 100.0f;
+static const float ADAM_RATE = 1e-3f, AWARE_RATE = 1e-4f, EMA = 0.99f, CLIP_NORM = 100.0f;
 static const float DARKNET_BN_MOMENTUM = 0.01f;
 static const double MEMORY_SHARE = 0.5, FREE_SHARE = 0.8, VALIDATION_SHARE = 0.1;
 enum {
@@ -26,6 +26,8 @@ enum {
     LEAST_UPDATES = 500,
     LEAST_LOADED_PASSES = 20,
     LEAST_LOADED_UPDATES = 300,
+    AWARE_UPDATES = 60, /* of --quantize-aware, at least; and so many passes */
+    AWARE_PASSES = 5,
     MOST_WARMUP = 20,
     LEAST_PATIENCE = 10,
     MANY_SAMPLES = 1000, /* without boxes: from here on an update takes more of them */
@@ -211,7 +213,8 @@ static void choose_optimizer(struct chooser *c)
     char flag[64];
     float *rate = &a->stages.run.rate;
     bool is_given = a->optimizer >= 0 || a->momentum >= 0.0f || *rate >= 0.0f || c->stages_say_rate;
-    bool is_cfg = is_of_cfg(c,
+    bool is_cfg = !a->quantize_aware &&
+                  is_of_cfg(c,
                             n->learning_rate != s->learning_rate || n->momentum != s->momentum ||
                                 n->adam != s->adam || n->adam_b1 != s->adam_b1,
                             "learning_rate|momentum|adam|B1");
@@ -225,7 +228,7 @@ static void choose_optimizer(struct chooser *c)
     bool has_rate = *rate >= 0.0f || c->stages_say_rate;
     bool is_adam = a->optimizer == OPTIMIZER_ADAM || a->optimizer == OPTIMIZER_ADAMW;
     bool takes_rate = !has_rate && is_adam && !is_cfg;
-    *rate = takes_rate ? ADAM_RATE : *rate;
+    *rate = !takes_rate ? *rate : a->quantize_aware ? AWARE_RATE : ADAM_RATE;
     int kind = a->optimizer >= 0 ? a->optimizer : n->adam ? OPTIMIZER_ADAM : OPTIMIZER_SGD;
     snprintf(flag, sizeof flag, "--optimizer %s", optimizer_kind_name((enum optimizer_kind)kind));
     add(c, a->optimizer < 0 && is_given ? RECIPE_BY_CFG : by, flag, "%s",
@@ -241,7 +244,9 @@ static void choose_optimizer(struct chooser *c)
                : is_told  ? RECIPE_BY_COMMAND_LINE
                           : RECIPE_BY_CFG,
                "lr", (double)(*rate >= 0.0f ? *rate : n->learning_rate),
-               takes_rate ? "adamw's usual one" : "as said");
+               !takes_rate         ? "as said"
+               : a->quantize_aware ? "a tenth of adamw's usual one: there is little to learn"
+                                   : "adamw's usual one");
 }
 
 static double share(const struct net_options *o, size_t i)
@@ -310,6 +315,14 @@ static void choose_length(struct chooser *c)
                             c->stock && c->net->max_batches != c->stock->max_batches &&
                                 !is_of_init(c, c->net->max_batches),
                             "max_batches");
+    if (c->args->quantize_aware && !is_given) { /* no cfg has it in mind */
+        double updates = fmax((double)AWARE_UPDATES, AWARE_PASSES * (double)c->per_epoch);
+        w->epochs = (int)fmin(ceil(updates / (double)c->per_epoch), 1e9);
+        c->updates = (uint64_t)w->epochs * c->per_epoch;
+        add_number(c, RECIPE_BY_RECIPE, "epochs", w->epochs,
+                   "a short stage: at least 60 updates and 5 passes");
+        return;
+    }
     if (!is_given && !is_cfg) {
         w->epochs = c->has_boxes ? recipe_epochs(b->images, c->per_update, b->begins_loaded)
                                  : recipe_value_epochs(b->images, c->per_update, b->begins_loaded);

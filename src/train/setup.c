@@ -18,6 +18,7 @@
 #include "layers/yolo_head.h"
 #include "train/freeze_advice.h"
 #include "train/memory_need.h"
+#include "train/quantize_aware.h"
 #include "train/runlog.h"
 #include "train/stateio.h"
 #include "train/time_fit.h"
@@ -404,8 +405,10 @@ static enum result settle_fingerprint(const struct train_args *args, struct trai
     if (t->has_valid) {
         hash_set(&hash, &t->valid);
     }
-    t->fingerprint =
-        train_args_fingerprint(args, t->options.subdivisions > 1 ? CHECKPOINT_SUM_LINE : "");
+    char more[128], quant[64];
+    snprintf(more, sizeof more, "%s%s", quantize_aware_line(t, quant, sizeof quant),
+             t->options.subdivisions > 1 ? CHECKPOINT_SUM_LINE : "");
+    t->fingerprint = train_args_fingerprint(args, more);
     if (!t->fingerprint) {
         return mem_error(err, "training");
     }
@@ -446,6 +449,7 @@ static enum result settle(const struct train_args *args, struct training *t, str
                                 .optimizer = t->options.optimizer.kind};
     TRY(stage_plan_make(&basis, &t->plan, err));
     TRY(added_check(&t->added, &t->model.net, &t->plan, err));
+    TRY(quantize_aware_draft(args, t, err));
     int helpers = parallel_threads() / 2;
     struct train_options *o = &t->options;
     o->net = &t->model.net;
@@ -553,6 +557,12 @@ static enum result advise(struct train_args *args, struct training *t, struct er
     if (!freeze_is_auto(args)) {
         return OK;
     }
+    if (args->quantize_aware) {
+        return error_set(
+            err, ERR_ARG,
+            "--freeze auto beside --quantize-aware, which it does not try (--freeze SET "
+            "says what keeps still)");
+    }
     if (args->add_classes) {
         return error_set(
             err, ERR_ARG,
@@ -655,7 +665,8 @@ static enum result open_data(struct train_args *args, struct training *t, struct
     TRY(open_data_file(args, t, err));
     TRY(open_network(args, t, err));
     TRY(open_sets(args, t, err));
-    if (args->add_classes && args->recipe == RECIPE_UNSAID) { /* its layers are no cfg's */
+    bool is_new = args->add_classes || args->quantize_aware; /* no cfg says how */
+    if (is_new && args->recipe == RECIPE_UNSAID) {
         args->recipe = RECIPE_AUTO;
     }
     return OK;
@@ -674,11 +685,12 @@ static enum result settle_all(struct train_args *args, struct training *t, struc
     TRY(settle_batch(args, t, err));
     recipe_move_steps(args, &t->model.net.options, updates_per_epoch(t));
     TRY(settle(args, t, err));
-    TRY(settle_fingerprint(args, t, err));
     TRY(check_trains(t, err));
     TRY(read_progress(args, t, err));
     TRY(memory_need_check(t, err));
-    return load_start(args, t, err);
+    TRY(load_start(args, t, err));
+    TRY(quantize_aware_open(args, t, err));
+    return settle_fingerprint(args, t, err);
 }
 
 enum result training_open(struct train_args *args, struct training *t, struct error *err)
@@ -705,6 +717,7 @@ void training_close(struct training *t)
     model_close(&t->model);
     stage_plan_free(&t->plan);
     training_start_free(&t->begin);
+    quant_free(&t->quant);
     mem_free(t->fingerprint);
     mem_free(t->cfg_text);
     if (t->lock) {

@@ -82,6 +82,7 @@ enum result stage_cost_measure(struct training *t, const struct train_stage *sta
                                         .freeze = &stage->freeze,
                                         .batch = t->options.mini_batch,
                                         .mini_batches = t->options.subdivisions,
+                                        .quant = t->options.quant,
                                         .optimizer = t->options.optimizer,
                                         .from_features = from_features};
     struct step_cost step = {0};

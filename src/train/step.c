@@ -44,7 +44,11 @@ static struct plan_options plan_options_of(const struct step_options *o)
 {
     struct sum_share share = share_of(o);
     int sets = sum_tree_room(mini_batches_of(o), share.first, share.end);
-    return (struct plan_options){.batch = o->batch, .modes = o->modes, .gradient_sets = sets};
+    return (struct plan_options){.batch = o->batch,
+                                 .modes = o->modes,
+                                 .gradient_sets = sets,
+                                 .quant = o->quant,
+                                 .rounds_floats = true};
 }
 
 /* ---- opening and closing ---- */

@@ -23,6 +23,8 @@ struct step_options {
     int batch;                    /* images of a mini-batch */
     int mini_batches;             /* of an update; 0: one */
     bool is_shared; /* each process (base/ranks.h) makes its share of them (sum_tree_share) */
+    const struct quantization
+        *quant; /* trains as it computes (plan_options.rounds_floats), or NULL */
     struct optimizer_options optimizer; /* but for its kernels */
 };
 

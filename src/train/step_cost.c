@@ -35,6 +35,7 @@ enum result step_cost_open(const struct step_cost_options *o, struct step_cost *
                                 .modes = o->freeze->modes,
                                 .batch = o->batch,
                                 .mini_batches = o->mini_batches,
+                                .quant = o->quant,
                                 .optimizer = o->optimizer};
     TRY(step_open(&step, &cost->step, err));
     cost->bytes = step_bytes(&cost->step);

@@ -11,7 +11,8 @@ struct step_cost_options {
     const struct kernels *kernels;
     const struct freeze_set *freeze; /* outlives the cost */
     int batch;
-    int mini_batches; /* of the updates that one mini-batch is timed of; 0: one */
+    int mini_batches;                 /* of the updates that one mini-batch is timed of; 0: one */
+    const struct quantization *quant; /* as in struct step_options */
     struct optimizer_options optimizer;
     bool from_features; /* of the frozen prefix, kept in memory (net/features.h) */
 };

@@ -160,6 +160,7 @@ static enum result enter_stage(struct trainer *t, struct error *err)
                                 .batch = t->o->mini_batch,
                                 .mini_batches = t->o->subdivisions,
                                 .is_shared = true,
+                                .quant = t->o->quant,
                                 .optimizer = t->o->optimizer};
     step.optimizer.rate_scale = t->stage->rate_scale;
     TRY(step_open(&step, &t->step, err));
@@ -383,6 +384,7 @@ static enum result save(struct trainer *t,
     t->progress.seconds = seconds_so_far(t);
     struct checkpoint_content content = {.progress = &t->progress,
                                          .fingerprint = &t->o->fingerprint,
+                                         .quant = t->o->quant,
                                          .net = t->o->net,
                                          .optimizer = t->step.optimizer};
     return write(t->o->folder, &content, err);
@@ -398,9 +400,10 @@ static void say_validation(const struct trainer *t)
     } else if (t->o->task == TASK_CLASSIFY) {
         snprintf(what, sizeof what, "top-1 %.4f, top-5 %.4f, ", found->top1, found->top5);
     }
-    runlog_say(t->log, "%llu: %svalidation loss %.*f; best %s at %llu",
-               (unsigned long long)p->iteration, what, t->o->task == TASK_DETECT ? 3 : 5,
-               found->loss, train_score_text(t->o->measure, p->best_map, best, sizeof best),
+    runlog_say(t->log, "%llu: %s%svalidation loss %.*f; best %s at %llu",
+               (unsigned long long)p->iteration, t->o->quant ? "int8 " : "", what,
+               t->o->task == TASK_DETECT ? 3 : 5, found->loss,
+               train_score_text(t->o->measure, p->best_map, best, sizeof best),
                (unsigned long long)p->best_iteration);
 }
 
@@ -583,7 +586,8 @@ static enum result restore_stage(struct trainer *t, struct checkpoint *c, uint64
     }
     TRY(ranks_agree(enter_stage(t, err), err));
     enum result result =
-        leads() ? checkpoint_restore_optimizer(c, t->o->net, t->step.optimizer, err) : OK;
+        leads() ? checkpoint_restore_optimizer(c, t->o->net, t->step.optimizer, t->o->quant, err)
+                : OK;
     TRY(ranks_agree(result, err));
     optimizer_share(t->step.optimizer);
     if (t->progress.frozen_hash != c->progress.frozen_hash) {

@@ -22,6 +22,7 @@ struct validate_options training_validation(const struct training *t)
                                      .task = t->model.task,
                                      .names = t->model.names,
                                      .kernels = t->options.kern,
+                                     .quant = t->options.quant,
                                      .letter_box = t->options.augment.letter_box,
                                      .batch = VALIDATION_BATCH,
                                      .loader_threads = t->options.loader_threads};
@@ -38,6 +39,7 @@ enum result training_measure(const struct training *t, const struct train_stage 
                                       .modes = stage->freeze.modes,
                                       .batch = images,
                                       .mini_batches = all / images,
+                                      .quant = t->options.quant,
                                       .optimizer = t->options.optimizer};
     return step_measure(&step, multiscale_growth(&sizes), bytes, err);
 }

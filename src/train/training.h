@@ -37,6 +37,8 @@ struct training {
         scale; /* --standardize: what was done to the features of both; count 0: nothing */
     struct added_classes added;  /* --add-classes */
     struct training_start begin; /* what the parameters were */
+    struct quantization quant;   /* --quantize-aware: options.quant */
+    char quant_text[512];        /* where its steps are from; "" = not asked for */
     struct recipe recipe;
     struct time_fit time_fit;
     struct freeze_finding advice;

@@ -51,7 +51,8 @@ static enum result open_pass(struct pass *pass, struct network *net, struct erro
     if (!pass->losses) {
         return mem_error(err, "validation");
     }
-    struct plan_options plan = {.batch = pass->o->batch, .modes = pass->modes};
+    struct plan_options plan = {
+        .batch = pass->o->batch, .modes = pass->modes, .quant = pass->o->quant};
     TRY(plan_build(net, pass->o->kernels, &plan, &pass->plan, err));
     struct loader_options loader = {.set = pass->o->set,
                                     .augment = {.is_off = true,

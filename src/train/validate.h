@@ -28,6 +28,7 @@ struct validate_options {
     enum net_task task;
     char *const *names; /* of the network's classes */
     const struct kernels *kernels;
+    const struct quantization *quant; /* on bytes, as --precision int8 computes; NULL: in fp32 */
     bool letter_box;
     int batch;
     int loader_threads;

@@ -168,6 +168,13 @@ jsonl() { # EXPRESSION [FILE]
     json_holds "$1" "${2:-$work/out}" -l
 }
 
+cell() { # FILE COLUMN first|last: a value of results.csv
+    awk -F, -v name="$2" -v which="$3" '
+    NR == 1 { for (i = 1; i <= NF; i++) { if ($i == name) { column = i } } next }
+    column && $column != "" { value = $column; if (which == "first") { exit } }
+    END { print value }' "$1"
+}
+
 agree() { # LIMIT FILE FILE: word by word the same, numbers to LIMIT; at least one word
     LC_ALL=C awk -v limit="$1" '
     function number(s) { return s ~ /^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$/ }

@@ -7,13 +7,6 @@
 . "$(dirname "$0")/lib_squares.sh"
 base=(--data set/two.data --cfg tiny.cfg --seed 3)
 
-cell() { # FILE COLUMN first|last: a value of results.csv
-    awk -F, -v name="$2" -v which="$3" '
-    NR == 1 { for (i = 1; i <= NF; i++) { if ($i == name) { column = i } } next }
-    column && $column != "" { value = $column; if (which == "first") { exit } }
-    END { print value }' "$1"
-}
-
 # shellcheck disable=SC2317 # reached through holds
 below() { # A B: A < B, numbers; false if either is not a number
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a ~ /^[0-9.e+-]+$/ && b ~ /^[0-9.e+-]+$/ && a + 0 < b + 0) }'

@@ -47,8 +47,8 @@ static void restore(const void *state, size_t size)
         (void)checkpoint_stages(&c);
         (void)!fuzz_read(checkpoint_check(&c, &fingerprint, &err), &err);
         if (fuzz_read(checkpoint_restore_network(&c, fuzz_network(), &err), &err)) {
-            (void)!fuzz_read(checkpoint_restore_optimizer(&c, fuzz_network(), optimizer, &err),
-                             &err);
+            (void)!fuzz_read(
+                checkpoint_restore_optimizer(&c, fuzz_network(), optimizer, NULL, &err), &err);
         }
     }
     checkpoint_close(&c);

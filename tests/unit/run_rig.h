@@ -108,7 +108,7 @@ static inline void run_step(struct run *run)
 static inline enum result run_save(struct run *run, bool is_best)
 {
     struct checkpoint_content content = {&run->progress, &fingerprint, &run->rig.f.net,
-                                         run->optimizer};
+                                         run->optimizer, NULL};
     if (is_best) {
         run->progress.best_map = (double)run->progress.iteration / 1000;
         run->progress.best_iteration = run->progress.iteration;
@@ -139,7 +139,7 @@ static inline enum result run_resume(struct run *run, const struct optimizer_opt
         result = rig_optimizer(options, &run->rig, NULL, &run->optimizer, &err);
     }
     if (result == OK) {
-        result = checkpoint_restore_optimizer(&c, &run->rig.f.net, run->optimizer, &err);
+        result = checkpoint_restore_optimizer(&c, &run->rig.f.net, run->optimizer, NULL, &err);
     }
     checkpoint_close(&c);
     return result;

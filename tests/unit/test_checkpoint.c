@@ -172,7 +172,7 @@ static uint64_t saved_update(void)
 static enum result save_interrupted(struct run *run)
 {
     const struct checkpoint_content content = {&run->progress, &fingerprint, &run->rig.f.net,
-                                               run->optimizer};
+                                               run->optimizer, NULL};
     return checkpoint_save_interrupted(folder, &content, &err);
 }
 
@@ -442,7 +442,7 @@ static void test_memory(void)
             result = checkpoint_restore_network(&c, &run.rig.f.net, &err);
         }
         if (result == OK) {
-            result = checkpoint_restore_optimizer(&c, &run.rig.f.net, run.optimizer, &err);
+            result = checkpoint_restore_optimizer(&c, &run.rig.f.net, run.optimizer, NULL, &err);
         }
         mem_fail_after(-1);
         checkpoint_close(&c);

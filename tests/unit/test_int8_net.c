@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "isa.h"
+#include "kernels/int8_ops.h"
 #include "layers/conv_unit.h"
 #include "layers/int8_unit.h"
 #include "net/plan.h"
@@ -203,6 +204,282 @@ static void first_output_is_never_floats(void)
     rig_close(&r);
 }
 
+/* ---- training as bytes compute ---- */
+
+static enum result rounding_plan(struct network *net, const struct quantization *q,
+                                 enum layer_mode mode, bool keeps, struct plan **plan)
+{
+    enum layer_mode modes[LAYERS];
+    const struct kernels *kern;
+    struct error err;
+    for (int i = 0; i < LAYERS; i++) {
+        modes[i] = mode;
+    }
+    const struct plan_options options = {
+        .batch = 2, .keep_outputs = keeps, .modes = modes, .quant = q, .rounds_floats = true};
+    enum result result = kernels_select(NULL, &kern, &err);
+    return result == OK ? plan_build(net, kern, &options, plan, &err) : result;
+}
+
+/* Of image 0: the share of values that are another byte, and the largest distance in steps. */
+static double other_bytes(const struct tensor *a, const struct tensor *b, const float *steps,
+                          double *most)
+{
+    double others = 0;
+    size_t pixels = (size_t)a->h * (size_t)a->w;
+    *most = 0;
+    for (size_t p = 0; p < pixels; p++) {
+        for (size_t c = 0; c < (size_t)a->c; c++) {
+            double distance =
+                fabs((double)a->data[p * a->stride + c] - (double)b->data[p * b->stride + c]) /
+                (double)steps[c];
+            others += distance > 0.01;
+            *most = distance > *most ? distance : *most;
+        }
+    }
+    return others / (double)(pixels * (size_t)a->c);
+}
+
+/* All floats of the plan that rounds are what the bytes say: but for sums so near to the middle of two steps that the order of
+ * additions decides, and what these change in layers behind. */
+static void floats_say_what_bytes_say(void)
+{
+    static const enum layer_mode modes[] = {MODE_INFER, MODE_FROZEN};
+    for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+        struct rig r;
+        struct plan *floats = NULL;
+        rig_open(&r);
+        for (int i = 0; i < LAYERS; i++) { /* biases count, in fp32, too */
+            for (int c = 0; c < r.q.layers[i].channels; c++) {
+                r.q.layers[i].bias[c] = 0.01f * (float)(c % 7 - 3);
+            }
+        }
+        CHECK_OK(plan_for(&r, &r.q, 1, true, &r.bytes));
+        CHECK_OK(rounding_plan(&r.net, &r.q, modes[m], modes[m] == MODE_FROZEN, &floats));
+        struct tensor first = *plan_input(floats);
+        first.n = 1;
+        bench_fill_input(&first);
+        bench_fill_input(plan_input(r.bytes));
+        plan_forward(floats, 1);
+        plan_forward(r.bytes, 1);
+        for (int i = 0; modes[m] == MODE_FROZEN && i < LAYERS; i++) {
+            bool is_bytes = i >= 1 && i <= 12;
+            double most, share = other_bytes(plan_output(floats, i), plan_output(r.bytes, i),
+                                             r.q.layers[i].steps, &most);
+            CHECK_MSG(share < (is_bytes ? 0.005 : 1) && most < 2.01, "layer %d: %g, %g steps", i,
+                      share, most);
+        }
+        double d = distance(plan_output(r.bytes, LAYERS - 1),
+                            &(struct tensor){plan_output(floats, LAYERS - 1)->data, 1, 12, 20, 5,
+                                             plan_output(floats, LAYERS - 1)->stride});
+        CHECK_MSG(d < 1e-5, "%g", d);
+        plan_free(floats);
+        rig_close(&r);
+    }
+}
+
+/* Every layer is linear, so that where nothing is clipped rounding that counts as the identity leaves the gradient of the
+ * network with rounded weights. */
+static const char linear[] =
+    "[net]\nwidth=16\nheight=12\nchannels=3\n"
+    "[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=linear\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=10\nsize=3\npad=1\nactivation=linear\n"
+    "[convolutional]\nfilters=10\nsize=1\nactivation=linear\n"
+    "[shortcut]\nfrom=-2\nactivation=linear\n"
+    "[convolutional]\nfilters=4\nsize=1\nactivation=linear\n";
+enum { FIRST, NORMED, PLAIN, SUM, LAST };
+
+static void run_backward(struct plan *plan, int last)
+{
+    unsigned seed = 9;
+    for (int n = 0; n < 2; n++) {
+        struct tensor image = *plan_input(plan);
+        image.data = tensor_at(&image, n, 0, 0);
+        image.n = 1;
+        bench_fill_input(&image);
+    }
+    plan_forward(plan, 2);
+    const struct tensor *g = plan_output_gradient(plan, last);
+    for (size_t p = 0; p < tensor_pixels(g); p++) {
+        for (size_t c = 0; c < (size_t)g->c; c++) {
+            seed = seed * 1664525u + 1013904223u;
+            g->data[p * g->stride + c] = (float)(seed >> 8) / (float)(1 << 24) - 0.5f;
+        }
+    }
+    plan_zero_gradients(plan);
+    plan_backward(plan);
+}
+
+static double gradient_distance(const struct plan *a, const struct plan *b, int layer, int param,
+                                size_t count)
+{
+    double error = 0, whole = 0;
+    for (size_t i = 0; i < count; i++) {
+        double x = (double)plan_gradient(a, layer, param)[i],
+               y = (double)plan_gradient(b, layer, param)[i];
+        error += (x - y) * (x - y);
+        whole += x * x;
+    }
+    return sqrt(error / whole);
+}
+
+static void linear_rig(struct rig *r)
+{
+    rig_open_of(r, linear);
+    for (int i = 0; i <= LAST; i++) {
+        struct quant_layer *l = &r->q.layers[i];
+        l->is_int8 = i == NORMED || i == PLAIN;
+        for (int c = 0; c < l->channels; c++) { /* nothing is clipped */
+            l->steps[c] *= 2;
+            l->zeros[c] = 128;
+        }
+    }
+    r->q.weights = quant_weights_hash(&r->net);
+    struct error err;
+    CHECK_OK(quant_check(&r->q, &r->net, "net.int8", &err));
+}
+
+/* The network with rounded weights, of which filter `without` (if any) of NORMED is not read. */
+static void round_twin(struct rig *twin, const struct rig *r, int without)
+{
+    struct error err;
+    *twin = (struct rig){0};
+    CHECK_OK(network_parse("net.cfg", linear, strlen(linear), 0, 0, &twin->net, &err));
+    CHECK_OK(network_allocate(&twin->net, &err));
+    network_initialise(&twin->net, 3);
+    for (int i = NORMED; i <= PLAIN; i++) {
+        const struct layer *from = &r->net.layers[i];
+        float *to = layer_param(&twin->net.layers[i], "weights")->data;
+        int8_unit_round_floats(from, r->q.layers[from->inputs[0]].steps, to);
+        for (int k = 0; i == PLAIN && without >= 0 && k < 10; k++) {
+            to[k * 10 + without] = 0;
+        }
+    }
+}
+
+static void gradient_passes_straight_through(void)
+{
+    struct rig r, twin;
+    struct plan *rounds = NULL, *plain = NULL;
+    linear_rig(&r);
+    round_twin(&twin, &r, -1);
+    CHECK_OK(rounding_plan(&r.net, &r.q, MODE_TUNE, false, &rounds));
+    CHECK_OK(rounding_plan(&twin.net, NULL, MODE_TUNE, false, &plain));
+    run_backward(rounds, LAST);
+    run_backward(plain, LAST);
+    for (int i = 0; i <= LAST; i++) {
+        const struct layer *l = &r.net.layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            if (!plan_gradient(plain, i, k)) {
+                continue;
+            }
+            /* Of weights, and of gamma, inputs are a factor, which are rounded. */
+            bool is_exact = strcmp(l->params[k].role, "biases") == 0 || i == FIRST;
+            double d = gradient_distance(plain, rounds, i, k, l->params[k].count);
+            CHECK_MSG(d < (is_exact ? 1e-5 : 0.02), "layer %d %s: %g", i, l->params[k].role, d);
+        }
+    }
+    plan_free(rounds);
+    plan_free(plain);
+    rig_close(&twin);
+    rig_close(&r);
+}
+
+/* An output that is forgotten and made again is rounded again. */
+static void forgotten_outputs_are_rounded_again(void)
+{
+    struct rig r;
+    struct plan *kept = NULL, *forgotten = NULL;
+    rig_open(&r);
+    CHECK_OK(rounding_plan(&r.net, &r.q, MODE_TUNE, true, &kept));
+    CHECK_OK(rounding_plan(&r.net, &r.q, MODE_TUNE, false, &forgotten));
+    run_backward(kept, LAYERS - 1);
+    run_backward(forgotten, LAYERS - 1);
+    for (int i = 0; i < LAYERS; i++) {
+        const struct layer *l = &r.net.layers[i];
+        for (int k = 0; k < l->param_count; k++) {
+            const float *a = plan_gradient(kept, i, k), *b = plan_gradient(forgotten, i, k);
+            CHECK_MSG(!a || memcmp(a, b, l->params[k].count * sizeof *a) == 0, "layer %d %s", i,
+                      l->params[k].role);
+        }
+    }
+    plan_free(kept);
+    plan_free(forgotten);
+    rig_close(&r);
+}
+
+/* A channel that is beyond its range in every pixel learns nothing, and nothing before it learns by it. */
+static void clipped_values_pass_nothing(void)
+{
+    struct rig r, twin;
+    struct plan *rounds = NULL, *plain = NULL;
+    enum { CLIPPED = 3 };
+    linear_rig(&r);
+    layer_param(&r.net.layers[NORMED], "biases")->data[CLIPPED] = 1e6f;
+    round_twin(&twin, &r, CLIPPED);
+    float *sum = layer_param(&twin.net.layers[LAST], "weights")->data;
+    for (int k = 0; k < 4;
+         k++) { /* it is read by the sum, too, which it takes out of its range with it */
+        sum[k * 10 + CLIPPED] = 0;
+    }
+    r.q.layers[SUM].steps[CLIPPED] = 1e-3f;
+    r.q.weights = quant_weights_hash(&r.net);
+    CHECK_OK(rounding_plan(&r.net, &r.q, MODE_TUNE, false, &rounds));
+    CHECK_OK(rounding_plan(&twin.net, NULL, MODE_TUNE, false, &plain));
+    run_backward(rounds, LAST);
+    run_backward(plain, LAST);
+    const struct param *betas = layer_param(&r.net.layers[NORMED], "biases");
+    const float *gradient =
+        plan_gradient(rounds, NORMED, (int)(betas - r.net.layers[NORMED].params));
+    for (int c = 0; c < 10; c++) {
+        CHECK_MSG((fabsf(gradient[c]) <= 0) == (c == CLIPPED), "%d: %g", c, (double)gradient[c]);
+    }
+    CHECK(gradient_distance(plain, rounds, FIRST, 0, 8) < 1e-5);
+    CHECK(gradient_distance(plain, rounds, PLAIN, 0, 10) < 1e-5);
+    plan_free(rounds);
+    plan_free(plain);
+    rig_close(&twin);
+    rig_close(&r);
+}
+
+/* By whole steps the difference quotient is 1 within the range and 0 beyond it, on every instruction set. */
+static void rounding_has_slope_one(void)
+{
+    enum { COUNT = 700, CHANNELS = 3 };
+    static const float steps[CHANNELS] = {0.5f, 0.031f, 7.0f};
+    static const uint8_t zeros[CHANNELS] = {0, 128, 255};
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[isa]);
+        float x[COUNT * CHANNELS], y[COUNT * CHANNELS];
+        uint8_t in_range[COUNT * CHANNELS];
+        for (int i = 0; i < COUNT * CHANNELS; i++) { /* a whole step from one to the next */
+            x[i] = steps[i % CHANNELS] * ((float)(i / CHANNELS - COUNT / 2) + 0.3f);
+        }
+        struct tensor in = {x, 1, 1, COUNT, CHANNELS, CHANNELS}, out = in;
+        out.data = y;
+        if (!kern) {
+            continue;
+        }
+        int8_round(kern, steps, zeros, &in, &out, in_range);
+        for (int i = 0; i + CHANNELS < COUNT * CHANNELS; i++) {
+            float slope = (y[i + CHANNELS] - y[i]) / (x[i + CHANNELS] - x[i]);
+            bool both = in_range[i] && in_range[i + CHANNELS];
+            bool none = !in_range[i] && !in_range[i + CHANNELS];
+            CHECK_MSG(!both || fabsf(slope - 1) < 1e-3f, "%s %d: %g", ISA_NAMES[isa], i,
+                      (double)slope);
+            CHECK_MSG(!none || fabsf(slope) <= 0, "%s %d: %g", ISA_NAMES[isa], i, (double)slope);
+        }
+        struct tensor gradient = {x, 1, 1, COUNT, CHANNELS, CHANNELS};
+        int8_pass_in_range(in_range, &gradient);
+        int8_round(kern, steps, zeros, &out, &out, NULL); /* in place, and once more is the same */
+        for (int i = 0; i < COUNT * CHANNELS; i++) {
+            CHECK(in_range[i] || fabsf(x[i]) <= 0);
+            float q = y[i] / steps[i % CHANNELS] + zeros[i % CHANNELS];
+            CHECK(q > -0.01f && q < 255.01f && fabsf(q - rintf(q)) < 1e-3f);
+        }
+    }
+}
+
 /* ---- the file ---- */
 
 static void file_comes_back(void)
@@ -370,6 +647,11 @@ static const struct test_case cases[] = {
     {"same_bits_in_shared_memory", same_bits_in_shared_memory},
     {"weights_are_less_memory", weights_are_less_memory},
     {"first_output_is_never_floats", first_output_is_never_floats},
+    {"floats_say_what_bytes_say", floats_say_what_bytes_say},
+    {"gradient_passes_straight_through", gradient_passes_straight_through},
+    {"forgotten_outputs_are_rounded_again", forgotten_outputs_are_rounded_again},
+    {"clipped_values_pass_nothing", clipped_values_pass_nothing},
+    {"rounding_has_slope_one", rounding_has_slope_one},
     {"file_comes_back", file_comes_back},
     {"unfit_quantisations", unfit_quantisations},
     {"histogram_finds_the_range", histogram_finds_the_range},

@@ -209,7 +209,7 @@ static void test_other_network(void)
     CHECK_OK(checkpoint_restore_network(&c, &run.rig.f.net, &err));
     CHECK(rig_set_modes(&run.rig, MODE_TRAIN, MODE_TRAIN, MODE_TRAIN));
     CHECK_OK(rig_optimizer(&options_of[0], &run.rig, NULL, &o, &err));
-    CHECK(checkpoint_restore_optimizer(&c, &run.rig.f.net, o, &err) == ERR_FORMAT);
+    CHECK(checkpoint_restore_optimizer(&c, &run.rig.f.net, o, NULL, &err) == ERR_FORMAT);
     CHECK_MSG(strstr(err.text, "frozen"), "%s", err.text);
     checkpoint_close(&c);
     optimizer_free(o);
