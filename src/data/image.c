@@ -20,7 +20,9 @@
 
 enum {
     FILE_MAX_BYTES = 1 << 30,
-    JPEG_QUALITY = 92,
+    QUALITY =
+        90, /* the most at which stb writes colours at half the resolution, in half the time */
+    SAMPLE_QUALITY = 92,
     SHORT_SIDE_MAX = 65535,
     DEEP = 65535,  /* the largest of 16 bits */
     DIM_LEVEL = 15 /* what 12 bits reach of them, in the upper eight */
@@ -523,6 +525,7 @@ static enum writer find_writer(const char *path)
 struct encoding {
     enum writer writer;
     const struct image *image;
+    int quality; /* of a JPEG */
     struct sink sink;
     bool is_done;
 };
@@ -538,7 +541,7 @@ static void *encode(void *ctx)
         done = stbi_write_png_to_func(sink_write, sink, w, h, 3, rgb, w * 3);
         break;
     case WRITE_JPEG:
-        done = stbi_write_jpg_to_func(sink_write, sink, w, h, 3, rgb, JPEG_QUALITY);
+        done = stbi_write_jpg_to_func(sink_write, sink, w, h, 3, rgb, e->quality);
         break;
     case WRITE_BMP:
         done = stbi_write_bmp_to_func(sink_write, sink, w, h, 3, rgb);
@@ -553,7 +556,8 @@ static void *encode(void *ctx)
     return NULL;
 }
 
-enum result image_write(const char *path, const struct image *image, struct error *err)
+static enum result write_as(const char *path, const struct image *image, int quality,
+                            struct error *err)
 {
     enum writer writer = find_writer(path);
     if (image->lacks_text) {
@@ -571,11 +575,22 @@ enum result image_write(const char *path, const struct image *image, struct erro
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
     file.skips_sync = true;
-    struct encoding encoding = {.writer = writer, .image = image, .sink = {.stream = file.stream}};
+    struct encoding encoding = {
+        .writer = writer, .image = image, .quality = quality, .sink = {.stream = file.stream}};
     if (!stb_call(encode, &encoding).is_done || !encoding.is_done) {
         atomic_abandon(&file);
         return mem_error(err, path);
     }
     sink_flush(&encoding.sink);
     return atomic_commit(&file, err);
+}
+
+enum result image_write(const char *path, const struct image *image, struct error *err)
+{
+    return write_as(path, image, QUALITY, err);
+}
+
+enum result image_write_sample(const char *path, const struct image *image, struct error *err)
+{
+    return write_as(path, image, SAMPLE_QUALITY, err);
 }

@@ -33,6 +33,9 @@ NODISCARD enum result image_decode(const char *path, const unsigned char *bytes,
                                    struct image *image, struct error *err);
 /* By extension: .png .jpg .jpeg .bmp .tga; written to a temporary file and renamed. */
 NODISCARD enum result image_write(const char *path, const struct image *image, struct error *err);
+/* The same for pictures to learn from: a JPEG has colours at full resolution. */
+NODISCARD enum result image_write_sample(const char *path, const struct image *image,
+                                         struct error *err);
 NODISCARD enum result image_new(int w, int h, struct image *image, struct error *err);
 /* Copy `from` into `to` with its corner at (x, y), where it must fit. */
 void image_paste(struct image *to, const struct image *from, int x, int y);

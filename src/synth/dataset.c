@@ -60,7 +60,7 @@ static enum result write_picture(const struct synthesis *s, int index,
     char name[64], path[PATH_SIZE];
     snprintf(name, sizeof name, "images/%s/%06d.jpg", part_names[s->part], index);
     TRY(path_in(path, PATH_SIZE, s->dataset->folder, name, err));
-    TRY(image_write(path, &picture->image, err));
+    TRY(image_write_sample(path, &picture->image, err));
     snprintf(name, sizeof name, "labels/%s/%06d.txt", part_names[s->part], index);
     return write_labels(s, name, picture, err);
 }
