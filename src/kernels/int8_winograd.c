@@ -22,7 +22,7 @@ enum {
     STEP = 4,    /* bytes of a step: a pair of int16 */
     FUSED_MAX_U_BYTES = 5 << 20,
     FUSED_V_BYTES = POINTS * 24 * 128 * 4,
-    FUSED_MAX_TILES = 48,
+    FUSED_MAX_TILES = 32,
     STREAMED_MAX_TILES = 64,
     STREAMED_PAIRS = 64, /* of a slice of U */
     MAX_RESULT = 1 << 25
