@@ -50,6 +50,13 @@ number() { # KEY: the first number behind "KEY": on stdin, also one level down (
     tr -d '\n' | grep -oE "\"$1\": *(\{ *\"median\": *)?[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
 }
 
+machine='' # the processor, and the limit that was measured beside
+say_machine() { # JSON of ours
+    local name
+    name=$(tr -d '\n' <<<"$1" | sed -E 's/.*"processor": *"([^"]*)".*/\1/')
+    machine="$name: $(number peak_gflops <<<"$1") GFLOP/s of multiply-adds in registers"
+}
+
 median() { # of the arguments
     printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
 }
@@ -84,6 +91,7 @@ compare() { # MODEL REMARK KEY RATE OURS... -- THEIRS...
         ours+=("$(number "$key" <<<"$json")")
         rates+=("$(number "$rate" <<<"$json")")
         rss=$(number peak_rss_mb <<<"$json")
+        say_machine "$json"
         if [ -n "$torch_python" ]; then
             json=$("$torch_python" "$@" --imgsz "$imgsz" --threads "$threads")
             theirs+=("$(number "$key" <<<"$json")")
@@ -126,3 +134,4 @@ if [ -n "$torch_python" ]; then
     echo "torch $("$torch_python" -c 'import torch; print(torch.__version__)'), same threads ($threads), batch norm" \
         "folded for images; ratio = torch / ours, median of $rounds rounds"
 fi
+[ -z "$machine" ] || echo "$machine"

@@ -3,7 +3,7 @@
 #   scripts/bench_peers.sh [--runs N] [--rounds N] [--imgsz N] [--threads N] [--peer NAME]... [MODEL...]
 # MODEL is a .cfg, or the stem of one in cfg/, default yolov4 and yolov4-tiny, with the weights of its name beside it or in weights/, or random ones. onnxruntime, openvino, ncnn and
 # opencv (5) run what `yolo export` writes up to the inputs of the heads; opencv4, which reads cfg and weights itself, is measured too. Each round times every
-# program once; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less. The programs are
+# program once, with the limit of the processor measured beside; shown are the medians over rounds and the median of the rounds' ratios, which noise moves less. The programs are
 # installed in the versions of scripts/lib_python.sh, into build/; one that cannot be is skipped and named. PyTorch: scripts/bench.sh.
 set -eu
 cd "$(dirname "$0")/.."
@@ -93,7 +93,11 @@ time_peer() { # PEER: its JSON
     "${pythons[$(part_of "$1")]}" "${how[@]}" --threads "$threads" --runs "$runs" 2>"$folder/err"
 }
 
-printf '%-20s %-12s %-12s %9s %9s %8s\n' model program version 'its ms' 'ours ms' ratio
+word() { # KEY: the string behind "KEY": on stdin
+    tr -d '\n' | sed -E 's/.*"'"$1"'":[[:space:]]*"([^"]*)".*/\1/'
+}
+
+printf '%-20s %-12s %-12s %9s %9s %8s %8s\n' model program version 'its ms' 'ours ms' ratio 'of peak'
 for model in "${models[@]}"; do
     cfg=$model
     [[ $cfg == *.cfg ]] || cfg=cfg/$model.cfg
@@ -107,8 +111,12 @@ for model in "${models[@]}"; do
     prepare "$cfg" "$weights"
     rm -f "$folder"/*.ms "$folder"/*.ratio
     for ((round = 0; round < rounds; round++)); do
-        ours=$(./yolo bench --cfg "$cfg" --imgsz "$imgsz" --threads "$threads" --runs "$runs" --format json -q | number infer_ms)
+        bench=$(./yolo bench --cfg "$cfg" --imgsz "$imgsz" --threads "$threads" --runs "$runs" --format json -q)
+        ours=$(number infer_ms <<<"$bench")
         echo "$ours" >>"$folder/ours.ms"
+        peak=$(number peak_gflops <<<"$bench")
+        echo "$peak" >>"$folder/peaks"
+        awk -v rate="$(number gflops <<<"$bench")" -v peak="$peak" 'BEGIN { print 100 * rate / peak }' >>"$folder/share.ms"
         for peer in "${found[@]}"; do
             if ! json=$(time_peer "$peer"); then
                 echo "bench_peers: SKIP $model: $peer: $(grep -m 1 -i error "$folder/err" || tail -n 1 "$folder/err")" >&2
@@ -117,7 +125,7 @@ for model in "${models[@]}"; do
             theirs=$(number infer_ms <<<"$json")
             echo "$theirs" >>"$folder/$peer.ms"
             awk -v a="$theirs" -v b="$ours" 'BEGIN { print a / b }' >>"$folder/$peer.ratio"
-            sed -E 's/.*"version": "([^"]*)".*/\1/' <<<"$json" >"$folder/$peer.version"
+            word version <<<"$json" >"$folder/$peer.version"
         done
     done
     for peer in "${found[@]}"; do
@@ -125,8 +133,12 @@ for model in "${models[@]}"; do
         mapfile -t ms <"$folder/$peer.ms"
         mapfile -t own <"$folder/ours.ms"
         mapfile -t ratios <"$folder/$peer.ratio"
-        printf '%-20s %-12s %-12s %9.1f %9.1f %7.2fx\n' "$model" "$peer" "$(cat "$folder/$peer.version")" "$(median "${ms[@]}")" \
-            "$(median "${own[@]}")" "$(median "${ratios[@]}")"
+        mapfile -t shares <"$folder/share.ms"
+        printf '%-20s %-12s %-12s %9.1f %9.1f %7.2fx %7.0f%%\n' "$model" "$peer" "$(cat "$folder/$peer.version")" "$(median "${ms[@]}")" \
+            "$(median "${own[@]}")" "$(median "${ratios[@]}")" "$(median "${shares[@]}")"
     done
 done
 echo "$imgsz x $imgsz, same threads ($threads); ratio = its time / ours, median of $rounds rounds"
+[ ! -e "$folder/peaks" ] ||
+    echo "$(word processor <<<"$bench"), $(word isa <<<"$bench"): $(sort -g "$folder/peaks" | tail -n 1) GFLOP/s of multiply-adds in registers at best; of peak: what ours" \
+        "does of that, counted as direct convolution (Winograd needs fewer)"

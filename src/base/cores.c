@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/cgroup.h"
@@ -100,6 +101,26 @@ int cores_physical(const char *root)
     }
     int count = CPU_COUNT(&cores);
     return count > 0 ? count : 1;
+}
+
+void cores_name(char *name, size_t size)
+{
+    static const char key[] = "model name";
+    FILE *file = open_if_there("/proc/cpuinfo");
+    char line[256];
+    struct utsname machine;
+    snprintf(name, size, "%s", uname(&machine) == 0 ? machine.machine : "processor");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (colon && strncmp(line, key, sizeof key - 1) == 0) {
+            const char *value = colon + 1 + strspn(colon + 1, " \t");
+            snprintf(name, size, "%.*s", (int)strcspn(value, "\n"), value);
+            break;
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
 }
 
 /* ---- quota ---- */

@@ -3,6 +3,7 @@
 #define BASE_CORES_H
 
 #include <pthread.h>
+#include <stddef.h>
 
 /* Physical cores among the processors that this process may run on (its affinity mask, or OpenMP's
  * places where threads are bound to them): two hardware threads of a core share its arithmetic
@@ -15,6 +16,10 @@ void cores_share(int processes);
 /* The same two limits, read below `root` in place of "/", for tests. INT_MAX: no quota. */
 int cores_quota(const char *root);
 int cores_physical(const char *root);
+
+/* What the system calls the processor, as "AMD EPYC 7763 64-Core Processor"; the kind of machine, as "aarch64", where it has no
+ * name. Cut to `size` bytes. */
+void cores_name(char *name, size_t size);
 
 /* Begin an ordinary thread, one that mostly waits for files. Where OpenMP binds threads to places
  * (OMP_PROC_BIND), pthread_create would confine it to its maker's place, often one core; this

@@ -2,12 +2,14 @@
 
 #include <stdio.h>
 
+#include "base/cores.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/parallel.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "kernels/peak.h"
 #include "run/bench.h"
 #include "run/model.h"
 #include "run/quantize.h"
@@ -49,7 +51,8 @@ static const char about[] =
     "are\n"
     "used: the time is the same. memory is what the network holds while it runs; peak rss what making\n"
     "it took, too, with random weights also finding their int8 scales. gflop is the work of one image;\n"
-    "gflops = gflop * batch / time.\n"
+    "gflops = gflop * batch / time. peak is what the processor reaches with multiply-adds in registers,\n"
+    "measured before and after; Winograd's convolutions need fewer than are counted.\n"
     "--train times training steps on random pictures and boxes, --layers where in them the time goes.\n";
 
 struct bench {
@@ -58,7 +61,14 @@ struct bench {
     struct plan *plan;
     struct timing whole;
     double *layer_ms; /* [layer_count], medians */
+    double peak_gflops;
 };
+
+static void measure_peak(struct bench *b)
+{
+    double gflops = kernels_peak(b->model->kernels) / 1e9;
+    b->peak_gflops = gflops > b->peak_gflops ? gflops : b->peak_gflops;
+}
 
 static double rate(double gflop, int batch, double ms)
 {
@@ -89,7 +99,11 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
     }
     cJSON_AddNumberToObject(root, "batch", b->args->batch);
     cJSON_AddNumberToObject(root, "threads", parallel_threads());
+    char processor[128];
+    cores_name(processor, sizeof processor);
+    cJSON_AddStringToObject(root, "processor", processor);
     cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
+    json_add_rounded(root, "peak_gflops", b->peak_gflops, 1);
     cJSON_AddStringToObject(root, "precision", precision_name(b));
     json_add_rounded(root, "gflop", network_flops(net) / 1e9, 4);
     cJSON *whole = cJSON_AddObjectToObject(root, times_name);
@@ -97,6 +111,13 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
     json_add_rounded(whole, "min", b->whole.min, 4);
     json_add_rounded(whole, "max", b->whole.max, 4);
     return root;
+}
+
+static void print_peak(const struct bench *b)
+{
+    char processor[128];
+    cores_name(processor, sizeof processor);
+    printf("peak      %.1f GFLOP/s on %s\n", b->peak_gflops, text_mask(processor));
 }
 
 static cJSON *bench_json(const struct bench *b)
@@ -153,6 +174,7 @@ static void print_text(const struct bench *b)
     printf("rate      %.1f GFLOP/s (%.3f GFLOP an image), %.2f images/s\n",
            rate(gflop, b->args->batch, b->whole.median), gflop,
            rate(1, b->args->batch, b->whole.median));
+    print_peak(b);
     const struct plan_memory memory = plan_memory(b->plan);
     printf(
         "memory    %.1f MB: packed weights %.1f, activations %.1f, scratch %.1f; peak rss %.1f MB\n",
@@ -179,7 +201,9 @@ static enum result bench_plan(struct bench *b, struct error *err)
     if (!b->layer_ms) {
         return mem_error(err, "timings");
     }
+    measure_peak(b);
     TRY(bench_forward(b->plan, layers, &runs, &b->whole, b->layer_ms, err));
+    measure_peak(b);
     if (b->args->format == FORMAT_JSON) {
         return json_print(bench_json(b), false, err);
     }
@@ -259,6 +283,7 @@ static enum result print_steps(const struct bench *b, const struct step_times *t
            net->size.h, b->args->batch, parallel_threads(), kernels_isa(b->model->kernels));
     printf("step      %.3f ms median, %.3f min, %.3f max of %d runs; %.2f images/s\n",
            b->whole.median, b->whole.min, b->whole.max, b->args->runs, b->args->batch / seconds);
+    print_peak(b);
     printf("trained   %zu values; frozen %zu in %d of %d layers\n", totals->moving, totals->frozen,
            totals->frozen_layers, totals->layers);
     if (b->args->from_features) {
@@ -279,7 +304,9 @@ static enum result bench_steps(struct bench *b, struct error *err)
                                                .from_features = args->from_features};
     struct step_times times;
     TRY(model_load(b->model, err));
+    measure_peak(b);
     enum result result = step_bench(b->model, &options, &times, err);
+    measure_peak(b);
     b->whole = times.step;
     if (result == OK) {
         result = print_steps(b, &times, err);

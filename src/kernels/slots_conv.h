@@ -183,6 +183,8 @@ struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
     int mr, nr;     /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
     void (*tile)(const struct conv_tile *t);
+    /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */
+    float (*multiply_adds)(size_t rounds);
     void (*finish)(const struct conv_finish *f);
     void (*winograd_input)(const struct winograd_input *w);
     void (*winograd_filter)(const struct winograd_filter *w);

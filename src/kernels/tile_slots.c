@@ -106,6 +106,32 @@ static void tile_slot(const struct conv_tile *t)
     tiles[t->pixels - 1][t->filters > VEC_WIDTH](t);
 }
 
+/* As many sums at a time as a tile has. */
+static float multiply_adds(size_t rounds)
+{
+    vec sum[TILE_PIXELS][2], factor = vec_set(0.5f), term = vec_set(1.0f);
+    UNROLLED
+    for (int i = 0; i < TILE_PIXELS; i++) {
+        sum[i][0] = vec_set((float)i);
+        sum[i][1] = vec_set((float)-i);
+    }
+    for (size_t r = 0; r < rounds; r++) {
+        UNROLLED
+        for (int i = 0; i < TILE_PIXELS; i++) {
+            sum[i][0] = vec_fma(sum[i][0], factor, term);
+            sum[i][1] = vec_fma(sum[i][1], factor, term);
+        }
+    }
+    float lanes[VEC_WIDTH], total = 0.0f;
+    for (int i = 0; i < TILE_PIXELS; i++) {
+        vec_store(lanes, vec_add(sum[i][0], sum[i][1]));
+        for (int k = 0; k < VEC_WIDTH; k++) {
+            total += lanes[k];
+        }
+    }
+    return total;
+}
+
 /* sum[i] += in[i] * panel, a pixel; behind its part of the panel. */
 INLINED const float *outer_pixel(vec sum[TILE_PIXELS][2], const float *in, const float *panel,
                                  const int rows, const int vectors)
@@ -229,6 +255,7 @@ void OF_ISA(tile_install)(struct kernels *kern)
     kern->conv.mr = TILE_PIXELS;
     kern->conv.nr = TILE_FILTERS;
     kern->conv.tile = tile_slot;
+    kern->conv.multiply_adds = multiply_adds;
     kern->conv.finish = finish_slot;
     kern->conv.outer = outer_slot;
 }

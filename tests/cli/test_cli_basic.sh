@@ -350,10 +350,10 @@ status 2; one_error 'is a folder'
 
 # ---- bench ----
 try "bench" "$YOLO" bench --cfg $tiny_cfg --runs 3 --warmup 1
-status 0; out '^layer +kind +algorithm'; out '^infer .* ms median'; out '^rate '; out '^memory .* MB: packed weights .*; peak rss'
+status 0; out '^layer +kind +algorithm'; out '^infer .* ms median'; out '^rate '; out '^peak +[1-9][0-9.]* GFLOP/s on .'; out '^memory .* MB: packed weights .*; peak rss'
 try "bench as JSON" "$YOLO" bench --cfg $tiny_cfg --runs 3 --batch 2 --threads 1 --format json
 status 0
-for key in model imgsz batch threads isa gflop infer_ms gflops peak_rss_mb layers; do
+for key in model imgsz batch threads processor isa gflop infer_ms gflops peak_gflops peak_rss_mb layers; do
     json "\"$key\" in members"
 done
 json "v[\"model\"] == \"tiny\" && v[\"batch\"] == 2 && v[\"threads\"] == 1 && count(\"${each}index\$\") == $layers"
@@ -363,6 +363,7 @@ for key in index kind algorithm ms gflops; do
 done
 json '(v["gflops"] - v["gflop"] * 2e3 / v["infer_ms.median"]) ^ 2 <= (0.02 * v["gflops"] + 0.01) ^ 2'
 json 'v["peak_rss_mb"] > 1'
+json 'v["peak_gflops"] > 0.1'
 cp $tiny_cfg "$work/lonely.cfg"
 try "bench without weights: random ones" "$YOLO" bench --cfg "$work/lonely.cfg" --runs 1
 status 0; err 'random numbers stand in'

@@ -3,6 +3,7 @@
 #include "base/parallel.h"
 #include "conv_case.h"
 #include "kernels/activate.h"
+#include "kernels/peak.h"
 #include "kernels/slots.h"
 
 /* One convolution with its data and its exact result. */
@@ -396,6 +397,20 @@ static void choice_by_geometry(void)
     problem_free(&p);
 }
 
+/* Sums of i and -i, halved and one added: a pair of lanes has 2 after one round, and 4 in the end. */
+static void peak(void)
+{
+    for (int i = 0; i < ISA_COUNT; i++) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[i]);
+        if (kern) {
+            float lanes = (float)(kern->conv.mr * kern->conv.nr);
+            CHECK(kern->conv.multiply_adds(1) == lanes);
+            CHECK(kern->conv.multiply_adds(100) == 2 * lanes);
+            CHECK(kernels_peak(kern) > 1e7);
+        }
+    }
+}
+
 static const struct test_case cases[] = {
     {"every_channel_and_filter_count", every_channel_and_filter_count},
     {"random_direct", random_direct},
@@ -407,6 +422,7 @@ static const struct test_case cases[] = {
     {"activations_and_epilogue", activations_and_epilogue},
     {"invariance", invariance},
     {"choice_by_geometry", choice_by_geometry},
+    {"peak", peak},
 };
 
 TEST_MAIN(cases)

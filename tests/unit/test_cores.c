@@ -191,6 +191,15 @@ static void memory(void)
     clear();
 }
 
+static void name(void)
+{
+    char whole[128], cut[4];
+    cores_name(whole, sizeof whole);
+    cores_name(cut, sizeof cut);
+    CHECK(whole[0] && !strchr(whole, '\n'));
+    CHECK(strlen(cut) == 3 && strncmp(whole, cut, 3) == 0);
+}
+
 static const struct test_case cases[] = {
     {"no_quota", no_quota},
     {"unified", unified},
@@ -200,5 +209,6 @@ static const struct test_case cases[] = {
     {"broken", broken},
     {"siblings", siblings},
     {"memory", memory},
+    {"name", name},
 };
 TEST_MAIN(cases)
