@@ -2,7 +2,36 @@
 
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernels/conv_private.h"
+
+static const double busy_enough = 0.9;
+
+/* The share of the threads that a loop of equal items keeps busy. */
+static double busy(size_t items)
+{
+    size_t threads = (size_t)parallel_threads();
+    return (double)items / (double)conv_round_up(items, threads);
+}
+
+size_t conv_even_items(size_t least, size_t most)
+{
+    size_t best = least;
+    for (size_t items = least + 1; items <= most && busy(best) < busy_enough; items++) {
+        best = busy(items) > busy(best) ? items : best;
+    }
+    return best;
+}
+
+size_t conv_even_range(size_t count, size_t step, size_t others)
+{
+    size_t best = conv_ceil_div(count, step);
+    for (size_t ranges = best + 1; ranges <= count && busy(best * others) < busy_enough; ranges++) {
+        size_t made = conv_ceil_div(count, conv_ceil_div(count, ranges));
+        best = busy(made * others) > busy(best * others) ? made : best;
+    }
+    return conv_ceil_div(count, best);
+}
 
 enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g)
 {

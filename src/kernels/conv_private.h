@@ -177,6 +177,12 @@ static inline size_t conv_range_size(size_t total, size_t step, size_t index)
     return left < step ? left : step;
 }
 
+/* Cuts that change no sum may go by the number of threads: as coarse as keeps nine of ten busy, else as busy as can be.
+ * Into how many items, at least `least` and else at most `most` of them? */
+size_t conv_even_items(size_t least, size_t most);
+/* Ranges of how many, at most `step` and at least 1, where a loop has `others` items for each range of `count`? */
+size_t conv_even_range(size_t count, size_t step, size_t others);
+
 /* The i-th of `parts` nearly equal ranges of [0, count) starts here. */
 static inline size_t conv_cut(size_t count, size_t parts, size_t i)
 {

@@ -529,7 +529,8 @@ enum {
     GRADIENT_ITEMS_WANTED = 24,
 };
 
-/* Cut by geometry and batch alone. */
+/* Chunks and blocks of pixels, along which sums go, are cut by geometry and batch alone; panels and channels, which are apart,
+ * also by the number of threads. */
 struct gradient_cut {
     size_t taps, channels, filters, groups; /* channels and filters of one group */
     size_t panels, nr, mr;
@@ -540,6 +541,24 @@ struct gradient_cut {
     size_t block_pixels;
     size_t item_floats;
 };
+
+/* Ranges of panels, then of channels, until there is something for every thread. Whole rows of a window are read only
+ * where all channels are. */
+static void share_outputs(struct gradient_cut *c, bool merges)
+{
+    size_t others = c->chunks * c->groups * c->channel_ranges;
+    c->range_panels = conv_even_range(c->panels, c->range_panels, others);
+    c->panel_ranges = conv_ceil_div(c->panels, c->range_panels);
+    others = c->chunks * c->groups * c->panel_ranges;
+    if (!merges && c->range_panels == 1) {
+        size_t step = conv_ceil_div(c->block_channels, CONV_SCATTER_CHANNELS);
+        size_t most = conv_ceil_div(c->channels, CONV_SCATTER_CHANNELS);
+        step = conv_even_range(most, step, others) * CONV_SCATTER_CHANNELS;
+        c->block_channels = step < c->channels ? step : c->channels;
+        c->channel_ranges = conv_ceil_div(c->channels, c->block_channels);
+    }
+    c->item_floats = c->range_panels * c->taps * c->block_channels * c->nr;
+}
 
 static struct gradient_cut gradient_cut_of(const struct conv_slots *slots,
                                            const struct conv_geometry *g, int batch)
@@ -574,6 +593,7 @@ static struct gradient_cut gradient_cut_of(const struct conv_slots *slots,
     c.block_pixels = TABLE_POINTERS / c.taps;
     c.block_pixels = c.block_pixels < BLOCK_PIXELS ? c.block_pixels : BLOCK_PIXELS;
     c.block_pixels = c.block_pixels < 16 ? 16 : c.block_pixels;
+    share_outputs(&c, rows_merge(g));
     return c;
 }
 
@@ -602,12 +622,18 @@ static size_t thread_bytes(const struct gradient_layout *l)
     return l->table + l->panel + l->sums + l->patch;
 }
 
+/* For every number of images up to the batch: fewer may be cut otherwise, and need more. */
 size_t igemm_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
                                    int batch)
 {
-    struct gradient_cut cut = gradient_cut_of(slots, g, batch);
-    struct gradient_layout l = gradient_layout_of(&cut, g);
-    return l.zeros + (size_t)parallel_threads() * thread_bytes(&l) + l.partial;
+    size_t most = 0;
+    for (int images = 1; images <= batch; images++) {
+        struct gradient_cut cut = gradient_cut_of(slots, g, images);
+        struct gradient_layout l = gradient_layout_of(&cut, g);
+        size_t bytes = l.zeros + (size_t)parallel_threads() * thread_bytes(&l) + l.partial;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 struct gradient_job {

@@ -292,6 +292,7 @@ void int8_winograd_forward(const struct int8_run *run)
     if (l->fused) {
         job.u = (int16_t *)(void *)job.threads;
         job.threads += l->panels * l->u_bytes;
+        job.chunks = conv_even_items(job.chunks, job.tiles / (size_t)run->slots->mr);
         parallel_for(l->panels, fused_weights, &job);
         parallel_for(job.chunks, fused_item, &job);
         return;

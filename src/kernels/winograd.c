@@ -453,6 +453,7 @@ void winograd_forward(const struct conv_run *run)
     job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);
     if (l->fused) {
         size_t threads = (size_t)parallel_threads();
+        job.chunks = conv_even_items(job.chunks, job.tiles / (size_t)run->slots->mr);
         job.u = (float *)(void *)(job.threads + threads * l->m_bytes);
         parallel_for(l->panels * U_PARTS, fused_filter, &job);
         parallel_for(job.chunks, fused_item, &job);

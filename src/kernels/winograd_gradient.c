@@ -154,6 +154,7 @@ struct job {
     struct layout layout;
     struct order order;
     size_t first_tile, count; /* of the block on its way */
+    size_t items;             /* in which its tiles are transformed */
     const float *zeros;
     float *v, *w, *u, *sums; /* of dU and the sums the first thread's */
 };
@@ -238,8 +239,8 @@ static void transform_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    size_t end = least(job->count, (item + 1) * ITEM_TILES);
-    for (size_t row = item * ITEM_TILES; row < end; row++) {
+    size_t end = conv_cut(job->count, job->items, item + 1);
+    for (size_t row = conv_cut(job->count, job->items, item); row < end; row++) {
         if (row + 1 < end) {
             prefetch_tile(job, job->first_tile + row + 1);
         }
@@ -385,7 +386,8 @@ void winograd_backward_weights(const struct conv_weights_run *run)
     for (size_t block = 0; block < l->blocks; block++) {
         job.first_tile = conv_cut(l->tiles, l->blocks, block);
         job.count = conv_cut(l->tiles, l->blocks, block + 1) - job.first_tile;
-        parallel_for(conv_ceil_div(job.count, ITEM_TILES), transform_item, &job);
+        job.items = conv_even_items(conv_ceil_div(job.count, ITEM_TILES), job.count);
+        parallel_for(job.items, transform_item, &job);
         if (l->by_points) {
             parallel_for(POINTS * l->panel_ranges, points_item, &job);
         } else {

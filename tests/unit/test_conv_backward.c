@@ -366,21 +366,23 @@ static void check_threads(const struct problem *p, const struct kernels *kern, c
 {
     char text[256];
     describe(text, sizeof text, p, isa);
-    struct padded before, dx[3];
-    float *blocks[3], *dw[3];
-    static const int threads[3] = {1, 2, 5};
+    struct padded before, dx[4];
+    float *blocks[4], *dw[4];
+    static const int threads[4] = {1, 2, 5, 16};
     const int all[2] = {0, p->g.in_c};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         parallel_set_threads(threads[i]);
         dx[i] = data_gradient(kern, p, i, true, all, &before);
         mem_free(before.block);
         dw[i] = weights_gradient(kern, p, &blocks[i]);
     }
     parallel_set_threads(2);
-    bool data = same_bits(&dx[0].t, &dx[1].t) && same_bits(&dx[0].t, &dx[2].t);
+    bool data = same_bits(&dx[0].t, &dx[1].t) && same_bits(&dx[0].t, &dx[2].t) &&
+                same_bits(&dx[0].t, &dx[3].t);
     bool weights = memcmp(dw[0], dw[1], p->weight_count * sizeof(float)) == 0 &&
-                   memcmp(dw[0], dw[2], p->weight_count * sizeof(float)) == 0;
-    for (int i = 0; i < 3; i++) {
+                   memcmp(dw[0], dw[2], p->weight_count * sizeof(float)) == 0 &&
+                   memcmp(dw[0], dw[3], p->weight_count * sizeof(float)) == 0;
+    for (int i = 0; i < 4; i++) {
         mem_free(dx[i].block);
         mem_free(blocks[i]);
     }
