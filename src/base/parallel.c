@@ -287,3 +287,9 @@ void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread)
         run_flushing(run_loop, &loop);
     }
 }
+
+void parallel_stay_alone(void)
+{
+    denormals_flush();
+    role = IN_LOOP;
+}

@@ -25,4 +25,7 @@ void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread)
  * plain call. */
 void parallel_team(void (*body)(void *ctx), void *ctx);
 
+/* The calling thread's loops are its own from here on, whoever else has a team: for one that computes beside the others. */
+void parallel_stay_alone(void);
+
 #endif

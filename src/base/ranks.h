@@ -2,8 +2,9 @@
  * `make MPI=1` they are MPI's (ranks_mpi.c, which alone includes mpi.h); else, and before ranks_open, there is one
  * (ranks_single.c).
  *
- * All functions but the first three are for the thread that called ranks_open. What everybody takes part in is called by
- * all processes in the same order. A process that is lost ends all. */
+ * Messages may be sent and received by another thread than the one that called ranks_open; all else but the first three is
+ * for that one. What everybody takes part in is called by all processes in the same order. A process that is lost ends
+ * all, and so does a starter that is lost, on its host. */
 #ifndef BASE_RANKS_H
 #define BASE_RANKS_H
 
@@ -45,5 +46,7 @@ void ranks_receive(struct ranks_message *message, void *data, size_t bytes, int 
 bool ranks_is_done(struct ranks_message *message);
 /* Give way to others, the longer the more often in vain. *tries begins at 0. */
 void ranks_pause(int *tries);
+/* The same beside threads that compute, which are not to be woken from it too often. */
+void ranks_rest(void);
 
 #endif

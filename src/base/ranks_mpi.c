@@ -1,5 +1,5 @@
 /* The processes are MPI's. Nothing waits inside MPI, whose waiting keeps a core busy: operations are begun, and asked for
- * until they are done. */
+ * until they are done. So a lock is held for moments only, and MPI sees one thread at a time. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* sched_getaffinity */
 #endif
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mpi.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #include "base/cores.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 enum {
     LINE_BYTES = 5120,
@@ -29,6 +31,8 @@ enum {
 
 static int count = 1, own, on_host = 1;
 static bool is_open;
+static MPI_Request *broadcasts; /* [count] */
+static pthread_mutex_t mpi = PTHREAD_MUTEX_INITIALIZER;
 static pid_t starter; /* of this process, on its host */
 static char host[MPI_MAX_PROCESSOR_NAME];
 static int watcher = -1; /* a pipe */
@@ -119,9 +123,15 @@ void ranks_abort(int status)
 
 /* ---- waiting ---- */
 
-/* Another process is lost; the starter ends this one, too. */
-static void need(int result)
+static void enter(void)
 {
+    pthread_mutex_lock(&mpi);
+}
+
+/* With what MPI's function returned: if another process is lost, the starter ends this one, too. */
+static void leave(int result)
+{
+    pthread_mutex_unlock(&mpi);
     if (result != MPI_SUCCESS) {
         char why[MPI_MAX_ERROR_STRING] = "";
         int length;
@@ -151,17 +161,31 @@ void ranks_pause(int *tries)
     }
 }
 
+void ranks_rest(void)
+{
+    need_starter();
+    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
 static void await(MPI_Request *request)
 {
     int done = 0;
     need_starter();
     for (int tries = 0;;) {
-        need(MPI_Test(request, &done, MPI_STATUS_IGNORE));
+        enter();
+        leave(MPI_Test(request, &done, MPI_STATUS_IGNORE));
         if (done) {
             return;
         }
         ranks_pause(&tries);
     }
+}
+
+/* Everybody gets what `from` has. */
+static void begin_broadcast(void *data, size_t bytes, int from, MPI_Comm to, MPI_Request *request)
+{
+    enter();
+    leave(MPI_Ibcast(data, (int)bytes, MPI_BYTE, from, to, request));
 }
 
 /* ---- opening and closing ---- */
@@ -174,14 +198,15 @@ static void count_neighbours(void)
     int size = 1, rank = 0;
     memset(&mine, 0, sizeof mine);
     (void)sched_getaffinity(0, sizeof mine, &mine);
-    need(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &neighbours));
+    enter();
+    leave(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &neighbours));
     MPI_Comm_size(neighbours, &size);
     MPI_Comm_rank(neighbours, &rank);
     on_host = 0;
     for (int i = 0; i < size; i++) {
         cpu_set_t other = mine;
         MPI_Request request;
-        need(MPI_Ibcast(&other, (int)sizeof other, MPI_BYTE, i, neighbours, &request));
+        begin_broadcast(&other, sizeof other, i, neighbours, &request);
         await(&request);
         on_host += i == rank || CPU_EQUAL(&other, &mine);
     }
@@ -194,7 +219,7 @@ enum result ranks_open(struct error *err)
     int level = MPI_THREAD_SINGLE, length;
     starter = getppid();
     start_watcher();
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS) {
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level) != MPI_SUCCESS) {
         return error_set(err, ERR_UNSUPPORTED, "MPI cannot be started");
     }
     is_open = true;
@@ -202,8 +227,12 @@ enum result ranks_open(struct error *err)
     MPI_Comm_size(MPI_COMM_WORLD, &count);
     MPI_Comm_rank(MPI_COMM_WORLD, &own);
     MPI_Get_processor_name(host, &length);
-    if (level < MPI_THREAD_FUNNELED) {
+    if (level < MPI_THREAD_SERIALIZED) {
         return error_set(err, ERR_UNSUPPORTED, "this MPI cannot run beside threads");
+    }
+    broadcasts = mem_alloc((size_t)count, sizeof *broadcasts);
+    if (!broadcasts) {
+        return mem_error(err, "processes");
     }
     if (own > 0) {
         log_speak_as(own);
@@ -237,7 +266,8 @@ static void give_up_end(int signal)
 static void finalize(void)
 {
     MPI_Request request;
-    need(MPI_Ibarrier(MPI_COMM_WORLD, &request)); /* MPI_Finalize would keep a core busy */
+    enter();
+    leave(MPI_Ibarrier(MPI_COMM_WORLD, &request)); /* MPI_Finalize would keep a core busy */
     await(&request);
 #ifdef MPICH_VERSION
     if (count > 1) {
@@ -256,6 +286,8 @@ void ranks_close(void)
     if (is_open) {
         finalize();
     }
+    mem_free(broadcasts);
+    broadcasts = NULL;
     is_open = false;
     count = 1;
     own = 0;
@@ -268,20 +300,26 @@ void ranks_broadcast(void *data, size_t bytes)
     for (size_t at = 0; count > 1 && at < bytes; at += PIECE) {
         size_t part = bytes - at < PIECE ? bytes - at : PIECE;
         MPI_Request request;
-        need(MPI_Ibcast((char *)data + at, (int)part, MPI_BYTE, 0, MPI_COMM_WORLD, &request));
+        begin_broadcast((char *)data + at, part, 0, MPI_COMM_WORLD, &request);
         await(&request);
     }
 }
 
+/* All at once, so that what the way takes is taken once. */
 void ranks_gather(void *all, const size_t *bytes)
 {
-    char *next = all;
-    for (int i = 0; count > 1 && i < count; next += bytes[i++]) {
-        for (size_t at = 0; at < bytes[i]; at += PIECE) {
-            size_t part = bytes[i] - at < PIECE ? bytes[i] - at : PIECE;
-            MPI_Request request;
-            need(MPI_Ibcast(next + at, (int)part, MPI_BYTE, i, MPI_COMM_WORLD, &request));
-            await(&request);
+    bool is_more = count > 1;
+    for (size_t at = 0; is_more; at += PIECE) {
+        char *next = all;
+        is_more = false;
+        for (int i = 0; i < count; next += bytes[i++]) {
+            size_t left = bytes[i] > at ? bytes[i] - at : 0;
+            is_more = is_more || left > PIECE;
+            begin_broadcast(next + (left > 0 ? at : 0), left < PIECE ? left : PIECE, i,
+                            MPI_COMM_WORLD, &broadcasts[i]);
+        }
+        for (int i = 0; i < count; i++) {
+            await(&broadcasts[i]);
         }
     }
 }
@@ -303,7 +341,7 @@ enum result ranks_agree(enum result result, struct error *err)
             memcpy(told.host, host, sizeof host);
         }
         MPI_Request request;
-        need(MPI_Ibcast(&told, (int)sizeof told, MPI_BYTE, i, MPI_COMM_WORLD, &request));
+        begin_broadcast(&told, sizeof told, i, MPI_COMM_WORLD, &request);
         await(&request);
         agreed = told.error.code;
         if (agreed != OK && i > 0) {
@@ -326,14 +364,16 @@ static void keep(struct ranks_message *message, MPI_Request request)
 void ranks_send(struct ranks_message *message, const void *data, size_t bytes, int to, int tag)
 {
     MPI_Request request;
-    need(MPI_Isend(data, (int)bytes, MPI_BYTE, to, tag, MPI_COMM_WORLD, &request));
+    enter();
+    leave(MPI_Isend(data, (int)bytes, MPI_BYTE, to, tag, MPI_COMM_WORLD, &request));
     keep(message, request);
 }
 
 void ranks_receive(struct ranks_message *message, void *data, size_t bytes, int from, int tag)
 {
     MPI_Request request;
-    need(MPI_Irecv(data, (int)bytes, MPI_BYTE, from, tag, MPI_COMM_WORLD, &request));
+    enter();
+    leave(MPI_Irecv(data, (int)bytes, MPI_BYTE, from, tag, MPI_COMM_WORLD, &request));
     keep(message, request);
 }
 
@@ -343,7 +383,8 @@ bool ranks_is_done(struct ranks_message *message)
     int done = 1;
     if (message->is_open) {
         memcpy(&request, message->handle, sizeof request);
-        need(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+        enter();
+        leave(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
         memcpy(message->handle, &request, sizeof request);
         message->is_open = !done;
     }

@@ -84,3 +84,7 @@ void ranks_pause(int *tries)
 {
     (*tries)++;
 }
+
+void ranks_rest(void)
+{
+}

@@ -89,6 +89,22 @@ void vec_lerp(const struct kernels *kern, size_t count, float weight, const floa
     vector_job_run(&job, count);
 }
 
+static void run_add(const struct vector_job *job, size_t item, size_t first, size_t count)
+{
+    const float *restrict x = job->x + first;
+    float *restrict sum = job->y + first;
+    (void)item;
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += x[i];
+    }
+}
+
+void vec_accumulate(size_t count, const float *x, float *sum)
+{
+    struct vector_job job = {.x = x, .y = sum, .run = run_add};
+    vector_job_run(&job, count);
+}
+
 static void run_sgd(const struct vector_job *job, size_t item, size_t first, size_t count)
 {
     (void)item;

@@ -15,6 +15,9 @@ bool vec_all_finite(const struct kernels *kern, size_t count, const float *x);
 void vec_lerp(const struct kernels *kern, size_t count, float weight, const float *x,
               float *average);
 
+/* sum += x. */
+void vec_accumulate(size_t count, const float *x, float *sum);
+
 /* v = momentum v + scale g + decay w;  w -= rate v. */
 struct sgd_step {
     float rate, momentum, decay;

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/ranks.h"
+#include "kernels/vectors.h"
 #include "train/rank_sum.h"
 
 /* What the others must know of a mini-batch beside its gradients and statistics. */
@@ -212,8 +213,8 @@ struct loss_parts step_loss(struct plan *plan, const struct step_input *input)
 /* The two last sets of gradients become one, from float `first` to `end`. */
 static void add_last(struct step *step, int last, size_t first, size_t end)
 {
-    sum_floats(plan_gradient_set(step->plan, last - 1), plan_gradient_set(step->plan, last), first,
-               end);
+    vec_accumulate(end - first, plan_gradient_set(step->plan, last) + first,
+                   plan_gradient_set(step->plan, last - 1) + first);
 }
 
 /* ---- with others ---- */

@@ -3,10 +3,6 @@
 #include <assert.h>
 #include <stdbool.h>
 
-#include "base/parallel.h"
-
-enum { PIECE = 16384 /* floats a work item takes */ };
-
 /* Are the two, which lie side by side, the halves of a node? The second may be the smaller one only at the end. */
 static bool are_halves(int mini_batches, struct sum_node a, struct sum_node b)
 {
@@ -68,29 +64,4 @@ int sum_tree_room(int mini_batches, int first, int end)
         sum_tree_add(&tree, (struct sum_node){i, 1});
     }
     return most;
-}
-
-struct sum {
-    float *into;
-    const float *from;
-    size_t first, end;
-};
-
-static void sum_piece(void *ctx, size_t item, int thread)
-{
-    const struct sum *s = ctx;
-    size_t first = s->first + item * PIECE;
-    size_t end = s->end - first < PIECE ? s->end : first + PIECE;
-    float *restrict into = s->into;
-    const float *restrict from = s->from;
-    (void)thread;
-    for (size_t i = first; i < end; i++) {
-        into[i] += from[i];
-    }
-}
-
-void sum_floats(float *into, const float *from, size_t first, size_t end)
-{
-    struct sum sum = {into, from, first, end};
-    parallel_for((end - first + PIECE - 1) / PIECE, sum_piece, &sum);
 }

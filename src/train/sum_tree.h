@@ -7,8 +7,6 @@
 #ifndef TRAIN_SUM_TREE_H
 #define TRAIN_SUM_TREE_H
 
-#include <stddef.h>
-
 enum { SUM_TREE_NODES = 64 }; /* no tree is higher */
 
 /* The sum of mini-batches [first, first + count) of an update. */
@@ -35,8 +33,5 @@ struct sum_share sum_tree_share(int mini_batches, int ranks, int rank);
 
 /* The most nodes there are at a time while mini-batches [first, end) come one by one, the latest with them. */
 int sum_tree_room(int mini_batches, int first, int end);
-
-/* The part of the floats [first, end) of each: into += from. The same bits on any number of threads. */
-void sum_floats(float *into, const float *from, size_t first, size_t end);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "kernels/vectors.h"
 #include "test.h"
 #include "train/step.h"
 
@@ -46,7 +47,7 @@ static void add_node(struct part *p, struct sum_node node, const float *sum)
     int held = p->tree.held;
     memcpy(p->sums[held], sum, sizeof p->sums[held]);
     for (int sums = sum_tree_add(&p->tree, node); sums > 0; sums--, held--) {
-        sum_floats(p->sums[held - 1], p->sums[held], 0, VALUES);
+        vec_accumulate(VALUES, p->sums[held], p->sums[held - 1]);
     }
 }
 
