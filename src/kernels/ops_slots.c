@@ -10,15 +10,7 @@
 INLINED void activate_as(const struct op_block *block, const enum activation act,
                          const float *scale, const float *shift)
 {
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            vec u = affine(get(a + c, part), scale, shift, c, part);
-            put(out + c, vec_activate(u, act), part);
-        }
-    }
+    EACH_VECTOR(block, vec_activate(affine(VECTOR_A(block), scale, shift, c, part), act))
 }
 
 #define ACTIVATE(act) activate_as(block, act, scale, shift)
@@ -28,16 +20,7 @@ static void activate(const struct op_block *block, enum activation act, const fl
 
 INLINED void add_as(const struct op_block *block, const enum activation act)
 {
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        const float *b = block->b + p * block->b_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            vec sum = vec_add(get(a + c, part), get(b + c, part));
-            put(out + c, vec_activate(sum, act), part);
-        }
-    }
+    EACH_VECTOR(block, vec_activate(vec_add(VECTOR_A(block), VECTOR_B(block)), act))
 }
 
 static void add(const struct op_block *block, enum activation act)
@@ -51,28 +34,12 @@ static void add(const struct op_block *block, enum activation act)
 
 static void multiply(const struct op_block *block)
 {
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        const float *b = block->b + p * block->b_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            put(out + c, vec_mul(get(a + c, part), get(b + c, part)), part);
-        }
-    }
+    EACH_VECTOR(block, vec_mul(VECTOR_A(block), VECTOR_B(block)))
 }
 
 static void multiply_pixel(const struct op_block *block)
 {
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        vec b = vec_set(block->b[p * block->b_stride]);
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            put(out + c, vec_mul(get(a + c, part), b), part);
-        }
-    }
+    EACH_VECTOR(block, vec_mul(VECTOR_A(block), vec_set(block->b[p * block->b_stride])))
 }
 
 /* Four vectors at a time: the maxima stay in registers and the loads are independent. max returns

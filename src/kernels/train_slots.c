@@ -74,16 +74,8 @@ INLINED vec derivative(vec x, const enum activation act)
 INLINED void activate_backward_as(const struct op_block *block, const enum activation act,
                                   const float *scale, const float *shift)
 {
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        const float *b = block->b + p * block->b_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            vec u = affine(get(a + c, part), scale, shift, c, part);
-            put(out + c, vec_mul(get(b + c, part), derivative(u, act)), part);
-        }
-    }
+    EACH_VECTOR(block, vec_mul(VECTOR_B(block),
+                               derivative(affine(VECTOR_A(block), scale, shift, c, part), act)))
 }
 
 #define ACTIVATE_BACKWARD(act) activate_backward_as(block, act, scale, shift)
@@ -167,33 +159,16 @@ static void reduce(const struct op_block *block, const float *mean, double *tota
 
 /* ---- element by element ---- */
 
-static void affine3(const struct op_block *block, const float *k0, const float *k1, const float *k2)
-{
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        const float *b = block->b + p * block->b_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            vec y = vec_fma(get(b + c, part), get(k1 + c, part), get(k2 + c, part));
-            put(out + c, vec_fma(get(a + c, part), get(k0 + c, part), y), part);
-        }
-    }
-}
+static void affine3(const struct op_block *block, const float *k0, const float *k1,
+                    const float *k2){
+    EACH_VECTOR(block, vec_fma(VECTOR_A(block), get(k0 + c, part),
+                               vec_fma(VECTOR_B(block), get(k1 + c, part), get(k2 + c, part))))}
 
 INLINED void accumulate_as(const struct op_block *block, float factor, const bool adds)
 {
     vec factors = vec_set(factor);
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            vec x = get(a + c, part);
-            put(out + c, adds ? vec_fma(factors, x, get(out + c, part)) : vec_mul(factors, x),
-                part);
-        }
-    }
+    EACH_VECTOR(block, adds ? vec_fma(factors, VECTOR_A(block), get(out + c, part))
+                            : vec_mul(factors, VECTOR_A(block)))
 }
 
 static void accumulate(const struct op_block *block, float factor, bool adds)
@@ -205,18 +180,8 @@ static void accumulate(const struct op_block *block, float factor, bool adds)
     }
 }
 
-static void multiply_add(const struct op_block *block)
-{
-    for (size_t p = 0; p < block->pixels; p++) {
-        const float *a = block->a + p * block->a_stride;
-        const float *b = block->b + p * block->b_stride;
-        float *out = block->out + p * block->out_stride;
-        for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-            size_t part = part_of(block->channels, c);
-            put(out + c, vec_fma(get(a + c, part), get(b + c, part), get(out + c, part)), part);
-        }
-    }
-}
+static void multiply_add(const struct op_block *block){
+    EACH_VECTOR(block, vec_fma(VECTOR_A(block), VECTOR_B(block), get(out + c, part)))}
 
 /* The maximum looked for becomes NaN, which equals nothing, once its place was found. */
 INLINED void max_backward_step(const struct max_backward *w, size_t first, size_t part)

@@ -49,6 +49,18 @@ INLINED vec load_or(const float *p, size_t at, size_t part, float otherwise)
     return p ? get(p + at, part) : vec_set(otherwise);
 }
 
+/* out of a block of slots_ops.h, vector by vector, is `value` of the same `part` lanes of its a and b from channel c on. */
+#define EACH_VECTOR(block, value)                                                                  \
+    for (size_t p = 0; p < (block)->pixels; p++) {                                                 \
+        float *const out = (block)->out + p * (block)->out_stride;                                 \
+        for (size_t c = 0; c < (block)->channels; c += VEC_WIDTH) {                                \
+            const size_t part = part_of((block)->channels, c);                                     \
+            put(out + c, value, part);                                                             \
+        }                                                                                          \
+    }
+#define VECTOR_A(block) get((block)->a + p * (block)->a_stride + c, part)
+#define VECTOR_B(block) get((block)->b + p * (block)->b_stride + c, part)
+
 /* x * scale + shift of the channels from `at` on; NULL stands for 1 and 0, both for x itself. */
 INLINED vec affine(vec x, const float *scale, const float *shift, size_t at, size_t part)
 {
