@@ -76,7 +76,6 @@ struct trainer {
     struct pace pace;
     struct validation found;   /* the latest, until it is in a row */
     struct frozen_bytes proof; /* what keeps in the stage */
-    double changed;            /* bytes of it, as proved last, until it is in a row */
     double session_start, seconds_before;
     size_t pictures[DIVERGENCE_PICTURES]; /* the first of this update */
     bool told_collapse;
@@ -358,7 +357,6 @@ static enum result prove_frozen(struct trainer *t, struct error *err)
 {
     const struct frozen_tensor *first;
     size_t changed = frozen_bytes_changed(&t->proof, &first);
-    t->changed = (double)changed;
     if (changed == 0) {
         return OK;
     }
@@ -452,10 +450,18 @@ static void forget_findings(struct trainer *t)
                                    .top1 = (double)NAN,
                                    .top5 = (double)NAN,
                                    .loss = (double)NAN};
-    t->changed = (double)NAN;
 }
 
-static enum result write_row(struct trainer *t, struct error *err)
+/* Of what is frozen, in a row: none, where that was proved since the row before, now or at a checkpoint of any session; else
+ * NaN. */
+static double changed_bytes(const struct trainer *t, bool is_proved)
+{
+    uint64_t n = t->progress.iteration, before = n - t->progress.sums.updates;
+    uint64_t every = t->o->checkpoint_every;
+    return is_proved || (every > 0 && n / every > before / every) ? 0.0 : (double)NAN;
+}
+
+static enum result write_row(struct trainer *t, bool is_proved, struct error *err)
 {
     const struct train_progress *p = &t->progress;
     const struct row_sums *y = &p->sums;
@@ -479,7 +485,7 @@ static enum result write_row(struct trainer *t, struct error *err)
         t->found.top1,
         t->found.top5,
         (double)t->proof.values,
-        t->changed,
+        changed_bytes(t, is_proved),
         per_second,
         seconds_so_far(t),
     };
@@ -690,7 +696,8 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
         t->o->validate && (is_due(t->o->validate_every, n) || ends_stage || is_last);
     bool is_checkpoint = is_due(t->o->checkpoint_every, n);
     show_progress(t);
-    if (is_checkpoint || is_validated || ends_stage || is_last) {
+    bool is_proved = is_checkpoint || is_validated || ends_stage || is_last;
+    if (is_proved) {
         TRY(prove_frozen(t, err));
     }
     if (is_validated) {
@@ -703,7 +710,7 @@ static enum result after_update(struct trainer *t, bool is_last, bool *is_bad, s
         }
     }
     if (is_validated || is_due(t->o->log_every, n) || ends_stage || is_last) {
-        TRY(write_row(t, err));
+        TRY(write_row(t, is_proved, err));
     }
     bool is_over = stage_is_over(t);
     if (is_checkpoint || is_over || is_last) {

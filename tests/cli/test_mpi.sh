@@ -26,9 +26,9 @@ if [ ${#kinds[@]} -eq 0 ]; then
     finish
 fi
 
-# Everything but what the clock gave, and the proof of frozen layers, which is of this session.
+# Everything but what the clock gave.
 rows() {
-    awk -F, -v OFS=, '{ $(NF - 3) = $(NF - 2) = $(NF - 1) = $NF = ""; print }' "$1/results.csv"
+    awk -F, -v OFS=, '{ $(NF - 1) = $NF = ""; print }' "$1/results.csv"
 }
 
 same_run() { # A B

@@ -14,7 +14,7 @@ run=(--data set/synth.data --cfg tiny.cfg --seed 3 --iters 240 --ema .99 --val-e
 
 # Everything but what the clock gave.
 rows() {
-    cut -d, -f1-13 "$1/results.csv"
+    cut -d, -f1-15 "$1/results.csv"
 }
 
 same_run() { # FOLDER: as whole/
