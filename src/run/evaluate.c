@@ -165,10 +165,6 @@ static enum result open_model(struct evaluated *e, struct error *err)
                          "takes a share of pictures)",
                          e->model.cfg_path);
     }
-    if (e->is_of_values && o->model->precision == PRECISION_INT8) {
-        return error_set(err, ERR_ARG, "--precision int8 acts here only on detectors, %s is none",
-                         e->model.cfg_path);
-    }
     if (e->is_of_values) {
         return !o->box_option ? OK
                               : error_set(err, ERR_ARG, "%s acts only on boxes, %s is no detector",
@@ -577,6 +573,8 @@ static enum result measure_values(struct evaluated *e, struct error *err)
                                              .task = e->model.task,
                                              .names = e->model.names,
                                              .kernels = e->model.kernels,
+                                             .quant =
+                                                 e->model.quant.layers ? &e->model.quant : NULL,
                                              .batch = e->o->infer.batch,
                                              .loader_threads = 2,
                                              .is_stopped = interrupt_pending,

@@ -48,9 +48,9 @@ static enum result check(const struct train_args *args, const struct training *t
     if (ranks_count() > 1) {
         return refuse(err, "runs in one process");
     }
-    if (!t->model.head) {
+    if (t->model.task != TASK_DETECT && t->model.task != TASK_CLASSIFY) {
         return error_set(err, ERR_ARG,
-                         "--quantize-aware trains detectors, %s has no detection heads",
+                         "--quantize-aware trains detectors and classifiers, %s is neither",
                          t->model.cfg_path);
     }
     if (!args->resumes && !t->model.weights_path[0]) {

@@ -122,4 +122,32 @@ awk '!done && /^activation *= *mish/ { sub(/mish/, "leaky"); done = 1 } { print 
 try "another network" "$YOLO" detect "$picture" --cfg n.cfg --weights m.weights --imgsz 64 --names m.names --precision int8 --no-save
 status 2
 one_error 'm\.int8: is of another network than n\.cfg'
+
+# ---- a classifier ----
+
+# shellcheck source=tests/cli/lib_values.sh
+. "$root/tests/cli/lib_values.sh"
+{
+    printf '[net]\nwidth=8\nheight=8\nchannels=1\nbatch=8\nlearning_rate=.02\nmomentum=.9\nmax_batches=40\n'
+    for filters in 8 16 8; do
+        printf '[convolutional]\nfilters=%d\nsize=3\npad=1\nactivation=leaky\n' $filters
+    done
+    printf '[connected]\noutput=2\nactivation=linear\n[softmax]\n'
+} >three.cfg
+prepare "$YOLO" train --data set --cfg three.cfg --iters 40 --out classes --no-pictures -q
+prepare "$YOLO" quantize --run classes --data set
+try "a classifier is measured on bytes" "$YOLO" eval --run classes --data set --precision int8 --format json
+status 0
+err 'int8: classes/best\.int8'
+json 'v["top1"] >= .8 && v["images"] == 6'
+cp out bytes.json
+"$YOLO" eval --run classes --data set --format json -q >fp32.json 2>/dev/null
+holds test "$(cmp -s bytes.json fp32.json; echo $?)" -eq 1
+try "and trained as on bytes" "$YOLO" train --data set --cfg three.cfg --weights classes/last.weights --quantize-aware --iters 6 --out aware --no-pictures
+status 0
+err '6: int8 top-1 '
+holds [ -s aware/best.int8 ]
+try "not what gives values" "$YOLO" train --data train.csv --cfg dense.cfg --weights classes/last.weights --quantize-aware --iters 6 --out values
+status 2
+one_error '--quantize-aware trains detectors and classifiers, dense\.cfg is neither'
 finish
