@@ -18,7 +18,7 @@
 #include "train/step.h"
 
 /* Measured: docs/recipe.md. */
-static const float ADAM_RATE = 1e-3f, AWARE_RATE = 1e-4f, EMA = 0.99f, CLIP_NORM = 100.0f;
+static const float ADAM_RATE = 1e-3f, AWARE_RATE = 1e-5f, EMA = 0.99f, CLIP_NORM = 100.0f;
 static const float DARKNET_BN_MOMENTUM = 0.01f;
 static const double MEMORY_SHARE = 0.5, FREE_SHARE = 0.8, VALIDATION_SHARE = 0.1;
 enum {
@@ -245,7 +245,7 @@ static void choose_optimizer(struct chooser *c)
                           : RECIPE_BY_CFG,
                "lr", (double)(*rate >= 0.0f ? *rate : n->learning_rate),
                !takes_rate         ? "as said"
-               : a->quantize_aware ? "a tenth of adamw's usual one: there is little to learn"
+               : a->quantize_aware ? "a hundredth of adamw's usual one: there is little to learn"
                                    : "adamw's usual one");
 }
 
@@ -427,9 +427,12 @@ static void choose_averages(struct chooser *c)
     enum recipe_by by = a->ema >= 0.0f ? RECIPE_BY_COMMAND_LINE
                         : is_cfg       ? RECIPE_BY_CFG
                                        : RECIPE_BY_RECIPE;
-    a->ema = by == RECIPE_BY_RECIPE ? EMA : a->ema;
-    add_number(c, by, "ema", (double)(a->ema >= 0.0f ? a->ema : c->net->ema_alpha),
-               "the weights' average is validated and saved; shorter in the first 900 updates");
+    bool is_short = by == RECIPE_BY_RECIPE && a->quantize_aware;
+    a->ema = by != RECIPE_BY_RECIPE ? a->ema : is_short ? 0.0f : EMA;
+    add_number(
+        c, by, "ema", (double)(a->ema >= 0.0f ? a->ema : c->net->ema_alpha),
+        is_short ? "so short a stage has no average"
+                 : "the weights' average is validated and saved; shorter in the first 900 updates");
 }
 
 static void choose_statistics(struct chooser *c)
