@@ -16,6 +16,11 @@ try "the dry run says what is rounded" "$YOLO" train "${short[@]}" --dry-run
 status 0
 out '^int8 +2 of 4 convolutions train, .*as int8 computes; steps of a calibration on 24 pictures$'
 out '^trained .* 0 of 52 statistics follow'
+try "its own recipe, whatever the cfg says" "$YOLO" train --data set/synth.data --cfg tiny.cfg --weights start.weights --quantize-aware --dry-run
+status 0
+out '^  --lr 1e-05 +recipe '
+out '^  --epochs 30 +recipe .*at least 60 updates and 5 passes'
+out '^  --ema 0 +recipe '
 try "a run" "$YOLO" train "${short[@]}" --out one --threads 1
 status 0
 err 'steps of a calibration on 24 pictures'
