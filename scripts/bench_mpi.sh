@@ -15,8 +15,8 @@
 # half of the first two over the last. A run that takes longer than BENCH_LIMIT seconds (140) ends with one line. BENCH_RUN is a
 # command in front of each run (`nice -n -5`), BENCH_AUTOGROUP what to write to /proc/self/autogroup in the processes.
 #
-# The last line, "pieces", is what --model reads; HANDLING is a piece, too: what a megabyte that is sent costs the processor in
-# seconds (.004), to be found with MBIT 0.
+# The line "pieces" is what --model reads; HANDLING is a piece, too: what a megabyte that is sent costs the processor in
+# seconds (.004; MBIT 0 shows it).
 set -eu
 cd "$(dirname "$0")/.." || exit 1
 
@@ -131,8 +131,9 @@ says() { # PROCESSES: MB that one sends in an update
 }
 frozen=()
 [ "$freeze" = none ] || frozen=(--freeze "$freeze")
-build/release/yolo bench --cfg "$work/net.cfg" --weights none --train --layers "${frozen[@]}" --threads 1 --warmup 1 --runs 3 --format json \
-    2>/dev/null | tr ',' '\n' | tr -d '"{}[]' >"$work/pieces"
+# shellcheck disable=SC2086 # words of a command
+${BENCH_RUN:-} build/release/yolo bench --cfg "$work/net.cfg" --weights none --train --layers "${frozen[@]}" --threads 1 --warmup 1 \
+    --runs 3 --format json 2>/dev/null | tr ',' '\n' | tr -d '"{}[]' >"$work/pieces"
 awk -F: -v name="$name" -v alone="$(median alone)" -v beside="$(median beside)" -v two="$(median two)" -v sent="$sent" \
     -v parts="$parts" -v updates="$updates" -v mbit="$mbit" -v says2="$(says 2)" -v says4="$(says 4)" -v h="${HANDLING:-.004}" '
     $1 == "trainable" { moving = $2 * 4 / 1e6 }
