@@ -15,7 +15,7 @@ coco_lines() { # FILE KEY
         path = substr($0, 1, at - 1)
         value = substr($0, at + 1)
         gsub(/^"|"$/, "", value)
-        split(path, part, /[][.]+/) # images 3 file_name; annotations 5 bbox 2
+        split(path, part, /[].[]+/) # images 3 file_name; annotations 5 bbox 2
         v[part[1], part[2], part[3] (part[4] == "" ? "" : part[4])] = value
         if (part[2] + 1 > n[part[1]]) { n[part[1]] = part[2] + 1 }
     }
