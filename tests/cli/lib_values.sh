@@ -9,11 +9,14 @@
 #   dense.cfg            two features, one value
 cd "$work" || exit 1
 
+# In awk: draw() is a number in [0, 1), from `state` on (Park and Miller's generator): rand() is each awk's own.
+draw='function draw() { state = state * 16807 % 2147483647; return state / 2147483647 }'
+
 picture() { # FILE SEED BRIGHT: 10 x 8 grey pixels, bright at the left or at the right
     mkdir -p "$(dirname "$1")"
-    awk -v seed="$2" -v left="$3" 'BEGIN {
-        srand(seed); print "P2\n10 8\n255"
-        for (i = 0; i < 80; i++) { x = i % 10; print int(rand() * 60 + ((x < 5) == left ? 180 : 10)) }
+    awk -v seed="$2" -v left="$3" "$draw"' BEGIN {
+        state = seed * 1000003; print "P2\n10 8\n255"
+        for (i = 0; i < 80; i++) { x = i % 10; print int(draw() * 60 + ((x < 5) == left ? 180 : 10)) }
     }' >"$1.p2"
     { printf 'P6\n10 8\n255\n'; awk 'NR > 3 { v = $1; printf "\\%03o\\%03o\\%03o", v, v, v }' "$1.p2" | xargs -0 printf '%b'; } >"$1"
     rm "$1.p2"
@@ -72,8 +75,8 @@ activation=linear
 [cost]
 type=sse
 CFG
-awk 'BEGIN { srand(5); print "x,y,sum"; for (i = 0; i < 64; i++) { x = rand(); y = rand(); print x "," y "," x + 2 * y } }' >train.csv
-awk 'BEGIN { srand(6); for (i = 0; i < 16; i++) { x = rand(); y = rand(); print x "," y "," x + 2 * y } }' >val.csv
+awk "$draw"' BEGIN { state = 5000015; print "x,y,sum"; for (i = 0; i < 64; i++) { x = draw(); y = draw(); print x "," y "," x + 2 * y } }' >train.csv
+awk "$draw"' BEGIN { state = 6000018; for (i = 0; i < 16; i++) { x = draw(); y = draw(); print x "," y "," x + 2 * y } }' >val.csv
 
 sed '/^\[convolutional\]/,$d' net.cfg >auto.cfg
 cat >>auto.cfg <<'CFG'
