@@ -11,6 +11,8 @@
 # $PYTHON names the Python with torch (default: the first of python3 and /usr/bin/python3 that has it).
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib_bench.sh
+. scripts/lib_bench.sh
 shared=${YOLO_SHARED:-../shared}
 what=both compiles='' runs='' rounds=3 imgsz=416 batch=4 threads=$(nproc 2>/dev/null || echo 2)
 models=()
@@ -46,19 +48,9 @@ for candidate in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
 done
 [ -n "$torch_python" ] || echo "bench: SKIP PyTorch: no Python with torch and numpy found (set PYTHON)" >&2
 
-number() { # KEY: the first number behind "KEY": on stdin, also one level down ("KEY": {"median": ...)
-    tr -d '\n' | grep -oE "\"$1\": *(\{ *\"median\": *)?[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
-}
-
 machine='' # the processor, and the limit that was measured beside
 say_machine() { # JSON of ours
-    local name
-    name=$(tr -d '\n' <<<"$1" | sed -E 's/.*"processor": *"([^"]*)".*/\1/')
-    machine="$name: $(number peak_gflops <<<"$1") GFLOP/s of multiply-adds in registers"
-}
-
-median() { # of the arguments
-    printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
+    machine="$(word processor <<<"$1"): $(number peak_gflops <<<"$1") GFLOP/s of multiply-adds in registers"
 }
 
 find_cfg() { # MODEL

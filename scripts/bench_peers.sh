@@ -7,6 +7,8 @@
 # installed in the versions of scripts/lib_python.sh, into build/; one that cannot be is skipped and named. PyTorch: scripts/bench.sh.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib_bench.sh
+. scripts/lib_bench.sh
 runs=7 rounds=3 imgsz=416 threads=$(nproc 2>/dev/null || echo 2)
 models=() peers=()
 while [ $# -gt 0 ]; do
@@ -62,14 +64,6 @@ for peer in "${peers[@]}"; do
 done
 [ ${#found[@]} -gt 0 ] || exit 0
 
-number() { # KEY: the number behind "KEY": on stdin, or its median one level down
-    tr -d '\n' | grep -oE "\"$1\":[[:space:]]*(\{[[:space:]]*\"median\":[[:space:]]*)?[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
-}
-
-median() { # of the arguments
-    printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
-}
-
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -91,10 +85,6 @@ time_peer() { # PEER: its JSON
     local how=(tests/tools/peer_latency.py "$1" "$folder/net.onnx" --imgsz "$imgsz")
     [ "$1" != opencv4 ] || how=(tests/tools/opencv_dnn.py "$folder/net.cfg" "$folder/net.weights" --imgsz "$imgsz")
     "${pythons[$(part_of "$1")]}" "${how[@]}" --threads "$threads" --runs "$runs" 2>"$folder/err"
-}
-
-word() { # KEY: the string behind "KEY": on stdin
-    tr -d '\n' | sed -E 's/.*"'"$1"'":[[:space:]]*"([^"]*)".*/\1/'
 }
 
 printf '%-20s %-12s %-12s %9s %9s %8s %8s\n' model program version 'its ms' 'ours ms' ratio 'of peak'

@@ -17,6 +17,8 @@
 # cores. Run it on a machine that does nothing else.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib_bench.sh
+. scripts/lib_bench.sh
 shared=${YOLO_SHARED:-../shared}
 rounds=3 threads=$(nproc 2>/dev/null || echo 2) quick='' parts=() programs=()
 while [ $# -gt 0 ]; do
@@ -84,13 +86,6 @@ trap 'end_work; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 
 # shellcheck disable=SC2317 # called through measure
-number() { # KEY: the first number behind "KEY": on stdin, or its median one level down
-    tr -d '\n' | grep -oE "\"$1\": *(\{ *\"median\": *)?[0-9.eE+-]+" | head -n 1 | grep -oE '[0-9.eE+-]+$'
-}
-
-median() { # of the arguments
-    printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
-}
 
 find_cfg() { # MODEL: nothing if it is nowhere
     local candidate

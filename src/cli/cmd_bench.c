@@ -61,6 +61,7 @@ struct bench {
     struct plan *plan;
     struct timing whole;
     double *layer_ms; /* [layer_count], medians */
+    char processor[128];
     double peak_gflops;
 };
 
@@ -99,9 +100,7 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
     }
     cJSON_AddNumberToObject(root, "batch", b->args->batch);
     cJSON_AddNumberToObject(root, "threads", parallel_threads());
-    char processor[128];
-    cores_name(processor, sizeof processor);
-    cJSON_AddStringToObject(root, "processor", processor);
+    cJSON_AddStringToObject(root, "processor", b->processor);
     cJSON_AddStringToObject(root, "isa", kernels_isa(b->model->kernels));
     json_add_rounded(root, "peak_gflops", b->peak_gflops, 1);
     cJSON_AddStringToObject(root, "precision", precision_name(b));
@@ -115,9 +114,7 @@ static cJSON *start_json(const struct bench *b, const char *times_name)
 
 static void print_peak(const struct bench *b)
 {
-    char processor[128];
-    cores_name(processor, sizeof processor);
-    printf("peak      %.1f GFLOP/s on %s\n", b->peak_gflops, text_mask(processor));
+    printf("peak      %.1f GFLOP/s on %s\n", b->peak_gflops, b->processor);
 }
 
 static cJSON *bench_json(const struct bench *b)
@@ -333,6 +330,8 @@ static enum result bench(const struct bench_args *args, struct error *err)
         return error_set(err, ERR_ARG,
                          "--precision int8 has no effect with --train: training is fp32");
     }
+    cores_name(b.processor, sizeof b.processor);
+    text_mask(b.processor);
     enum result result = model_open(&args->model, MODEL_ANY, &model, err);
     if (result == OK) {
         result = args->trains ? bench_steps(&b, err) : bench_plan(&b, err);

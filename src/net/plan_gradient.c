@@ -370,26 +370,23 @@ static bool find_gradients(const struct plan *plan, int layer, size_t *first)
     return false;
 }
 
-/* Inputs that have been forgotten are there again; afterwards they are where forward looks for them. */
-static void remake_inputs(const struct plan *plan, int layer)
+/* Inputs that have been forgotten are made again; afterwards (`is_over`) they are where forward looks for them. */
+static void remake_inputs(const struct plan *plan, int layer, bool is_over)
 {
     struct tensor *inputs = plan->inputs + (plan->execs[layer].inputs - plan->inputs);
     for (int k = 0; k < plan->net->layers[layer].input_count; k++) {
         int from = plan->net->layers[layer].inputs[k];
-        if (from >= 0 && plan->remade[from].floats > 0) {
+        if (from < 0 || plan->remade[from].floats == 0) {
+            continue;
+        }
+        if (is_over) {
+            inputs[k].data = plan_tensor(plan, plan_slot(from), false).data;
+        } else {
             const struct layer *l = &plan->net->layers[from];
             inputs[k].data = plan->activations + plan->remade[from].offset;
             l->ops->remake(l, &plan->execs[from], &inputs[k]);
             plan_round_again(plan, from, &inputs[k]);
         }
-    }
-}
-
-static void forget_inputs(const struct plan *plan, int layer)
-{
-    struct tensor *inputs = plan->inputs + (plan->execs[layer].inputs - plan->inputs);
-    for (int k = 0; k < plan->net->layers[layer].input_count; k++) {
-        inputs[k].data = plan_input_of(plan, layer, k).data;
     }
 }
 
@@ -399,9 +396,9 @@ void plan_backward_layer(const struct plan *plan, int layer)
     if (plan->slots[plan_slot(layer)].flows && l->ops->backward && !l->has_loss) {
         zero_before(plan, layer);
         plan_pass_gradient(plan, layer);
-        remake_inputs(plan, layer);
+        remake_inputs(plan, layer, false);
         l->ops->backward(l, &plan->execs[layer]);
-        forget_inputs(plan, layer);
+        remake_inputs(plan, layer, true);
     }
 }
 
