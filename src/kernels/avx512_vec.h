@@ -10,6 +10,7 @@ typedef __m512 vec;
 typedef __m512d wide;
 #define VEC_WIDTH 16
 #define TILE_PIXELS 12
+#define VEC_FMA_SPREADS 1
 #define VEC_OP(op) _mm512_##op
 
 static inline __mmask16 part_mask(size_t count)

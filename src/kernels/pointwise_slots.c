@@ -1,12 +1,30 @@
-/* The pointwise slot of slots_conv.h over the vectors of vec_template.h, from input to output in registers: blocks of
- * TILE_PIXELS pixels by two vectors of filters, or of up to twice as many pixels by one. */
+/* The pointwise slot of slots_conv.h over the vectors of vec_template.h, from input to output in registers: blocks of up
+ * to TILE_PIXELS pixels by two vectors of filters, or of up to NARROW_PIXELS by one. */
 #include "kernels/slots.h"
 
 #include "kernels/epilogue_template.h"
 #include "kernels/tile_template.h"
 #include "kernels/vec_template.h"
 
-enum { NARROW_PIXELS = 2 * TILE_PIXELS < EPILOGUE_MAX ? 2 * TILE_PIXELS : EPILOGUE_MAX };
+/* 12 pointers are as many as there are registers for. */
+enum { NARROW_PIXELS = 2 * TILE_PIXELS < 12 ? 2 * TILE_PIXELS : 12 };
+
+#define UP_TO_4(X) X(1) X(2) X(3) X(4)
+#define UP_TO_6(X) UP_TO_4(X) X(5) X(6)
+#define UP_TO_8(X) UP_TO_6(X) X(7) X(8)
+#define UP_TO_12(X) UP_TO_8(X) X(9) X(10) X(11) X(12)
+#if TILE_PIXELS == 12
+#define UP_TO_TILE_PIXELS UP_TO_12
+#elif TILE_PIXELS == 6
+#define UP_TO_TILE_PIXELS UP_TO_6
+#else
+#define UP_TO_TILE_PIXELS UP_TO_4
+#endif
+#if TILE_PIXELS == 4
+#define UP_TO_NARROW_PIXELS UP_TO_8
+#else
+#define UP_TO_NARROW_PIXELS UP_TO_12
+#endif
 
 /* acc[i * step], i < pixels: the sums of one vector of filters from k on, of pixels from `first` on. */
 INLINED void pointwise_begin(const struct conv_pointwise *p, vec *acc, const int step, size_t first,
@@ -61,122 +79,154 @@ INLINED void pointwise_end(const struct conv_pointwise *p, const struct pointwis
                  p->addend_stride, f->part);
 }
 
-/* Two vectors of filters from k on, of pixels from `first` to `end` in blocks of `pixels` <= TILE_PIXELS, a constant where this is
- * inlined; behind the last whole block. */
-INLINED size_t pointwise_wide(const struct conv_pointwise *p, size_t first, size_t end,
-                              const int pixels, size_t k)
+/* pointwise_channels: acc[i * vectors + j] += sum over c of in[i * stride + c] * panel[c][j]; behind the panel. */
+#if VEC_FMA_SPREADS
+/* Multiply-adds that read and spread a float by themselves go through the processor's front end as one if the float lies at a
+ * pointer and a constant, and as two with an index: so each pixel has its pointer, that moves on after some channels. */
+enum { STEPS = 4 };
+
+/* The compiler forgets what it knows of a value in a register. */
+#define FORGET(x) __asm__("" : "+r"(x))
+
+INLINED const float *pointwise_steps(vec *acc, const float **at, const float *panel,
+                                     const int steps, const int pixels, const int vectors)
 {
-    struct pointwise_filters left_half = pointwise_filters_of(p, k),
-                             right_half = pointwise_filters_of(p, k + VEC_WIDTH);
-    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride;
-    size_t channels = p->channels;
-    for (; first + (size_t)pixels <= end; first += (size_t)pixels) {
-        vec acc[TILE_PIXELS][2];
-        const float *in[TILE_PIXELS], *panel = panels;
+    UNROLLED
+    for (int c = 0; c < steps; c++, panel += TILE_FILTERS) {
+        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
         UNROLLED
         for (int i = 0; i < pixels; i++) {
-            in[i] = p->in + (first + (size_t)i) * p->in_stride;
-        }
-        pointwise_begin(p, &acc[0][0], 2, first, pixels, k);
-        pointwise_begin(p, &acc[0][1], 2, first, pixels, k + VEC_WIDTH);
-        for (size_t left = p->rows;;) {
-            panel = tile_channels(acc, in, channels, panel, pixels, 2);
-            if (--left == 0) {
-                break;
-            }
-            UNROLLED
-            for (int i = 0; i < pixels; i++) {
-                in[i] += p->in_row;
+            acc[i * vectors] = vec_fma(vec_set(at[i][c]), first, acc[i * vectors]);
+            if (vectors > 1) {
+                FORGET(at[i]); /* or the float is spread once, by an operation of its own */
+                acc[i * vectors + 1] = vec_fma(vec_set(at[i][c]), second, acc[i * vectors + 1]);
             }
         }
-        pointwise_end(p, &left_half, &acc[0][0], 2, first, pixels, k);
-        pointwise_end(p, &right_half, &acc[0][1], 2, first, pixels, k + VEC_WIDTH);
+        LOADS_IN_ORDER;
     }
-    return first;
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        at[i] += steps;
+        FORGET(at[i]);
+    }
+    return panel;
 }
 
-/* The same of one vector of filters, `pixels` <= NARROW_PIXELS. Four neighbours share a pointer: pixels outnumber the
- * registers for addresses. */
-INLINED size_t pointwise_narrow(const struct conv_pointwise *p, size_t first, size_t end,
-                                const int pixels, size_t k)
+INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride, size_t channels,
+                                        const float *panel, const int pixels, const int vectors)
 {
-    struct pointwise_filters filters = pointwise_filters_of(p, k);
-    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride;
-    size_t stride = p->in_stride, channels = p->channels;
-    for (; first + (size_t)pixels <= end; first += (size_t)pixels) {
-        vec acc[NARROW_PIXELS];
-        const float *in[NARROW_PIXELS / 4], *panel = panels;
-        UNROLLED
-        for (int i = 0; i < pixels; i += 4) {
-            in[i / 4] = p->in + (first + (size_t)i) * stride;
-        }
-        pointwise_begin(p, acc, 1, first, pixels, k);
-        for (size_t left = p->rows;;) {
-            for (size_t c = 0; c < channels; c++, panel += TILE_FILTERS) {
-                vec w = vec_load(panel);
-                UNROLLED
-                for (int i = 0; i < pixels; i++) {
-                    acc[i] = vec_fma(vec_set(in[i / 4][(size_t)(i % 4) * stride + c]), w, acc[i]);
-                }
-            }
-            if (--left == 0) {
-                break;
-            }
-            UNROLLED
-            for (int i = 0; i < pixels; i += 4) {
-                in[i / 4] += p->in_row;
-            }
-        }
-        pointwise_end(p, &filters, acc, 1, first, pixels, k);
+    const float *at[NARROW_PIXELS];
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        at[i] = in + (size_t)i * stride;
     }
-    return first;
+    for (; channels >= STEPS; channels -= STEPS) {
+        panel = pointwise_steps(acc, at, panel, STEPS, pixels, vectors);
+    }
+    FORGET(channels); /* or this loop is unrolled, too, and pointers live in memory */
+    for (; channels > 0; channels--) {
+        panel = pointwise_steps(acc, at, panel, 1, pixels, vectors);
+    }
+    return panel;
 }
+#else
+/* Four neighbours share a pointer where pixels outnumber the registers for addresses. */
+INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride, size_t channels,
+                                        const float *panel, const int pixels, const int vectors)
+{
+    const int share = vectors > 1 ? 1 : 4;
+    const float *at[NARROW_PIXELS];
+    UNROLLED
+    for (int i = 0; i < pixels; i += share) {
+        at[i] = in + (size_t)i * stride;
+    }
+    for (size_t c = 0; c < channels; c++, panel += TILE_FILTERS) {
+        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            vec x = vec_set(at[i - i % share][(size_t)(i % share) * stride + c]);
+            acc[i * vectors] = vec_fma(x, first, acc[i * vectors]);
+            if (vectors > 1) {
+                acc[i * vectors + 1] = vec_fma(x, second, acc[i * vectors + 1]);
+            }
+        }
+        if (vectors > 1) {
+            LOADS_IN_ORDER;
+        }
+    }
+    return panel;
+}
+#endif
+
+/* One or two vectors of filters from k on, of pixels from `first` to `end` in blocks of `pixels`; both are constants where this
+ * is inlined. */
+INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size_t end, size_t k,
+                              const int pixels, const int vectors)
+{
+    struct pointwise_filters left_half = pointwise_filters_of(p, k), right_half = left_half;
+    if (vectors > 1) {
+        right_half = pointwise_filters_of(p, k + VEC_WIDTH);
+    }
+    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride;
+    size_t channels = p->channels;
+    for (; first < end; first += (size_t)pixels) {
+        vec acc[NARROW_PIXELS * 2];
+        const float *in = p->in + first * p->in_stride, *panel = panels;
+        pointwise_begin(p, acc, vectors, first, pixels, k);
+        if (vectors > 1) {
+            pointwise_begin(p, acc + 1, vectors, first, pixels, k + VEC_WIDTH);
+        }
+        for (size_t row = 0; row < p->rows; row++, in += p->in_row) {
+            panel = pointwise_channels(acc, in, p->in_stride, channels, panel, pixels, vectors);
+        }
+        pointwise_end(p, &left_half, acc, vectors, first, pixels, k);
+        if (vectors > 1) {
+            pointwise_end(p, &right_half, acc + 1, vectors, first, pixels, k + VEC_WIDTH);
+        }
+    }
+}
+
+typedef void pointwise_block(const struct conv_pointwise *p, size_t first, size_t end, size_t k);
 
 /* Functions of their own, or the compiler would keep nothing in registers. */
-#define POINTWISE(kind, name, pixels)                                                              \
-    static __attribute__((noinline)) size_t pointwise_##kind##_##name(                             \
+#define POINTWISE(kind, vectors, pixels)                                                           \
+    static __attribute__((noinline)) void pointwise_##kind##_##pixels(                             \
         const struct conv_pointwise *p, size_t first, size_t end, size_t k)                        \
     {                                                                                              \
-        return pointwise_##kind(p, first, end, pixels, k);                                         \
+        pointwise_blocks(p, first, end, k, pixels, vectors);                                       \
     }
-enum {
-    POINTWISE_WHOLE = TILE_PIXELS,
-    POINTWISE_MOST = TILE_PIXELS * 2 / 3,
-    POINTWISE_FEW = TILE_PIXELS / 3
-};
-POINTWISE(wide, whole, POINTWISE_WHOLE)
-POINTWISE(wide, most, POINTWISE_MOST)
-POINTWISE(wide, few, POINTWISE_FEW)
-POINTWISE(wide, one, 1)
-POINTWISE(narrow, double, NARROW_PIXELS)
-POINTWISE(narrow, whole, POINTWISE_WHOLE)
-POINTWISE(narrow, most, POINTWISE_MOST)
-POINTWISE(narrow, few, POINTWISE_FEW)
-POINTWISE(narrow, one, 1)
+#define NARROW(pixels) POINTWISE(narrow, 1, pixels)
+#define WIDE(pixels) POINTWISE(wide, 2, pixels)
+#define NAME_NARROW(pixels) [pixels] = pointwise_narrow_##pixels,
+#define NAME_WIDE(pixels) [pixels] = pointwise_wide_##pixels,
 
-/* The last whole block and a few pixels go better as two of most. */
-static inline size_t pointwise_end_of_wholes(size_t pixels)
+UP_TO_TILE_PIXELS(WIDE)
+UP_TO_NARROW_PIXELS(NARROW)
+
+static pointwise_block *const narrow_blocks[NARROW_PIXELS + 1] = {UP_TO_NARROW_PIXELS(NAME_NARROW)};
+static pointwise_block *const wide_blocks[TILE_PIXELS + 1] = {UP_TO_TILE_PIXELS(NAME_WIDE)};
+
+/* All pixels in as few blocks as there must be, nearly equal ones: a block of few pixels waits for its sums. */
+static void pointwise_all(const struct conv_pointwise *p, pointwise_block *const *blocks,
+                          size_t most, size_t k)
 {
-    bool has_few = pixels > POINTWISE_WHOLE && pixels % POINTWISE_WHOLE == POINTWISE_FEW;
-    return has_few ? pixels - POINTWISE_WHOLE - POINTWISE_FEW : pixels;
+    size_t count = (p->pixels + most - 1) / most, least = p->pixels / count;
+    size_t larger = (p->pixels - least * count) * (least + 1);
+    if (larger > 0) {
+        blocks[least + 1](p, 0, larger, k);
+    }
+    blocks[least](p, larger, p->pixels, k);
 }
 
 /* All pixels of a panel, which stays in L1, before the next one. */
 static void pointwise_slot(const struct conv_pointwise *p)
 {
-    size_t end = p->pixels, wholes = pointwise_end_of_wholes(end), k = 0;
+    size_t k = 0;
     for (; k + VEC_WIDTH < p->filters; k += TILE_FILTERS) {
-        size_t i = pointwise_wide_whole(p, 0, wholes, k);
-        i = pointwise_wide_most(p, i, end, k);
-        i = pointwise_wide_few(p, i, end, k);
-        pointwise_wide_one(p, i, end, k);
+        pointwise_all(p, wide_blocks, TILE_PIXELS, k);
     }
     if (k < p->filters) {
-        size_t i = pointwise_narrow_double(p, 0, end, k);
-        i = pointwise_narrow_whole(p, i, end, k);
-        i = pointwise_narrow_most(p, i, end, k);
-        i = pointwise_narrow_few(p, i, end, k);
-        pointwise_narrow_one(p, i, end, k);
+        pointwise_all(p, narrow_blocks, NARROW_PIXELS, k);
     }
 }
 
