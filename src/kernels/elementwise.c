@@ -160,7 +160,9 @@ static void gate_item(void *ctx, size_t item, int thread)
         .pixels = (size_t)m->a->h * (size_t)m->a->w,
         .channels = left < GATE_PART ? left : GATE_PART,
     };
-    job->kern->train.reduce(&block, zeros, unused, products);
+    const struct reduce_factors factors = {
+        .mean = zeros, .act = ACT_LINEAR, .total = unused, .products = products};
+    job->kern->train.reduce(&block, &factors);
     float *db = tensor_at(m->db, image, 0, 0) + first;
     for (size_t c = 0; c < block.channels; c++) {
         db[c] = (float)(products[c] + (m->db_adds ? (double)db[c] : 0));

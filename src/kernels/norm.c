@@ -127,17 +127,28 @@ void op_channel_sum(const struct kernels *kern, const struct tensor *t, float *s
     }
 }
 
+bool op_remakes_gradient(enum activation act)
+{
+    return act == ACT_LINEAR || act == ACT_LEAKY || act == ACT_RELU;
+}
+
 /* The gradient of the block first, where it is wanted; then its sums, while it is in the cache. */
 static void run_reduce(const struct reduce_job *job, const struct op_block *block, double *sums)
 {
     struct op_block du = *block;
-    if (job->epilogue) {
+    struct reduce_factors factors = {
+        .mean = job->center, .act = ACT_LINEAR, .total = sums, .products = sums + job->padded};
+    if (job->epilogue && block->out) {
         block_activate_backward(job->kern, job->epilogue, block);
         du.b = block->out;
         du.b_stride = block->out_stride;
+    } else if (job->epilogue) {
+        factors.act = job->epilogue->act;
+        factors.scale = job->epilogue->scale;
+        factors.shift = job->epilogue->shift;
     }
     if (job->center) {
-        job->kern->train.reduce(&du, job->center, sums, sums + job->padded);
+        job->kern->train.reduce(&du, &factors);
     } else {
         du.a = du.b;
         du.a_stride = du.b_stride;
@@ -149,9 +160,11 @@ void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *
                         const struct tensor *z, const struct tensor *dout, const struct tensor *du,
                         const struct channel_reduction *r)
 {
-    struct reduce_job job = {.kern = kern, .a = *z, .b = *dout, .out = *du, .epilogue = f};
-    if (f->act == ACT_LINEAR && dout->data == du->data) {
+    struct reduce_job job = {.kern = kern, .a = *z, .b = *dout, .epilogue = f};
+    if (f->act == ACT_LINEAR && (!du || dout->data == du->data)) {
         job.epilogue = NULL;
+    } else if (du) {
+        job.out = *du;
     }
     job.run = run_reduce;
     job.center = r->sum_du_xhat ? r->mean : NULL;
@@ -166,13 +179,26 @@ void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *
 
 static void run_affine3(const struct block_job *job, struct op_block *block)
 {
-    job->kern->train.affine3(block, job->affine->a, job->affine->b, job->affine->d);
+    const struct channel_affine3 *k = job->affine;
+    struct affine3_factors factors = {.a = k->a, .b = k->b, .d = k->d, .act = ACT_LINEAR};
+    if (job->epilogue) {
+        factors.act = job->epilogue->act;
+        factors.scale = job->epilogue->scale;
+        factors.shift = job->epilogue->shift;
+    }
+    job->kern->train.affine3(block, &factors);
 }
 
 void op_channel_affine3(const struct kernels *kern, const struct channel_affine3 *k,
-                        const struct tensor *du, const struct tensor *z, const struct tensor *dz)
+                        const struct conv_epilogue *f, const struct tensor *du,
+                        const struct tensor *z, const struct tensor *dz)
 {
-    struct block_job job = {
-        .kern = kern, .a = *du, .b = *z, .out = *dz, .affine = k, .run = run_affine3};
+    struct block_job job = {.kern = kern,
+                            .a = *du,
+                            .b = *z,
+                            .out = *dz,
+                            .affine = k,
+                            .epilogue = f,
+                            .run = run_affine3};
     blocks_run(&job);
 }

@@ -4,6 +4,7 @@
 #ifndef KERNELS_NORM_H
 #define KERNELS_NORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/activate.h"
@@ -32,18 +33,22 @@ struct channel_reduction {
     float *sum_du, *sum_du_xhat; /* [c] */
     void *scratch;               /* op_channel_scratch_bytes */
 };
-/* du = dout * act'(...) as op_activate_backward does, and its sums in the same pass over memory. */
+/* Is du quicker made again, by op_channel_affine3, than written and read? */
+bool op_remakes_gradient(enum activation act);
+/* du = dout * act'(...) as op_activate_backward does, and its sums in the same pass over memory. du NULL, of an activation
+ * that is made again: the sums alone. */
 void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *f,
                         const struct tensor *z, const struct tensor *dout, const struct tensor *du,
                         const struct channel_reduction *r);
 
-/* dz = a[c] * du + b[c] * z + d[c]; dz may be du. Batch norm's backward over N pixels, with the sums above (Ioffe &
+/* dz = a[c] * du + b[c] * z + d[c]; dz may be du. f not NULL: `du` is dout, of which du is made again with f's bits. Batch norm's backward over N pixels, with the sums above (Ioffe &
  * Szegedy 2015, arXiv:1502.03167):
  *   a = gamma inv_std    b = -a inv_std sum_du_xhat / N    d = -a sum_du / N - b mean */
 struct channel_affine3 {
     const float *a, *b, *d; /* [c] */
 };
 void op_channel_affine3(const struct kernels *kern, const struct channel_affine3 *k,
-                        const struct tensor *du, const struct tensor *z, const struct tensor *dz);
+                        const struct conv_epilogue *f, const struct tensor *du,
+                        const struct tensor *z, const struct tensor *dz);
 
 #endif

@@ -32,6 +32,20 @@ struct adam_factors {
     float scale, coupled, rise1, beta2, rise2, shrink, rate, root, epsilon;
 };
 
+/* act is one that op_remakes_gradient names. */
+struct reduce_factors {
+    const float *mean;
+    const float *scale, *shift;
+    enum activation act;
+    double *total, *products;
+};
+
+struct affine3_factors {
+    const float *a, *b, *d;
+    const float *scale, *shift;
+    enum activation act;
+};
+
 struct sgd_step;
 struct sgd_arrays;
 struct adam_arrays;
@@ -45,11 +59,10 @@ struct train_slots {
     void (*moments)(const struct op_block *block, const float *shift, double *sum, double *squares);
     /* sum[c] += a. */
     void (*sum)(const struct op_block *block, double *sum);
-    /* sum[c] += b, products[c] += b * (a - mean[c]). */
-    void (*reduce)(const struct op_block *block, const float *mean, double *sum, double *products);
-    /* out = k0[c] * a + (k1[c] * b + k2[c]). */
-    void (*affine3)(const struct op_block *block, const float *k0, const float *k1,
-                    const float *k2);
+    /* With du = b * act'(a * scale[c] + shift[c]): total[c] += du, products[c] += du * (a - mean[c]). */
+    void (*reduce)(const struct op_block *block, const struct reduce_factors *f);
+    /* out = a[c] * du + (b[c] * z + d[c]) of du = the block's a * act'(z * scale[c] + shift[c]), z = its b. */
+    void (*affine3)(const struct op_block *block, const struct affine3_factors *f);
     /* out = factor * a, or += ; a_stride 0 gives every pixel the same a. */
     void (*accumulate)(const struct op_block *block, float factor, bool adds);
     /* out += a * b; b_stride 0 gives every pixel the same b. */

@@ -6,7 +6,13 @@
 #include "kernels/vectors.h"
 #include "kernels/vec_template.h"
 
-enum { HALF = VEC_WIDTH / 2 };
+/* Vectors whose sums are kept in registers. */
+enum {
+    HALF = VEC_WIDTH / 2,
+    AHEAD_FLOATS = 1 << 12,
+    SUM_VECTORS = ISA_BITS == 512 ? 4 : 2,
+    REDUCE_VECTORS = ISA_BITS == 512 ? 4 : 2
+};
 
 /* ---- activations ---- */
 
@@ -81,36 +87,77 @@ INLINED void activate_backward_as(const struct op_block *block, const enum activ
 #define ACTIVATE_BACKWARD(act) activate_backward_as(block, act, scale, shift)
 
 static void activate_backward(const struct op_block *block, enum activation act, const float *scale,
-                              const float *shift)
+                              const float *shift){BY_ACTIVATION(act, ACTIVATE_BACKWARD)}
+
+/* d act'(x scale + shift) */
+INLINED vec activated(vec d, vec x, const float *scale, const float *shift, size_t c, size_t part,
+                      const enum activation act)
 {
-    BY_ACTIVATION(act, ACTIVATE_BACKWARD)
+    return act == ACT_LINEAR ? d : vec_mul(d, derivative(affine(x, scale, shift, c, part), act));
 }
 
-/* ---- sums per channel: one vector of channels at a time, down the pixels ---- */
+/* ---- sums per channel: some vectors of channels at a time, down the pixels ---- */
+
+/* What comes next in memory is asked for line by line, as far on as this block is long: else sums wait for each pixel's
+ * lines. */
+INLINED size_t ahead_of(size_t block_floats)
+{
+    return block_floats < AHEAD_FLOATS ? block_floats : AHEAD_FLOATS;
+}
+
+INLINED void moments_of(const struct op_block *block, size_t c, size_t part, const int vectors,
+                        const float *shift, double *sum, double *squares)
+{
+    wide origin[SUM_VECTORS][2], s[SUM_VECTORS][2], q[SUM_VECTORS][2];
+    UNROLLED
+    for (int i = 0; i < vectors; i++) {
+        size_t at = c + (size_t)i * VEC_WIDTH;
+        vec center = get(shift + at, part);
+        origin[i][0] = wide_low(center);
+        origin[i][1] = wide_high(center);
+        UNROLLED
+        for (size_t half = 0; half < 2; half++) {
+            s[i][half] = wide_load(sum + at + half * HALF);
+            q[i][half] = wide_load(squares + at + half * HALF);
+        }
+    }
+    const float *a = block->a + c;
+    size_t distance = ahead_of(block->pixels * block->a_stride);
+    for (size_t p = 0; p < block->pixels; p++, a += block->a_stride) {
+        UNROLLED
+        for (int i = 0; i < vectors; i++) {
+            __builtin_prefetch(a + i * VEC_WIDTH + distance);
+            vec x = get(a + i * VEC_WIDTH, part);
+            wide low = wide_sub(wide_low(x), origin[i][0]);
+            wide high = wide_sub(wide_high(x), origin[i][1]);
+            s[i][0] = wide_add(s[i][0], low);
+            s[i][1] = wide_add(s[i][1], high);
+            q[i][0] = wide_fma(low, low, q[i][0]);
+            q[i][1] = wide_fma(high, high, q[i][1]);
+        }
+    }
+    UNROLLED
+    for (int i = 0; i < vectors; i++) {
+        size_t at = c + (size_t)i * VEC_WIDTH;
+        UNROLLED
+        for (size_t half = 0; half < 2; half++) {
+            wide_store(sum + at + half * HALF, s[i][half]);
+            wide_store(squares + at + half * HALF, q[i][half]);
+        }
+    }
+}
 
 static void moments(const struct op_block *block, const float *shift, double *sum, double *squares)
 {
-    for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-        size_t part = part_of(block->channels, c);
-        const float *a = block->a + c;
-        vec origin = get(shift + c, part);
-        wide origin_low = wide_low(origin), origin_high = wide_high(origin);
-        wide s_low = wide_load(sum + c), s_high = wide_load(sum + c + HALF);
-        wide q_low = wide_load(squares + c), q_high = wide_load(squares + c + HALF);
-        for (size_t p = 0; p < block->pixels; p++) {
-            vec x = get(a, part);
-            wide low = wide_sub(wide_low(x), origin_low);
-            wide high = wide_sub(wide_high(x), origin_high);
-            s_low = wide_add(s_low, low);
-            s_high = wide_add(s_high, high);
-            q_low = wide_fma(low, low, q_low);
-            q_high = wide_fma(high, high, q_high);
-            a += block->a_stride;
-        }
-        wide_store(sum + c, s_low);
-        wide_store(sum + c + HALF, s_high);
-        wide_store(squares + c, q_low);
-        wide_store(squares + c + HALF, q_high);
+    size_t c = 0;
+    for (; c + SUM_VECTORS * VEC_WIDTH <= block->channels; c += SUM_VECTORS * VEC_WIDTH) {
+        moments_of(block, c, VEC_WIDTH, SUM_VECTORS, shift, sum, squares);
+    }
+    for (; SUM_VECTORS > 2 && c + 2 * VEC_WIDTH <= block->channels; c += 2 * VEC_WIDTH) {
+        moments_of(block, c, VEC_WIDTH, 2, shift, sum, squares);
+    }
+    for (; c < block->channels; c += VEC_WIDTH) {
+        moments_of(block, c, part_of(block->channels, c), 1, shift, sum, squares);
     }
 }
 
@@ -131,38 +178,99 @@ static void sum(const struct op_block *block, double *total)
     }
 }
 
-static void reduce(const struct op_block *block, const float *mean, double *total, double *products)
+INLINED void reduce_of(const struct op_block *block, size_t c, size_t part, const int vectors,
+                       const struct reduce_factors *f, const enum activation act)
 {
-    for (size_t c = 0; c < block->channels; c += VEC_WIDTH) {
-        size_t part = part_of(block->channels, c);
-        const float *a = block->a + c, *b = block->b + c;
-        vec center = get(mean + c, part);
-        wide center_low = wide_low(center), center_high = wide_high(center);
-        wide s_low = wide_load(total + c), s_high = wide_load(total + c + HALF);
-        wide p_low = wide_load(products + c), p_high = wide_load(products + c + HALF);
-        for (size_t p = 0; p < block->pixels; p++) {
-            vec x = get(a, part), d = get(b, part);
-            wide low = wide_low(d), high = wide_high(d);
-            s_low = wide_add(s_low, low);
-            s_high = wide_add(s_high, high);
-            p_low = wide_fma(low, wide_sub(wide_low(x), center_low), p_low);
-            p_high = wide_fma(high, wide_sub(wide_high(x), center_high), p_high);
-            a += block->a_stride;
-            b += block->b_stride;
+    wide center[SUM_VECTORS][2], s[SUM_VECTORS][2], q[SUM_VECTORS][2];
+    UNROLLED
+    for (int i = 0; i < vectors; i++) {
+        size_t at = c + (size_t)i * VEC_WIDTH;
+        vec mean = get(f->mean + at, part);
+        center[i][0] = wide_low(mean);
+        center[i][1] = wide_high(mean);
+        UNROLLED
+        for (size_t half = 0; half < 2; half++) {
+            s[i][half] = wide_load(f->total + at + half * HALF);
+            q[i][half] = wide_load(f->products + at + half * HALF);
         }
-        wide_store(total + c, s_low);
-        wide_store(total + c + HALF, s_high);
-        wide_store(products + c, p_low);
-        wide_store(products + c + HALF, p_high);
+    }
+    const float *a = block->a + c, *b = block->b + c;
+    size_t distance_a = ahead_of(block->pixels * block->a_stride);
+    size_t distance_b = ahead_of(block->pixels * block->b_stride);
+    for (size_t p = 0; p < block->pixels; p++, a += block->a_stride, b += block->b_stride) {
+        UNROLLED
+        for (int i = 0; i < vectors; i++) {
+            size_t at = c + (size_t)i * VEC_WIDTH;
+            __builtin_prefetch(a + i * VEC_WIDTH + distance_a);
+            __builtin_prefetch(b + i * VEC_WIDTH + distance_b);
+            vec x = get(a + i * VEC_WIDTH, part), d = get(b + i * VEC_WIDTH, part);
+            d = activated(d, x, f->scale, f->shift, at, part, act);
+            wide low = wide_low(d), high = wide_high(d);
+            s[i][0] = wide_add(s[i][0], low);
+            s[i][1] = wide_add(s[i][1], high);
+            q[i][0] = wide_fma(low, wide_sub(wide_low(x), center[i][0]), q[i][0]);
+            q[i][1] = wide_fma(high, wide_sub(wide_high(x), center[i][1]), q[i][1]);
+        }
+    }
+    UNROLLED
+    for (int i = 0; i < vectors; i++) {
+        size_t at = c + (size_t)i * VEC_WIDTH;
+        UNROLLED
+        for (size_t half = 0; half < 2; half++) {
+            wide_store(f->total + at + half * HALF, s[i][half]);
+            wide_store(f->products + at + half * HALF, q[i][half]);
+        }
     }
 }
 
+INLINED void reduce_as(const struct op_block *block, const struct reduce_factors *f,
+                       const enum activation act)
+{
+    size_t c = 0;
+    for (; c + REDUCE_VECTORS * VEC_WIDTH <= block->channels; c += REDUCE_VECTORS * VEC_WIDTH) {
+        reduce_of(block, c, VEC_WIDTH, REDUCE_VECTORS, f, act);
+    }
+    for (; REDUCE_VECTORS > 2 && c + 2 * VEC_WIDTH <= block->channels; c += 2 * VEC_WIDTH) {
+        reduce_of(block, c, VEC_WIDTH, 2, f, act);
+    }
+    for (; c < block->channels; c += VEC_WIDTH) {
+        reduce_of(block, c, part_of(block->channels, c), 1, f, act);
+    }
+}
+
+/* The activations whose slope is quickly made: op_remakes_gradient. */
+#define BY_QUICK_ACTIVATION(act, call)                                                             \
+    switch (act) {                                                                                 \
+    case ACT_LEAKY:                                                                                \
+        call(ACT_LEAKY);                                                                           \
+        break;                                                                                     \
+    case ACT_RELU:                                                                                 \
+        call(ACT_RELU);                                                                            \
+        break;                                                                                     \
+    default:                                                                                       \
+        call(ACT_LINEAR);                                                                          \
+        break;                                                                                     \
+    }
+#define REDUCE(act) reduce_as(block, f, act)
+
+static void reduce(const struct op_block *block,
+                   const struct reduce_factors *f){BY_QUICK_ACTIVATION(f->act, REDUCE)}
+
 /* ---- element by element ---- */
 
-static void affine3(const struct op_block *block, const float *k0, const float *k1,
-                    const float *k2){
-    EACH_VECTOR(block, vec_fma(VECTOR_A(block), get(k0 + c, part),
-                               vec_fma(VECTOR_B(block), get(k1 + c, part), get(k2 + c, part))))}
+INLINED void affine3_as(const struct op_block *block, const struct affine3_factors *f,
+                        const enum activation act)
+{
+    EACH_VECTOR(block, vec_fma(activated(VECTOR_A(block), VECTOR_B(block), f->scale, f->shift, c,
+                                         part, act),
+                               get(f->a + c, part),
+                               vec_fma(VECTOR_B(block), get(f->b + c, part), get(f->d + c, part))))
+}
+
+#define AFFINE3(act) affine3_as(block, f, act)
+
+static void affine3(const struct op_block *block,
+                    const struct affine3_factors *f){BY_QUICK_ACTIVATION(f->act, AFFINE3)}
 
 INLINED void accumulate_as(const struct op_block *block, float factor, const bool adds)
 {

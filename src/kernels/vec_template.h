@@ -54,8 +54,13 @@ INLINED vec load_or(const float *p, size_t at, size_t part, float otherwise)
 #define EACH_VECTOR(block, value)                                                                  \
     for (size_t p = 0; p < (block)->pixels; p++) {                                                 \
         float *const out = (block)->out + p * (block)->out_stride;                                 \
-        for (size_t c = 0; c < (block)->channels; c += VEC_WIDTH) {                                \
-            const size_t part = part_of((block)->channels, c);                                     \
+        size_t c = 0;                                                                              \
+        for (; c + VEC_WIDTH <= (block)->channels; c += VEC_WIDTH) {                               \
+            const size_t part = VEC_WIDTH;                                                         \
+            put(out + c, value, part);                                                             \
+        }                                                                                          \
+        if (c < (block)->channels) {                                                               \
+            const size_t part = (block)->channels - c;                                             \
             put(out + c, value, part);                                                             \
         }                                                                                          \
     }

@@ -173,10 +173,10 @@ static void add_vector(float *into, const float *from, int count)
     }
 }
 
-/* dz = a du + b z + d: Ioffe & Szegedy 2015, section 3, with the sums over the mini-batch. */
+/* dz = a du + b z + d: Ioffe & Szegedy 2015, section 3, with the sums over the mini-batch. f: of it du is made again. */
 static void backward_batch(const struct exec *e, const struct tensor *z,
                            const struct batchnorm_used *used, const struct channel_reduction *r,
-                           float *coefficients)
+                           const struct conv_epilogue *f, float *coefficients)
 {
     const float *a = used->scale;
     float *b = coefficients;
@@ -190,7 +190,7 @@ static void backward_batch(const struct exec *e, const struct tensor *z,
             (float)(-(double)a[c] * (double)r->sum_du[c] / pixels - slope * (double)used->mean[c]);
     }
     struct channel_affine3 k = {a, b, d};
-    op_channel_affine3(e->kernels, &k, &e->out_grad, z, &e->out_grad);
+    op_channel_affine3(e->kernels, &k, f, &e->out_grad, z, &e->out_grad);
 }
 
 void batchnorm_backward(const struct layer *l, const struct exec *e, enum activation act,
@@ -212,11 +212,12 @@ void batchnorm_backward(const struct layer *l, const struct exec *e, enum activa
                                   .sum_du = sums,
                                   .sum_du_xhat = sums + part,
                                   .scratch = sums + 4 * part};
-    op_activate_reduce(e->kernels, &f, z, &e->out_grad, &e->out_grad, &r);
+    bool remakes = uses_batch && op_remakes_gradient(act);
+    op_activate_reduce(e->kernels, &f, z, &e->out_grad, remakes ? NULL : &e->out_grad, &r);
     add_vector(gamma_grad, r.sum_du_xhat, z->c);
     add_vector(beta_grad, r.sum_du, z->c);
     if (uses_batch) {
-        backward_batch(e, z, used, &r, sums + 2 * part);
+        backward_batch(e, z, used, &r, remakes ? &f : NULL, sums + 2 * part);
     } else {
         op_scale_shift(e->kernels, used->scale, NULL, &e->out_grad, &e->out_grad);
     }
