@@ -103,6 +103,15 @@ int cores_physical(const char *root)
     return count > 0 ? count : 1;
 }
 
+size_t cores_l2_bytes(void)
+{
+    long bytes = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return bytes > 0 ? (size_t)bytes : (size_t)512 << 10;
+}
+
 void cores_name(char *name, size_t size)
 {
     static const char key[] = "model name";

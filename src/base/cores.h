@@ -1,4 +1,4 @@
-/* How many threads can compute at a time, and where those may run that only wait. */
+/* How many threads can compute at a time, with how much cache, and where those may run that only wait. */
 #ifndef BASE_CORES_H
 #define BASE_CORES_H
 
@@ -16,6 +16,9 @@ void cores_share(int processes);
 /* The same two limits, read below `root` in place of "/", for tests. INT_MAX: no quota. */
 int cores_quota(const char *root);
 int cores_physical(const char *root);
+
+/* Bytes of a core's second-level cache, 512 KB where the system does not tell. */
+size_t cores_l2_bytes(void);
 
 /* What the system calls the processor, as "AMD EPYC 7763 64-Core Processor"; the kind of machine, as "aarch64", where it has no
  * name. Cut to `size` bytes. */

@@ -10,6 +10,7 @@ typedef __m256 vec;
 typedef __m256d wide;
 #define VEC_WIDTH 8
 #define TILE_PIXELS 6 /* by 2 vectors: 12 of the 16 registers */
+#define TILE_VECTORS 2
 #define VEC_FMA_SPREADS 0
 #define VEC_OP(op) _mm256_##op
 

@@ -7,6 +7,7 @@
 #include <cpuid.h>
 #endif
 
+#include "base/cores.h"
 #include "kernels/slots.h"
 #include "kernels/slots_int8.h"
 
@@ -100,6 +101,7 @@ static const struct kernels *table_fill(enum isa isa, bool is_direct)
         installs[isa][i](&table);
     }
     table.conv.is_direct = is_direct;
+    table.conv.l2_floats = cores_l2_bytes() / sizeof(float);
     tables[is_direct][isa] = table;
     return &tables[is_direct][isa];
 }

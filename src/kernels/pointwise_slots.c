@@ -1,5 +1,5 @@
 /* The pointwise slot of slots_conv.h over the vectors of vec_template.h, from input to output in registers: blocks of up
- * to TILE_PIXELS pixels by two vectors of filters, or of up to NARROW_PIXELS by one. */
+ * to TILE_PIXELS pixels by TILE_VECTORS vectors of filters, PAIR_PIXELS by two or NARROW_PIXELS by one. */
 #include "kernels/slots.h"
 
 #include "kernels/epilogue_template.h"
@@ -7,18 +7,21 @@
 #include "kernels/vec_template.h"
 
 /* 12 pointers are as many as there are registers for. */
-enum { NARROW_PIXELS = 2 * TILE_PIXELS < 12 ? 2 * TILE_PIXELS : 12 };
+enum {
+    PAIR_PIXELS = TILE_PIXELS * TILE_VECTORS / 2,
+    NARROW_PIXELS = 2 * PAIR_PIXELS < 12 ? 2 * PAIR_PIXELS : 12
+};
 
 #define UP_TO_4(X) X(1) X(2) X(3) X(4)
 #define UP_TO_6(X) UP_TO_4(X) X(5) X(6)
 #define UP_TO_8(X) UP_TO_6(X) X(7) X(8)
 #define UP_TO_12(X) UP_TO_8(X) X(9) X(10) X(11) X(12)
-#if TILE_PIXELS == 12
-#define UP_TO_TILE_PIXELS UP_TO_12
+#if TILE_VECTORS == 4
+#define UP_TO_PAIR_PIXELS UP_TO_12
 #elif TILE_PIXELS == 6
-#define UP_TO_TILE_PIXELS UP_TO_6
+#define UP_TO_PAIR_PIXELS UP_TO_6
 #else
-#define UP_TO_TILE_PIXELS UP_TO_4
+#define UP_TO_PAIR_PIXELS UP_TO_4
 #endif
 #if TILE_PIXELS == 4
 #define UP_TO_NARROW_PIXELS UP_TO_8
@@ -83,11 +86,6 @@ INLINED void pointwise_end(const struct conv_pointwise *p, const struct pointwis
 #if VEC_FMA_SPREADS
 /* Multiply-adds that read and spread a float by themselves go through the processor's front end as one if the float lies at a
  * pointer and a constant, and as two with an index: so each pixel has its pointer, that moves on after some channels. */
-enum { STEPS = 4 };
-
-/* The compiler forgets what it knows of a value in a register. */
-#define FORGET(x) __asm__("" : "+r"(x))
-
 INLINED const float *pointwise_steps(vec *acc, const float **at, const float *panel,
                                      const int steps, const int pixels, const int vectors)
 {
@@ -120,8 +118,8 @@ INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride
     for (int i = 0; i < pixels; i++) {
         at[i] = in + (size_t)i * stride;
     }
-    for (; channels >= STEPS; channels -= STEPS) {
-        panel = pointwise_steps(acc, at, panel, STEPS, pixels, vectors);
+    for (; channels >= TILE_STEPS; channels -= TILE_STEPS) {
+        panel = pointwise_steps(acc, at, panel, TILE_STEPS, pixels, vectors);
     }
     FORGET(channels); /* or this loop is unrolled, too, and pointers live in memory */
     for (; channels > 0; channels--) {
@@ -167,7 +165,7 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
     if (vectors > 1) {
         right_half = pointwise_filters_of(p, k + VEC_WIDTH);
     }
-    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride;
+    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride + k % TILE_FILTERS;
     size_t channels = p->channels;
     for (; first < end; first += (size_t)pixels) {
         vec acc[NARROW_PIXELS * 2];
@@ -186,25 +184,69 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
     }
 }
 
+#if TILE_VECTORS == 4
+/* The same of four vectors. Their multiply-adds share a float, that is spread by an operation of its own. */
+INLINED void pointwise_quad(const struct conv_pointwise *p, size_t first, size_t end, size_t k,
+                            const int pixels)
+{
+    struct pointwise_filters filters[4];
+    UNROLLED
+    for (size_t j = 0; j < 4; j++) {
+        filters[j] = pointwise_filters_of(p, k + j * VEC_WIDTH);
+    }
+    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride;
+    for (; first < end; first += (size_t)pixels) {
+        vec acc[TILE_PIXELS][TILE_VECTORS];
+        const float *in[TILE_PIXELS], *panel = panels;
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            in[i] = p->in + (first + (size_t)i) * p->in_stride;
+        }
+        UNROLLED
+        for (size_t j = 0; j < 4; j++) {
+            pointwise_begin(p, &acc[0][j], 4, first, pixels, k + j * VEC_WIDTH);
+        }
+        for (size_t row = 0; row < p->rows; row++) {
+            panel = tile_channels(acc, in, p->channels, panel, pixels, 4);
+            UNROLLED
+            for (int i = 0; i < pixels; i++) {
+                in[i] += p->in_row - p->channels;
+            }
+        }
+        UNROLLED
+        for (size_t j = 0; j < 4; j++) {
+            pointwise_end(p, &filters[j], &acc[0][j], 4, first, pixels, k + j * VEC_WIDTH);
+        }
+    }
+}
+#endif
+
 typedef void pointwise_block(const struct conv_pointwise *p, size_t first, size_t end, size_t k);
 
 /* Functions of their own, or the compiler would keep nothing in registers. */
-#define POINTWISE(kind, vectors, pixels)                                                           \
+#define POINTWISE(kind, pixels, ...)                                                               \
     static __attribute__((noinline)) void pointwise_##kind##_##pixels(                             \
         const struct conv_pointwise *p, size_t first, size_t end, size_t k)                        \
     {                                                                                              \
-        pointwise_blocks(p, first, end, k, pixels, vectors);                                       \
+        __VA_ARGS__;                                                                               \
     }
-#define NARROW(pixels) POINTWISE(narrow, 1, pixels)
-#define WIDE(pixels) POINTWISE(wide, 2, pixels)
+#define NARROW(pixels) POINTWISE(narrow, pixels, pointwise_blocks(p, first, end, k, pixels, 1))
+#define PAIR(pixels) POINTWISE(pair, pixels, pointwise_blocks(p, first, end, k, pixels, 2))
 #define NAME_NARROW(pixels) [pixels] = pointwise_narrow_##pixels,
-#define NAME_WIDE(pixels) [pixels] = pointwise_wide_##pixels,
+#define NAME_PAIR(pixels) [pixels] = pointwise_pair_##pixels,
 
-UP_TO_TILE_PIXELS(WIDE)
 UP_TO_NARROW_PIXELS(NARROW)
+UP_TO_PAIR_PIXELS(PAIR)
 
 static pointwise_block *const narrow_blocks[NARROW_PIXELS + 1] = {UP_TO_NARROW_PIXELS(NAME_NARROW)};
-static pointwise_block *const wide_blocks[TILE_PIXELS + 1] = {UP_TO_TILE_PIXELS(NAME_WIDE)};
+static pointwise_block *const pair_blocks[PAIR_PIXELS + 1] = {UP_TO_PAIR_PIXELS(NAME_PAIR)};
+
+#if TILE_VECTORS == 4
+#define QUAD(pixels) POINTWISE(quad, pixels, pointwise_quad(p, first, end, k, pixels))
+#define NAME_QUAD(pixels) [pixels] = pointwise_quad_##pixels,
+UP_TO_6(QUAD)
+static pointwise_block *const quad_blocks[TILE_PIXELS + 1] = {UP_TO_6(NAME_QUAD)};
+#endif
 
 /* All pixels in as few blocks as there must be, nearly equal ones: a block of few pixels waits for its sums. */
 static void pointwise_all(const struct conv_pointwise *p, pointwise_block *const *blocks,
@@ -222,8 +264,13 @@ static void pointwise_all(const struct conv_pointwise *p, pointwise_block *const
 static void pointwise_slot(const struct conv_pointwise *p)
 {
     size_t k = 0;
-    for (; k + VEC_WIDTH < p->filters; k += TILE_FILTERS) {
-        pointwise_all(p, wide_blocks, TILE_PIXELS, k);
+#if TILE_VECTORS == 4
+    for (; k + 3 * VEC_WIDTH < p->filters; k += TILE_FILTERS) {
+        pointwise_all(p, quad_blocks, TILE_PIXELS, k);
+    }
+#endif
+    for (; k + VEC_WIDTH < p->filters; k += 2 * VEC_WIDTH) {
+        pointwise_all(p, pair_blocks, PAIR_PIXELS, k);
     }
     if (k < p->filters) {
         pointwise_all(p, narrow_blocks, NARROW_PIXELS, k);

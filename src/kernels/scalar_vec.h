@@ -16,6 +16,7 @@ typedef double wide __attribute__((vector_size(16)));
 typedef int mask __attribute__((vector_size(16)));
 #define VEC_WIDTH 4
 #define TILE_PIXELS 4
+#define TILE_VECTORS 2
 #define VEC_FMA_SPREADS 0
 
 static inline vec vec_set(float x)

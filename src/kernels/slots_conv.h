@@ -62,11 +62,12 @@ struct winograd_input {
 
 enum { WINOGRAD_ALL_ROWS = 6 };
 
-/* One row of the 6x6 points of G g G^T, or all, for `channels` channels of one panel: weights [channels][3][3][nr] to
- * u[i * xi_stride + c * nr + k], i = 0 being the first of these points. */
+/* One row of the 6x6 points of G g G^T, or all, for `channels` channels and the first `columns` of a panel: weights
+ * [channels][3][3][nr] to u[i * xi_stride + c * nr + k], i = 0 being the first of these points. Columns up to the next multiple of
+ * the vector width are overwritten. */
 struct winograd_filter {
     const float *weights;
-    size_t channels, nr;
+    size_t channels, nr, columns;
     int row; /* WINOGRAD_ALL_ROWS: all six */
     float *u;
     size_t xi_stride;
@@ -181,7 +182,9 @@ struct conv_depthwise_weights {
 
 struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
-    int mr, nr;     /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
+    size_t
+        l2_floats; /* that a core's second-level cache holds: cuts that change no sum may go by it */
+    int mr, nr;    /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
     void (*tile)(const struct conv_tile *t);
     /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */
     float (*multiply_adds)(size_t rounds);
@@ -197,6 +200,6 @@ struct conv_slots {
     void (*depthwise_weights)(const struct conv_depthwise_weights *d);
 };
 
-enum { CONV_MAX_MR = 16, CONV_MAX_NR = 32 };
+enum { CONV_MAX_MR = 16, CONV_MAX_NR = 64 };
 
 #endif

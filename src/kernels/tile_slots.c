@@ -5,34 +5,30 @@
 #include "kernels/tile_template.h"
 #include "kernels/vec_template.h"
 
-enum { AHEAD_CHANNELS = 4, LINE_FLOATS = 16 };
+enum { LINE_FLOATS = 16 };
 
 /* As tile_channels, while `ahead` comes closer: TILE_PIXELS floats a channel. */
-INLINED const float *tile_channels_ahead(vec acc[TILE_PIXELS][2], const float **in, size_t channels,
-                                         const float *panel, const float *ahead, const int pixels,
-                                         const int vectors)
+INLINED const float *tile_channels_ahead(vec acc[TILE_PIXELS][TILE_VECTORS], const float **in,
+                                         size_t channels, const float *panel, const float *ahead,
+                                         const int pixels, const int vectors)
 {
-    size_t c = 0;
-    for (; c + AHEAD_CHANNELS <= channels; c += AHEAD_CHANNELS) {
+    for (; channels >= TILE_STEPS; channels -= TILE_STEPS) {
         UNROLLED
-        for (int line = 0; line < AHEAD_CHANNELS * TILE_PIXELS; line += LINE_FLOATS) {
+        for (int line = 0; line < TILE_STEPS * TILE_PIXELS; line += LINE_FLOATS) {
             __builtin_prefetch(ahead + line);
         }
-        ahead += AHEAD_CHANNELS * TILE_PIXELS;
-        panel = tile_channels(acc, in, AHEAD_CHANNELS, panel, pixels, vectors);
-        UNROLLED
-        for (int i = 0; i < pixels; i++) {
-            in[i] += AHEAD_CHANNELS;
-        }
+        ahead += TILE_STEPS * TILE_PIXELS;
+        panel = tile_steps(acc, in, panel, TILE_STEPS, pixels, vectors);
     }
-    return tile_channels(acc, in, channels - c, panel, pixels, vectors);
+    return tile_channels(acc, in, channels, panel, pixels, vectors);
 }
 
 INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors)
 {
-    vec acc[TILE_PIXELS][2];
+    vec acc[TILE_PIXELS][TILE_VECTORS];
     UNROLLED
     for (int i = 0; i < pixels; i++) {
+        UNROLLED
         for (int j = 0; j < vectors; j++) {
             acc[i][j] = t->accumulate ? vec_load(t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH)
                                       : vec_set(0.0f);
@@ -51,98 +47,107 @@ INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors
     }
     UNROLLED
     for (int i = 0; i < pixels; i++) {
+        UNROLLED
         for (int j = 0; j < vectors; j++) {
             vec_store(t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH, acc[i][j]);
         }
     }
 }
 
-#define TILES(pixels)                                                                              \
-    static void tile_##pixels##x1(const struct conv_tile *t)                                       \
+#define TILE(pixels, vectors)                                                                      \
+    static void tile_##pixels##x##vectors(const struct conv_tile *t)                               \
     {                                                                                              \
-        tile(t, pixels, 1);                                                                        \
-    }                                                                                              \
-    static void tile_##pixels##x2(const struct conv_tile *t)                                       \
-    {                                                                                              \
-        tile(t, pixels, 2);                                                                        \
+        tile(t, pixels, vectors);                                                                  \
     }
+#if TILE_VECTORS == 4
+#define TILES(pixels) TILE(pixels, 1) TILE(pixels, 2) TILE(pixels, 3) TILE(pixels, 4)
+#define TILES_OF(pixels)                                                                           \
+    {                                                                                              \
+        tile_##pixels##x1, tile_##pixels##x2, tile_##pixels##x3, tile_##pixels##x4                 \
+    }
+#else
+#define TILES(pixels) TILE(pixels, 1) TILE(pixels, 2)
+#define TILES_OF(pixels)                                                                           \
+    {                                                                                              \
+        tile_##pixels##x1, tile_##pixels##x2                                                       \
+    }
+#endif
 TILES(1)
 TILES(2)
 TILES(3)
 TILES(4)
-#if TILE_PIXELS >= 6
+#if TILE_PIXELS == 6
 TILES(5)
 TILES(6)
 #endif
-#if TILE_PIXELS >= 12
-TILES(7)
-TILES(8)
-TILES(9)
-TILES(10)
-TILES(11)
-TILES(12)
-#endif
+
+/* Vectors that hold so many filters, fewer than one of them counts as one. */
+static inline int vectors_of(int filters)
+{
+    return (filters + VEC_WIDTH - 1) / VEC_WIDTH;
+}
 
 static void tile_slot(const struct conv_tile *t)
 {
-    static void (*const tiles[TILE_PIXELS][2])(const struct conv_tile *) = {
-        {tile_1x1, tile_1x2},
-        {tile_2x1, tile_2x2},
-        {tile_3x1, tile_3x2},
-        {tile_4x1, tile_4x2},
-#if TILE_PIXELS >= 6
-        {tile_5x1, tile_5x2},
-        {tile_6x1, tile_6x2},
-#endif
-#if TILE_PIXELS >= 12
-        {tile_7x1, tile_7x2},
-        {tile_8x1, tile_8x2},
-        {tile_9x1, tile_9x2},
-        {tile_10x1, tile_10x2},
-        {tile_11x1, tile_11x2},
-        {tile_12x1, tile_12x2},
+    static void (*const tiles[TILE_PIXELS][TILE_VECTORS])(const struct conv_tile *) = {
+        TILES_OF(1),
+        TILES_OF(2),
+        TILES_OF(3),
+        TILES_OF(4),
+#if TILE_PIXELS == 6
+        TILES_OF(5),
+        TILES_OF(6),
 #endif
     };
-    tiles[t->pixels - 1][t->filters > VEC_WIDTH](t);
+    tiles[t->pixels - 1][vectors_of(t->filters) - 1](t);
 }
 
 /* As many sums at a time as a tile has. */
 static float multiply_adds(size_t rounds)
 {
-    vec sum[TILE_PIXELS][2], factor = vec_set(0.5f), term = vec_set(1.0f);
+    vec sum[TILE_PIXELS][TILE_VECTORS], factor = vec_set(0.5f), term = vec_set(1.0f);
     UNROLLED
     for (int i = 0; i < TILE_PIXELS; i++) {
-        sum[i][0] = vec_set((float)i);
-        sum[i][1] = vec_set((float)-i);
+        UNROLLED
+        for (int j = 0; j < TILE_VECTORS; j++) {
+            sum[i][j] = vec_set((float)(j % 2 == 0 ? i : -i));
+        }
     }
     for (size_t r = 0; r < rounds; r++) {
         UNROLLED
         for (int i = 0; i < TILE_PIXELS; i++) {
-            sum[i][0] = vec_fma(sum[i][0], factor, term);
-            sum[i][1] = vec_fma(sum[i][1], factor, term);
+            UNROLLED
+            for (int j = 0; j < TILE_VECTORS; j++) {
+                sum[i][j] = vec_fma(sum[i][j], factor, term);
+            }
         }
     }
-    float lanes[VEC_WIDTH], total = 0.0f;
+    vec total = vec_set(0.0f);
+    UNROLLED
     for (int i = 0; i < TILE_PIXELS; i++) {
-        vec_store(lanes, vec_add(sum[i][0], sum[i][1]));
-        for (int k = 0; k < VEC_WIDTH; k++) {
-            total += lanes[k];
+        UNROLLED
+        for (int j = 0; j < TILE_VECTORS; j++) {
+            total = vec_add(total, sum[i][j]);
         }
     }
-    return total;
+    return vec_total(total);
 }
 
 /* sum[i] += in[i] * panel, a pixel; behind its part of the panel. */
-INLINED const float *outer_pixel(vec sum[TILE_PIXELS][2], const float *in, const float *panel,
-                                 const int rows, const int vectors)
+INLINED const float *outer_pixel(vec sum[TILE_PIXELS][TILE_VECTORS], const float *in,
+                                 const float *panel, const int rows, const int vectors)
 {
-    vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+    vec w[TILE_VECTORS];
+    UNROLLED
+    for (int j = 0; j < vectors; j++) {
+        w[j] = vec_load(panel + j * VEC_WIDTH);
+    }
     UNROLLED
     for (int i = 0; i < rows; i++) {
         vec x = vec_set(in[i]);
-        sum[i][0] = vec_fma(x, first, sum[i][0]);
-        if (vectors > 1) {
-            sum[i][1] = vec_fma(x, second, sum[i][1]);
+        UNROLLED
+        for (int j = 0; j < vectors; j++) {
+            sum[i][j] = vec_fma(x, w[j], sum[i][j]);
         }
     }
     return panel + TILE_FILTERS;
@@ -153,9 +158,10 @@ enum { OUTER_PIXELS = 4 }; /* of a strip, whose distances are constants */
 /* rows and vectors are constants where this is inlined, so that sum lives in registers. */
 INLINED void outer(const struct conv_outer *o, const int rows, const int vectors)
 {
-    vec sum[TILE_PIXELS][2];
+    vec sum[TILE_PIXELS][TILE_VECTORS];
     UNROLLED
     for (int i = 0; i < rows; i++) {
+        UNROLLED
         for (int j = 0; j < vectors; j++) {
             sum[i][j] = vec_set(0.0f);
         }
@@ -183,6 +189,7 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
     bool accumulates = o->accumulate;
     UNROLLED
     for (int i = 0; i < rows; i++) {
+        UNROLLED
         for (int j = 0; j < vectors; j++, to += VEC_WIDTH) {
             vec_store(to, accumulates ? vec_add(vec_load(to), sum[i][j]) : sum[i][j]);
         }
@@ -190,12 +197,21 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
     }
 }
 
+#define OUTER(rows, vectors)                                                                       \
+    case vectors:                                                                                  \
+        outer(o, rows, vectors);                                                                   \
+        break;
+#if TILE_VECTORS == 4
+#define OUTER_WIDTHS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
+#else
+#define OUTER_WIDTHS(rows) OUTER(rows, 1) OUTER(rows, 2)
+#endif
 #define OUTER_CASE(rows)                                                                           \
     case rows:                                                                                     \
-        if (o->filters > VEC_WIDTH) {                                                              \
-            outer(o, rows, 2);                                                                     \
-        } else {                                                                                   \
-            outer(o, rows, 1);                                                                     \
+        switch (vectors_of(o->filters)) {                                                          \
+            OUTER_WIDTHS(rows)                                                                     \
+        default:                                                                                   \
+            break;                                                                                 \
         }                                                                                          \
         break;
 
@@ -206,17 +222,9 @@ static void outer_slot(const struct conv_outer *o)
         OUTER_CASE(2)
         OUTER_CASE(3)
         OUTER_CASE(4)
-#if TILE_PIXELS >= 6
+#if TILE_PIXELS == 6
         OUTER_CASE(5)
         OUTER_CASE(6)
-#endif
-#if TILE_PIXELS >= 12
-        OUTER_CASE(7)
-        OUTER_CASE(8)
-        OUTER_CASE(9)
-        OUTER_CASE(10)
-        OUTER_CASE(11)
-        OUTER_CASE(12)
 #endif
     default:
         break;

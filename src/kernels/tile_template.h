@@ -1,31 +1,60 @@
-/* What register tiles share: TILE_PIXELS pixels (4, 6 or 12, of the *_vec.h) by two vectors of filters. */
+/* What register tiles share: TILE_PIXELS pixels by TILE_VECTORS vectors of filters (of the *_vec.h). */
 #ifndef KERNELS_TILE_TEMPLATE_H
 #define KERNELS_TILE_TEMPLATE_H
 
 #include "kernels/vec_template.h"
 
-enum { TILE_FILTERS = 2 * VEC_WIDTH };
+enum { TILE_FILTERS = TILE_VECTORS * VEC_WIDTH };
 
 /* Between channels. A compiler that loads ahead of time what comes later takes registers from the sums (gcc 12: two of the twelve
  * of AVX2 lived in memory). */
 #define LOADS_IN_ORDER __asm__ volatile("" : : : "memory")
 
-/* acc[i][j] += sum over c of in[i][c] * panel[c][j], in this order; behind the panel. pixels and vectors are constants
- * where this is inlined, so that acc lives in registers. */
-INLINED const float *tile_channels(vec acc[TILE_PIXELS][2], const float *const *in, size_t channels,
-                                   const float *panel, const int pixels, const int vectors)
+/* The compiler forgets what it knows of a value in a register. */
+#define FORGET(x) __asm__("" : "+r"(x))
+
+/* Channels between which pointers stand still: what is read lies at a constant from them. */
+enum { TILE_STEPS = 4 };
+
+INLINED const float *tile_steps(vec acc[][TILE_VECTORS], const float **in, const float *panel,
+                                const int steps, const int pixels, const int vectors)
 {
-    for (size_t c = 0; c < channels; c++, panel += TILE_FILTERS) {
-        vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
+    UNROLLED
+    for (int c = 0; c < steps; c++, panel += TILE_FILTERS) {
+        vec w[TILE_VECTORS];
+        UNROLLED
+        for (int j = 0; j < vectors; j++) {
+            w[j] = vec_load(panel + j * VEC_WIDTH);
+        }
         UNROLLED
         for (int i = 0; i < pixels; i++) {
             vec x = vec_set(in[i][c]);
-            acc[i][0] = vec_fma(x, first, acc[i][0]);
-            if (vectors > 1) {
-                acc[i][1] = vec_fma(x, second, acc[i][1]);
+            UNROLLED
+            for (int j = 0; j < vectors; j++) {
+                acc[i][j] = vec_fma(x, w[j], acc[i][j]);
             }
         }
         LOADS_IN_ORDER;
+    }
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        in[i] += steps;
+        FORGET(in[i]);
+    }
+    return panel;
+}
+
+/* acc[i][j] += sum over c of in[i][c] * panel[c][j], in this order; behind the panel, as are the pointers. pixels and vectors are
+ * constants where this is inlined, so that acc lives in registers. */
+INLINED const float *tile_channels(vec acc[][TILE_VECTORS], const float **in, size_t channels,
+                                   const float *panel, const int pixels, const int vectors)
+{
+    for (; channels >= TILE_STEPS; channels -= TILE_STEPS) {
+        panel = tile_steps(acc, in, panel, TILE_STEPS, pixels, vectors);
+    }
+    FORGET(channels); /* or this loop is unrolled, too, and pointers live in memory */
+    for (; channels > 0; channels--) {
+        panel = tile_steps(acc, in, panel, 1, pixels, vectors);
     }
     return panel;
 }

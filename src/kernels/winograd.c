@@ -52,13 +52,20 @@ bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g
 
 enum {
     MAX_TILES = 64, /* of a block */
-    FUSED_MAX_U_BYTES = 5 << 20,
+    LARGE_L2_FLOATS =
+        256 << 10, /* such processors share a slow third-level cache, the others a quick one */
+    SHARED_MAX_U_FLOATS = 1280 << 10,
     FUSED_V_FLOATS = POINTS * 24 * 128,
     STREAMED_MAX_TILES = MAX_TILES,
     STREAMED_MAX_CHANNELS = 64,
-    STREAMED_U_FLOATS = 6 << 10,   /* of one row of points: stays in L1 */
-    STREAMED_L2_FLOATS = 90 << 10, /* of V and M, of the 128 of half a megabyte */
     STREAMED_MAX_PANELS = 8,
+    PART_FILTERS = 16, /* of a panel, at least */
+    L2_PARTS =
+        128, /* of these V and M take STREAMED_PARTS, one row of points of U STREAMED_ROW_PARTS */
+    STREAMED_PARTS = 90,
+    STREAMED_ROW_PARTS = 6,
+    MIN_L2_FLOATS = 128 << 10, /* by which cuts are made, and at most: caches may be shared */
+    MAX_L2_FLOATS = 512 << 10,
 };
 
 /* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
@@ -107,22 +114,40 @@ struct layout {
     bool fused;
     size_t image_tiles, chunk_tiles;
     size_t channels, panels, slice, slices;
-    size_t rows,
-        group_panels; /* streamed: what a thread takes at a time, of the 6 rows of points */
+    /* Streamed: what a thread takes at a time, of the 6 rows of points; of how many of them it has U. A panel may be
+     * cut into parts for as many threads. */
+    size_t rows, group_panels, u_rows, max_parts;
     size_t v_row, v_xi, v_slice, m_row, m_xi, m_panel, u_xi;
     size_t zeros_bytes, v_bytes, m_bytes, u_bytes; /* of U: fused once, streamed for each thread */
 };
 
-/* As many rows of points as leave room for two panels of M, and as many panels as fit then. */
-static void cut_l2(struct layout *l)
+/* What cuts count on. */
+static size_t l2_floats(const struct conv_slots *slots)
 {
+    size_t floats = slots->l2_floats < MAX_L2_FLOATS ? slots->l2_floats : MAX_L2_FLOATS;
+    return floats > MIN_L2_FLOATS ? floats : MIN_L2_FLOATS;
+}
+
+/* As many rows of points as leave room for two panels of M, and as many panels as fit then. */
+static void cut_l2(struct layout *l, size_t l2)
+{
+    size_t room = l2 / L2_PARTS * STREAMED_PARTS;
     l->rows = INPUT;
-    while (l->rows > 1 && l->rows * INPUT * (l->v_xi + 2 * l->m_xi) > STREAMED_L2_FLOATS) {
+    while (l->rows > 1 && l->rows * INPUT * (l->v_xi + 2 * l->m_xi) > room) {
         l->rows = l->rows == INPUT ? INPUT / 2 : l->rows - 1;
     }
+    l->u_rows = l2 >= LARGE_L2_FLOATS && l->rows == INPUT ? INPUT : 1;
     size_t v = l->rows * INPUT * l->v_xi, m = l->rows * INPUT * l->m_xi;
-    size_t fit = v + m < STREAMED_L2_FLOATS ? (STREAMED_L2_FLOATS - v) / m : 1;
+    size_t fit = v + m < room ? (room - v) / m : 1;
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
+}
+
+/* Is all of U kept? Where threads are many, the tiles of a large image share out better than its panels. */
+static bool keeps_u(const struct conv_slots *slots, const struct layout *l)
+{
+    size_t floats = POINTS * l->channels * l->panels * (size_t)slots->nr, l2 = l2_floats(slots);
+    bool is_shared_out = l->panels * l->max_parts >= (size_t)parallel_threads();
+    return floats <= (l2 >= LARGE_L2_FLOATS && is_shared_out ? l2 / 2 : SHARED_MAX_U_FLOATS);
 }
 
 /* tiles: of the whole batch. */
@@ -132,12 +157,13 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr;
     struct layout l = {.image_tiles = winograd_tiles(g),
                        .channels = (size_t)g->in_c,
-                       .panels = conv_ceil_div((size_t)g->filters, nr)};
+                       .panels = conv_ceil_div((size_t)g->filters, nr),
+                       .max_parts = nr > PART_FILTERS ? nr / PART_FILTERS : 1};
     size_t whole_row = conv_round_up(l.channels, 16);
     size_t fit = FUSED_V_FLOATS / (POINTS * whole_row) / mr * mr;
-    l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES &&
-              POINTS * l.channels * l.panels * nr * sizeof(float) <= FUSED_MAX_U_BYTES;
-    size_t streamed = STREAMED_U_FLOATS / (INPUT * nr) / 16 * 16;
+    l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, &l);
+    size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * STREAMED_ROW_PARTS;
+    size_t streamed = row / (INPUT * nr) / 16 * 16;
     streamed = streamed < STREAMED_MAX_CHANNELS ? streamed : STREAMED_MAX_CHANNELS;
     l.slice = l.fused ? l.channels : streamed;
     l.slices = conv_ceil_div(l.channels, l.slice);
@@ -150,11 +176,11 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
     l.m_panel = POINTS * l.m_xi;
     l.u_xi = l.slice * nr + XI_PAD;
-    cut_l2(&l);
+    cut_l2(&l, l2);
     l.zeros_bytes = whole_row * sizeof(float);
     l.v_bytes = l.slices * l.v_slice * sizeof(float);
     l.m_bytes = (l.fused ? 1 : l.group_panels) * l.m_panel * sizeof(float);
-    size_t u_floats = l.fused ? l.panels * POINTS * l.u_xi : INPUT * l.u_xi;
+    size_t u_floats = l.fused ? l.panels * POINTS * l.u_xi : l.u_rows * INPUT * l.u_xi;
     l.u_bytes = conv_round_up(u_floats * sizeof(float), MEM_ALIGN);
     return l;
 }
@@ -213,7 +239,7 @@ struct job {
     const struct conv_run *run;
     struct layout layout;
     size_t tiles, chunks; /* of the whole batch */
-    size_t groups;        /* streamed: of panels */
+    size_t groups, parts; /* streamed: of panels; of each if it is one */
     struct block block;   /* streamed: on its way */
     const float *zeros;
     float *v; /* shared (streamed) or the first thread's (fused) */
@@ -299,26 +325,26 @@ static void prefetch_output(const struct job *job, const struct winograd_place *
     }
 }
 
-/* All tiles of a panel of M to the output. */
-static void transform_output(const struct job *job, const struct block *block, size_t panel,
-                             const float *m)
+/* All tiles of M of `filters` filters from k on, at most a panel, to the output. */
+static void transform_output(const struct job *job, const struct block *block, size_t k,
+                             size_t filters, const float *m)
 {
     const struct conv_run *run = job->run;
     const struct conv_epilogue *e = run->epilogue;
     const struct winograd_place *places = block->places;
-    size_t nr = (size_t)run->slots->nr, k = panel * nr, count = block->first[4];
+    size_t count = block->first[4];
     struct winograd_output w = {.xi_stride = job->layout.m_xi,
-                                .filters = (int)conv_range_size((size_t)run->g->filters, nr, panel),
+                                .filters = (int)filters,
                                 .row_stride = (size_t)run->out->w * run->out->stride,
                                 .pixel_stride = run->out->stride,
                                 .scale = e->scale ? e->scale + k : NULL,
                                 .shift = e->shift ? e->shift + k : NULL,
                                 .act = e->act,
                                 .adds = run->adds};
-    prefetch_output(job, places, k, (size_t)w.filters);
+    prefetch_output(job, places, k, filters);
     for (size_t i = 0; i < count; i++) {
         if (i + 4 < count) {
-            prefetch_output(job, places + i + 4, k, (size_t)w.filters);
+            prefetch_output(job, places + i + 4, k, filters);
         }
         w.m = m + i * job->layout.m_row;
         w.rows = places[i].rows;
@@ -341,6 +367,7 @@ static void fused_filter(void *ctx, size_t item, int thread)
                                     job->run->packed + (panel * l->channels + first) * TAPS * nr,
                                 .channels = end - first,
                                 .nr = nr,
+                                .columns = nr,
                                 .row = WINOGRAD_ALL_ROWS,
                                 .u = job->u + panel * POINTS * l->u_xi + first * nr,
                                 .xi_stride = l->u_xi};
@@ -368,7 +395,7 @@ static void fused_item(void *ctx, size_t item, int thread)
             p.u = job->u + (panel * POINTS + row * INPUT) * l->u_xi;
             multiply_row(job, &p, row);
         }
-        transform_output(job, &block, panel, m);
+        transform_output(job, &block, panel * nr, (size_t)p.filters, m);
     }
 }
 
@@ -379,49 +406,77 @@ static void streamed_input(void *ctx, size_t item, int thread)
     transform_input(job, &job->block.places[item], job->v + item * job->layout.v_row);
 }
 
-/* Some rows of points of a slice of channels for one panel: U from the weights, row by row, and the products. */
+/* Some rows of points of a slice of channels for one panel: U from the weights and the products. */
 static void streamed_product(const struct job *job, struct product *p, float *u, size_t first_row)
 {
     const struct layout *l = &job->layout;
     size_t nr = (size_t)job->run->slots->nr;
     const float *weights = p->u, *next = p->next;
     size_t count = p->next_count;
-    p->u = u;
     for (size_t row = 0; row < l->rows; row++) {
-        struct winograd_filter w = {.weights = weights,
-                                    .channels = p->channels,
-                                    .nr = nr,
-                                    .row = (int)(first_row + row),
-                                    .u = u,
-                                    .xi_stride = l->u_xi};
-        job->run->slots->winograd_filter(&w);
+        if (row % l->u_rows == 0) {
+            struct winograd_filter w = {.weights = weights,
+                                        .channels = p->channels,
+                                        .nr = nr,
+                                        .columns = (size_t)p->filters,
+                                        .row = l->u_rows == 1 ? (int)(first_row + row)
+                                                              : WINOGRAD_ALL_ROWS,
+                                        .u = u,
+                                        .xi_stride = l->u_xi};
+            job->run->slots->winograd_filter(&w);
+        }
+        p->u = u + row % l->u_rows * INPUT * l->u_xi;
         p->next = next + conv_cut(count, l->rows, row);
         p->next_count = conv_cut(count, l->rows, row + 1) - conv_cut(count, l->rows, row);
         multiply_row(job, p, first_row + row);
     }
 }
 
-static void streamed_group(void *ctx, size_t group, int thread)
+/* A thread's panels, or its part of one. */
+struct share {
+    size_t first_panel, panels;
+    size_t first, count; /* filters of the panel from its first on */
+};
+
+static struct share share_of(const struct job *job, size_t item)
+{
+    size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
+    size_t group = item / job->parts, part = item % job->parts;
+    struct share s = {.first_panel = conv_cut(job->layout.panels, job->groups, group),
+                      .first = conv_cut(job->layout.max_parts, job->parts, part) * PART_FILTERS};
+    s.panels = conv_cut(job->layout.panels, job->groups, group + 1) - s.first_panel;
+    size_t left = filters - s.first_panel * nr, end = nr;
+    if (job->parts > 1) {
+        end = conv_cut(job->layout.max_parts, job->parts, part + 1) * PART_FILTERS;
+        end = end < left ? end : left;
+    }
+    s.count = s.first < end ? end - s.first : 0;
+    return s;
+}
+
+static void streamed_share(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
+    struct share share = share_of(job, item);
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
-    size_t first = conv_cut(l->panels, job->groups, group), panel_floats = l->channels * TAPS * nr;
-    size_t panels = conv_cut(l->panels, job->groups, group + 1) - first;
+    size_t first = share.first_panel, panels = share.count > 0 ? share.panels : 0;
+    size_t panel_floats = l->channels * TAPS * nr;
     char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
     float *m = (float *)(void *)mine, *u = (float *)(void *)(mine + l->m_bytes);
     for (size_t row = 0; row < INPUT; row += l->rows) {
         for (size_t slice = 0; slice < l->slices; slice++) {
             size_t channels = conv_range_size(l->channels, l->slice, slice);
-            const float *weights =
-                job->run->packed + first * panel_floats + slice * l->slice * TAPS * nr;
+            const float *weights = job->run->packed + first * panel_floats +
+                                   slice * l->slice * TAPS * nr + share.first;
             for (size_t i = 0; i < panels; i++) {
+                size_t count = conv_range_size(filters, nr, first + i);
                 struct product p = {.block = &job->block,
                                     .v = job->v + slice * l->v_slice,
                                     .u = weights + i * panel_floats,
                                     .m = m + i * l->m_panel,
                                     .channels = channels,
-                                    .filters = (int)conv_range_size(filters, nr, first + i),
+                                    .filters = (int)(count < share.count ? count : share.count),
                                     .accumulate = slice > 0,
                                     .next = weights + (i + 1 < panels ? (i + 1) * panel_floats
                                                                       : l->slice * TAPS * nr),
@@ -433,7 +488,9 @@ static void streamed_group(void *ctx, size_t group, int thread)
         }
     }
     for (size_t i = 0; i < panels; i++) {
-        transform_output(job, &job->block, first + i, m + i * l->m_panel);
+        size_t k = (first + i) * nr + share.first;
+        size_t count = filters - k < share.count ? filters - k : share.count;
+        transform_output(job, &job->block, k, count, m + i * l->m_panel);
     }
 }
 
@@ -463,11 +520,13 @@ void winograd_forward(const struct conv_run *run)
     size_t threads = (size_t)parallel_threads();
     job.groups = conv_round_up(conv_ceil_div(l->panels, l->group_panels), threads);
     job.groups = job.groups < l->panels ? job.groups : l->panels;
+    job.parts = conv_ceil_div(threads, job.groups);
+    job.parts = job.parts < l->max_parts ? job.parts : l->max_parts;
     for (size_t chunk = 0; chunk < job.chunks; chunk++) {
         size_t first = conv_cut(job.tiles, job.chunks, chunk);
         size_t count = conv_cut(job.tiles, job.chunks, chunk + 1) - first;
         block_fill(&job.block, run->g, first, count);
         parallel_for(count, streamed_input, &job);
-        parallel_for(job.groups, streamed_group, &job);
+        parallel_for(job.groups * job.parts, streamed_share, &job);
     }
 }

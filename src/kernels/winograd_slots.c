@@ -163,7 +163,7 @@ static void winograd_input_slot(const struct winograd_input *w)
 /* The rows [row, end) of points, constants where this is inlined. */
 INLINED void filter_rows(const struct winograd_filter *w, const int row, const int end)
 {
-    for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
+    for (size_t k = 0; k < w->columns; k += VEC_WIDTH) {
         const float *from = w->weights + k;
         float *u = w->u + k;
         for (size_t c = 0; c < w->channels; c++, from += 9 * w->nr, u += w->nr) {
