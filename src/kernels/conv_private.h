@@ -97,6 +97,9 @@ struct conv_weights_panel {
 /* Channels that conv_weights_scatter takes at once. */
 enum { CONV_SCATTER_CHANNELS = 16 };
 
+/* A second-level cache of a megabyte: processors that have it share a slow third-level cache, the others a quick one. */
+enum { CONV_LARGE_L2_FLOATS = 256 << 10 };
+
 /* dw += the panel. */
 void conv_weights_scatter(const struct conv_geometry *g, const struct conv_weights_panel *panel,
                           float *dw);

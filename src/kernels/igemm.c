@@ -113,7 +113,8 @@ static void merge_rows(const struct conv_geometry *g, const struct tensor *in,
 enum {
     INNER_TARGET = 1536, /* taps x channels of an inner block */
     INNER_MAX_TAPS = 81, /* bounds the pointer table */
-    CHUNK_BLOCKS = 16,   /* pixel blocks an item passes over a panel slice */
+    CHUNK_BLOCKS =
+        16, /* pixel blocks an item passes over a panel slice, twice as many in a large cache */
     ITEMS_WANTED = 32,
     LARGE_INPUT_FLOATS = 1 << 21,
 };
@@ -223,6 +224,11 @@ static size_t lines(size_t count, size_t size)
     return conv_round_up(count * size, MEM_ALIGN);
 }
 
+static size_t chunk_blocks(const struct conv_slots *slots)
+{
+    return slots->l2_floats >= CONV_LARGE_L2_FLOATS ? 2 * CHUNK_BLOCKS : CHUNK_BLOCKS;
+}
+
 /* Per thread: pointer table, accumulators, and where rows merge the padded copies of border rows.
  */
 struct workspace_size {
@@ -233,7 +239,7 @@ static struct workspace_size workspace_size(const struct conv_slots *slots,
                                             const struct conv_geometry *g)
 {
     struct inner in = inner_of(slots, g);
-    size_t rows = CHUNK_BLOCKS * (size_t)slots->mr;
+    size_t rows = chunk_blocks(slots) * (size_t)slots->mr;
     return (struct workspace_size){
         .zeros =
             lines(in.channels < MERGE_MAX_FLOATS ? MERGE_MAX_FLOATS : in.channels, sizeof(float)),
@@ -489,7 +495,7 @@ static void cut_work(struct job *job)
 {
     size_t groups = (size_t)job->run->g->groups;
     job->blocks = conv_ceil_div(job->pixels, (size_t)job->run->slots->mr);
-    job->chunks = conv_ceil_div(job->blocks, CHUNK_BLOCKS);
+    job->chunks = conv_ceil_div(job->blocks, chunk_blocks(job->run->slots));
     size_t have = job->chunks * groups;
     job->panel_ranges = have < ITEMS_WANTED ? conv_ceil_div(ITEMS_WANTED, have) : 1;
     if (job->panel_ranges > job->inner.panels) {

@@ -110,7 +110,7 @@ static float multiply_adds(size_t rounds)
     for (int i = 0; i < TILE_PIXELS; i++) {
         UNROLLED
         for (int j = 0; j < TILE_VECTORS; j++) {
-            sum[i][j] = vec_set((float)(j % 2 == 0 ? i : -i));
+            sum[i][j] = vec_set((float)((i + j / 2 * TILE_PIXELS) * (j % 2 == 0 ? 1 : -1)));
         }
     }
     for (size_t r = 0; r < rounds; r++) {

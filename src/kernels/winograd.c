@@ -52,20 +52,17 @@ bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g
 
 enum {
     MAX_TILES = 64, /* of a block */
-    LARGE_L2_FLOATS =
-        256 << 10, /* such processors share a slow third-level cache, the others a quick one */
-    SHARED_MAX_U_FLOATS = 1280 << 10,
     FUSED_V_FLOATS = POINTS * 24 * 128,
+    SHARED_MAX_U_FLOATS = 1280 << 10, /* of the fused way, in a quick third-level cache */
     STREAMED_MAX_TILES = MAX_TILES,
     STREAMED_MAX_CHANNELS = 64,
     STREAMED_MAX_PANELS = 8,
-    PART_FILTERS = 16, /* of a panel, at least */
-    L2_PARTS =
-        128, /* of these V and M take STREAMED_PARTS, one row of points of U STREAMED_ROW_PARTS */
-    STREAMED_PARTS = 90,
-    STREAMED_ROW_PARTS = 6,
+    PART_FILTERS = 16,         /* of a panel, at least */
     MIN_L2_FLOATS = 128 << 10, /* by which cuts are made, and at most: caches may be shared */
     MAX_L2_FLOATS = 512 << 10,
+    L2_PARTS = 128,         /* of these, */
+    STREAMED_L2_PARTS = 90, /* for V and M, */
+    STREAMED_U_PARTS = 6,   /* for one row of points of U */
 };
 
 /* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
@@ -131,12 +128,12 @@ static size_t l2_floats(const struct conv_slots *slots)
 /* As many rows of points as leave room for two panels of M, and as many panels as fit then. */
 static void cut_l2(struct layout *l, size_t l2)
 {
-    size_t room = l2 / L2_PARTS * STREAMED_PARTS;
+    size_t room = l2 / L2_PARTS * STREAMED_L2_PARTS;
     l->rows = INPUT;
     while (l->rows > 1 && l->rows * INPUT * (l->v_xi + 2 * l->m_xi) > room) {
         l->rows = l->rows == INPUT ? INPUT / 2 : l->rows - 1;
     }
-    l->u_rows = l2 >= LARGE_L2_FLOATS && l->rows == INPUT ? INPUT : 1;
+    l->u_rows = l2 >= CONV_LARGE_L2_FLOATS && l->rows == INPUT ? INPUT : 1;
     size_t v = l->rows * INPUT * l->v_xi, m = l->rows * INPUT * l->m_xi;
     size_t fit = v + m < room ? (room - v) / m : 1;
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
@@ -147,7 +144,7 @@ static bool keeps_u(const struct conv_slots *slots, const struct layout *l)
 {
     size_t floats = POINTS * l->channels * l->panels * (size_t)slots->nr, l2 = l2_floats(slots);
     bool is_shared_out = l->panels * l->max_parts >= (size_t)parallel_threads();
-    return floats <= (l2 >= LARGE_L2_FLOATS && is_shared_out ? l2 / 2 : SHARED_MAX_U_FLOATS);
+    return floats <= (l2 >= CONV_LARGE_L2_FLOATS && is_shared_out ? l2 / 2 : SHARED_MAX_U_FLOATS);
 }
 
 /* tiles: of the whole batch. */
@@ -162,7 +159,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     size_t whole_row = conv_round_up(l.channels, 16);
     size_t fit = FUSED_V_FLOATS / (POINTS * whole_row) / mr * mr;
     l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, &l);
-    size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * STREAMED_ROW_PARTS;
+    size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * STREAMED_U_PARTS;
     size_t streamed = row / (INPUT * nr) / 16 * 16;
     streamed = streamed < STREAMED_MAX_CHANNELS ? streamed : STREAMED_MAX_CHANNELS;
     l.slice = l.fused ? l.channels : streamed;
