@@ -25,9 +25,9 @@ struct conv_tile {
     size_t acc_stride;
     int pixels, filters;
     bool accumulate; /* start from acc instead of zero */
-    /* NULL, or where mr * channels floats begin that are read soon: brought closer little by little, so that sums need
-     * not wait for them. */
-    const float *ahead;
+    /* NULL, or where mr * taps * channels floats begin that are read later: they come into L2 little by little, so that sums need not
+     * wait for them. Then ahead may say where mr * channels floats begin that are read next: they come into L1. */
+    const float *later, *ahead;
 };
 
 /* out[i][k] = act(acc[i][k] * scale[k] + shift[k]), or += ; scale NULL = 1, shift NULL = 0. */

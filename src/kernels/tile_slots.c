@@ -7,17 +7,19 @@
 
 enum { LINE_FLOATS = 16 };
 
-/* As tile_channels, while `ahead` comes closer: TILE_PIXELS floats a channel. */
+/* As tile_channels, while `ahead` comes into L1 and `later` into L2: TILE_PIXELS floats a channel. */
 INLINED const float *tile_channels_ahead(vec acc[TILE_PIXELS][TILE_VECTORS], const float **in,
                                          size_t channels, const float *panel, const float *ahead,
-                                         const int pixels, const int vectors)
+                                         const float *later, const int pixels, const int vectors)
 {
     for (; channels >= TILE_STEPS; channels -= TILE_STEPS) {
         UNROLLED
         for (int line = 0; line < TILE_STEPS * TILE_PIXELS; line += LINE_FLOATS) {
             __builtin_prefetch(ahead + line);
+            __builtin_prefetch(later + line, 0, 2);
         }
         ahead += TILE_STEPS * TILE_PIXELS;
+        later += TILE_STEPS * TILE_PIXELS;
         panel = tile_steps(acc, in, panel, TILE_STEPS, pixels, vectors);
     }
     return tile_channels(acc, in, channels, panel, pixels, vectors);
@@ -34,16 +36,19 @@ INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors
                                       : vec_set(0.0f);
         }
     }
-    const float *panel = t->panel;
+    const float *panel = t->panel, *ahead = t->ahead ? t->ahead : panel, *later = t->later;
     for (size_t tap = 0; tap < t->taps; tap++) {
         const float *in[TILE_PIXELS];
         UNROLLED
         for (int i = 0; i < pixels; i++) {
             in[i] = t->in[tap * TILE_PIXELS + (size_t)i] + t->offset;
         }
-        panel = t->ahead
-                    ? tile_channels_ahead(acc, in, t->channels, panel, t->ahead, pixels, vectors)
-                    : tile_channels(acc, in, t->channels, panel, pixels, vectors);
+        if (!later) {
+            panel = tile_channels(acc, in, t->channels, panel, pixels, vectors);
+            continue;
+        }
+        panel = tile_channels_ahead(acc, in, t->channels, panel, ahead, later, pixels, vectors);
+        later += TILE_PIXELS * t->channels;
     }
     UNROLLED
     for (int i = 0; i < pixels; i++) {

@@ -271,12 +271,12 @@ struct product {
     size_t channels;
     int filters;
     bool accumulate;
-    const float *next; /* next_count floats to bring closer meanwhile */
+    const float *next; /* next_count floats to bring into L2 meanwhile */
     size_t next_count;
 };
 
-/* The six matrices of one row of points. While a run of pixels is multiplied, what its successors read comes closer. */
-static void multiply_row(const struct job *job, const struct product *p, size_t row)
+/* The six matrices of one row of points. While a run of tiles is multiplied, what its successors read comes closer. */
+static void multiply_row(const struct job *job, struct product *p, size_t row)
 {
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
@@ -293,8 +293,6 @@ static void multiply_row(const struct job *job, const struct product *p, size_t 
         size_t blocks = conv_ceil_div(end - begin, (size_t)slots->mr);
         const float *v = p->v + xi * l->v_xi;
         t.panel = p->u + i * l->u_xi;
-        size_t next = conv_cut(p->next_count, INPUT, i);
-        conv_prefetch_read(p->next + next, conv_cut(p->next_count, INPUT, i + 1) - next);
         for (size_t b = 0; b < blocks; b++) {
             size_t first = begin + conv_cut(end - begin, blocks, b);
             size_t after = begin + conv_cut(end - begin, blocks, b + 1);
@@ -307,6 +305,11 @@ static void multiply_row(const struct job *job, const struct product *p, size_t 
             t.ahead = v + (b + 1 < blocks ? after * l->v_row : l->v_xi + begin * l->v_row);
             size_t part = conv_cut(panel, blocks, b);
             conv_prefetch_near(t.panel + l->u_xi + part, conv_cut(panel, blocks, b + 1) - part);
+            /* What there is of it, then what is here already. */
+            size_t floats = (size_t)slots->mr * p->channels;
+            t.later = p->next_count > 0 ? p->next : t.panel;
+            p->next += floats;
+            p->next_count -= floats < p->next_count ? floats : p->next_count;
             slots->tile(&t);
         }
     }
@@ -408,8 +411,7 @@ static void streamed_product(const struct job *job, struct product *p, float *u,
 {
     const struct layout *l = &job->layout;
     size_t nr = (size_t)job->run->slots->nr;
-    const float *weights = p->u, *next = p->next;
-    size_t count = p->next_count;
+    const float *weights = p->u;
     for (size_t row = 0; row < l->rows; row++) {
         if (row % l->u_rows == 0) {
             struct winograd_filter w = {.weights = weights,
@@ -423,8 +425,6 @@ static void streamed_product(const struct job *job, struct product *p, float *u,
             job->run->slots->winograd_filter(&w);
         }
         p->u = u + row % l->u_rows * INPUT * l->u_xi;
-        p->next = next + conv_cut(count, l->rows, row);
-        p->next_count = conv_cut(count, l->rows, row + 1) - conv_cut(count, l->rows, row);
         multiply_row(job, p, first_row + row);
     }
 }
