@@ -122,10 +122,10 @@ INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride
         panel = pointwise_steps(acc, at, panel, TILE_STEPS, pixels, vectors);
     }
     FORGET(channels); /* or this loop is unrolled, too, and pointers live in memory */
-    for (; channels > 0; channels--) {
+    for (; channels > 1; channels--) {
         panel = pointwise_steps(acc, at, panel, 1, pixels, vectors);
     }
-    return panel;
+    return channels > 0 ? pointwise_steps(acc, at, panel, 1, pixels, vectors) : panel;
 }
 #else
 /* Four neighbours share a pointer where pixels outnumber the registers for addresses. */
