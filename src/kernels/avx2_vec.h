@@ -20,6 +20,11 @@ static inline __m256i part_mask(size_t count)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), lane);
 }
 
+static inline vec vec_load_twice(const float *p)
+{
+    return _mm256_broadcast_ps((const __m128 *)p);
+}
+
 static inline vec vec_load_part(const float *p, size_t count)
 {
     return _mm256_maskload_ps(p, part_mask(count));

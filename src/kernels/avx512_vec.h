@@ -21,6 +21,11 @@ static inline __mmask16 part_mask(size_t count)
     return (__mmask16)((1u << count) - 1u);
 }
 
+static inline vec vec_load_twice(const float *p)
+{
+    return _mm512_broadcast_f32x8(_mm256_loadu_ps(p));
+}
+
 static inline vec vec_load_part(const float *p, size_t count)
 {
     return _mm512_maskz_loadu_ps(part_mask(count), p);

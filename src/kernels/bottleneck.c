@@ -51,7 +51,9 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     size_t channels = (size_t)d->in_c, out_w = (size_t)d->out_w;
     l.panels = conv_ceil_div(channels, l.nr);
     l.group = conv_ceil_div(l.panels, conv_ceil_div(channels, GROUP_CHANNELS));
-    l.pixel = channels <= l.nr / 2 ? l.nr / 2 : l.nr;
+    size_t half = (size_t)slots->width / 2;
+    l.pixel = channels == half ? half : conv_round_up(channels, (size_t)slots->width);
+    l.pixel = l.pixel < l.nr ? l.pixel : l.nr;
     l.row = conv_columns_seen(d) * l.pixel;
     l.spread_stride = l.group * l.pixel;
     l.sums_stride = l.panels > l.group ? conv_round_up((size_t)narrow->filters, l.nr) : 0;

@@ -70,10 +70,28 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
 
 enum { WINDOW_SIDE = 5 };
 
+/* Some of the weights, or, with `pairs`, all of them for two pixels. */
+INLINED vec depthwise_weights_of(const float *weights, const bool pairs)
+{
+    return pairs ? vec_load_twice(weights) : vec_load(weights);
+}
+
+/* depthwise_end for vectors of two pixels of half as many filters. */
+INLINED void depthwise_end_pairs(const struct conv_depthwise *d, vec *acc, size_t first,
+                                 const int count)
+{
+    size_t stride = 2 * d->out_stride;
+    vec scale = d->scale ? vec_load_twice(d->scale) : vec_set(1.0f);
+    vec shift = d->shift ? vec_load_twice(d->shift) : vec_set(0.0f);
+    epilogue_finish(acc, count, scale, shift, d->act);
+    epilogue_put(acc, count, d->out + first * stride, stride, NULL, 0, VEC_WIDTH);
+}
+
 /* The same of one whole vector for square windows of `side` <= WINDOW_SIDE taps, a constant, that lie `step` taps apart:
  * each input is loaded once a row. */
 INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, const int count,
-                              size_t k, const int side, const int step, size_t tap)
+                              size_t k, const int side, const int step, size_t tap,
+                              const bool pairs)
 {
     vec acc[DEPTHWISE_PIXELS];
     UNROLLED
@@ -87,7 +105,7 @@ INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, cons
         vec w[WINDOW_SIDE];
         UNROLLED
         for (int s = 0; s < side; s++) {
-            w[s] = vec_load(weights + (size_t)s * d->at.weight_tap);
+            w[s] = depthwise_weights_of(weights + (size_t)s * d->at.weight_tap, pairs);
         }
         UNROLLED
         for (int j = 0; j < (count - 1) * step + side; j++) {
@@ -101,7 +119,11 @@ INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, cons
             }
         }
     }
-    depthwise_end(d, acc, first, count, k, VEC_WIDTH);
+    if (pairs) {
+        depthwise_end_pairs(d, acc, first, count);
+    } else {
+        depthwise_end(d, acc, first, count, k, VEC_WIDTH);
+    }
 }
 
 /* All whole vectors of filters of a row of pixels. What is left of a row is computed with some of the pixels before it, once
@@ -113,11 +135,24 @@ INLINED void depthwise_windows(const struct conv_depthwise *d, const int side, c
     for (size_t k = 0; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
         size_t i = 0;
         for (; i + 8 <= pixels; i += 8) {
-            depthwise_window(d, i, 8, k, side, step, tap);
+            depthwise_window(d, i, 8, k, side, step, tap, false);
         }
         for (; i < pixels; i += 4) {
-            depthwise_window(d, i + 4 <= pixels ? i : pixels - 4, 4, k, side, step, tap);
+            depthwise_window(d, i + 4 <= pixels ? i : pixels - 4, 4, k, side, step, tap, false);
         }
+    }
+}
+
+/* Windows of 3 x 3 taps where pixels of half a vector of filters follow one another: a vector is two pixels, and the next
+ * vector's windows lie two taps on. */
+static __attribute__((noinline)) void depthwise_pairs_3(const struct conv_depthwise *d)
+{
+    size_t vectors = (size_t)d->at.pixels / 2, i = 0;
+    for (; i + 8 <= vectors; i += 8) {
+        depthwise_window(d, i, 8, 0, 3, 2, VEC_WIDTH / 2, true);
+    }
+    for (; i < vectors; i += 4) {
+        depthwise_window(d, i + 4 <= vectors ? i : vectors - 4, 4, 0, 3, 2, VEC_WIDTH / 2, true);
     }
 }
 
@@ -139,8 +174,13 @@ static void (*depthwise_windows_for(const struct conv_depthwise *d))(const struc
 {
     const struct depthwise_span *at = &d->at;
     bool is_panel = at->in_tap == TILE_FILTERS, once = at->in_step == at->in_tap;
+    size_t half = VEC_WIDTH / 2;
     if (at->rows != at->columns || at->multiplier > 1 || at->pixels < 4 || d->adds) {
         return NULL;
+    }
+    if (at->in_tap == half && d->out_stride == half && (size_t)at->filters == half) {
+        bool fits = at->rows == 3 && once && at->pixels % 2 == 0 && at->pixels >= 8;
+        return fits ? depthwise_pairs_3 : NULL;
     }
     if (at->rows == 3) {
         return once ? is_panel ? depthwise_panel_3 : depthwise_any_3
@@ -169,7 +209,7 @@ static void depthwise_slot(const struct conv_depthwise *d)
     void (*windows)(const struct conv_depthwise *) = depthwise_windows_for(d);
     if (windows) {
         windows(d);
-        k = filters - filters % VEC_WIDTH;
+        k = windows == depthwise_pairs_3 ? filters : filters - filters % VEC_WIDTH;
     }
     for (; k < filters; k += VEC_WIDTH) {
         bool whole = k + VEC_WIDTH <= filters && d->at.multiplier == 1;

@@ -279,5 +279,6 @@ static void pointwise_slot(const struct conv_pointwise *p)
 
 void OF_ISA(pointwise_install)(struct kernels *kern)
 {
+    kern->conv.width = VEC_WIDTH;
     kern->conv.pointwise = pointwise_slot;
 }

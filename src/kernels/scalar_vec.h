@@ -31,6 +31,11 @@ static inline vec vec_load(const float *p)
     return v;
 }
 
+static inline vec vec_load_twice(const float *p)
+{
+    return (vec){p[0], p[1], p[0], p[1]};
+}
+
 static inline vec vec_load_part(const float *p, size_t count)
 {
     vec v = vec_set(0.0f);

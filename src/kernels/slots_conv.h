@@ -184,6 +184,7 @@ struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
     size_t
         l2_floats; /* that a core's second-level cache holds: cuts that change no sum may go by it */
+    int width;     /* floats of a vector */
     int mr, nr;    /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
     void (*tile)(const struct conv_tile *t);
     /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */

@@ -49,6 +49,7 @@ static struct problem problem_make(unsigned *seed, int images)
     struct problem p = {.has_widen = pick(seed, 0, 3) > 0, .has_addend = pick(seed, 0, 1)};
     int h = pick(seed, 1, 19), w = pick(seed, 1, 23), side = 1 + 2 * pick(seed, 0, 3);
     int narrow = pick(seed, 1, 40), wide = pick(seed, 2, 75), pad = pick(seed, 0, side / 2);
+    wide = pick(seed, 0, 3) > 0 ? wide : 2 << pick(seed, 0, 2); /* half a vector of some set */
     pad = h + 2 * pad < side || w + 2 * pad < side ? side / 2 : pad;
     p.g[0] = plain(h, w, pick(seed, 1, 40), wide);
     p.g[1] = p.g[0];
