@@ -186,6 +186,12 @@ size_t conv_even_items(size_t least, size_t most);
 /* Ranges of how many, at most `step` and at least 1, where a loop has `others` items for each range of `count`? */
 size_t conv_even_range(size_t count, size_t step, size_t others);
 
+/* Pixels of a tile for so many filters. */
+static inline size_t conv_mr(const struct conv_slots *slots, size_t filters)
+{
+    return (size_t)(filters <= (size_t)slots->nr / 2 ? slots->narrow_mr : slots->mr);
+}
+
 /* The i-th of `parts` nearly equal ranges of [0, count) starts here. */
 static inline size_t conv_cut(size_t count, size_t parts, size_t i)
 {

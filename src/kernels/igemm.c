@@ -123,6 +123,7 @@ enum {
 struct inner {
     size_t taps, channels; /* of the whole convolution, per group */
     size_t filters, panels;
+    size_t mr; /* pixels of a block */
     size_t block_taps, block_channels;
     size_t tap_ranges, channel_ranges;
 };
@@ -133,6 +134,7 @@ static struct inner inner_of(const struct conv_slots *slots, const struct conv_g
                        .channels = (size_t)(g->in_c / g->groups),
                        .filters = (size_t)(g->filters / g->groups)};
     in.panels = conv_ceil_div(in.filters, (size_t)slots->nr);
+    in.mr = conv_mr(slots, in.filters);
     size_t max_taps = INNER_MAX_TAPS;
     if (g->out_h == 1 && g->out_w == 1) {
         /* No pixel is read twice, so long runs of channels matter and sharing of pixels does not.
@@ -239,7 +241,7 @@ static struct workspace_size workspace_size(const struct conv_slots *slots,
                                             const struct conv_geometry *g)
 {
     struct inner in = inner_of(slots, g);
-    size_t rows = chunk_blocks(slots) * (size_t)slots->mr;
+    size_t rows = chunk_blocks(slots) * in.mr;
     return (struct workspace_size){
         .zeros =
             lines(in.channels < MERGE_MAX_FLOATS ? MERGE_MAX_FLOATS : in.channels, sizeof(float)),
@@ -289,7 +291,7 @@ static bool table_inside(const struct piece *p, const struct window *windows, si
 {
     const struct conv_geometry *g = p->job->run->g;
     const struct tensor *in = p->job->run->in;
-    size_t mr = (size_t)p->job->run->slots->mr;
+    size_t mr = p->job->inner.mr;
     ptrdiff_t stride = (ptrdiff_t)in->stride, row = (ptrdiff_t)in->w * stride;
     ptrdiff_t reach_y = (ptrdiff_t)(g->kernel_h - 1) * g->dilation + 1;
     ptrdiff_t reach_x = (ptrdiff_t)(g->kernel_w - 1) * g->dilation + 1;
@@ -319,7 +321,7 @@ static void table_block(const struct piece *p, size_t block, size_t first_tap, s
 {
     const struct conv_geometry *g = p->job->run->g;
     const struct tensor *in = p->job->run->in;
-    size_t mr = (size_t)p->job->run->slots->mr;
+    size_t mr = p->job->inner.mr;
     size_t first = block_start(p->job, block), count = block_start(p->job, block + 1) - first;
     struct window windows[CONV_MAX_MR];
     windows[0] = window_first(g, in, first, p->group * p->job->inner.channels);
@@ -349,14 +351,14 @@ static void table_merged(const struct piece *p, size_t block, const float **tabl
     float *patch = p->patch + (first - block_start(p->job, p->first_block)) * window_floats;
     struct window w = window_first(g, in, first, 0);
     for (; first < end; first++, patch += window_floats, window_next(g, in, &w)) {
-        merge_rows(g, in, &w, p->job->zeros, patch, table++, (size_t)p->job->run->slots->mr);
+        merge_rows(g, in, &w, p->job->zeros, patch, table++, p->job->inner.mr);
     }
 }
 
 static void build_tables(const struct piece *p, size_t tap_range)
 {
     const struct inner *in = &p->job->inner;
-    size_t mr = (size_t)p->job->run->slots->mr;
+    size_t mr = p->job->inner.mr;
     size_t taps = conv_range_size(in->taps, in->block_taps, tap_range);
     for (size_t b = 0; b < p->block_count; b++) {
         const float **table = p->table + b * in->block_taps * mr;
@@ -412,11 +414,12 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
 {
     const struct conv_slots *slots = p->job->run->slots;
     const struct inner *in = &p->job->inner;
-    size_t mr = (size_t)slots->mr, nr = (size_t)slots->nr;
+    size_t mr = in->mr, nr = (size_t)slots->nr;
     size_t first_tap = tap_range * in->block_taps, first_c = channel_range * in->block_channels;
     size_t taps = conv_range_size(in->taps, in->block_taps, tap_range);
     size_t panel_at = (p->group * in->panels + panel) * in->taps * in->channels;
     struct conv_tile t = {
+        .step = mr,
         .taps = taps,
         .channels = conv_range_size(in->channels, in->block_channels, channel_range),
         .offset = first_c,
@@ -494,7 +497,7 @@ static void run_item(void *ctx, size_t item, int thread)
 static void cut_work(struct job *job)
 {
     size_t groups = (size_t)job->run->g->groups;
-    job->blocks = conv_ceil_div(job->pixels, (size_t)job->run->slots->mr);
+    job->blocks = conv_ceil_div(job->pixels, job->inner.mr);
     job->chunks = conv_ceil_div(job->blocks, chunk_blocks(job->run->slots));
     size_t have = job->chunks * groups;
     job->panel_ranges = have < ITEMS_WANTED ? conv_ceil_div(ITEMS_WANTED, have) : 1;

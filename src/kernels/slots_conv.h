@@ -13,12 +13,12 @@
 
 #include "kernels/activation.h"
 
-/* acc[i][k] (+)= sum over t, c of in[t * mr + i][offset + c] * panel[t][c][k]
- * for i in [0, pixels), pixels <= mr, and k in [0, filters), filters <= nr; columns of acc from
+/* acc[i][k] (+)= sum over t, c of in[t * step + i][offset + c] * panel[t][c][k]
+ * for i in [0, pixels), pixels <= mr, or narrow_mr for half the filters or fewer, and k in [0, filters), filters <= nr; columns of acc from
  * filters up to the next multiple of the vector width (at most nr) are overwritten with padding. */
 struct conv_tile {
-    const float *const *in; /* [taps][mr] */
-    size_t taps, channels;
+    const float *const *in; /* [taps][step] */
+    size_t step, taps, channels;
     size_t offset;
     const float *panel; /* [taps][channels][nr], 64-byte aligned */
     float *acc; /* rows of acc_stride floats, 64-byte aligned; acc_stride a multiple of 16 */
@@ -182,10 +182,12 @@ struct conv_depthwise_weights {
 
 struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
-    size_t
-        l2_floats; /* that a core's second-level cache holds: cuts that change no sum may go by it */
-    int width;     /* floats of a vector */
-    int mr, nr;    /* the register tile: pixels x filters; mr <= CONV_MAX_MR, nr a multiple of 4 */
+    /* That a core's second-level cache holds: cuts that change no sum may go by it. */
+    size_t l2_floats;
+    int width; /* floats of a vector */
+    /* The register tile: pixels x filters, nr a multiple of 4; up to nr / 2 filters may have narrow_mr pixels. Neither is more than
+     * CONV_MAX_MR. */
+    int mr, nr, narrow_mr;
     void (*tile)(const struct conv_tile *t);
     /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */
     float (*multiply_adds)(size_t rounds);

@@ -8,9 +8,9 @@
 enum { LINE_FLOATS = 16 };
 
 /* As tile_channels, while `ahead` comes into L1 and `later` into L2: TILE_PIXELS floats a channel. */
-INLINED const float *tile_channels_ahead(vec acc[TILE_PIXELS][TILE_VECTORS], const float **in,
-                                         size_t channels, const float *panel, const float *ahead,
-                                         const float *later, const int pixels, const int vectors)
+INLINED const float *tile_channels_ahead(vec *acc, const float **in, size_t channels,
+                                         const float *panel, const float *ahead, const float *later,
+                                         const int pixels, const int vectors)
 {
     for (; channels >= TILE_STEPS; channels -= TILE_STEPS) {
         UNROLLED
@@ -27,21 +27,22 @@ INLINED const float *tile_channels_ahead(vec acc[TILE_PIXELS][TILE_VECTORS], con
 
 INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors)
 {
-    vec acc[TILE_PIXELS][TILE_VECTORS];
+    vec acc[TILE_SUMS];
     UNROLLED
     for (int i = 0; i < pixels; i++) {
         UNROLLED
         for (int j = 0; j < vectors; j++) {
-            acc[i][j] = t->accumulate ? vec_load(t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH)
-                                      : vec_set(0.0f);
+            const float *from = t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH;
+            acc[i * vectors + j] = t->accumulate ? vec_load(from) : vec_set(0.0f);
         }
     }
     const float *panel = t->panel, *ahead = t->ahead ? t->ahead : panel, *later = t->later;
-    for (size_t tap = 0; tap < t->taps; tap++) {
-        const float *in[TILE_PIXELS];
+    const float *const *pointers = t->in;
+    for (size_t tap = 0; tap < t->taps; tap++, pointers += t->step) {
+        const float *in[PAIR_PIXELS];
         UNROLLED
         for (int i = 0; i < pixels; i++) {
-            in[i] = t->in[tap * TILE_PIXELS + (size_t)i] + t->offset;
+            in[i] = pointers[i] + t->offset;
         }
         if (!later) {
             panel = tile_channels(acc, in, t->channels, panel, pixels, vectors);
@@ -54,39 +55,35 @@ INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors
     for (int i = 0; i < pixels; i++) {
         UNROLLED
         for (int j = 0; j < vectors; j++) {
-            vec_store(t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH, acc[i][j]);
+            float *to = t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH;
+            vec_store(to, acc[i * vectors + j]);
         }
     }
 }
+
+typedef void tile_block(const struct conv_tile *t);
 
 #define TILE(pixels, vectors)                                                                      \
     static void tile_##pixels##x##vectors(const struct conv_tile *t)                               \
     {                                                                                              \
         tile(t, pixels, vectors);                                                                  \
     }
+#define NARROW(pixels) TILE(pixels, 1)
+#define PAIR(pixels) TILE(pixels, 2)
+#define NAME_NARROW(pixels) [pixels] = tile_##pixels##x1,
+#define NAME_PAIR(pixels) [pixels] = tile_##pixels##x2,
+UP_TO_PAIR_PIXELS(NARROW)
+UP_TO_PAIR_PIXELS(PAIR)
 #if TILE_VECTORS == 4
-#define TILES(pixels) TILE(pixels, 1) TILE(pixels, 2) TILE(pixels, 3) TILE(pixels, 4)
-#define TILES_OF(pixels)                                                                           \
-    {                                                                                              \
-        tile_##pixels##x1, tile_##pixels##x2, tile_##pixels##x3, tile_##pixels##x4                 \
-    }
-#else
-#define TILES(pixels) TILE(pixels, 1) TILE(pixels, 2)
-#define TILES_OF(pixels)                                                                           \
-    {                                                                                              \
-        tile_##pixels##x1, tile_##pixels##x2                                                       \
-    }
-#endif
-TILES(1)
-TILES(2)
-TILES(3)
-TILES(4)
-#if TILE_PIXELS == 6
-TILES(5)
-TILES(6)
+#define TRIPLE(pixels) TILE(pixels, 3)
+#define QUAD(pixels) TILE(pixels, 4)
+#define NAME_TRIPLE(pixels) [pixels] = tile_##pixels##x3,
+#define NAME_QUAD(pixels) [pixels] = tile_##pixels##x4,
+UP_TO_6(TRIPLE)
+UP_TO_6(QUAD)
 #endif
 
-/* Vectors that hold so many filters, fewer than one of them counts as one. */
+/* Vectors that hold so many filters. */
 static inline int vectors_of(int filters)
 {
     return (filters + VEC_WIDTH - 1) / VEC_WIDTH;
@@ -94,17 +91,15 @@ static inline int vectors_of(int filters)
 
 static void tile_slot(const struct conv_tile *t)
 {
-    static void (*const tiles[TILE_PIXELS][TILE_VECTORS])(const struct conv_tile *) = {
-        TILES_OF(1),
-        TILES_OF(2),
-        TILES_OF(3),
-        TILES_OF(4),
-#if TILE_PIXELS == 6
-        TILES_OF(5),
-        TILES_OF(6),
+    static tile_block *const tiles[TILE_VECTORS + 1][PAIR_PIXELS + 1] = {
+        [1] = {UP_TO_PAIR_PIXELS(NAME_NARROW)},
+        [2] = {UP_TO_PAIR_PIXELS(NAME_PAIR)},
+#if TILE_VECTORS == 4
+        [3] = {UP_TO_6(NAME_TRIPLE)},
+        [4] = {UP_TO_6(NAME_QUAD)},
 #endif
     };
-    tiles[t->pixels - 1][vectors_of(t->filters) - 1](t);
+    tiles[vectors_of(t->filters)][t->pixels](t);
 }
 
 /* As many sums at a time as a tile has. */
@@ -266,6 +261,7 @@ static void finish_slot(const struct conv_finish *f)
 void OF_ISA(tile_install)(struct kernels *kern)
 {
     kern->conv.mr = TILE_PIXELS;
+    kern->conv.narrow_mr = PAIR_PIXELS;
     kern->conv.nr = TILE_FILTERS;
     kern->conv.tile = tile_slot;
     kern->conv.multiply_adds = multiply_adds;

@@ -290,7 +290,7 @@ static void multiply_row(const struct job *job, struct product *p, size_t row)
                           .accumulate = p->accumulate};
     for (size_t i = 0; i < INPUT; i++) {
         size_t xi = row * INPUT + i, begin, end = block_run(p->block, xi, &begin);
-        size_t blocks = conv_ceil_div(end - begin, (size_t)slots->mr);
+        size_t blocks = conv_ceil_div(end - begin, conv_mr(slots, (size_t)p->filters));
         const float *v = p->v + xi * l->v_xi;
         t.panel = p->u + i * l->u_xi;
         for (size_t b = 0; b < blocks; b++) {
