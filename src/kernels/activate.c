@@ -96,6 +96,18 @@ void op_scale_shift(const struct kernels *kern, const float *scale, const float 
     op_epilogue(kern, &(struct conv_epilogue){.scale = scale, .shift = shift}, in, out);
 }
 
+void op_squash(const struct kernels *kern, const float *chosen, const float *scale,
+               const float *shift, const struct tensor *t)
+{
+    struct op_block block = {.a = t->data,
+                             .out = t->data,
+                             .a_stride = t->stride,
+                             .out_stride = t->stride,
+                             .pixels = tensor_pixels(t),
+                             .channels = (size_t)t->c};
+    kern->ops.squash(&block, chosen, scale, shift);
+}
+
 /* ---- gradients ---- */
 
 /* The pre-activations of one pixel's channels [first, first + count), count <= PART, made by the

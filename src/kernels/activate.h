@@ -23,6 +23,10 @@ void op_activate(const struct kernels *kern, enum activation act, const struct t
 /* out[.., c] = in[.., c] * scale[c] + shift[c]; NULL = 1 / 0; in-place. */
 void op_scale_shift(const struct kernels *kern, const float *scale, const float *shift,
                     const struct tensor *in, const struct tensor *out);
+/* t[.., c] = y * scale[c] + shift[c], or where scale[c] is 1 y itself, with y the logistic of t[.., c], or where chosen[c] is
+ * 0 t[.., c] itself: the bits of op_activate and op_scale_shift of some channels. By the caller's thread alone. */
+void op_squash(const struct kernels *kern, const float *chosen, const float *scale,
+               const float *shift, const struct tensor *t);
 /* out = act(scale[c] * in + shift[c]) with the bits of a convolution's epilogue; in-place. */
 void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, const struct tensor *in,
                  const struct tensor *out);

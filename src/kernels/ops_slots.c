@@ -18,6 +18,17 @@ INLINED void activate_as(const struct op_block *block, const enum activation act
 static void activate(const struct op_block *block, enum activation act, const float *scale,
                      const float *shift){BY_ACTIVATION(act, ACTIVATE)}
 
+INLINED vec squashed(vec x, vec chosen, vec scale, vec shift)
+{
+    vec y = vec_if_equal(chosen, vec_set(0.0f), x, vec_activate(x, ACT_LOGISTIC));
+    return vec_if_equal(scale, vec_set(1.0f), y, vec_fma(y, scale, shift));
+}
+
+static void squash(const struct op_block *block, const float *chosen, const float *scale,
+                   const float *shift){
+    EACH_VECTOR(block, squashed(VECTOR_A(block), get(chosen + c, part), get(scale + c, part),
+                                get(shift + c, part)))}
+
 INLINED void add_as(const struct op_block *block, const enum activation act)
 {
     EACH_VECTOR(block, vec_activate(vec_add(VECTOR_A(block), VECTOR_B(block)), act))
@@ -142,6 +153,7 @@ void OF_ISA(ops_install)(struct kernels *kern)
 {
     kern->ops = (struct op_slots){
         .activate = activate,
+        .squash = squash,
         .add = add,
         .multiply = multiply,
         .multiply_pixel = multiply_pixel,

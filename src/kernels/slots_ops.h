@@ -35,6 +35,10 @@ struct op_slots {
      * NULL is 0. act is within 4 ULP, or 2e-43 where e^x is denormal. */
     void (*activate)(const struct op_block *block, enum activation act, const float *scale,
                      const float *shift);
+    /* out = y * scale[channel] + shift[channel], or where scale is 1 y itself; y is the logistic of a, or where chosen[channel]
+     * is 0 a itself. */
+    void (*squash)(const struct op_block *block, const float *chosen, const float *scale,
+                   const float *shift);
     /* out = act(a + b), act < ACT_FUSED_COUNT. */
     void (*add)(const struct op_block *block, enum activation act);
     /* out = a * b; b_stride 0 gives every pixel the same b. */

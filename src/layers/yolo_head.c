@@ -138,52 +138,50 @@ void yolo_head_destroy(struct layer *l)
     mem_free(o->class_counters);
 }
 
-/* The logistic of everything but w and h. */
-static void squash(const struct exec *e, const struct yolo_head *o, const struct tensor *cells,
-                   int base)
+/* What becomes of the channels of a cell, an array each: the logistic of everything but w and h, then x and y scaled. */
+struct squashing {
+    float *chosen, *scale, *shift;
+};
+
+static struct squashing squashing_of(const struct yolo_head *o, int channels, float *scratch)
 {
-    int first = 0;
-    for (int k = BOX_W; k <= BOX_VALUES; k++) {
-        int end = k < BOX_VALUES ? o->box[k] : o->info.entries;
-        if (end > first) {
-            struct tensor part = tensor_channels(cells, base + first, end - first);
-            op_activate(e->kernels, ACT_LOGISTIC, &part, &part);
-        }
-        first = end + 1;
+    struct squashing s = {scratch, scratch + channels, scratch + 2 * channels};
+    for (int c = 0; c < channels; c++) {
+        int value = c % o->info.entries;
+        bool is_size = value == o->box[BOX_W] || value == o->box[BOX_H];
+        bool is_centre = value == o->box[BOX_CX] || value == o->box[BOX_CY];
+        s.chosen[c] = !o->new_coords && !is_size;
+        s.scale[c] = is_centre ? o->scale_x_y : 1.0f;
+        s.shift[c] = is_centre ? -0.5f * (o->scale_x_y - 1.0f) : 0.0f;
     }
+    return s;
+}
+
+size_t yolo_head_scratch_bytes(const struct layer *l)
+{
+    return 3 * (size_t)l->out.c * sizeof(float);
 }
 
 struct head_job {
     const struct exec *e;
-    const struct yolo_head *o;
+    struct squashing squashing;
 };
 
-/* One row of cells: small enough to stay in L1 through all of its operations. */
 static void forward_row(void *ctx, size_t row, int thread)
 {
     (void)thread;
     const struct head_job *job = ctx;
-    const struct yolo_head *o = job->o;
+    const struct squashing *s = &job->squashing;
     struct tensor cells = job->e->out;
-    float shift = -0.5f * (o->scale_x_y - 1.0f);
     cells.data += row * (size_t)cells.w * cells.stride;
     cells.n = cells.h = 1;
-    for (int slot = 0; slot < o->info.slots; slot++) {
-        int base = slot * o->info.entries;
-        if (!o->new_coords) {
-            squash(job->e, o, &cells, base);
-        }
-        for (int axis = 0; axis < 2 && o->scale_x_y != 1.0f; axis++) {
-            struct tensor part = tensor_channels(&cells, base + o->box[axis], 1);
-            op_scale_shift(job->e->kernels, &o->scale_x_y, &shift, &part, &part);
-        }
-    }
+    op_squash(job->e->kernels, s->chosen, s->scale, s->shift, &cells);
 }
 
 void yolo_head_forward(const struct layer *l, const struct exec *e)
 {
     const struct yolo_head *o = l->state;
-    struct head_job job = {e, o};
+    struct head_job job = {e, squashing_of(o, e->out.c, e->scratch)};
     if (e->inputs[0].data != e->out.data) {
         op_copy(e->kernels, &e->inputs[0], &e->out);
     }

@@ -61,6 +61,7 @@ float yolo_head_overlap_weight(const struct layer *l);
 
 /* The rest of the two kinds' layer_ops. */
 void yolo_head_destroy(struct layer *l);
+size_t yolo_head_scratch_bytes(const struct layer *l); /* of its forward pass */
 void yolo_head_forward(const struct layer *l, const struct exec *e);
 float yolo_head_decode(const struct layer *l, const struct tensor *out, int cell, int k,
                        const float *values, struct box_cxcywh_norm *box);

@@ -425,7 +425,9 @@ static size_t work_bytes(const struct layer *l)
 
 void yolo_loss_plan(const struct layer *l, const struct plan_limits *limits, struct layer_plan *p)
 {
+    size_t scratch = yolo_head_scratch_bytes(l);
     head_loss_plan(limits, work_bytes(l), p);
+    p->scratch_bytes = p->scratch_bytes > scratch ? p->scratch_bytes : scratch;
 }
 
 void yolo_loss(const struct layer *l, const struct exec *e, const struct truth_set *truths,

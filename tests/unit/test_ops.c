@@ -349,6 +349,50 @@ static void test_scale_shift(void)
     }
 }
 
+/* Channel by channel what op_activate and op_scale_shift give, to the bit. */
+static void squash_case(const struct kernels *kern, int channels)
+{
+    struct field got = field_make(2, 2, 3, channels, channels % 2);
+    struct field want = field_make(2, 2, 3, channels, 0);
+    float chosen[MAX_CHANNELS], scale[MAX_CHANNELS], shift[MAX_CHANNELS];
+    field_noise(&got, 4, 9.0f);
+    *at(&got, 0, 0) = -0.0f;
+    op_copy(kern, &got.t, &want.t);
+    for (int c = 0; c < channels; c++) {
+        struct tensor part = tensor_channels(&want.t, c, 1);
+        chosen[c] = c % 3 > 0;
+        scale[c] = c % 4 > 1 ? 1.05f : 1.0f;
+        shift[c] = c % 4 > 1 ? -0.025f : 0.0f;
+        if (chosen[c] > 0) {
+            op_activate(kern, ACT_LOGISTIC, &part, &part);
+        }
+        if (c % 4 > 1) {
+            op_scale_shift(kern, scale + c, shift + c, &part, &part);
+        }
+    }
+    op_squash(kern, chosen, scale, shift, &got.t);
+    int wrong = 0;
+    for (size_t p = 0; p < 12; p++) {
+        for (int c = 0; c < channels; c++) {
+            wrong += memcmp(at(&got, p, c), at(&want, p, c), sizeof(float)) != 0;
+        }
+    }
+    CHECK_MSG(wrong == 0 && field_guarded(&got), "%s, %d channels: %d wrong", kernels_isa(kern),
+              channels, wrong);
+    field_free(&got);
+    field_free(&want);
+}
+
+static void test_squash(void)
+{
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        const struct kernels *kern = kernels_named(isa);
+        for (int c = 1; kern && c <= MAX_CHANNELS && !test_failed; c++) {
+            squash_case(kern, c);
+        }
+    }
+}
+
 /* b is whole, one gate per channel or one per pixel. */
 static void multiply_case(const struct kernels *kern, int channels, int b_pixels, int b_channels)
 {
@@ -511,12 +555,19 @@ static void test_planar(void)
 }
 
 static const struct test_case CASES[] = {
-    {"names", test_names},       {"values", test_values},
-    {"select", test_select},     {"sweep", test_sweep},
-    {"activate", test_activate}, {"nan", test_nan},
-    {"add", test_add},           {"scale_shift", test_scale_shift},
-    {"multiply", test_multiply}, {"invariance", test_invariance},
-    {"copy", test_copy},         {"planar", test_planar},
+    {"names", test_names},
+    {"values", test_values},
+    {"select", test_select},
+    {"sweep", test_sweep},
+    {"activate", test_activate},
+    {"nan", test_nan},
+    {"scale_shift", test_scale_shift},
+    {"add", test_add},
+    {"squash", test_squash},
+    {"multiply", test_multiply},
+    {"invariance", test_invariance},
+    {"copy", test_copy},
+    {"planar", test_planar},
 };
 
 TEST_MAIN(CASES)
