@@ -41,6 +41,9 @@ enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_ge
     if (winograd_wins(&kern->conv, g)) {
         return CONV_WINOGRAD;
     }
+    if (winograd_stride2_wins(&kern->conv, g)) {
+        return CONV_WINOGRAD_STRIDE2;
+    }
     if (pointwise_wins(&kern->conv, g)) {
         return CONV_POINTWISE;
     }
@@ -55,6 +58,7 @@ size_t conv_packed_floats(const struct kernels *kern, const struct conv_geometry
 {
     switch (algorithm) {
     case CONV_WINOGRAD:
+    case CONV_WINOGRAD_STRIDE2:
         return winograd_packed_floats(&kern->conv, g);
     case CONV_DEPTHWISE:
         return depthwise_packed_floats(g);
@@ -80,6 +84,7 @@ static void pack_view(const struct kernels *kern, const struct conv_geometry *g,
 {
     switch (algorithm) {
     case CONV_WINOGRAD:
+    case CONV_WINOGRAD_STRIDE2:
         winograd_pack(&kern->conv, g, w, packed);
         break;
     case CONV_DEPTHWISE:
@@ -103,6 +108,7 @@ size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry
 {
     switch (algorithm) {
     case CONV_WINOGRAD:
+    case CONV_WINOGRAD_STRIDE2:
         return winograd_scratch_bytes(&kern->conv, g);
     case CONV_DEPTHWISE:
     case CONV_POINTWISE:
@@ -118,6 +124,7 @@ static void run_algorithm(const struct conv_run *run, enum conv_algorithm algori
 {
     switch (algorithm) {
     case CONV_WINOGRAD:
+    case CONV_WINOGRAD_STRIDE2:
         winograd_forward(run);
         break;
     case CONV_DEPTHWISE:

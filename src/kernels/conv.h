@@ -7,7 +7,8 @@
  *
  * Algorithms: CONV_INDIRECT = indirect GEMM (pointer table per block of output pixels, no im2col;
  * Dukhan 2019, arXiv:1907.02129) over weights packed into panels; CONV_WINOGRAD = F(4x4, 3x3) around
- * the same register tile (Lavin & Gray 2015, arXiv:1509.09308); CONV_DEPTHWISE = vectors along channels;
+ * the same register tile (Lavin & Gray 2015, arXiv:1509.09308), CONV_WINOGRAD_STRIDE2 = the like for stride 2, F(4x4, 2x2) of the
+ * even samples; CONV_DEPTHWISE = vectors along channels;
  * CONV_POINTWISE = 1x1 of few channels without the table, CONV_ROWS = windows over few channels (a network's first
  * layer) without it, both with the bits of CONV_INDIRECT.
  * The choice depends on the geometry alone, never on batch size or thread count; every output element
@@ -32,7 +33,14 @@ struct conv_geometry {
     int out_h, out_w;
 };
 
-enum conv_algorithm { CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE, CONV_POINTWISE, CONV_ROWS };
+enum conv_algorithm {
+    CONV_INDIRECT,
+    CONV_WINOGRAD,
+    CONV_DEPTHWISE,
+    CONV_POINTWISE,
+    CONV_ROWS,
+    CONV_WINOGRAD_STRIDE2
+};
 
 /* The fastest algorithm for this geometry on these kernels; never Winograd's on kernels_direct. */
 enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g);

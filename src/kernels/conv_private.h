@@ -25,7 +25,7 @@ struct conv_run {
     const struct tensor *in, *out;
     void *scratch;
     bool adds; /* out += */
-    /* All but CONV_WINOGRAD: out's pixels are these distances apart, in floats. */
+    /* All but Winograd's: out's pixels are these distances apart, in floats. */
     size_t out_image, out_row, out_pixel;
     /* CONV_ROWS: the output becomes bytes; `out` has no floats then. */
     const struct int8_tensor *bytes;
@@ -48,6 +48,8 @@ bool winograd_possible(const struct conv_geometry *g);
 bool winograd_pays(const struct conv_geometry *g);
 /* Measured: see the table in winograd.c. */
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
+/* The same for stride 2, which has the functions below in common. */
+bool winograd_stride2_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                    const struct conv_weights *w, float *packed);

@@ -49,9 +49,17 @@ static inline bool winograd_needs(int outputs, int point)
     return outputs > 2 || point == 0 || point == 1 || point == 5 || (outputs == 2 && point == 2);
 }
 
+/* Likewise with stride 2, where a line has five points of its even samples (F(4, 2)) and its four odd samples: one pixel needs the samples
+ * as they are, two make do with F(2, 2). */
+static inline bool winograd_stride2_needs(int outputs, int point)
+{
+    return outputs > 2 || point == 0 || point == 4 || point == 5 ||
+           (outputs == 2 && (point == 1 || point == 6));
+}
+
 /* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
  * v[xi * xi_stride + c] = (B^T d B)[xi] with d[i] = in[i][offset + c]. Columns up to the next
- * multiple of 16 are overwritten. */
+ * multiple of 16 are overwritten. With stride 2 the tile is 9x9. */
 struct winograd_input {
     const float *const *in;
     int rows, columns; /* of the output tile that lie inside the image */
@@ -64,7 +72,7 @@ enum { WINOGRAD_ALL_ROWS = 6 };
 
 /* One row of the 6x6 points of G g G^T, or all, for `channels` channels and the first `columns` of a panel: weights
  * [channels][3][3][nr] to u[i * xi_stride + c * nr + k], i = 0 being the first of these points. Columns up to the next multiple of
- * the vector width are overwritten. */
+ * the vector width are overwritten. With stride 2 the sixth row and column are those of the odd samples. */
 struct winograd_filter {
     const float *weights;
     size_t channels, nr, columns;
@@ -180,6 +188,12 @@ struct conv_depthwise_weights {
     float *dw;
 };
 
+struct winograd_forward {
+    void (*input)(const struct winograd_input *w);
+    void (*filter)(const struct winograd_filter *w);
+    void (*output)(const struct winograd_output *w);
+};
+
 struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
     /* That a core's second-level cache holds: cuts that change no sum may go by it. */
@@ -192,9 +206,7 @@ struct conv_slots {
     /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */
     float (*multiply_adds)(size_t rounds);
     void (*finish)(const struct conv_finish *f);
-    void (*winograd_input)(const struct winograd_input *w);
-    void (*winograd_filter)(const struct winograd_filter *w);
-    void (*winograd_output)(const struct winograd_output *w);
+    struct winograd_forward winograd, winograd_stride2;
     void (*depthwise)(const struct conv_depthwise *d);
     void (*pointwise)(const struct conv_pointwise *p);
     void (*outer)(const struct conv_outer *o);

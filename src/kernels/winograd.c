@@ -1,4 +1,4 @@
-/* Winograd convolution F(4x4, 3x3): Lavin & Gray 2015, arXiv:1509.09308.
+/* Winograd convolution F(4x4, 3x3): Lavin & Gray 2015, arXiv:1509.09308; and the like for stride 2.
  *
  * Forward. An output tile of 4x4 pixels costs 36 multiplications a channel instead of 144. Every 6x6 input
  * tile becomes 36 rows V[xi][tile][c] (B^T d B), the weights 36 matrices U[xi][c][k] (G g G^T),
@@ -14,7 +14,11 @@
  * U is four times the weights, and reading it from memory takes longer than making it: packed weights stay 3x3.
  *
  * A tile at the image's edge with one or two rows or columns of pixels needs only some of the points (winograd_needs):
- * its transforms differ, U does not. A 13x13 image so takes 21 x 21 products a channel instead of 24 x 24. */
+ * its transforms differ, U does not. A 13x13 image so takes 21 x 21 products a channel instead of 24 x 24.
+ *
+ * Stride 2. In a line the even samples with the outer taps are F(4, 2), five products, and the odd samples with the middle tap four more that need
+ * no transform: 81 products a channel for a tile of 4x4 pixels instead of 144. The odd samples share a point of U, which so has 36 here,
+ * too. */
 #include "kernels/winograd_tiles.h"
 
 #include <string.h>
@@ -23,13 +27,14 @@
 #include "base/parallel.h"
 
 enum {
-    POINTS = WINOGRAD_POINTS,
+    U_POINTS = WINOGRAD_POINTS,
+    U_LINE = WINOGRAD_INPUT, /* points of U in a line, and lines */
     TAPS = WINOGRAD_TAPS,
     TILE = WINOGRAD_TILE,
-    INPUT = WINOGRAD_INPUT,
-    XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
-    FUSED_MAX_TILES = 48, /* that a thread has in its L2 */
-    U_PARTS = 4,          /* of a panel, which threads share out */
+    MAX_POINTS = WINOGRAD_STRIDE2_INPUT * WINOGRAD_STRIDE2_INPUT,
+    XI_PAD = 16, /* floats between the matrices: keeps their rows out of one cache set */
+    U_PARTS = 4, /* of a panel, which threads share out */
+    STRIDE2_MIN_NR = 16,
 };
 
 bool winograd_possible(const struct conv_geometry *g)
@@ -48,21 +53,64 @@ bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g
     return !slots->is_direct && winograd_pays(g);
 }
 
+/* With fewer channels the transforms, with fewer tiles U take what the products spare; without wide vectors nothing is known. */
+bool winograd_stride2_wins(const struct conv_slots *slots, const struct conv_geometry *g)
+{
+    bool is_possible = g->kernel_h == 3 && g->kernel_w == 3 && g->stride_y == 2 &&
+                       g->stride_x == 2 && g->dilation == 1 && g->groups == 1;
+    return !slots->is_direct && slots->nr >= STRIDE2_MIN_NR && is_possible && g->in_c >= 32 &&
+           g->filters >= 64 && winograd_tiles(g) >= 25;
+}
+
 /* ---- forward ---- */
+
+/* What differs with the stride. With stride 2 a tile's line has more points of V and M than of U: the last ones, of the odd samples, share
+ * one of U. */
+struct scheme {
+    int stride;
+    size_t input; /* samples of a line, as many as points of V and M */
+    bool (*needs)(int outputs, int point);
+    /* fused: tiles that a thread has in its L2, at most, and parts of it, of which U takes one; streamed: channels of a slice, at most,
+     * and parts for one row of points of U. Measured. */
+    size_t fused_tiles, fused_u, slice, row_parts;
+};
+
+static const struct scheme *scheme_of(const struct conv_geometry *g)
+{
+    static const struct scheme schemes[] = {{.stride = 1,
+                                             .input = WINOGRAD_INPUT,
+                                             .needs = winograd_needs,
+                                             .fused_tiles = 48,
+                                             .fused_u = 2,
+                                             .slice = 64,
+                                             .row_parts = 6},
+                                            {.stride = 2,
+                                             .input = WINOGRAD_STRIDE2_INPUT,
+                                             .needs = winograd_stride2_needs,
+                                             .fused_tiles = 24,
+                                             .fused_u = 1,
+                                             .slice = 128,
+                                             .row_parts = 12}};
+    return &schemes[g->stride_y - 1];
+}
+
+/* Where the points of V end that begin at `line` and share a point of U. */
+static size_t lines_end(const struct scheme *scheme, size_t line)
+{
+    return line + 1 < U_LINE ? line + 1 : scheme->input;
+}
 
 enum {
     MAX_TILES = 64, /* of a block */
-    FUSED_V_FLOATS = POINTS * 24 * 128,
+    FUSED_V_FLOATS = U_POINTS * 24 * 128,
     SHARED_MAX_U_FLOATS = 1280 << 10, /* of the fused way, in a quick third-level cache */
     STREAMED_MAX_TILES = MAX_TILES,
-    STREAMED_MAX_CHANNELS = 64,
     STREAMED_MAX_PANELS = 8,
     PART_FILTERS = 16,         /* of a panel, at least */
     MIN_L2_FLOATS = 128 << 10, /* by which cuts are made, and at most: caches may be shared */
     MAX_L2_FLOATS = 512 << 10,
     L2_PARTS = 128,         /* of these, */
-    STREAMED_L2_PARTS = 90, /* for V and M, */
-    STREAMED_U_PARTS = 6,   /* for one row of points of U */
+    STREAMED_L2_PARTS = 90, /* for V and M */
 };
 
 /* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
@@ -70,6 +118,7 @@ enum {
 struct block {
     size_t first[5]; /* of each kind, and the end */
     int low, narrow; /* rows and columns of those */
+    const struct scheme *scheme;
     struct winograd_place places[MAX_TILES];
 };
 
@@ -82,6 +131,7 @@ static size_t kind_of(const struct winograd_place *place)
 static void block_fill(struct block *b, const struct conv_geometry *g, size_t first, size_t count)
 {
     size_t filled = 0;
+    b->scheme = scheme_of(g);
     b->low = g->out_h % TILE;
     b->narrow = g->out_w % TILE;
     for (size_t kind = 0; kind < 4; kind++) {
@@ -99,8 +149,8 @@ static void block_fill(struct block *b, const struct conv_geometry *g, size_t fi
 /* The tiles that need this matrix: [*begin, end). */
 static size_t block_run(const struct block *b, size_t xi, size_t *begin)
 {
-    bool low = winograd_needs(b->low, (int)(xi / INPUT));
-    bool narrow = winograd_needs(b->narrow, (int)(xi % INPUT));
+    bool low = b->scheme->needs(b->low, (int)(xi / b->scheme->input));
+    bool narrow = b->scheme->needs(b->narrow, (int)(xi % b->scheme->input));
     *begin = b->first[narrow ? 0 : 1];
     return b->first[!low ? 2 : narrow ? 4 : 3];
 }
@@ -108,6 +158,8 @@ static size_t block_run(const struct block *b, size_t xi, size_t *begin)
 /* Sizes by geometry and number of tiles; none of them changes a sum. Distances in floats: between the 36 matrices (_xi), between tiles
  * (_row), between panels; V lies in slices of `slice` channels. */
 struct layout {
+    const struct scheme *scheme;
+    size_t points;
     bool fused;
     size_t image_tiles, chunk_tiles;
     size_t channels, panels, slice, slices;
@@ -125,16 +177,23 @@ static size_t l2_floats(const struct conv_slots *slots)
     return floats > MIN_L2_FLOATS ? floats : MIN_L2_FLOATS;
 }
 
+/* Matrices of some of the 6 rows of points of U, at most. */
+static size_t matrices_of(const struct layout *l, size_t rows)
+{
+    size_t input = l->scheme->input;
+    return (rows + input - U_LINE) * input;
+}
+
 /* As many rows of points as leave room for two panels of M, and as many panels as fit then. */
 static void cut_l2(struct layout *l, size_t l2)
 {
     size_t room = l2 / L2_PARTS * STREAMED_L2_PARTS;
-    l->rows = INPUT;
-    while (l->rows > 1 && l->rows * INPUT * (l->v_xi + 2 * l->m_xi) > room) {
-        l->rows = l->rows == INPUT ? INPUT / 2 : l->rows - 1;
+    l->rows = U_LINE;
+    while (l->rows > 1 && matrices_of(l, l->rows) * (l->v_xi + 2 * l->m_xi) > room) {
+        l->rows = l->rows == U_LINE ? U_LINE / 2 : l->rows - 1;
     }
-    l->u_rows = l2 >= CONV_LARGE_L2_FLOATS && l->rows == INPUT ? INPUT : 1;
-    size_t v = l->rows * INPUT * l->v_xi, m = l->rows * INPUT * l->m_xi;
+    l->u_rows = l2 >= CONV_LARGE_L2_FLOATS && l->rows == U_LINE ? U_LINE : 1;
+    size_t v = matrices_of(l, l->rows) * l->v_xi, m = matrices_of(l, l->rows) * l->m_xi;
     size_t fit = v + m < room ? (room - v) / m : 1;
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
 }
@@ -142,9 +201,10 @@ static void cut_l2(struct layout *l, size_t l2)
 /* Is all of U kept? Where threads are many, the tiles of a large image share out better than its panels. */
 static bool keeps_u(const struct conv_slots *slots, const struct layout *l)
 {
-    size_t floats = POINTS * l->channels * l->panels * (size_t)slots->nr, l2 = l2_floats(slots);
+    size_t floats = U_POINTS * l->channels * l->panels * (size_t)slots->nr, l2 = l2_floats(slots);
     bool is_shared_out = l->panels * l->max_parts >= (size_t)parallel_threads();
-    return floats <= (l2 >= CONV_LARGE_L2_FLOATS && is_shared_out ? l2 / 2 : SHARED_MAX_U_FLOATS);
+    return floats <= (l2 >= CONV_LARGE_L2_FLOATS && is_shared_out ? l2 / l->scheme->fused_u
+                                                                  : SHARED_MAX_U_FLOATS);
 }
 
 /* tiles: of the whole batch. */
@@ -152,32 +212,34 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
                                size_t tiles)
 {
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr;
-    struct layout l = {.image_tiles = winograd_tiles(g),
+    struct layout l = {.scheme = scheme_of(g),
+                       .image_tiles = winograd_tiles(g),
                        .channels = (size_t)g->in_c,
                        .panels = conv_ceil_div((size_t)g->filters, nr),
                        .max_parts = nr > PART_FILTERS ? nr / PART_FILTERS : 1};
+    l.points = l.scheme->input * l.scheme->input;
     size_t whole_row = conv_round_up(l.channels, 16);
-    size_t fit = FUSED_V_FLOATS / (POINTS * whole_row) / mr * mr;
+    size_t fit = FUSED_V_FLOATS / (l.points * whole_row) / mr * mr;
     l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, &l);
-    size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * STREAMED_U_PARTS;
-    size_t streamed = row / (INPUT * nr) / 16 * 16;
-    streamed = streamed < STREAMED_MAX_CHANNELS ? streamed : STREAMED_MAX_CHANNELS;
+    size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * l.scheme->row_parts;
+    size_t streamed = row / (U_LINE * nr) / 16 * 16;
+    streamed = streamed < l.scheme->slice ? streamed : l.scheme->slice;
     l.slice = l.fused ? l.channels : streamed;
     l.slices = conv_ceil_div(l.channels, l.slice);
-    l.chunk_tiles = l.fused ? (fit < FUSED_MAX_TILES ? fit : FUSED_MAX_TILES)
+    l.chunk_tiles = l.fused ? (fit < l.scheme->fused_tiles ? fit : l.scheme->fused_tiles)
                             : conv_ceil_div(tiles, conv_ceil_div(tiles, STREAMED_MAX_TILES));
     l.v_row = conv_round_up(l.slice, 16);
     l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
-    l.v_slice = POINTS * l.v_xi;
+    l.v_slice = l.points * l.v_xi;
     l.m_row = conv_round_up(nr, 16);
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
-    l.m_panel = POINTS * l.m_xi;
+    l.m_panel = l.points * l.m_xi;
     l.u_xi = l.slice * nr + XI_PAD;
     cut_l2(&l, l2);
     l.zeros_bytes = whole_row * sizeof(float);
     l.v_bytes = l.slices * l.v_slice * sizeof(float);
     l.m_bytes = (l.fused ? 1 : l.group_panels) * l.m_panel * sizeof(float);
-    size_t u_floats = l.fused ? l.panels * POINTS * l.u_xi : l.u_rows * INPUT * l.u_xi;
+    size_t u_floats = l.fused ? l.panels * U_POINTS * l.u_xi : l.u_rows * U_LINE * l.u_xi;
     l.u_bytes = conv_round_up(u_floats * sizeof(float), MEM_ALIGN);
     return l;
 }
@@ -234,6 +296,7 @@ void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g
 
 struct job {
     const struct conv_run *run;
+    const struct winograd_forward *transforms;
     struct layout layout;
     size_t tiles, chunks; /* of the whole batch */
     size_t groups, parts; /* streamed: of panels; of each if it is one */
@@ -249,16 +312,17 @@ static void transform_input(const struct job *job, const struct winograd_place *
 {
     const struct conv_geometry *g = job->run->g;
     const struct layout *l = &job->layout;
-    const float *pixels[POINTS];
-    winograd_square(job->run->in, place->n, place->y - g->pad_y, place->x - g->pad_x, INPUT,
-                    job->zeros, pixels);
+    const float *pixels[MAX_POINTS];
+    int stride = l->scheme->stride;
+    winograd_square(job->run->in, place->n, stride * place->y - g->pad_y,
+                    stride * place->x - g->pad_x, (int)l->scheme->input, job->zeros, pixels);
     struct winograd_input w = {
         .in = pixels, .rows = place->rows, .columns = place->columns, .xi_stride = l->v_xi};
     for (size_t c = 0; c < l->channels; c += l->slice) {
         w.offset = c;
         w.channels = conv_range_size(l->channels, l->slice, c / l->slice);
         w.v = v;
-        job->run->slots->winograd_input(&w);
+        job->transforms->input(&w);
         v += l->v_slice;
     }
 }
@@ -275,42 +339,61 @@ struct product {
     size_t next_count;
 };
 
-/* The six matrices of one row of points. While a run of tiles is multiplied, what its successors read comes closer. */
-static void multiply_row(const struct job *job, struct product *p, size_t row)
+/* A matrix. While a run of tiles is multiplied, what its successors read comes closer: of V, and panel_count floats of U. */
+static void multiply(const struct job *job, struct product *p, const struct conv_tile *common,
+                     size_t xi, size_t next_xi, const float *panel, size_t panel_count)
 {
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
-    size_t panel = l->fused ? p->channels * (size_t)slots->nr : 0; /* else it is in L1 */
     const float *table[CONV_MAX_MR];
-    struct conv_tile t = {.in = table,
-                          .taps = 1,
+    size_t begin, end = block_run(p->block, xi, &begin);
+    size_t blocks = conv_ceil_div(end - begin, conv_mr(slots, (size_t)p->filters));
+    const float *v = p->v + xi * l->v_xi, *next_v = p->v + next_xi * l->v_xi;
+    struct conv_tile t = *common;
+    t.in = table;
+    for (size_t b = 0; b < blocks; b++) {
+        size_t first = begin + conv_cut(end - begin, blocks, b);
+        size_t after = begin + conv_cut(end - begin, blocks, b + 1);
+        t.pixels = (int)(after - first);
+        for (size_t k = 0; k < (size_t)t.pixels; k++) {
+            table[k] = v + (first + k) * l->v_row;
+        }
+        t.acc = p->m + xi * l->m_xi + first * l->m_row;
+        conv_prefetch_rows(t.acc, l->m_row, (size_t)t.pixels, (size_t)p->filters);
+        t.ahead = b + 1 < blocks ? v + after * l->v_row : next_v + begin * l->v_row;
+        size_t part = conv_cut(panel_count, blocks, b);
+        conv_prefetch_near(panel + part, conv_cut(panel_count, blocks, b + 1) - part);
+        /* What there is of it, then what is here already. */
+        size_t floats = (size_t)slots->mr * p->channels;
+        t.later = p->next_count > 0 ? p->next : t.panel;
+        p->next += floats;
+        p->next_count -= floats < p->next_count ? floats : p->next_count;
+        slots->tile(&t);
+    }
+}
+
+/* The matrices of one row of points of U. */
+static void multiply_row(const struct job *job, struct product *p, size_t row)
+{
+    const struct layout *l = &job->layout;
+    size_t panel = l->fused ? p->channels * (size_t)job->run->slots->nr : 0; /* else it is in L1 */
+    size_t input = l->scheme->input, rows = lines_end(l->scheme, row) - row;
+    struct conv_tile t = {.taps = 1,
                           .channels = p->channels,
                           .acc_stride = l->m_row,
                           .filters = p->filters,
                           .accumulate = p->accumulate};
-    for (size_t i = 0; i < INPUT; i++) {
-        size_t xi = row * INPUT + i, begin, end = block_run(p->block, xi, &begin);
-        size_t blocks = conv_ceil_div(end - begin, conv_mr(slots, (size_t)p->filters));
-        const float *v = p->v + xi * l->v_xi;
+    for (size_t i = 0; i < U_LINE; i++) {
+        size_t columns = lines_end(l->scheme, i) - i, count = rows * columns;
         t.panel = p->u + i * l->u_xi;
-        for (size_t b = 0; b < blocks; b++) {
-            size_t first = begin + conv_cut(end - begin, blocks, b);
-            size_t after = begin + conv_cut(end - begin, blocks, b + 1);
-            t.pixels = (int)(after - first);
-            for (size_t k = 0; k < (size_t)t.pixels; k++) {
-                table[k] = v + (first + k) * l->v_row;
-            }
-            t.acc = p->m + xi * l->m_xi + first * l->m_row;
-            conv_prefetch_rows(t.acc, l->m_row, (size_t)t.pixels, (size_t)p->filters);
-            t.ahead = v + (b + 1 < blocks ? after * l->v_row : l->v_xi + begin * l->v_row);
-            size_t part = conv_cut(panel, blocks, b);
-            conv_prefetch_near(t.panel + l->u_xi + part, conv_cut(panel, blocks, b + 1) - part);
-            /* What there is of it, then what is here already. */
-            size_t floats = (size_t)slots->mr * p->channels;
-            t.later = p->next_count > 0 ? p->next : t.panel;
-            p->next += floats;
-            p->next_count -= floats < p->next_count ? floats : p->next_count;
-            slots->tile(&t);
+        size_t xi = row * input + i;
+        for (size_t j = 0; j < count; j++) {
+            size_t after = j + 1 < count ? (row + (j + 1) / columns) * input + i + (j + 1) % columns
+                                         : row * input + i + 1;
+            size_t part = conv_cut(panel, count, j);
+            multiply(job, p, &t, xi, after, t.panel + l->u_xi + part,
+                     conv_cut(panel, count, j + 1) - part);
+            xi = after;
         }
     }
 }
@@ -350,7 +433,7 @@ static void transform_output(const struct job *job, const struct block *block, s
         w.rows = places[i].rows;
         w.columns = places[i].columns;
         w.out = tensor_at(run->out, places[i].n, places[i].y, places[i].x) + k;
-        run->slots->winograd_output(&w);
+        job->transforms->output(&w);
     }
 }
 
@@ -369,9 +452,9 @@ static void fused_filter(void *ctx, size_t item, int thread)
                                 .nr = nr,
                                 .columns = nr,
                                 .row = WINOGRAD_ALL_ROWS,
-                                .u = job->u + panel * POINTS * l->u_xi + first * nr,
+                                .u = job->u + panel * U_POINTS * l->u_xi + first * nr,
                                 .xi_stride = l->u_xi};
-    job->run->slots->winograd_filter(&w);
+    job->transforms->filter(&w);
 }
 
 static void fused_item(void *ctx, size_t item, int thread)
@@ -391,8 +474,8 @@ static void fused_item(void *ctx, size_t item, int thread)
     struct product p = {.block = &block, .v = v, .m = m, .channels = l->channels};
     for (size_t panel = 0; panel < l->panels; panel++) {
         p.filters = (int)conv_range_size(filters, nr, panel);
-        for (size_t row = 0; row < INPUT; row++) {
-            p.u = job->u + (panel * POINTS + row * INPUT) * l->u_xi;
+        for (size_t row = 0; row < U_LINE; row++) {
+            p.u = job->u + (panel * U_POINTS + row * U_LINE) * l->u_xi;
             multiply_row(job, &p, row);
         }
         transform_output(job, &block, panel * nr, (size_t)p.filters, m);
@@ -422,9 +505,9 @@ static void streamed_product(const struct job *job, struct product *p, float *u,
                                                               : WINOGRAD_ALL_ROWS,
                                         .u = u,
                                         .xi_stride = l->u_xi};
-            job->run->slots->winograd_filter(&w);
+            job->transforms->filter(&w);
         }
-        p->u = u + row % l->u_rows * INPUT * l->u_xi;
+        p->u = u + row % l->u_rows * U_LINE * l->u_xi;
         multiply_row(job, p, first_row + row);
     }
 }
@@ -461,7 +544,7 @@ static void streamed_share(void *ctx, size_t item, int thread)
     size_t panel_floats = l->channels * TAPS * nr;
     char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
     float *m = (float *)(void *)mine, *u = (float *)(void *)(mine + l->m_bytes);
-    for (size_t row = 0; row < INPUT; row += l->rows) {
+    for (size_t row = 0; row < U_LINE; row += l->rows) {
         for (size_t slice = 0; slice < l->slices; slice++) {
             size_t channels = conv_range_size(l->channels, l->slice, slice);
             const float *weights = job->run->packed + first * panel_floats +
@@ -493,7 +576,10 @@ static void streamed_share(void *ctx, size_t item, int thread)
 
 void winograd_forward(const struct conv_run *run)
 {
-    struct job job = {.run = run, .zeros = run->scratch};
+    struct job job = {.run = run,
+                      .transforms = run->g->stride_y == 1 ? &run->slots->winograd
+                                                          : &run->slots->winograd_stride2,
+                      .zeros = run->scratch};
     const struct layout *l = &job.layout;
     job.tiles = winograd_tiles(run->g) * (size_t)run->out->n;
     if (job.tiles == 0) {

@@ -231,7 +231,7 @@ static void transform(const struct job *job, size_t row)
                                    .channels = conv_range_size(l->channels, STRIP, strip),
                                    .v = job->v + strip * l->v_strip + row * STRIP,
                                    .xi_stride = l->v_xi};
-        slots->winograd_input(&v);
+        slots->winograd.input(&v);
     }
 }
 

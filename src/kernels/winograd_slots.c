@@ -1,8 +1,7 @@
 /* Winograd's transforms of slots_conv.h over the vectors of vec_template.h. */
 #include "kernels/slots.h"
 
-#include "kernels/activation_template.h"
-#include "kernels/vec_template.h"
+#include "kernels/winograd_template.h"
 
 /* Winograd F(4x4, 3x3) on the points 0, +-1/sqrt(2), +-sqrt(2), infinity: they round less than the
  * usual 0, +-1, +-2. With a = 1/sqrt(2), b = sqrt(2) (a b = 1):
@@ -57,14 +56,6 @@ static inline void output_line(const vec m[6], vec y[4])
     y[2] = vec_fma(vec_set(0.5f), sum_a, vec_mul(vec_set(2.0f), sum_b));
     y[3] = vec_fma(vec_set(0.5f * ROOT_HALF), difference_a,
                    vec_fma(vec_set(2.0f * ROOT_TWO), difference_b, m[5]));
-}
-
-/* The transforms store to 36 far-apart lines a step, which would wait for one another on their way
- * from L2: each store asks for its successor, `ahead` floats on. */
-static inline void store_and_prefetch(float *to, vec v, size_t ahead)
-{
-    vec_store(to, v);
-    __builtin_prefetch(to + ahead, 1);
 }
 
 /* B^T d of the points that `outputs` pixels need. F(1, 3) and F(2, 3) on the points 0, a, (-a,) infinity; each line is
@@ -160,75 +151,12 @@ static void winograd_input_slot(const struct winograd_input *w)
     }
 }
 
-/* The rows [row, end) of points, constants where this is inlined. */
-INLINED void filter_rows(const struct winograd_filter *w, const int row, const int end)
-{
-    for (size_t k = 0; k < w->columns; k += VEC_WIDTH) {
-        const float *from = w->weights + k;
-        float *u = w->u + k;
-        for (size_t c = 0; c < w->channels; c++, from += 9 * w->nr, u += w->nr) {
-            vec of_column[3][6], points[6];
-            UNROLLED
-            for (size_t s = 0; s < 3; s++) {
-                vec x[3];
-                UNROLLED
-                for (size_t r = 0; r < 3; r++) {
-                    x[r] = vec_load(from + (r * 3 + s) * w->nr);
-                }
-                filter_line(x, of_column[s]);
-            }
-            float *to = u;
-            UNROLLED
-            for (int r = row; r < end; r++) {
-                const vec line[3] = {of_column[0][r], of_column[1][r], of_column[2][r]};
-                filter_line(line, points);
-                UNROLLED
-                for (size_t s = 0; s < 6; s++, to += w->xi_stride) {
-                    vec_store(to, points[s]);
-                }
-            }
-        }
-    }
-}
-
-#define FILTER_ROW(row)                                                                            \
-    case row:                                                                                      \
-        filter_rows(w, row, (row) + 1);                                                            \
-        break;
-
-static void winograd_filter_slot(const struct winograd_filter *w)
-{
-    switch (w->row) {
-        FILTER_ROW(0)
-        FILTER_ROW(1)
-        FILTER_ROW(2)
-        FILTER_ROW(3)
-        FILTER_ROW(4)
-        FILTER_ROW(5)
-    default:
-        filter_rows(w, 0, 6);
-        break;
-    }
-}
-
-/* v = act(v * scale + shift) for the 16 pixels of a tile: the activation is chosen once. */
-INLINED void finish_tile_as(vec v[16], vec scale, vec shift, const enum activation act)
-{
-    for (int i = 0; i < 16; i++) {
-        v[i] = vec_activate(vec_fma(v[i], scale, shift), act);
-    }
-}
-
-#define FINISH_TILE(act) finish_tile_as(v, scale, shift, act)
-
-static void finish_tile(vec v[16], vec scale, vec shift,
-                        enum activation act){BY_ACTIVATION(act, FINISH_TILE)}
+FILTER_SLOT(winograd_filter_slot, filter_line)
 
 /* The filters from k on; constants as in winograd_input_part. */
 INLINED void winograd_output_part(const struct winograd_output *w, size_t k, size_t part,
                                   const int rows, const int columns)
 {
-    vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
     vec lines[4][6], tile[16];
     UNROLLED
     for (int x = 0; x < 6; x++) {
@@ -249,22 +177,7 @@ INLINED void winograd_output_part(const struct winograd_output *w, size_t k, siz
     for (int r = 0; r < 4; r++) {
         output_points(lines[r], tile + 4 * r, columns);
     }
-    finish_tile(tile, scale, shift, w->act);
-    float *out = w->out + k;
-    if (rows == 4 && columns == 4 && !w->adds && part == VEC_WIDTH) {
-        UNROLLED
-        for (size_t i = 0; i < 16; i++) {
-            vec_store(out + i / 4 * w->row_stride + i % 4 * w->pixel_stride, tile[i]);
-        }
-        return;
-    }
-    for (int r = 0; r < w->rows; r++) {
-        for (int s = 0; s < w->columns; s++) {
-            float *to = out + (size_t)r * w->row_stride + (size_t)s * w->pixel_stride;
-            vec v = tile[4 * r + s];
-            put(to, w->adds ? vec_add(v, vec_load_part(to, part)) : v, part);
-        }
-    }
+    winograd_finish(w, k, part, rows, columns, tile);
 }
 
 static void winograd_output_slot(const struct winograd_output *w)
@@ -406,9 +319,9 @@ static void winograd_filter_gradient_slot(const struct winograd_filter_gradient 
 
 void OF_ISA(winograd_install)(struct kernels *kern)
 {
-    kern->conv.winograd_input = winograd_input_slot;
-    kern->conv.winograd_filter = winograd_filter_slot;
-    kern->conv.winograd_output = winograd_output_slot;
+    kern->conv.winograd = (struct winograd_forward){.input = winograd_input_slot,
+                                                    .filter = winograd_filter_slot,
+                                                    .output = winograd_output_slot};
     kern->conv.winograd_output_gradient = winograd_output_gradient_slot;
     kern->conv.winograd_filter_gradient = winograd_filter_gradient_slot;
 }

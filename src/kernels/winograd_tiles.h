@@ -7,8 +7,9 @@
 enum {
     WINOGRAD_POINTS = 36,
     WINOGRAD_TAPS = 9,
-    WINOGRAD_TILE = 4, /* output pixels of a tile's side */
-    WINOGRAD_INPUT = 6 /* input pixels of a tile's side */
+    WINOGRAD_TILE = 4,  /* output pixels of a tile's side */
+    WINOGRAD_INPUT = 6, /* input pixels of a tile's side */
+    WINOGRAD_STRIDE2_INPUT = 9
 };
 
 /* Of an image. */

@@ -9,8 +9,9 @@
 #include "cfg/cfg.h"
 
 const char *const conv_unit_choices[] = {
-    [CONV_INDIRECT] = "indirect",   [CONV_WINOGRAD] = "winograd", [CONV_DEPTHWISE] = "depthwise",
-    [CONV_POINTWISE] = "pointwise", [CONV_ROWS] = "rows",
+    [CONV_INDIRECT] = "indirect",   [CONV_WINOGRAD] = "winograd",
+    [CONV_DEPTHWISE] = "depthwise", [CONV_POINTWISE] = "pointwise",
+    [CONV_ROWS] = "rows",           [CONV_WINOGRAD_STRIDE2] = "winograd/2",
 };
 
 enum result conv_unit_parse(struct layer *l, struct conv_unit *u, struct error *err)

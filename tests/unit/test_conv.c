@@ -212,7 +212,8 @@ static const double direct_limit = 1e-5, winograd_limit = 1e-5;
 static void run_case(struct conv_geometry g, int n, int extra, enum conv_algorithm algorithm)
 {
     struct problem p = problem_make(g, n, extra, (unsigned)(g.in_c * 131 + g.filters));
-    check_problem(&p, algorithm, algorithm == CONV_WINOGRAD ? winograd_limit : direct_limit);
+    bool transforms = algorithm == CONV_WINOGRAD || algorithm == CONV_WINOGRAD_STRIDE2;
+    check_problem(&p, algorithm, transforms ? winograd_limit : direct_limit);
     problem_free(&p);
 }
 
@@ -223,6 +224,7 @@ static void every_channel_and_filter_count(void)
         run_case(geometry(5, 68 - i, i, 1, 1, 0), 2, i % 2, CONV_INDIRECT);
         run_case(geometry(5, 68 - i, i, 1, 1, 0), 2, i % 2, CONV_POINTWISE);
         run_case(geometry(6, i, 68 - i, 3, 1, 1), 1, i % 3, CONV_WINOGRAD);
+        run_case(geometry(11, i, 68 - i, 3, 2, 1), 1, i % 3, CONV_WINOGRAD_STRIDE2);
     }
 }
 
@@ -244,6 +246,23 @@ static void random_winograd(void)
         g.pad_y = pick(&seed, 0, 2);
         g.pad_x = pick(&seed, 0, 2);
         run_case(g, pick(&seed, 1, 3), pick(&seed, 0, 2), CONV_WINOGRAD);
+        g.in_h = pick(&seed, 3, 37);
+        g.in_w = pick(&seed, 3, 41);
+        g.stride_y = g.stride_x = 2;
+        run_case(g, pick(&seed, 1, 3), pick(&seed, 0, 2), CONV_WINOGRAD_STRIDE2);
+    }
+}
+
+/* Each number of pixels in a tile's last row and column. */
+static void stride_2_edges(void)
+{
+    for (int h = 1; h <= 9 && !test_failed; h++) {
+        for (int w = 1; w <= 9 && !test_failed; w++) {
+            struct conv_geometry g = geometry(3, 18, 20, 3, 2, 1);
+            g.in_h = 2 * h - h % 2;
+            g.in_w = 2 * w - (w + h) % 2;
+            run_case(g, 1, 0, CONV_WINOGRAD_STRIDE2);
+        }
     }
 }
 
@@ -327,15 +346,19 @@ static void large_inner(void)
     run_case(geometry(26, 200, 170, 3, 1, 1), 1, 0, CONV_WINOGRAD);
     run_case(geometry(13, 200, 170, 3, 1, 1), 5, 1, CONV_WINOGRAD);
     run_case(geometry(42, 40, 20, 3, 1, 1), 1, 0, CONV_WINOGRAD);
+    run_case(geometry(105, 32, 70, 3, 2, 1), 1, 0, CONV_WINOGRAD_STRIDE2);
+    run_case(geometry(52, 300, 70, 3, 2, 1), 1, 1, CONV_WINOGRAD_STRIDE2);
+    run_case(geometry(26, 200, 170, 3, 2, 1), 5, 1, CONV_WINOGRAD_STRIDE2);
 }
 
 static void activations_and_epilogue(void)
 {
     static const enum conv_algorithm algorithms[] = {CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE,
-                                                     CONV_POINTWISE};
-    for (int a = 0; a < 4; a++) {
+                                                     CONV_POINTWISE, CONV_WINOGRAD_STRIDE2};
+    for (int a = 0; a < 5; a++) {
         bool pointwise = algorithms[a] == CONV_POINTWISE;
-        struct conv_geometry g = geometry(7, 35, 35, pointwise ? 1 : 3, 1, !pointwise);
+        int stride = algorithms[a] == CONV_WINOGRAD_STRIDE2 ? 2 : 1;
+        struct conv_geometry g = geometry(7, 35, 35, pointwise ? 1 : 3, stride, !pointwise);
         g.groups = algorithms[a] == CONV_DEPTHWISE ? 35 : 1;
         struct problem p = problem_make(g, 1, 1, 77);
         for (int act = 0; act < ACT_FUSED_COUNT && !test_failed; act++) {
@@ -369,7 +392,10 @@ static void invariance(void)
                  {depthwise, CONV_DEPTHWISE},
                  {geometry(37, 19, 21, 1, 1, 0), CONV_POINTWISE},
                  {geometry(13, 40, 50, 3, 1, 1), CONV_WINOGRAD},
-                 {geometry(45, 16, 33, 3, 1, 1), CONV_WINOGRAD}};
+                 {geometry(45, 16, 33, 3, 1, 1), CONV_WINOGRAD},
+                 {geometry(70, 64, 88, 3, 2, 1), CONV_WINOGRAD_STRIDE2},
+                 {geometry(25, 40, 50, 3, 2, 0), CONV_WINOGRAD_STRIDE2},
+                 {geometry(45, 200, 133, 3, 2, 1), CONV_WINOGRAD_STRIDE2}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0] && !test_failed; i++) {
         for (int n = 1; n <= 3 && !test_failed; n += 2) {
             struct problem p = problem_make(cases[i].g, n, 0, 5);
@@ -387,6 +413,12 @@ static void choice_by_geometry(void)
     CHECK(conv_choose(kern, &p.g) == CONV_WINOGRAD);
     CHECK(conv_choose(kernels_direct(kern), &p.g) == CONV_INDIRECT);
     p.g.stride_x = 2;
+    CHECK(conv_choose(kern, &p.g) == CONV_INDIRECT);
+    p.g.stride_y = 2;
+    p.g.out_h = p.g.out_w = 26;
+    CHECK(conv_choose(kern, &p.g) == (kern->conv.nr >= 16 ? CONV_WINOGRAD_STRIDE2 : CONV_INDIRECT));
+    CHECK(conv_choose(kernels_direct(kern), &p.g) == CONV_INDIRECT);
+    p.g.out_h = p.g.out_w = 13;
     CHECK(conv_choose(kern, &p.g) == CONV_INDIRECT);
     p.g.groups = 128;
     CHECK(conv_choose(kern, &p.g) == CONV_DEPTHWISE);
@@ -421,6 +453,7 @@ static const struct test_case cases[] = {
     {"every_channel_and_filter_count", every_channel_and_filter_count},
     {"random_direct", random_direct},
     {"random_winograd", random_winograd},
+    {"stride_2_edges", stride_2_edges},
     {"random_depthwise", random_depthwise},
     {"pointwise_has_the_bits_of_indirect", pointwise_has_the_bits_of_indirect},
     {"rows_have_the_bits_of_indirect", rows_have_the_bits_of_indirect},

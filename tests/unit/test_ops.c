@@ -141,7 +141,7 @@ static void test_select(void)
         CHECK(ops->upsample && ops->softmax);
         const struct conv_slots *conv = &kern->conv;
         CHECK(conv->mr > 0 && conv->nr > 0 && conv->tile && conv->finish);
-        CHECK(conv->winograd_input && conv->winograd_output && conv->depthwise);
+        CHECK(conv->winograd.input && conv->winograd_stride2.output && conv->depthwise);
     }
     CHECK(last && strcmp(last, best) == 0);
 }
