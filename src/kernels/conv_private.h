@@ -188,6 +188,12 @@ size_t conv_even_items(size_t least, size_t most);
 /* Ranges of how many, at most `step` and at least 1, where a loop has `others` items for each range of `count`? */
 size_t conv_even_range(size_t count, size_t step, size_t others);
 
+/* Columns of a panel in packed weights: its filters in whole vectors. */
+static inline size_t conv_panel_width(const struct conv_slots *slots, size_t filters, size_t panel)
+{
+    return conv_round_up(conv_range_size(filters, (size_t)slots->nr, panel), (size_t)slots->width);
+}
+
 /* Pixels of a tile for so many filters. */
 static inline size_t conv_mr(const struct conv_slots *slots, size_t filters)
 {

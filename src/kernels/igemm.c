@@ -121,9 +121,9 @@ enum {
 
 /* How the inner dimension is cut: by geometry alone. */
 struct inner {
-    size_t taps, channels; /* of the whole convolution, per group */
-    size_t filters, panels;
-    size_t mr; /* pixels of a block */
+    size_t taps, channels;           /* of the whole convolution, per group */
+    size_t filters, panels, columns; /* of all panels */
+    size_t mr;                       /* pixels of a block */
     size_t block_taps, block_channels;
     size_t tap_ranges, channel_ranges;
 };
@@ -134,6 +134,7 @@ static struct inner inner_of(const struct conv_slots *slots, const struct conv_g
                        .channels = (size_t)(g->in_c / g->groups),
                        .filters = (size_t)(g->filters / g->groups)};
     in.panels = conv_ceil_div(in.filters, (size_t)slots->nr);
+    in.columns = conv_round_up(in.filters, (size_t)slots->width);
     in.mr = conv_mr(slots, in.filters);
     size_t max_taps = INNER_MAX_TAPS;
     if (g->out_h == 1 && g->out_w == 1) {
@@ -156,12 +157,12 @@ static struct inner inner_of(const struct conv_slots *slots, const struct conv_g
 size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g)
 {
     struct inner in = inner_of(slots, g);
-    return (size_t)g->groups * in.panels * in.taps * in.channels * (size_t)slots->nr;
+    return (size_t)g->groups * in.columns * in.taps * in.channels;
 }
 
 struct pack_job {
+    const struct conv_slots *slots;
     struct inner inner;
-    size_t nr;
     size_t kernel_w;
     const struct conv_weights *weights;
     float *packed;
@@ -172,10 +173,11 @@ static void pack_panel(void *ctx, size_t item, int thread)
     (void)thread;
     const struct pack_job *job = ctx;
     const struct inner *in = &job->inner;
-    size_t group = item / in->panels;
-    size_t first = item % in->panels * job->nr;
-    size_t filters = conv_range_size(in->filters, job->nr, item % in->panels);
-    float *to = job->packed + item * in->taps * in->channels * job->nr;
+    size_t group = item / in->panels, nr = (size_t)job->slots->nr;
+    size_t first = item % in->panels * nr;
+    size_t filters = conv_range_size(in->filters, nr, item % in->panels);
+    size_t width = conv_panel_width(job->slots, in->filters, item % in->panels);
+    float *to = job->packed + (group * in->columns + first) * in->taps * in->channels;
     const struct conv_weights *w = job->weights;
     const float *panel = w->at + group * w->group + first * w->filter;
     for (size_t tr = 0; tr < in->tap_ranges; tr++) {
@@ -184,16 +186,16 @@ static void pack_panel(void *ctx, size_t item, int thread)
             size_t c_end =
                 cr * in->block_channels + conv_range_size(in->channels, in->block_channels, cr);
             size_t first_tap = tr * in->block_taps, c_first = cr * in->block_channels;
-            size_t tap_floats = (c_end - c_first) * job->nr;
+            size_t tap_floats = (c_end - c_first) * width;
             /* A few channels through all taps: what lies side by side in w is read at once. */
             for (size_t c = c_first; c < c_end; c += PACK_CHANNELS) {
                 size_t end = c + PACK_CHANNELS < c_end ? c + PACK_CHANNELS : c_end;
                 for (size_t t = first_tap; t < tap_end; t++) {
                     const float *tap = panel + (ptrdiff_t)(t / job->kernel_w) * w->row +
                                        (ptrdiff_t)(t % job->kernel_w) * w->column;
-                    float *row = to + (t - first_tap) * tap_floats + (c - c_first) * job->nr;
-                    for (size_t i = c; i < end; i++, row += job->nr) {
-                        conv_gather(row, tap + i * w->channel, w->filter, filters, job->nr);
+                    float *row = to + (t - first_tap) * tap_floats + (c - c_first) * width;
+                    for (size_t i = c; i < end; i++, row += width) {
+                        conv_gather(row, tap + i * w->channel, w->filter, filters, width);
                     }
                 }
             }
@@ -205,8 +207,8 @@ static void pack_panel(void *ctx, size_t item, int thread)
 void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                 const struct conv_weights *w, float *packed)
 {
-    struct pack_job job = {.inner = inner_of(slots, g),
-                           .nr = (size_t)slots->nr,
+    struct pack_job job = {.slots = slots,
+                           .inner = inner_of(slots, g),
                            .kernel_w = (size_t)g->kernel_w,
                            .weights = w,
                            .packed = packed};
@@ -417,16 +419,18 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
     size_t mr = in->mr, nr = (size_t)slots->nr;
     size_t first_tap = tap_range * in->block_taps, first_c = channel_range * in->block_channels;
     size_t taps = conv_range_size(in->taps, in->block_taps, tap_range);
-    size_t panel_at = (p->group * in->panels + panel) * in->taps * in->channels;
-    struct conv_tile t = {
-        .step = mr,
-        .taps = taps,
-        .channels = conv_range_size(in->channels, in->block_channels, channel_range),
-        .offset = first_c,
-        .panel = p->job->run->packed + (panel_at + first_tap * in->channels + taps * first_c) * nr,
-        .acc_stride = nr,
-        .filters = (int)conv_range_size(in->filters, nr, panel),
-        .accumulate = first_tap + first_c > 0};
+    size_t panel_at = (p->group * in->columns + panel * nr) * in->taps * in->channels;
+    size_t width = conv_panel_width(slots, in->filters, panel);
+    struct conv_tile t = {.step = mr,
+                          .taps = taps,
+                          .channels =
+                              conv_range_size(in->channels, in->block_channels, channel_range),
+                          .offset = first_c,
+                          .panel = p->job->run->packed + panel_at +
+                                   (first_tap * in->channels + taps * first_c) * width,
+                          .acc_stride = nr,
+                          .filters = (int)conv_range_size(in->filters, nr, panel),
+                          .accumulate = first_tap + first_c > 0};
     if (p->job->merged) {
         t.channels *= (size_t)p->job->run->g->kernel_w;
         t.taps = (size_t)p->job->run->g->kernel_h;

@@ -91,7 +91,7 @@ INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride
     for (int i = 0; i < pixels; i += share) {
         at[i] = in + (size_t)i * stride;
     }
-    for (size_t c = 0; c < channels; c++, panel += TILE_FILTERS) {
+    for (size_t c = 0; c < channels; c++, panel += vectors * VEC_WIDTH) {
         vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
         UNROLLED
         for (int i = 0; i < pixels; i++) {
@@ -119,7 +119,8 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
     for (int j = 0; j < vectors; j++) {
         filters[j] = pointwise_filters_of(p, k + (size_t)j * VEC_WIDTH);
     }
-    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride + k % TILE_FILTERS;
+    const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride +
+                          p->first_channel * (size_t)(vectors * VEC_WIDTH);
     size_t channels = p->channels;
     for (; first < end; first += (size_t)pixels) {
         vec acc[TILE_SUMS];
@@ -160,9 +161,13 @@ static pointwise_block *const narrow_blocks[NARROW_PIXELS + 1] = {UP_TO_NARROW_P
 static pointwise_block *const pair_blocks[PAIR_PIXELS + 1] = {UP_TO_PAIR_PIXELS(NAME_PAIR)};
 
 #if TILE_VECTORS == 4
+#define TRIPLE(pixels) POINTWISE(triple, pixels, 3)
 #define QUAD(pixels) POINTWISE(quad, pixels, 4)
+#define NAME_TRIPLE(pixels) [pixels] = pointwise_triple_##pixels,
 #define NAME_QUAD(pixels) [pixels] = pointwise_quad_##pixels,
+UP_TO_6(TRIPLE)
 UP_TO_6(QUAD)
+static pointwise_block *const triple_blocks[TILE_PIXELS + 1] = {UP_TO_6(NAME_TRIPLE)};
 static pointwise_block *const quad_blocks[TILE_PIXELS + 1] = {UP_TO_6(NAME_QUAD)};
 #endif
 
@@ -181,17 +186,23 @@ static void pointwise_all(const struct conv_pointwise *p, pointwise_block *const
 /* All pixels of a panel, which stays in L1, before the next one. */
 static void pointwise_slot(const struct conv_pointwise *p)
 {
-    size_t k = 0;
+    for (size_t k = 0; k < p->filters; k += TILE_FILTERS) {
+        size_t left = p->filters - k;
 #if TILE_VECTORS == 4
-    for (; k + 3 * VEC_WIDTH < p->filters; k += TILE_FILTERS) {
-        pointwise_all(p, quad_blocks, TILE_PIXELS, k);
-    }
+        if (left > 3 * VEC_WIDTH) {
+            pointwise_all(p, quad_blocks, TILE_PIXELS, k);
+            continue;
+        }
+        if (left > 2 * VEC_WIDTH) {
+            pointwise_all(p, triple_blocks, TILE_PIXELS, k);
+            continue;
+        }
 #endif
-    for (; k + VEC_WIDTH < p->filters; k += 2 * VEC_WIDTH) {
-        pointwise_all(p, pair_blocks, PAIR_PIXELS, k);
-    }
-    if (k < p->filters) {
-        pointwise_all(p, narrow_blocks, NARROW_PIXELS, k);
+        if (left > VEC_WIDTH) {
+            pointwise_all(p, pair_blocks, PAIR_PIXELS, k);
+        } else {
+            pointwise_all(p, narrow_blocks, NARROW_PIXELS, k);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
  *
  * Bits: an element's operations and their order depend on its own row and column only, never on
  * how many neighbours share the tile. Nothing is read or written beyond the counts given; packed
- * panels are padded with zeros to nr columns. */
+ * panels are padded with zeros to nr columns, those of packed weights to whole vectors. */
 #ifndef KERNELS_SLOTS_CONV_H
 #define KERNELS_SLOTS_CONV_H
 
@@ -20,7 +20,7 @@ struct conv_tile {
     const float *const *in; /* [taps][step] */
     size_t step, taps, channels;
     size_t offset;
-    const float *panel; /* [taps][channels][nr], 64-byte aligned */
+    const float *panel; /* [taps][channels][filters in whole vectors], aligned to vectors */
     float *acc; /* rows of acc_stride floats, 64-byte aligned; acc_stride a multiple of 16 */
     size_t acc_stride;
     int pixels, filters;
@@ -71,11 +71,11 @@ struct winograd_input {
 enum { WINOGRAD_ALL_ROWS = 6 };
 
 /* One row of the 6x6 points of G g G^T, or all, for `channels` channels and the first `columns` of a panel: weights
- * [channels][3][3][nr] to u[i * xi_stride + c * nr + k], i = 0 being the first of these points. Columns up to the next multiple of
- * the vector width are overwritten. With stride 2 the sixth row and column are those of the odd samples. */
+ * [channels][3][3][width] to u[i * xi_stride + c * u_row + k], i = 0 being the first of these points and u_row the columns in whole
+ * vectors, so many of which are written. With stride 2 the sixth row and column are those of the odd samples. */
 struct winograd_filter {
     const float *weights;
-    size_t channels, nr, columns;
+    size_t channels, width, columns;
     int row; /* WINOGRAD_ALL_ROWS: all six */
     float *u;
     size_t xi_stride;
@@ -139,7 +139,7 @@ struct conv_depthwise {
     bool adds; /* += */
 };
 
-/* out[i][k] = act(scale[k] * sum over r, c of in[r * in_row + i * in_stride + c] * panels[k / nr][r][c][k % nr]
+/* out[i][k] = act(scale[k] * sum over r, c of in[r * in_row + i * in_stride + c] * panels[k / nr][r][first_channel + c][k % nr]
  * + shift[k]) + addend[i][k] for i in [0, pixels), k in [0, filters). The sum goes row by row in the channels' order, from zero or, with `continues`, from
  * sums[i][k], and with `unfinished` to sums[i][k] and no further: a convolution may take its channels in several calls. */
 struct conv_pointwise {
@@ -147,8 +147,10 @@ struct conv_pointwise {
     size_t in_stride, channels;
     size_t rows,
         in_row; /* 1, 0: a 1x1 convolution; else the rows of a window, whose taps are channels */
-    const float *panels; /* [panel][rows][channels][nr], 64-byte aligned */
-    size_t panel_stride; /* floats from panel to panel */
+    const float
+        *panels; /* [panel][rows][channels][its filters in whole vectors], 64-byte aligned */
+    size_t first_channel; /* with one row */
+    size_t panel_stride;  /* floats from panel to panel */
     bool continues, unfinished;
     float *
         sums; /* NULL with neither; columns up to the next multiple of the vector width are padding */

@@ -39,7 +39,7 @@ INLINED const float *tile_steps(vec *acc, const float **in, const float *panel, 
                                 const int pixels, const int vectors)
 {
     UNROLLED
-    for (int c = 0; c < steps; c++, panel += TILE_FILTERS) {
+    for (int c = 0; c < steps; c++, panel += vectors * VEC_WIDTH) {
         vec w[TILE_VECTORS];
         UNROLLED
         for (int j = 0; j < vectors; j++) {

@@ -198,13 +198,19 @@ static void cut_l2(struct layout *l, size_t l2)
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
 }
 
-/* Is all of U kept? Where threads are many, the tiles of a large image share out better than its panels. */
-static bool keeps_u(const struct conv_slots *slots, const struct layout *l)
+/* Is all of U kept? Where threads do not share panels out evenly they share tiles. */
+static bool keeps_u(const struct conv_slots *slots, const struct conv_geometry *g,
+                    const struct layout *l)
 {
-    size_t floats = U_POINTS * l->channels * l->panels * (size_t)slots->nr, l2 = l2_floats(slots);
-    bool is_shared_out = l->panels * l->max_parts >= (size_t)parallel_threads();
-    return floats <= (l2 >= CONV_LARGE_L2_FLOATS && is_shared_out ? l2 / l->scheme->fused_u
-                                                                  : SHARED_MAX_U_FLOATS);
+    size_t filters = (size_t)g->filters, columns = conv_round_up(filters, (size_t)slots->width);
+    size_t floats = U_POINTS * l->channels * columns, l2 = l2_floats(slots);
+    size_t threads = (size_t)parallel_threads(), nr = (size_t)slots->nr;
+    size_t parts = conv_ceil_div(threads, l->panels);
+    size_t share = parts < l->max_parts ? nr / parts : nr / l->max_parts;
+    size_t turns = conv_ceil_div(conv_ceil_div(filters, share), threads);
+    bool is_even = 5 * filters >= 4 * turns * share * threads;
+    return floats <=
+           (l2 >= CONV_LARGE_L2_FLOATS && is_even ? l2 / l->scheme->fused_u : SHARED_MAX_U_FLOATS);
 }
 
 /* tiles: of the whole batch. */
@@ -220,7 +226,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.points = l.scheme->input * l.scheme->input;
     size_t whole_row = conv_round_up(l.channels, 16);
     size_t fit = FUSED_V_FLOATS / (l.points * whole_row) / mr * mr;
-    l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, &l);
+    l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, g, &l);
     size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * l.scheme->row_parts;
     size_t streamed = row / (U_LINE * nr) / 16 * 16;
     streamed = streamed < l.scheme->slice ? streamed : l.scheme->slice;
@@ -231,10 +237,11 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.v_row = conv_round_up(l.slice, 16);
     l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
     l.v_slice = l.points * l.v_xi;
-    l.m_row = conv_round_up(nr, 16);
+    size_t width = conv_panel_width(slots, (size_t)g->filters, 0);
+    l.m_row = conv_round_up(width, 16);
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
     l.m_panel = l.points * l.m_xi;
-    l.u_xi = l.slice * nr + XI_PAD;
+    l.u_xi = l.slice * width + XI_PAD;
     cut_l2(&l, l2);
     l.zeros_bytes = whole_row * sizeof(float);
     l.v_bytes = l.slices * l.v_slice * sizeof(float);
@@ -246,8 +253,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
 
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g)
 {
-    size_t nr = (size_t)slots->nr;
-    return TAPS * (size_t)g->in_c * conv_round_up((size_t)g->filters, nr);
+    return TAPS * (size_t)g->in_c * conv_round_up((size_t)g->filters, (size_t)slots->width);
 }
 
 size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g)
@@ -265,24 +271,25 @@ size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_
 struct pack_job {
     const struct conv_geometry *g;
     const struct conv_weights *weights;
-    size_t nr;
+    const struct conv_slots *slots;
     float *packed;
 };
 
-/* One panel: [c][tap][nr]. */
+/* One panel: [c][tap][its width]. */
 static void pack_panel(void *ctx, size_t panel, int thread)
 {
     (void)thread;
     const struct pack_job *job = ctx;
     const struct conv_weights *w = job->weights;
-    size_t nr = job->nr, channels = (size_t)job->g->in_c, first = panel * nr;
+    size_t nr = (size_t)job->slots->nr, channels = (size_t)job->g->in_c, first = panel * nr;
     size_t filters = conv_range_size((size_t)job->g->filters, nr, panel);
+    size_t width = conv_panel_width(job->slots, (size_t)job->g->filters, panel);
     float *taps = job->packed + panel * channels * TAPS * nr;
     for (size_t c = 0; c < channels; c++) {
-        for (ptrdiff_t t = 0; t < TAPS; t++, taps += nr) {
+        for (ptrdiff_t t = 0; t < TAPS; t++, taps += width) {
             const float *tap =
                 w->at + first * w->filter + c * w->channel + t / 3 * w->row + t % 3 * w->column;
-            conv_gather(taps, tap, w->filter, filters, nr);
+            conv_gather(taps, tap, w->filter, filters, width);
         }
     }
 }
@@ -290,8 +297,8 @@ static void pack_panel(void *ctx, size_t panel, int thread)
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                    const struct conv_weights *w, float *packed)
 {
-    struct pack_job job = {.g = g, .weights = w, .nr = (size_t)slots->nr, .packed = packed};
-    parallel_for(conv_ceil_div((size_t)g->filters, job.nr), pack_panel, &job);
+    struct pack_job job = {.g = g, .weights = w, .slots = slots, .packed = packed};
+    parallel_for(conv_ceil_div((size_t)g->filters, (size_t)slots->nr), pack_panel, &job);
 }
 
 struct job {
@@ -333,6 +340,7 @@ struct product {
     const float *v, *u; /* of the first matrix; u of `row` */
     float *m;
     size_t channels;
+    size_t width; /* of the weights' panel */
     int filters;
     bool accumulate;
     const float *next; /* next_count floats to bring into L2 meanwhile */
@@ -376,7 +384,9 @@ static void multiply(const struct job *job, struct product *p, const struct conv
 static void multiply_row(const struct job *job, struct product *p, size_t row)
 {
     const struct layout *l = &job->layout;
-    size_t panel = l->fused ? p->channels * (size_t)job->run->slots->nr : 0; /* else it is in L1 */
+    const struct conv_slots *slots = job->run->slots;
+    size_t width = conv_round_up((size_t)p->filters, (size_t)slots->width);
+    size_t panel = l->fused ? p->channels * width : 0; /* else it is in L1 */
     size_t input = l->scheme->input, rows = lines_end(l->scheme, row) - row;
     struct conv_tile t = {.taps = 1,
                           .channels = p->channels,
@@ -443,16 +453,18 @@ static void fused_filter(void *ctx, size_t item, int thread)
     (void)thread;
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
-    size_t nr = (size_t)job->run->slots->nr, panel = item / U_PARTS;
+    const struct conv_slots *slots = job->run->slots;
+    size_t panel = item / U_PARTS;
+    size_t width = conv_panel_width(slots, (size_t)job->run->g->filters, panel);
     size_t first = conv_cut(l->channels, U_PARTS, item % U_PARTS);
     size_t end = conv_cut(l->channels, U_PARTS, item % U_PARTS + 1);
-    struct winograd_filter w = {.weights =
-                                    job->run->packed + (panel * l->channels + first) * TAPS * nr,
+    const float *weights = job->run->packed + panel * l->channels * TAPS * (size_t)slots->nr;
+    struct winograd_filter w = {.weights = weights + first * TAPS * width,
                                 .channels = end - first,
-                                .nr = nr,
-                                .columns = nr,
+                                .width = width,
+                                .columns = width,
                                 .row = WINOGRAD_ALL_ROWS,
-                                .u = job->u + panel * U_POINTS * l->u_xi + first * nr,
+                                .u = job->u + panel * U_POINTS * l->u_xi + first * width,
                                 .xi_stride = l->u_xi};
     job->transforms->filter(&w);
 }
@@ -493,13 +505,12 @@ static void streamed_input(void *ctx, size_t item, int thread)
 static void streamed_product(const struct job *job, struct product *p, float *u, size_t first_row)
 {
     const struct layout *l = &job->layout;
-    size_t nr = (size_t)job->run->slots->nr;
     const float *weights = p->u;
     for (size_t row = 0; row < l->rows; row++) {
         if (row % l->u_rows == 0) {
             struct winograd_filter w = {.weights = weights,
                                         .channels = p->channels,
-                                        .nr = nr,
+                                        .width = p->width,
                                         .columns = (size_t)p->filters,
                                         .row = l->u_rows == 1 ? (int)(first_row + row)
                                                               : WINOGRAD_ALL_ROWS,
@@ -547,22 +558,23 @@ static void streamed_share(void *ctx, size_t item, int thread)
     for (size_t row = 0; row < U_LINE; row += l->rows) {
         for (size_t slice = 0; slice < l->slices; slice++) {
             size_t channels = conv_range_size(l->channels, l->slice, slice);
-            const float *weights = job->run->packed + first * panel_floats +
-                                   slice * l->slice * TAPS * nr + share.first;
             for (size_t i = 0; i < panels; i++) {
                 size_t count = conv_range_size(filters, nr, first + i);
-                struct product p = {.block = &job->block,
-                                    .v = job->v + slice * l->v_slice,
-                                    .u = weights + i * panel_floats,
-                                    .m = m + i * l->m_panel,
-                                    .channels = channels,
-                                    .filters = (int)(count < share.count ? count : share.count),
-                                    .accumulate = slice > 0,
-                                    .next = weights + (i + 1 < panels ? (i + 1) * panel_floats
-                                                                      : l->slice * TAPS * nr),
-                                    .next_count = i + 1 < panels || slice + 1 < l->slices
-                                                      ? channels * TAPS * nr
-                                                      : 0};
+                size_t width = conv_panel_width(job->run->slots, filters, first + i);
+                const float *panel = job->run->packed + (first + i) * panel_floats + share.first;
+                const float *weights = panel + slice * l->slice * TAPS * width;
+                bool is_last = i + 1 == panels;
+                struct product p = {
+                    .block = &job->block,
+                    .v = job->v + slice * l->v_slice,
+                    .u = weights,
+                    .m = m + i * l->m_panel,
+                    .channels = channels,
+                    .width = width,
+                    .filters = (int)(count < share.count ? count : share.count),
+                    .accumulate = slice > 0,
+                    .next = is_last ? weights + l->slice * TAPS * width : weights + panel_floats,
+                    .next_count = !is_last || slice + 1 < l->slices ? channels * TAPS * width : 0};
                 streamed_product(job, &p, u, row);
             }
         }

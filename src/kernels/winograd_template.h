@@ -31,17 +31,18 @@ static void finish_tile(vec v[16], vec scale, vec shift,
 INLINED void filter_rows(const struct winograd_filter *w, const int row, const int end,
                          void (*const line)(const vec x[3], vec u[6]))
 {
+    size_t u_row = (w->columns + VEC_WIDTH - 1) / VEC_WIDTH * VEC_WIDTH;
     for (size_t k = 0; k < w->columns; k += VEC_WIDTH) {
         const float *from = w->weights + k;
         float *u = w->u + k;
-        for (size_t c = 0; c < w->channels; c++, from += 9 * w->nr, u += w->nr) {
+        for (size_t c = 0; c < w->channels; c++, from += 9 * w->width, u += u_row) {
             vec of_column[3][6], points[6];
             UNROLLED
             for (size_t s = 0; s < 3; s++) {
                 vec x[3];
                 UNROLLED
                 for (size_t r = 0; r < 3; r++) {
-                    x[r] = vec_load(from + (r * 3 + s) * w->nr);
+                    x[r] = vec_load(from + (r * 3 + s) * w->width);
                 }
                 line(x, of_column[s]);
             }
