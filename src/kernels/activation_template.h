@@ -1,4 +1,5 @@
-/* e^x and the fused activations over the vectors of vec_template.h.
+/* e^x and the fused activations over the vectors of vec_template.h, the same operations in the same
+ * order for AVX2 and AVX-512, so that both give the same bits.
  *
  * vec_exp_bounded is 2^n exp(r) with n = round(x / ln 2), r = x - n ln 2 in two parts, and a
  * minimax polynomial of degree 6 on |r| <= ln(2) / 2 (relative error 4e-9). Everything below is
@@ -24,7 +25,7 @@ static inline vec vec_logistic(vec x)
 {
     vec one = vec_set(1.0f);
     vec t = vec_exp_bounded(vec_max(vec_set(-105.0f), vec_minus_abs(x)));
-    return vec_ratio(vec_if_greater(vec_set(0.0f), x, t, one), vec_add(one, t));
+    return vec_div(vec_if_greater(vec_set(0.0f), x, t, one), vec_add(one, t));
 }
 
 /* x logistic(x). Below -105 the factor is 0; the bound on x keeps -inf from becoming NaN. */
@@ -39,7 +40,7 @@ static inline vec vec_mish(vec x)
     vec low = vec_max(vec_set(-105.0f), x);
     vec e = vec_exp_bounded(vec_min(vec_set(20.0f), low));
     vec n = vec_fma(e, e, vec_add(e, e));
-    return vec_mul(low, vec_ratio(n, vec_add(n, vec_set(2.0f))));
+    return vec_mul(low, vec_div(n, vec_add(n, vec_set(2.0f))));
 }
 
 static inline vec vec_hard_mish(vec x)

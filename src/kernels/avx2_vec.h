@@ -119,10 +119,4 @@ static inline vec vec_times_power(vec v, vec n)
 
 #include "kernels/x86_template.h"
 
-/* a / b for b from 1 to 2^100. */
-static inline vec vec_ratio(vec a, vec b)
-{
-    return vec_div(a, b);
-}
-
 #endif

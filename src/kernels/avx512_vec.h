@@ -96,12 +96,4 @@ static inline vec vec_times_power(vec v, vec n)
 
 #include "kernels/x86_template.h"
 
-/* a / b for b from 1 to 2^100, within two ULP. A division of 16 floats takes as long as the rest of an activation; this refines a
- * reciprocal of 14 bits. */
-static inline vec vec_ratio(vec a, vec b)
-{
-    vec r = _mm512_rcp14_ps(b), q = vec_mul(a, r);
-    return vec_fma(q, _mm512_fnmadd_ps(b, r, vec_set(1.0f)), q);
-}
-
 #endif
