@@ -94,6 +94,32 @@ static inline vec vec_times_power(vec v, vec n)
     return _mm512_scalef_ps(v, n);
 }
 
+/* v[i][j] to v[j][i]: fours of floats in each quarter, then the quarters. */
+static inline void vec_transpose(vec v[16])
+{
+    vec t[16];
+    for (int i = 0; i < 16; i += 4) {
+        __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(v[i], v[i + 1]));
+        __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(v[i], v[i + 1]));
+        __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(v[i + 2], v[i + 3]));
+        __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(v[i + 2], v[i + 3]));
+        t[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+        t[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+        t[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+        t[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+    }
+    for (int i = 0; i < 4; i++) {
+        vec a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88);
+        vec b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
+        vec c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);
+        vec d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
+        v[i] = _mm512_shuffle_f32x4(a, c, 0x88);
+        v[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
+        v[i + 8] = _mm512_shuffle_f32x4(a, c, 0xdd);
+        v[i + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
+    }
+}
+
 #include "kernels/x86_template.h"
 
 #endif

@@ -53,6 +53,71 @@ enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_ge
     return CONV_INDIRECT;
 }
 
+static const float *tap_of(const struct conv_pack *p, size_t tap)
+{
+    return p->weights->at + (ptrdiff_t)(tap / p->kernel_w) * p->weights->row +
+           (ptrdiff_t)(tap % p->kernel_w) * p->weights->column;
+}
+
+/* From tap to tap, where all are as far apart; else 0. */
+static ptrdiff_t tap_step(const struct conv_pack *p)
+{
+    const struct conv_weights *w = p->weights;
+    bool is_even = p->kernel_w == 1 || p->first_tap + p->taps <= p->kernel_w ||
+                   w->row == w->column * (ptrdiff_t)p->kernel_w;
+    return !is_even ? 0 : p->kernel_w == 1 ? w->row : w->column;
+}
+
+static void pack_rows(const struct conv_pack *p)
+{
+    size_t bytes = p->filters * sizeof(float);
+    for (size_t t = 0; t < p->taps; t++) {
+        const float *from = tap_of(p, p->first_tap + t);
+        float *to = p->to + t * p->tap_step;
+        for (size_t c = 0; c < p->channels;
+             c++, from += p->weights->channel, to += p->channel_step) {
+            if (p->weights->filter == 1) {
+                memcpy(to, from, bytes);
+                memset(to + p->filters, 0, p->nr * sizeof(float) - bytes);
+            } else {
+                conv_gather(to, from, p->weights->filter, p->filters, p->nr);
+            }
+        }
+    }
+}
+
+void conv_pack_block(const struct conv_slots *slots, const struct conv_pack *p)
+{
+    const struct conv_weights *w = p->weights;
+    ptrdiff_t step = tap_step(p);
+    bool is_run = p->taps > 1 && (step == 1 || step == -1), is_single = p->taps == 1;
+    bool all_run = (is_single || (step == 1 && p->channel_step == p->taps * p->tap_step)) &&
+                   w->channel == p->taps;
+    struct conv_transpose t = {.from = tap_of(p, p->first_tap),
+                               .from_stride = w->filter,
+                               .rows = p->filters,
+                               .padded = p->nr,
+                               .columns = p->taps * (all_run ? p->channels : 1),
+                               .to = p->to,
+                               .to_stride = (ptrdiff_t)(is_single ? p->channel_step : p->tap_step)};
+    if (w->filter == 1 || (!all_run && !is_run)) {
+        pack_rows(p);
+        return;
+    }
+    if (all_run) {
+        slots->transpose(&t);
+        return;
+    }
+    if (step < 0) {
+        t.from -= p->taps - 1;
+        t.to += (p->taps - 1) * p->tap_step;
+        t.to_stride = -t.to_stride;
+    }
+    for (size_t c = 0; c < p->channels; c++, t.from += w->channel, t.to += p->channel_step) {
+        slots->transpose(&t);
+    }
+}
+
 size_t conv_packed_floats(const struct kernels *kern, const struct conv_geometry *g,
                           enum conv_algorithm algorithm)
 {
@@ -225,30 +290,21 @@ void conv_backward_weights(const struct kernels *kern, const struct conv_geometr
     }
 }
 
-/* Channels [first, end) of a panel. */
-static void scatter(const struct conv_geometry *g, const struct conv_weights_panel *p, float *dw,
-                    size_t first, size_t end)
+void conv_weights_scatter(const struct conv_slots *slots, const struct conv_geometry *g,
+                          const struct conv_weights_panel *panel, float *dw)
 {
     size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w;
-    size_t channels = (size_t)(g->in_c / g->groups), tap_step = p->channels * p->nr;
-    for (size_t k = 0; k < p->filters; k++) {
-        float *to = dw + ((p->first_filter + k) * channels + p->first_channel + first) * taps;
-        for (size_t c = first; c < end; c++) {
-            const float *from = p->sums + c * p->nr + k;
-            for (size_t t = 0; t < taps; t++) {
-                *to++ += from[t * tap_step];
-            }
-        }
-    }
-}
-
-void conv_weights_scatter(const struct conv_geometry *g, const struct conv_weights_panel *panel,
-                          float *dw)
-{
-    for (size_t first = 0; first < panel->channels; first += CONV_SCATTER_CHANNELS) {
-        size_t end = first + CONV_SCATTER_CHANNELS;
-        scatter(g, panel, dw, first, end < panel->channels ? end : panel->channels);
-    }
+    size_t channels = (size_t)(g->in_c / g->groups);
+    struct conv_scatter s = {.sums = panel->sums,
+                             .tap_stride = panel->channels * panel->nr,
+                             .nr = panel->nr,
+                             .taps = taps,
+                             .channels = panel->channels,
+                             .filters = panel->filters,
+                             .dw = dw +
+                                   (panel->first_filter * channels + panel->first_channel) * taps,
+                             .filter_stride = channels * taps};
+    slots->scatter(&s);
 }
 
 void conv_weights_reduce(float *copies, size_t count, size_t distance, size_t floats)

@@ -16,6 +16,20 @@ struct conv_weights {
     ptrdiff_t row, column;
 };
 
+/* Some taps of some channels of one panel of `filters` <= nr filters: weights->at is the first filter's first channel, and
+ * to[t * tap_step + c * channel_step + k] is filter k, channel c, tap first_tap + t, with zeros for k in [filters, nr). */
+struct conv_pack {
+    const struct conv_weights *weights;
+    size_t kernel_w;
+    size_t first_tap, taps, channels, filters, nr;
+    float *to;
+    size_t tap_step, channel_step;
+};
+void conv_pack_block(const struct conv_slots *slots, const struct conv_pack *p);
+
+/* Channels that are packed at once: what lies side by side in a file is read once. */
+enum { CONV_PACK_CHANNELS = 16 };
+
 /* One call of conv_forward, or one part of conv_backward_data. */
 struct conv_run {
     const struct conv_slots *slots;
@@ -96,15 +110,15 @@ struct conv_weights_panel {
     size_t first_channel, channels;
 };
 
-/* Channels that conv_weights_scatter takes at once. */
+/* Ranges of channels are of multiples of this, so that rows of dw are added by whole lines. */
 enum { CONV_SCATTER_CHANNELS = 16 };
 
 /* A second-level cache of a megabyte: processors that have it share a slow third-level cache, the others a quick one. */
 enum { CONV_LARGE_L2_FLOATS = 256 << 10 };
 
 /* dw += the panel. */
-void conv_weights_scatter(const struct conv_geometry *g, const struct conv_weights_panel *panel,
-                          float *dw);
+void conv_weights_scatter(const struct conv_slots *slots, const struct conv_geometry *g,
+                          const struct conv_weights_panel *panel, float *dw);
 
 /* copies[0][i] += copies[1][i] + ... in this order; the copies are `distance` floats apart. */
 void conv_weights_reduce(float *copies, size_t count, size_t distance, size_t floats);

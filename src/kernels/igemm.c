@@ -29,7 +29,6 @@
 
 enum {
     MERGE_MAX_FLOATS = 64, /* row of taps x channels up to which taps of a row are merged */
-    PACK_CHANNELS = 16,
 };
 
 /* A row of taps of a narrow input (the first layer's 3 channels) is one run of floats in memory. */
@@ -173,33 +172,30 @@ static void pack_panel(void *ctx, size_t item, int thread)
     (void)thread;
     const struct pack_job *job = ctx;
     const struct inner *in = &job->inner;
-    size_t group = item / in->panels, nr = (size_t)job->slots->nr;
-    size_t first = item % in->panels * nr;
-    size_t filters = conv_range_size(in->filters, nr, item % in->panels);
+    size_t nr = (size_t)job->slots->nr, group = item / in->panels, first = item % in->panels * nr;
     size_t width = conv_panel_width(job->slots, in->filters, item % in->panels);
+    struct conv_weights w = *job->weights;
+    const float *panel = w.at + group * w.group + first * w.filter;
+    struct conv_pack p = {.weights = &w,
+                          .kernel_w = job->kernel_w,
+                          .filters = conv_range_size(in->filters, nr, item % in->panels),
+                          .nr = width,
+                          .channel_step = width};
     float *to = job->packed + (group * in->columns + first) * in->taps * in->channels;
-    const struct conv_weights *w = job->weights;
-    const float *panel = w->at + group * w->group + first * w->filter;
     for (size_t tr = 0; tr < in->tap_ranges; tr++) {
-        size_t tap_end = tr * in->block_taps + conv_range_size(in->taps, in->block_taps, tr);
+        p.first_tap = tr * in->block_taps;
+        p.taps = conv_range_size(in->taps, in->block_taps, tr);
         for (size_t cr = 0; cr < in->channel_ranges; cr++) {
-            size_t c_end =
-                cr * in->block_channels + conv_range_size(in->channels, in->block_channels, cr);
-            size_t first_tap = tr * in->block_taps, c_first = cr * in->block_channels;
-            size_t tap_floats = (c_end - c_first) * width;
-            /* A few channels through all taps: what lies side by side in w is read at once. */
-            for (size_t c = c_first; c < c_end; c += PACK_CHANNELS) {
-                size_t end = c + PACK_CHANNELS < c_end ? c + PACK_CHANNELS : c_end;
-                for (size_t t = first_tap; t < tap_end; t++) {
-                    const float *tap = panel + (ptrdiff_t)(t / job->kernel_w) * w->row +
-                                       (ptrdiff_t)(t % job->kernel_w) * w->column;
-                    float *row = to + (t - first_tap) * tap_floats + (c - c_first) * width;
-                    for (size_t i = c; i < end; i++, row += width) {
-                        conv_gather(row, tap + i * w->channel, w->filter, filters, width);
-                    }
-                }
+            size_t c_first = cr * in->block_channels;
+            size_t channels = conv_range_size(in->channels, in->block_channels, cr);
+            p.tap_step = channels * width;
+            for (size_t c = 0; c < channels; c += CONV_PACK_CHANNELS) {
+                p.channels = conv_range_size(channels, CONV_PACK_CHANNELS, c / CONV_PACK_CHANNELS);
+                p.to = to + c * width;
+                w.at = panel + (c_first + c) * w.channel;
+                conv_pack_block(job->slots, &p);
             }
-            to += (tap_end - first_tap) * tap_floats;
+            to += p.taps * p.tap_step;
         }
     }
 }
@@ -821,7 +817,7 @@ static void scatter_panel(const struct gradient_piece *p, size_t panel)
         .filters = conv_range_size(c->filters, c->nr, p->first_panel + panel),
         .first_channel = p->first_channel,
         .channels = p->channel_count};
-    conv_weights_scatter(p->job->run->g, &w, p->job->run->dw);
+    conv_weights_scatter(p->job->run->slots, p->job->run->g, &w, p->job->run->dw);
 }
 
 static void gradient_run_item(void *ctx, size_t item, int thread)

@@ -155,6 +155,15 @@ static inline float vec_total(vec v)
     return (v[0] + v[1]) + (v[2] + v[3]);
 }
 
+/* v[i][j] to v[j][i] */
+static inline void vec_transpose(vec v[4])
+{
+    vec t[4] = {v[0], v[1], v[2], v[3]};
+    for (int i = 0; i < 4; i++) {
+        v[i] = (vec){t[0][i], t[1][i], t[2][i], t[3][i]};
+    }
+}
+
 static inline wide wide_low(vec v)
 {
     return (wide){(double)v[0], (double)v[1]};

@@ -190,6 +190,24 @@ struct conv_depthwise_weights {
     float *dw;
 };
 
+/* to[j * to_stride + i] = from[i * from_stride + j] for i < rows, 0 for i in [rows, padded), and j < columns. padded is a
+ * multiple of the vector width. */
+struct conv_transpose {
+    const float *from;
+    size_t from_stride, rows, padded, columns;
+    float *to;
+    ptrdiff_t to_stride;
+};
+
+/* dw[k * filter_stride + c * taps + t] += sums[t * tap_stride + c * nr + k] for k < filters, c < channels, t < taps. Columns
+ * of sums up to the next multiple of the vector width may be read. */
+struct conv_scatter {
+    const float *sums;
+    size_t tap_stride, nr, taps, channels, filters;
+    float *dw;
+    size_t filter_stride;
+};
+
 struct winograd_forward {
     void (*input)(const struct winograd_input *w);
     void (*filter)(const struct winograd_filter *w);
@@ -215,6 +233,8 @@ struct conv_slots {
     void (*winograd_output_gradient)(const struct winograd_output_gradient *w);
     void (*winograd_filter_gradient)(const struct winograd_filter_gradient *w);
     void (*depthwise_weights)(const struct conv_depthwise_weights *d);
+    void (*transpose)(const struct conv_transpose *t);
+    void (*scatter)(const struct conv_scatter *s);
 };
 
 enum { CONV_MAX_MR = 16, CONV_MAX_NR = 64 };

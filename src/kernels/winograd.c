@@ -269,9 +269,9 @@ size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_
 }
 
 struct pack_job {
+    const struct conv_slots *slots;
     const struct conv_geometry *g;
     const struct conv_weights *weights;
-    const struct conv_slots *slots;
     float *packed;
 };
 
@@ -280,24 +280,30 @@ static void pack_panel(void *ctx, size_t panel, int thread)
 {
     (void)thread;
     const struct pack_job *job = ctx;
-    const struct conv_weights *w = job->weights;
-    size_t nr = (size_t)job->slots->nr, channels = (size_t)job->g->in_c, first = panel * nr;
-    size_t filters = conv_range_size((size_t)job->g->filters, nr, panel);
+    size_t nr = (size_t)job->slots->nr, channels = (size_t)job->g->in_c;
     size_t width = conv_panel_width(job->slots, (size_t)job->g->filters, panel);
-    float *taps = job->packed + panel * channels * TAPS * nr;
-    for (size_t c = 0; c < channels; c++) {
-        for (ptrdiff_t t = 0; t < TAPS; t++, taps += width) {
-            const float *tap =
-                w->at + first * w->filter + c * w->channel + t / 3 * w->row + t % 3 * w->column;
-            conv_gather(taps, tap, w->filter, filters, width);
-        }
+    struct conv_weights w = *job->weights;
+    struct conv_pack p = {.weights = &w,
+                          .kernel_w = 3,
+                          .taps = TAPS,
+                          .filters = conv_range_size((size_t)job->g->filters, nr, panel),
+                          .nr = width,
+                          .to = job->packed + panel * channels * TAPS * nr,
+                          .tap_step = width,
+                          .channel_step = TAPS * width};
+    w.at += panel * nr * w.filter;
+    for (size_t c = 0; c < channels; c += CONV_PACK_CHANNELS) {
+        p.channels = conv_range_size(channels, CONV_PACK_CHANNELS, c / CONV_PACK_CHANNELS);
+        conv_pack_block(job->slots, &p);
+        p.to += CONV_PACK_CHANNELS * p.channel_step;
+        w.at += CONV_PACK_CHANNELS * w.channel;
     }
 }
 
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                    const struct conv_weights *w, float *packed)
 {
-    struct pack_job job = {.g = g, .weights = w, .slots = slots, .packed = packed};
+    struct pack_job job = {.slots = slots, .g = g, .weights = w, .packed = packed};
     parallel_for(conv_ceil_div((size_t)g->filters, (size_t)slots->nr), pack_panel, &job);
 }
 

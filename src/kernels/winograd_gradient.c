@@ -325,7 +325,7 @@ static void finish(const struct job *job, size_t range, size_t panel, const floa
                                       .filters = conv_range_size(l->filters, l->nr, panel),
                                       .first_channel = first,
                                       .channels = channels};
-    conv_weights_scatter(job->run->g, &done, job->run->dw);
+    conv_weights_scatter(job->run->slots, job->run->g, &done, job->run->dw);
 }
 
 static void points_item(void *ctx, size_t item, int thread)
