@@ -22,6 +22,7 @@
  * otherwise each item has its own and they are added in the chunks' order. */
 #include "kernels/conv_private.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -696,6 +697,14 @@ static void build_table(const struct gradient_piece *p)
     struct window w = window_first(g, x, p->first_pixel, p->group * p->job->cut.channels);
     for (size_t i = 0; i < p->pixels; i++, window_next(g, x, &w)) {
         const float **to = p->table + i;
+        if (p->job->merged && inside(w.y, g->kernel_h, x->h) && inside(w.x, g->kernel_w, x->w)) {
+            const float *row = w.image + (w.y * x->w + w.x) * (ptrdiff_t)x->stride;
+            for (int r = 0; r < g->kernel_h; r++, to += step) {
+                *to = row;
+                row += (size_t)x->w * x->stride;
+            }
+            continue;
+        }
         if (p->job->merged) {
             merge_rows(g, x, &w, p->job->zeros, p->patch + i * (size_t)g->kernel_h * run, to, step);
             continue;
@@ -728,6 +737,18 @@ static void gradient_pack_panel(const struct gradient_piece *p, size_t panel)
             to[k] = 0.0f;
         }
     }
+}
+
+/* What needs no packing is read where it lies. */
+static const float *gradient_panel(const struct gradient_piece *p, size_t panel)
+{
+    const struct gradient_cut *c = &p->job->cut;
+    const struct tensor *dz = p->job->run->dz;
+    if (dz->stride == c->nr && c->filters == c->nr && (uintptr_t)dz->data % MEM_ALIGN == 0) {
+        return dz->data + p->first_pixel * dz->stride;
+    }
+    gradient_pack_panel(p, panel);
+    return p->panel;
 }
 
 /* How many pixels of x lie before the last ones that the outputs before `pixel` read, roughly. */
@@ -765,16 +786,22 @@ static void ahead_begin(struct gradient_piece *p, size_t end)
     p->ahead.dz_floats = (next - first) * job->run->dz->stride;
 }
 
-static void prefetch_step(struct ahead *a)
+/* The next part of it is for this tile to ask for. */
+static void ahead_step(struct ahead *a, struct conv_outer *o)
 {
     if (a->part == a->parts) {
+        o->ahead[0] = NULL;
         return;
     }
-    size_t x = conv_cut(a->x_floats, a->parts, a->part);
-    size_t dz = conv_cut(a->dz_floats, a->parts, a->part);
+    const float *first[2] = {a->x, a->dz};
+    size_t floats[2] = {a->x_floats, a->dz_floats};
+    for (int i = 0; i < 2; i++) {
+        size_t at = conv_cut(floats[i], a->parts, a->part);
+        o->ahead[i] = first[i] + at;
+        o->ahead_step[i] =
+            conv_ceil_div(conv_cut(floats[i], a->parts, a->part + 1) - at, o->pixels);
+    }
     a->part++;
-    conv_prefetch_read(a->x + x, conv_cut(a->x_floats, a->parts, a->part) - x);
-    conv_prefetch_read(a->dz + dz, conv_cut(a->dz_floats, a->parts, a->part) - dz);
 }
 
 /* The block's pixels, one panel: all taps and channels of the piece. */
@@ -788,7 +815,7 @@ static void run_panel(struct gradient_piece *p, size_t panel, bool accumulate)
         steps = (size_t)job->run->g->kernel_h;
     }
     size_t tiles = conv_ceil_div(rows, c->mr);
-    struct conv_outer o = {.panel = p->panel,
+    struct conv_outer o = {.panel = gradient_panel(p, p->first_panel + panel),
                            .pixels = p->pixels,
                            .filters =
                                (int)conv_range_size(c->filters, c->nr, p->first_panel + panel),
@@ -801,7 +828,7 @@ static void run_panel(struct gradient_piece *p, size_t panel, bool accumulate)
             o.rows = (int)(conv_cut(rows, tiles, i + 1) - first);
             o.offset = p->first_channel + first;
             o.sum = sums + (t * rows + first) * c->nr;
-            prefetch_step(&p->ahead);
+            ahead_step(&p->ahead, &o);
             job->run->slots->outer(&o);
         }
     }
@@ -844,7 +871,6 @@ static void gradient_run_item(void *ctx, size_t item, int thread)
         build_table(&p);
         ahead_begin(&p, begin + count);
         for (size_t panel = 0; panel < p.panel_count; panel++) {
-            gradient_pack_panel(&p, p.first_panel + panel);
             run_panel(&p, panel, b > 0);
         }
     }

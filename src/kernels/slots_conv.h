@@ -175,6 +175,9 @@ struct conv_outer {
     size_t offset;
     const float *panel; /* [pixels][nr], 64-byte aligned */
     float *sum;         /* [rows][nr], 64-byte aligned */
+    /* With `in`: NULL, or two places that are read soon; pixel p asks for what lies p steps on, so that sums need not wait. */
+    const float *ahead[2];
+    size_t ahead_step[2]; /* floats */
     size_t pixels;
     int rows, filters;
     bool accumulate;

@@ -168,7 +168,14 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
     }
     const float *panel = o->panel;
     size_t p = 0;
-    if (o->in) {
+    if (o->in && o->ahead[0]) {
+        const float *first = o->ahead[0], *second = o->ahead[1];
+        for (; p < o->pixels; p++, first += o->ahead_step[0], second += o->ahead_step[1]) {
+            __builtin_prefetch(first, 0, 2);
+            __builtin_prefetch(second, 0, 2);
+            panel = outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
+        }
+    } else if (o->in) {
         for (; p < o->pixels; p++) {
             panel = outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
         }

@@ -2,12 +2,14 @@
  * V = B^T d B of the 6x6 tiles of the input and W = A dY A^T of the 4x4 tiles of dz, dU[xi] = sum over the tiles of
  * V[xi]^T W[xi] are 36 matrix products on the outer-product tile, and the gradient is G^T dU G.
  *
- * All threads make V and W of a block of tiles, which stays in the cache that they share. V lies in strips of 16
+ * Threads make V and W of a block of tiles, which stays in the cache that they share. V lies in strips of 16
  * channels, W in panels of nr filters: a tile's part of them is a line or two, so the products of a strip and a panel
  * read two runs of memory that fit L1. Then
  *
  *   by points   for few channels: a thread takes one of the 36 products, or a part of it. dU of all points is added to block
  *               by block, and transformed in the end.
+ *   by chunks   where a core's L2 has room for dU and for V and W of some dozen tiles: then a thread takes a chunk of tiles,
+ *               and makes of it all sums by itself, which are transformed at once and added in the end.
  *   by ranges   for many channels, where dU would be four times the weights: there is one block of all tiles if they
  *               are few enough, and a thread takes a range of channels by a range of filters through all 36 products;
  *               its part of dU stays in its L2 and is transformed at once. */
@@ -27,11 +29,17 @@ enum {
     POINTS_FEW_FLOATS = 1 << 20, /* of dU: by points up to here, */
     POINTS_MAX_FLOATS = 6 << 20, /* or up to here with as many tiles as this */
     POINTS_MIN_TILES = 128,
-    POINTS_BLOCK_FLOATS = 3 << 18, /* of V and W */
+    POINTS_BLOCK_FLOATS = 3 << 18, /* of V and W; */
+    LARGE_BLOCK_FLOATS = 1 << 22,  /* with AVX-512: adding to dU again costs more there */
     RANGES_BLOCK_FLOATS = 4 << 20,
     RANGES_MIN_TILES = 64,
     RANGE_STRIPS = 4,
     RANGE_FILTERS = 32,
+    LARGE_L2_NR = 32,            /* of AVX-512, whose processors have 1 MB and more of L2 a core */
+    CHUNKS_MAX_FLOATS = 5 << 15, /* of dU: by chunks up to here */
+    CHUNKS_BLOCK_FLOATS = 5 << 15, /* of V and W */
+    CHUNKS = 16,                   /* at most, */
+    CHUNK_MIN_TILES = 24,          /* of at least so many tiles */
     RUN_TILES = 192, /* summed at once: a strip and a panel fit L1, and rounding stays small */
     ITEM_TILES = 4,  /* tiles transformed by a thread in a row */
     ITEMS_WANTED = 16,
@@ -47,6 +55,7 @@ struct layout {
     size_t tiles, blocks, block_tiles;
     size_t v_strip, v_xi, w_panel, w_xi, u_panel, u_xi;
     size_t zeros, v, w, u, sums; /* floats */
+    size_t chunks, partial;      /* by chunks: how many, and floats of the sums of each */
 };
 
 static size_t least(size_t a, size_t b)
@@ -86,8 +95,16 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
         cut_panels(&l, 1);
     }
     size_t tile = POINTS * (l.strips * STRIP + l.panels * l.nr);
-    size_t fit = l.by_points ? POINTS_BLOCK_FLOATS : RANGES_BLOCK_FLOATS;
+    bool has_large_l2 = l.nr >= LARGE_L2_NR;
+    size_t fit = !l.by_points   ? RANGES_BLOCK_FLOATS
+                 : has_large_l2 ? LARGE_BLOCK_FLOATS
+                                : POINTS_BLOCK_FLOATS;
     l.blocks = conv_ceil_div(l.tiles, most(fit / tile, RANGES_MIN_TILES));
+    if (has_large_l2 && products <= CHUNKS_MAX_FLOATS) {
+        l.chunks = most(least(CHUNKS, l.tiles / CHUNK_MIN_TILES), 1);
+        size_t chunk = conv_ceil_div(l.tiles, l.chunks);
+        l.blocks = l.chunks * conv_ceil_div(chunk, CHUNKS_BLOCK_FLOATS / tile);
+    }
     l.block_tiles = conv_ceil_div(l.tiles, l.blocks);
     l.v_strip = l.block_tiles * STRIP;
     l.v_xi = l.strips * l.v_strip + XI_PAD;
@@ -100,18 +117,23 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.w = conv_round_up(POINTS * l.w_xi, 16);
     l.u = conv_round_up(POINTS * l.u_xi, 16);
     l.sums = conv_round_up(TAPS * l.range_strips * STRIP * l.nr, 16);
+    l.partial = l.panels * l.strip_ranges * l.sums;
     return l;
 }
 
-/* Zeros; V and W; dU, one or one a thread; sums a thread. Fewer images may go by ranges, and need more. */
+/* Zeros; V and W; dU, one or one a thread; sums a thread; by chunks V, W and dU a thread, sums a chunk. Fewer images may
+ * go another way, and need more. */
 size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g,
                                       int batch)
 {
     size_t threads = (size_t)parallel_threads(), floats = 0;
     for (int images = 1; images <= batch; images++) {
         struct layout l = layout_of(slots, g, images);
-        floats = most(floats,
-                      l.zeros + l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.sums);
+        size_t needed = l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.sums;
+        if (l.chunks > 0) {
+            needed = threads * (l.v + l.w + l.u) + l.chunks * l.partial;
+        }
+        floats = most(floats, l.zeros + needed);
     }
     return floats * sizeof(float);
 }
@@ -149,14 +171,23 @@ static size_t order_run(const struct order *o, size_t xi, size_t *begin)
     return o->first[!low ? 2 : narrow ? 4 : 3];
 }
 
+/* The tiles [first, first + count) on their way through V and W. */
+struct block {
+    size_t first, count;
+    size_t since; /* dU has the sums of the tiles from here on to `first` */
+    bool is_last; /* that dU will have */
+    float *v, *w;
+};
+
 struct job {
     const struct conv_weights_run *run;
     struct layout layout;
     struct order order;
-    size_t first_tile, count; /* of the block on its way */
-    size_t items;             /* in which its tiles are transformed */
+    struct block block; /* of all threads; not by chunks */
+    size_t items;       /* in which its tiles are transformed */
     const float *zeros;
-    float *v, *w, *u, *sums; /* of dU and the sums the first thread's */
+    float *u, *sums;          /* the first thread's; by points there is but one dU */
+    float *threads, *partial; /* by chunks: V, W and dU of each thread, sums of each chunk */
 };
 
 /* ---- the transforms of a block ---- */
@@ -204,13 +235,13 @@ static void prefetch_tile(const struct job *job, size_t tile)
 }
 
 /* To row `row` of all matrices of V and W. */
-static void transform(const struct job *job, size_t row)
+static void transform(const struct job *job, const struct block *block, size_t row)
 {
     const struct conv_geometry *g = job->run->g;
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
     const float *pixels[POINTS];
-    struct winograd_place at = place_of(job, job->first_tile + row);
+    struct winograd_place at = place_of(job, block->first + row);
     winograd_square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, pixels);
     for (size_t panel = 0; panel < l->panels; panel++) {
         struct winograd_output_gradient w = {.dz = pixels,
@@ -218,7 +249,7 @@ static void transform(const struct job *job, size_t row)
                                              .columns = at.columns,
                                              .offset = panel * l->nr,
                                              .filters = conv_range_size(l->filters, l->nr, panel),
-                                             .w = job->w + panel * l->w_panel + row * l->nr,
+                                             .w = block->w + panel * l->w_panel + row * l->nr,
                                              .xi_stride = l->w_xi};
         slots->winograd_output_gradient(&w);
     }
@@ -229,9 +260,19 @@ static void transform(const struct job *job, size_t row)
                                    .columns = at.columns,
                                    .offset = strip * STRIP,
                                    .channels = conv_range_size(l->channels, STRIP, strip),
-                                   .v = job->v + strip * l->v_strip + row * STRIP,
+                                   .v = block->v + strip * l->v_strip + row * STRIP,
                                    .xi_stride = l->v_xi};
         slots->winograd.input(&v);
+    }
+}
+
+static void transform_rows(const struct job *job, const struct block *block, size_t row, size_t end)
+{
+    for (; row < end; row++) {
+        if (row + 1 < end) {
+            prefetch_tile(job, block->first + row + 1);
+        }
+        transform(job, block, row);
     }
 }
 
@@ -239,13 +280,9 @@ static void transform_item(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    size_t end = conv_cut(job->count, job->items, item + 1);
-    for (size_t row = conv_cut(job->count, job->items, item); row < end; row++) {
-        if (row + 1 < end) {
-            prefetch_tile(job, job->first_tile + row + 1);
-        }
-        transform(job, row);
-    }
+    size_t count = job->block.count;
+    transform_rows(job, &job->block, conv_cut(count, job->items, item),
+                   conv_cut(count, job->items, item + 1));
 }
 
 /* ---- the products ---- */
@@ -256,15 +293,16 @@ struct range {
 };
 
 /* The sums of rows [first, first + tiles) of the block, at most RUN_TILES. */
-static void multiply_run(const struct job *job, const struct range *range, size_t xi, float *u,
-                         size_t first, size_t tiles, bool accumulate)
+static void multiply_run(const struct job *job, const struct block *block,
+                         const struct range *range, size_t xi, float *u, size_t first, size_t tiles,
+                         bool accumulate)
 {
     const struct layout *l = &job->layout;
-    const float *v = job->v + xi * l->v_xi + first * STRIP;
+    const float *v = block->v + xi * l->v_xi + first * STRIP;
     struct conv_outer o = {.pixels = tiles, .accumulate = accumulate};
     for (size_t panel = 0; panel < range->panels; panel++) {
         size_t at = range->first_panel + panel;
-        o.panel = job->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
+        o.panel = block->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
         o.filters = (int)conv_range_size(l->filters, l->nr, at);
         for (size_t strip = 0; strip < range->strips; strip++) {
             size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
@@ -281,19 +319,18 @@ static void multiply_run(const struct job *job, const struct range *range, size_
     }
 }
 
-/* dU[xi] = V[xi]^T W[xi] of a range over the tiles of the block that need this matrix; u is the place of its first sum. By
- * points it is added to that of earlier blocks. */
-static void multiply(const struct job *job, const struct range *range, size_t xi, float *u)
+/* dU[xi] = V[xi]^T W[xi] of a range over the tiles of the block that need this matrix; u is the place of its first sum. It is
+ * added to that of earlier blocks. */
+static void multiply(const struct job *job, const struct block *block, const struct range *range,
+                     size_t xi, float *u)
 {
     const struct layout *l = &job->layout;
     size_t begin, end = order_run(&job->order, xi, &begin);
-    bool accumulate = l->by_points && begin < least(end, job->first_tile);
-    bool is_last = job->first_tile + job->count == l->tiles;
-    size_t first = most(begin, job->first_tile) - job->first_tile;
-    size_t after =
-        most(least(end, job->first_tile + job->count), job->first_tile) - job->first_tile;
+    bool accumulate = most(begin, block->since) < least(end, block->first);
+    size_t first = most(begin, block->first) - block->first;
+    size_t after = most(least(end, block->first + block->count), block->first) - block->first;
     if (first >= after) {
-        for (size_t i = 0; !accumulate && (is_last || !l->by_points) && i < range->panels; i++) {
+        for (size_t i = 0; !accumulate && block->is_last && i < range->panels; i++) {
             memset(u + i * l->u_panel, 0, range->strips * STRIP * l->nr * sizeof *u);
         }
         return;
@@ -302,15 +339,14 @@ static void multiply(const struct job *job, const struct range *range, size_t xi
     for (size_t run = 0; run < runs; run++) {
         size_t at = first + conv_cut(after - first, runs, run);
         size_t tiles = first + conv_cut(after - first, runs, run + 1) - at;
-        multiply_run(job, range, xi, u, at, tiles, accumulate || run > 0);
+        multiply_run(job, block, range, xi, u, at, tiles, accumulate || run > 0);
     }
 }
 
-/* G^T dU G of a range of strips of one panel, and into the caller's gradient. */
-static void finish(const struct job *job, size_t range, size_t panel, const float *u, float *sums)
+/* G^T dU G of a range of strips of one panel. */
+static void untransform(const struct job *job, size_t range, const float *u, float *sums)
 {
     const struct layout *l = &job->layout;
-    size_t first = range * l->range_strips * STRIP;
     size_t channels = conv_range_size(l->channels, l->range_strips * STRIP, range);
     struct winograd_filter_gradient f = {.u = u,
                                          .xi_stride = l->u_xi,
@@ -319,13 +355,32 @@ static void finish(const struct job *job, size_t range, size_t panel, const floa
                                          .sums = sums,
                                          .tap_stride = channels * l->nr};
     job->run->slots->winograd_filter_gradient(&f);
-    struct conv_weights_panel done = {.sums = sums,
-                                      .nr = l->nr,
-                                      .first_filter = panel * l->nr,
-                                      .filters = conv_range_size(l->filters, l->nr, panel),
-                                      .first_channel = first,
-                                      .channels = channels};
+}
+
+/* Into the caller's gradient. */
+static void deliver(const struct job *job, size_t range, size_t panel, const float *sums)
+{
+    const struct layout *l = &job->layout;
+    struct conv_weights_panel done = {
+        .sums = sums,
+        .nr = l->nr,
+        .first_filter = panel * l->nr,
+        .filters = conv_range_size(l->filters, l->nr, panel),
+        .first_channel = range * l->range_strips * STRIP,
+        .channels = conv_range_size(l->channels, l->range_strips * STRIP, range)};
     conv_weights_scatter(job->run->slots, job->run->g, &done, job->run->dw);
+}
+
+static void finish(const struct job *job, size_t range, size_t panel, const float *u, float *sums)
+{
+    untransform(job, range, u, sums);
+    deliver(job, range, panel, sums);
+}
+
+/* Where dU of a range of strips of a panel lies, where dU is of all. */
+static size_t u_of(const struct layout *l, size_t range, size_t panel)
+{
+    return panel * l->u_panel + range * l->range_strips * STRIP * l->nr;
 }
 
 static void points_item(void *ctx, size_t item, int thread)
@@ -337,7 +392,7 @@ static void points_item(void *ctx, size_t item, int thread)
     struct range range = {.strips = l->strips,
                           .first_panel = panels * l->range_panels,
                           .panels = conv_range_size(l->panels, l->range_panels, panels)};
-    multiply(job, &range, xi, job->u + xi * l->u_xi + range.first_panel * l->u_panel);
+    multiply(job, &job->block, &range, xi, job->u + xi * l->u_xi + range.first_panel * l->u_panel);
 }
 
 static void points_finish(void *ctx, size_t item, int thread)
@@ -345,8 +400,7 @@ static void points_finish(void *ctx, size_t item, int thread)
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
     size_t panel = item / l->strip_ranges, range = item % l->strip_ranges;
-    finish(job, range, panel, job->u + panel * l->u_panel + range * l->range_strips * STRIP * l->nr,
-           job->sums + (size_t)thread * l->sums);
+    finish(job, range, panel, job->u + u_of(l, range, panel), job->sums + (size_t)thread * l->sums);
 }
 
 static void ranges_item(void *ctx, size_t item, int thread)
@@ -360,11 +414,86 @@ static void ranges_item(void *ctx, size_t item, int thread)
                           .panels = conv_range_size(l->panels, l->range_panels, panels)};
     float *u = job->u + (size_t)thread * l->u;
     for (size_t xi = 0; xi < POINTS; xi++) {
-        multiply(job, &range, xi, u + xi * l->u_xi);
+        multiply(job, &job->block, &range, xi, u + xi * l->u_xi);
     }
     for (size_t panel = 0; panel < range.panels; panel++) {
         finish(job, strips, range.first_panel + panel, u + panel * l->u_panel,
                job->sums + (size_t)thread * l->sums);
+    }
+}
+
+/* A chunk of tiles, block by block, to sums of its own. */
+static void chunk_item(void *ctx, size_t chunk, int thread)
+{
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    float *v = job->threads + (size_t)thread * (l->v + l->w + l->u), *u = v + l->v + l->w;
+    float *partial = job->partial + chunk * l->partial;
+    size_t begin = conv_cut(l->tiles, l->chunks, chunk);
+    size_t count = conv_cut(l->tiles, l->chunks, chunk + 1) - begin;
+    struct range all = {.strips = l->strips, .panels = l->panels};
+    size_t blocks = conv_ceil_div(count, l->block_tiles);
+    for (size_t i = 0; i < blocks; i++) {
+        struct block block = {.first = begin + conv_cut(count, blocks, i),
+                              .since = begin,
+                              .is_last = i + 1 == blocks,
+                              .v = v,
+                              .w = v + l->v};
+        block.count = begin + conv_cut(count, blocks, i + 1) - block.first;
+        transform_rows(job, &block, 0, block.count);
+        for (size_t xi = 0; xi < POINTS; xi++) {
+            multiply(job, &block, &all, xi, u + xi * l->u_xi);
+        }
+    }
+    for (size_t panel = 0; panel < l->panels; panel++) {
+        for (size_t range = 0; range < l->strip_ranges; range++, partial += l->sums) {
+            untransform(job, range, u + u_of(l, range, panel), partial);
+        }
+    }
+}
+
+static void chunks_finish(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    const struct layout *l = &job->layout;
+    float *sums = job->partial + item * l->sums;
+    conv_weights_reduce(sums, l->chunks, l->partial, l->sums);
+    deliver(job, item % l->strip_ranges, item / l->strip_ranges, sums);
+}
+
+static void run_chunks(struct job *job, float *memory)
+{
+    const struct layout *l = &job->layout;
+    job->threads = memory;
+    job->partial = memory + (size_t)parallel_threads() * (l->v + l->w + l->u);
+    parallel_for(l->chunks, chunk_item, job);
+    parallel_for(l->panels * l->strip_ranges, chunks_finish, job);
+}
+
+static void run_blocks(struct job *job, float *memory)
+{
+    const struct layout *l = &job->layout;
+    job->block.v = memory;
+    job->block.w = memory + l->v;
+    job->u = job->block.w + l->w;
+    job->sums = job->u + (l->by_points ? 1 : (size_t)parallel_threads()) * l->u;
+    for (size_t block = 0; block < l->blocks; block++) {
+        size_t first = conv_cut(l->tiles, l->blocks, block);
+        job->block.first = first;
+        job->block.since = l->by_points ? 0 : first;
+        job->block.is_last = !l->by_points || block + 1 == l->blocks;
+        job->block.count = conv_cut(l->tiles, l->blocks, block + 1) - first;
+        job->items = conv_even_items(conv_ceil_div(job->block.count, ITEM_TILES), job->block.count);
+        parallel_for(job->items, transform_item, job);
+        if (l->by_points) {
+            parallel_for(POINTS * l->panel_ranges, points_item, job);
+        } else {
+            parallel_for(l->strip_ranges * l->panel_ranges, ranges_item, job);
+        }
+    }
+    if (l->by_points) {
+        parallel_for(l->panels * l->strip_ranges, points_finish, job);
     }
 }
 
@@ -374,27 +503,14 @@ void winograd_backward_weights(const struct conv_weights_run *run)
                       .layout = layout_of(run->slots, run->g, run->dz->n),
                       .order = order_of(run->g, (size_t)run->dz->n),
                       .zeros = run->scratch};
-    const struct layout *l = &job.layout;
     if (run->dz->n == 0) {
         return;
     }
-    memset(run->scratch, 0, l->zeros * sizeof(float));
-    job.v = (float *)run->scratch + l->zeros;
-    job.w = job.v + l->v;
-    job.u = job.w + l->w;
-    job.sums = job.u + (l->by_points ? 1 : (size_t)parallel_threads()) * l->u;
-    for (size_t block = 0; block < l->blocks; block++) {
-        job.first_tile = conv_cut(l->tiles, l->blocks, block);
-        job.count = conv_cut(l->tiles, l->blocks, block + 1) - job.first_tile;
-        job.items = conv_even_items(conv_ceil_div(job.count, ITEM_TILES), job.count);
-        parallel_for(job.items, transform_item, &job);
-        if (l->by_points) {
-            parallel_for(POINTS * l->panel_ranges, points_item, &job);
-        } else {
-            parallel_for(l->strip_ranges * l->panel_ranges, ranges_item, &job);
-        }
-    }
-    if (l->by_points) {
-        parallel_for(l->panels * l->strip_ranges, points_finish, &job);
+    memset(run->scratch, 0, job.layout.zeros * sizeof(float));
+    float *memory = (float *)run->scratch + job.layout.zeros;
+    if (job.layout.chunks > 0) {
+        run_chunks(&job, memory);
+    } else {
+        run_blocks(&job, memory);
     }
 }
