@@ -189,6 +189,12 @@ static inline void conv_prefetch_near(const float *p, size_t count)
     }
 }
 
+/* Rows that the outer product's tile takes at most. */
+static inline size_t conv_outer_rows(const struct conv_slots *slots, size_t filters)
+{
+    return (size_t)slots->mr * (2 * filters <= (size_t)slots->nr ? 2 : 1);
+}
+
 /* Size of the index-th range of `step` in [0, total). */
 static inline size_t conv_range_size(size_t total, size_t step, size_t index)
 {

@@ -22,7 +22,6 @@
  * otherwise each item has its own and they are added in the chunks' order. */
 #include "kernels/conv_private.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -543,7 +542,7 @@ enum {
  * also by the number of threads. */
 struct gradient_cut {
     size_t taps, channels, filters, groups; /* channels and filters of one group */
-    size_t panels, nr, mr;
+    size_t panels, nr;
     size_t pixels;
     size_t block_channels, channel_ranges;
     size_t range_panels, panel_ranges;
@@ -578,7 +577,6 @@ static struct gradient_cut gradient_cut_of(const struct conv_slots *slots,
                              .filters = (size_t)(g->filters / g->groups),
                              .groups = (size_t)g->groups,
                              .nr = (size_t)slots->nr,
-                             .mr = (size_t)slots->mr,
                              .pixels = (size_t)batch * (size_t)g->out_h * (size_t)g->out_w};
     c.panels = conv_ceil_div(c.filters, c.nr);
     size_t fit = SUMS_MAX_FLOATS / (c.taps * c.nr) / CONV_SCATTER_CHANNELS * CONV_SCATTER_CHANNELS;
@@ -739,16 +737,20 @@ static void gradient_pack_panel(const struct gradient_piece *p, size_t panel)
     }
 }
 
-/* What needs no packing is read where it lies. */
-static const float *gradient_panel(const struct gradient_piece *p, size_t panel)
+/* Of whole vectors of one panel nothing is packed. */
+static void set_panel(const struct gradient_piece *p, size_t panel, struct conv_outer *o)
 {
     const struct gradient_cut *c = &p->job->cut;
     const struct tensor *dz = p->job->run->dz;
-    if (dz->stride == c->nr && c->filters == c->nr && (uintptr_t)dz->data % MEM_ALIGN == 0) {
-        return dz->data + p->first_pixel * dz->stride;
+    o->filters = (int)conv_range_size(c->filters, c->nr, panel);
+    if (c->panels == 1 && c->filters % CONV_STRIP == 0) {
+        o->panel = dz->data + p->first_pixel * dz->stride + p->group * c->filters;
+        o->panel_stride = dz->stride;
+        return;
     }
     gradient_pack_panel(p, panel);
-    return p->panel;
+    o->panel = p->panel;
+    o->panel_stride = c->nr;
 }
 
 /* How many pixels of x lie before the last ones that the outputs before `pixel` read, roughly. */
@@ -762,6 +764,11 @@ static size_t x_frontier(const struct gradient_job *job, size_t pixel)
     size_t in_image = row * (size_t)x->w + pixel % out_w * (size_t)g->stride_x;
     size_t at = pixel / out_w / out_h * (size_t)x->h * (size_t)x->w + in_image;
     return at < all ? at : all;
+}
+
+static size_t outer_rows(const struct gradient_job *job, size_t panel)
+{
+    return conv_outer_rows(job->run->slots, conv_range_size(job->cut.filters, job->cut.nr, panel));
 }
 
 /* The block after the piece's, of an item that ends at pixel `end`. Items that see a part of the
@@ -779,7 +786,10 @@ static void ahead_begin(struct gradient_piece *p, size_t end)
     size_t from = x_frontier(job, first), to = x_frontier(job, next);
     size_t row_floats = c->channels * (job->merged ? (size_t)job->run->g->kernel_w : 1);
     size_t steps = job->merged ? (size_t)job->run->g->kernel_h : c->taps;
-    p->ahead.parts = c->panels * steps * conv_ceil_div(row_floats, c->mr);
+    p->ahead.parts = 0;
+    for (size_t panel = 0; panel < c->panels; panel++) {
+        p->ahead.parts += steps * conv_ceil_div(row_floats, outer_rows(job, panel));
+    }
     p->ahead.x += from * job->run->x->stride;
     p->ahead.x_floats = (to > from ? to - from : 0) * job->run->x->stride;
     p->ahead.dz += first * job->run->dz->stride;
@@ -814,12 +824,9 @@ static void run_panel(struct gradient_piece *p, size_t panel, bool accumulate)
         rows *= (size_t)job->run->g->kernel_w;
         steps = (size_t)job->run->g->kernel_h;
     }
-    size_t tiles = conv_ceil_div(rows, c->mr);
-    struct conv_outer o = {.panel = gradient_panel(p, p->first_panel + panel),
-                           .pixels = p->pixels,
-                           .filters =
-                               (int)conv_range_size(c->filters, c->nr, p->first_panel + panel),
-                           .accumulate = accumulate};
+    size_t tiles = conv_ceil_div(rows, outer_rows(job, p->first_panel + panel));
+    struct conv_outer o = {.pixels = p->pixels, .accumulate = accumulate};
+    set_panel(p, p->first_panel + panel, &o);
     float *sums = p->sums + panel * c->taps * p->channel_count * c->nr;
     for (size_t t = 0; t < steps; t++) {
         o.in = p->table + t * c->block_pixels;

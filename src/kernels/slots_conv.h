@@ -167,14 +167,17 @@ struct conv_pointwise {
 enum { CONV_STRIP = 16 };
 
 /* sum[i][k] (+)= sum over p < pixels of in[p][offset + i] * panel[p][k] for i in [0, rows), rows <=
- * mr, and k in [0, filters), filters <= nr; as in conv_tile the columns up to the next multiple of
+ * mr, or twice that of no more than nr / 2 filters, and k in [0, filters), filters <= nr; as in conv_tile the columns up to the next multiple of
  * the vector width are padding. The pixels are summed from zero, in order, before sum is added. */
 struct conv_outer {
     const float *const *in; /* [pixels]; NULL: */
     const float *strip;     /* in[p] = strip + p * CONV_STRIP, which is quicker */
     size_t offset;
-    const float *panel; /* [pixels][nr], 64-byte aligned */
-    float *sum;         /* [rows][nr], 64-byte aligned */
+    const float *
+        panel; /* [pixels][nr], 64-byte aligned; with `in` pixels may be another distance apart, if filters are a
+                         * multiple of 16: */
+    size_t panel_stride;
+    float *sum; /* [rows][nr], 64-byte aligned */
     /* With `in`: NULL, or two places that are read soon; pixel p asks for what lies p steps on, so that sums need not wait. */
     const float *ahead[2];
     size_t ahead_step[2]; /* floats */

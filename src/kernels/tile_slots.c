@@ -133,9 +133,9 @@ static float multiply_adds(size_t rounds)
     return vec_total(total);
 }
 
-/* sum[i] += in[i] * panel, a pixel; behind its part of the panel. */
-INLINED const float *outer_pixel(vec sum[TILE_PIXELS][TILE_VECTORS], const float *in,
-                                 const float *panel, const int rows, const int vectors)
+/* sum[i] += in[i] * panel, a pixel. */
+INLINED void outer_pixel(vec sum[2 * TILE_PIXELS][TILE_VECTORS], const float *in,
+                         const float *panel, const int rows, const int vectors)
 {
     vec w[TILE_VECTORS];
     UNROLLED
@@ -150,7 +150,6 @@ INLINED const float *outer_pixel(vec sum[TILE_PIXELS][TILE_VECTORS], const float
             sum[i][j] = vec_fma(x, w[j], sum[i][j]);
         }
     }
-    return panel + TILE_FILTERS;
 }
 
 enum { OUTER_PIXELS = 4 }; /* of a strip, whose distances are constants */
@@ -158,7 +157,7 @@ enum { OUTER_PIXELS = 4 }; /* of a strip, whose distances are constants */
 /* rows and vectors are constants where this is inlined, so that sum lives in registers. */
 INLINED void outer(const struct conv_outer *o, const int rows, const int vectors)
 {
-    vec sum[TILE_PIXELS][TILE_VECTORS];
+    vec sum[2 * TILE_PIXELS][TILE_VECTORS];
     UNROLLED
     for (int i = 0; i < rows; i++) {
         UNROLLED
@@ -173,23 +172,25 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
         for (; p < o->pixels; p++, first += o->ahead_step[0], second += o->ahead_step[1]) {
             __builtin_prefetch(first, 0, 2);
             __builtin_prefetch(second, 0, 2);
-            panel = outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
+            outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
+            panel += o->panel_stride;
         }
     } else if (o->in) {
-        for (; p < o->pixels; p++) {
-            panel = outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
+        for (; p < o->pixels; p++, panel += o->panel_stride) {
+            outer_pixel(sum, o->in[p] + o->offset, panel, rows, vectors);
         }
     } else {
         const float *in = o->strip + o->offset;
         for (; p + OUTER_PIXELS <= o->pixels; p += OUTER_PIXELS) {
             UNROLLED
             for (size_t i = 0; i < OUTER_PIXELS; i++) {
-                panel = outer_pixel(sum, in + i * CONV_STRIP, panel, rows, vectors);
+                outer_pixel(sum, in + i * CONV_STRIP, panel + i * TILE_FILTERS, rows, vectors);
             }
             in += OUTER_PIXELS * CONV_STRIP;
+            panel += OUTER_PIXELS * TILE_FILTERS;
         }
-        for (; p < o->pixels; p++, in += CONV_STRIP) {
-            panel = outer_pixel(sum, in, panel, rows, vectors);
+        for (; p < o->pixels; p++, in += CONV_STRIP, panel += TILE_FILTERS) {
+            outer_pixel(sum, in, panel, rows, vectors);
         }
     }
     float *to = o->sum;
@@ -209,29 +210,40 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
         outer(o, rows, vectors);                                                                   \
         break;
 #if TILE_VECTORS == 4
-#define OUTER_WIDTHS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
+#define OUTER_NARROW(rows) OUTER(rows, 1) OUTER(rows, 2)
+#define OUTER_WIDE(rows) OUTER_NARROW(rows) OUTER(rows, 3) OUTER(rows, 4)
 #else
-#define OUTER_WIDTHS(rows) OUTER(rows, 1) OUTER(rows, 2)
+#define OUTER_NARROW(rows) OUTER(rows, 1)
+#define OUTER_WIDE(rows) OUTER_NARROW(rows) OUTER(rows, 2)
 #endif
-#define OUTER_CASE(rows)                                                                           \
+#define OUTER_CASE(rows, widths)                                                                   \
     case rows:                                                                                     \
         switch (vectors_of(o->filters)) {                                                          \
-            OUTER_WIDTHS(rows)                                                                     \
-        default:                                                                                   \
-            break;                                                                                 \
+            widths(rows) default : break;                                                          \
         }                                                                                          \
         break;
 
 static void outer_slot(const struct conv_outer *o)
 {
     switch (o->rows) {
-        OUTER_CASE(1)
-        OUTER_CASE(2)
-        OUTER_CASE(3)
-        OUTER_CASE(4)
+        OUTER_CASE(1, OUTER_WIDE)
+        OUTER_CASE(2, OUTER_WIDE)
+        OUTER_CASE(3, OUTER_WIDE)
+        OUTER_CASE(4, OUTER_WIDE)
 #if TILE_PIXELS == 6
-        OUTER_CASE(5)
-        OUTER_CASE(6)
+        OUTER_CASE(5, OUTER_WIDE)
+        OUTER_CASE(6, OUTER_WIDE)
+#else
+        OUTER_CASE(5, OUTER_NARROW)
+        OUTER_CASE(6, OUTER_NARROW)
+#endif
+        OUTER_CASE(7, OUTER_NARROW)
+        OUTER_CASE(8, OUTER_NARROW)
+#if TILE_PIXELS == 6
+        OUTER_CASE(9, OUTER_NARROW)
+        OUTER_CASE(10, OUTER_NARROW)
+        OUTER_CASE(11, OUTER_NARROW)
+        OUTER_CASE(12, OUTER_NARROW)
 #endif
     default:
         break;

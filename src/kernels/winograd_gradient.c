@@ -38,17 +38,18 @@ enum {
     LARGE_L2_NR = 32,            /* of AVX-512, whose processors have 1 MB and more of L2 a core */
     CHUNKS_MAX_FLOATS = 5 << 15, /* of dU: by chunks up to here */
     CHUNKS_BLOCK_FLOATS = 5 << 15, /* of V and W */
-    CHUNKS = 16,                   /* at most, */
-    CHUNK_MIN_TILES = 24,          /* of at least so many tiles */
-    RUN_TILES = 192, /* summed at once: a strip and a panel fit L1, and rounding stays small */
-    ITEM_TILES = 4,  /* tiles transformed by a thread in a row */
+    CHUNKS = 16,
+    CHUNK_MIN_TILES = 24,
+    RUN_TILES = 192,      /* summed at once, at most: rounding stays small, */
+    RUN_FLOATS = 6 << 10, /* of a panel: beside a strip it fits L1 */
+    ITEM_TILES = 4,       /* tiles transformed by a thread in a row */
     ITEMS_WANTED = 16,
 };
 
 /* Sizes by geometry and batch alone; distances in floats. */
 struct layout {
     bool by_points;
-    size_t nr, mr, channels, filters;
+    size_t nr, channels, filters;
     size_t strips, panels;
     size_t range_strips, strip_ranges; /* that are transformed at once */
     size_t range_panels, panel_ranges; /* of an item */
@@ -79,7 +80,6 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
                                int batch)
 {
     struct layout l = {.nr = (size_t)slots->nr,
-                       .mr = (size_t)slots->mr,
                        .channels = (size_t)g->in_c,
                        .filters = (size_t)g->filters,
                        .tiles = most(winograd_tiles(g) * (size_t)batch, 1)};
@@ -100,8 +100,8 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
                  : has_large_l2 ? LARGE_BLOCK_FLOATS
                                 : POINTS_BLOCK_FLOATS;
     l.blocks = conv_ceil_div(l.tiles, most(fit / tile, RANGES_MIN_TILES));
-    if (has_large_l2 && products <= CHUNKS_MAX_FLOATS) {
-        l.chunks = most(least(CHUNKS, l.tiles / CHUNK_MIN_TILES), 1);
+    if (has_large_l2 && products <= CHUNKS_MAX_FLOATS && l.tiles >= CHUNKS * CHUNK_MIN_TILES) {
+        l.chunks = CHUNKS;
         size_t chunk = conv_ceil_div(l.tiles, l.chunks);
         l.blocks = l.chunks * conv_ceil_div(chunk, CHUNKS_BLOCK_FLOATS / tile);
     }
@@ -292,7 +292,7 @@ struct range {
     size_t first_strip, strips, first_panel, panels;
 };
 
-/* The sums of rows [first, first + tiles) of the block, at most RUN_TILES. */
+/* The sums of rows [first, first + tiles) of the block, of a run. */
 static void multiply_run(const struct job *job, const struct block *block,
                          const struct range *range, size_t xi, float *u, size_t first, size_t tiles,
                          bool accumulate)
@@ -303,10 +303,12 @@ static void multiply_run(const struct job *job, const struct block *block,
     for (size_t panel = 0; panel < range->panels; panel++) {
         size_t at = range->first_panel + panel;
         o.panel = block->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
-        o.filters = (int)conv_range_size(l->filters, l->nr, at);
+        size_t filters = conv_range_size(l->filters, l->nr, at);
+        size_t tile_rows = conv_outer_rows(job->run->slots, filters);
+        o.filters = (int)filters;
         for (size_t strip = 0; strip < range->strips; strip++) {
             size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
-            size_t parts = conv_ceil_div(channels, l->mr);
+            size_t parts = conv_ceil_div(channels, tile_rows);
             float *sums = u + panel * l->u_panel + strip * STRIP * l->nr;
             o.strip = v + (range->first_strip + strip) * l->v_strip;
             for (size_t i = 0; i < parts; i++) {
@@ -335,7 +337,7 @@ static void multiply(const struct job *job, const struct block *block, const str
         }
         return;
     }
-    size_t runs = conv_ceil_div(after - first, RUN_TILES);
+    size_t runs = conv_ceil_div(after - first, least(RUN_TILES, RUN_FLOATS / l->nr));
     for (size_t run = 0; run < runs; run++) {
         size_t at = first + conv_cut(after - first, runs, run);
         size_t tiles = first + conv_cut(after - first, runs, run + 1) - at;
