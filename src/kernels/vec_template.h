@@ -5,8 +5,8 @@
  * vec_mul, vec_div, vec_min, vec_max (b if one is NaN), vec_sqrt, vec_abs, vec_minus_abs, vec_fma(a, b, c) = a * b + c,
  * vec_exp_bounded(v) = e^v for -105 <= v <= 89, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no),
  * vec_any_equal(a, b); vec_keep(v, count, other): the first lanes of v, the others of `other`; vec_largest(v),
- * vec_total(v): of all lanes; vec_transpose(v) of VEC_WIDTH vectors; wide, VEC_WIDTH / 2 doubles, and wide_low(v), wide_high(v): the halves of a vec;
- * wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a, b, c). Then it or activation_template.h gives
+ * vec_total(v): of all lanes; vec_transpose(v) of VEC_WIDTH vectors; wide, VEC_WIDTH / 2 doubles, and wide_low(v),
+ * wide_high(v): the halves of a vec; wide_load(p), wide_store(p, w), wide_add, wide_sub, wide_fma(a, b, c). Then it or activation_template.h gives
  * vec_exp(v) = e^v for every v, and vec_activate(v, act) = act(v), act < ACT_FUSED_COUNT. Everything is static: each
  * set gets its own copy, compiled with its own flags. */
 #ifndef KERNELS_VEC_TEMPLATE_H
