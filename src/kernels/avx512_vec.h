@@ -94,6 +94,20 @@ static inline vec vec_times_power(vec v, vec n)
     return _mm512_scalef_ps(v, n);
 }
 
+/* Every other quarter of a and then of b, from the first or the second on. */
+static inline vec vec_even_quarters(vec a, vec b)
+{
+    const __m512i from = _mm512_set_epi32(27, 26, 25, 24, 19, 18, 17, 16, 11, 10, 9, 8, 3, 2, 1, 0);
+    return _mm512_permutex2var_ps(a, from, b);
+}
+
+static inline vec vec_odd_quarters(vec a, vec b)
+{
+    const __m512i from =
+        _mm512_set_epi32(31, 30, 29, 28, 23, 22, 21, 20, 15, 14, 13, 12, 7, 6, 5, 4);
+    return _mm512_permutex2var_ps(a, from, b);
+}
+
 /* v[i][j] to v[j][i]: fours of floats in each quarter, then the quarters. */
 static inline void vec_transpose(vec v[16])
 {
@@ -109,14 +123,14 @@ static inline void vec_transpose(vec v[16])
         t[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
     }
     for (int i = 0; i < 4; i++) {
-        vec a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88);
-        vec b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
-        vec c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);
-        vec d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
-        v[i] = _mm512_shuffle_f32x4(a, c, 0x88);
-        v[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
-        v[i + 8] = _mm512_shuffle_f32x4(a, c, 0xdd);
-        v[i + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
+        vec a = vec_even_quarters(t[i], t[i + 4]);
+        vec b = vec_odd_quarters(t[i], t[i + 4]);
+        vec c = vec_even_quarters(t[i + 8], t[i + 12]);
+        vec d = vec_odd_quarters(t[i + 8], t[i + 12]);
+        v[i] = vec_even_quarters(a, c);
+        v[i + 4] = vec_even_quarters(b, d);
+        v[i + 8] = vec_odd_quarters(a, c);
+        v[i + 12] = vec_odd_quarters(b, d);
     }
 }
 
