@@ -112,8 +112,7 @@ static void merge_rows(const struct conv_geometry *g, const struct tensor *in,
 enum {
     INNER_TARGET = 1536, /* taps x channels of an inner block */
     INNER_MAX_TAPS = 81, /* bounds the pointer table */
-    CHUNK_BLOCKS =
-        16, /* pixel blocks an item passes over a panel slice, twice as many in a large cache */
+    CHUNK_BLOCKS = 16,   /* pixel blocks an item passes over a panel slice: chunk_blocks */
     ITEMS_WANTED = 32,
     LARGE_INPUT_FLOATS = 1 << 21,
 };

@@ -34,7 +34,6 @@ enum { TILE_STEPS = 4 };
 
 /* A multiply-add that reads and spreads a float by itself (VEC_FMA_SPREADS) goes through the processor's front end as one if the
  * float lies at a pointer and a constant. With two vectors that is quicker than to spread it once, with four slower. */
-
 INLINED const float *tile_steps(vec *acc, const float **in, const float *panel, const int steps,
                                 const int pixels, const int vectors)
 {

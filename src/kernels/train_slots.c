@@ -6,12 +6,10 @@
 #include "kernels/vectors.h"
 #include "kernels/vec_template.h"
 
-/* Vectors whose sums are kept in registers. */
 enum {
     HALF = VEC_WIDTH / 2,
     AHEAD_FLOATS = 1 << 12,
-    SUM_VECTORS = ISA_BITS == 512 ? 4 : 2,
-    REDUCE_VECTORS = ISA_BITS == 512 ? 4 : 2
+    SUM_VECTORS = ISA_BITS == 512 ? 4 : 2, /* whose sums are kept in registers */
 };
 
 /* ---- activations ---- */
@@ -227,10 +225,10 @@ INLINED void reduce_as(const struct op_block *block, const struct reduce_factors
                        const enum activation act)
 {
     size_t c = 0;
-    for (; c + REDUCE_VECTORS * VEC_WIDTH <= block->channels; c += REDUCE_VECTORS * VEC_WIDTH) {
-        reduce_of(block, c, VEC_WIDTH, REDUCE_VECTORS, f, act);
+    for (; c + SUM_VECTORS * VEC_WIDTH <= block->channels; c += SUM_VECTORS * VEC_WIDTH) {
+        reduce_of(block, c, VEC_WIDTH, SUM_VECTORS, f, act);
     }
-    for (; REDUCE_VECTORS > 2 && c + 2 * VEC_WIDTH <= block->channels; c += 2 * VEC_WIDTH) {
+    for (; SUM_VECTORS > 2 && c + 2 * VEC_WIDTH <= block->channels; c += 2 * VEC_WIDTH) {
         reduce_of(block, c, VEC_WIDTH, 2, f, act);
     }
     for (; c < block->channels; c += VEC_WIDTH) {
