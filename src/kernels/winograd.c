@@ -7,9 +7,13 @@
  *
  *   fused      for large images with few channels. U is made first, and small enough to stay in cache. A thread takes
  *              a chunk of tiles through all steps; its V and one panel of M stay in L2.
- *   streamed   for small images with many channels. All threads share V. A thread takes a group of panels and some rows
- *              of the 36 matrices at a time: a slice of V of those and M of the group stay in its L2, and one row of U in
- *              its L1.
+ *   streamed   for small images with many channels. V of a chunk is made first. A thread takes a group of panels and some rows
+ *              of the 36 matrices at a time: a slice of V of those and M of the group stay in its L2, U of the slice, or one row
+ *              of it, too.
+ *
+ * What comes first, U or V, each of a few threads makes for itself: where cores have third-level caches of their own, a line that one has
+ * written takes another longer than making it (52x52, 64 filters, two threads: .38 ms if they share U, .16 if not; .21 and
+ * .15 in one such cache). Many threads share it.
  *
  * U is four times the weights, and reading it from memory takes longer than making it: packed weights stay 3x3.
  *
@@ -70,9 +74,8 @@ struct scheme {
     int stride;
     size_t input; /* samples of a line, as many as points of V and M */
     bool (*needs)(int outputs, int point);
-    /* fused: tiles that a thread has in its L2, at most, and parts of it, of which U takes one; streamed: channels of a slice, at most,
-     * and parts for one row of points of U. Measured. */
-    size_t fused_tiles, fused_u, slice, row_parts;
+    /* fused: tiles that a thread has in its L2, at most, and L2_PARTS of it for U; streamed: channels of a slice, at most. Measured. */
+    size_t fused_tiles, fused_u, slice;
 };
 
 static const struct scheme *scheme_of(const struct conv_geometry *g)
@@ -81,16 +84,14 @@ static const struct scheme *scheme_of(const struct conv_geometry *g)
                                              .input = WINOGRAD_INPUT,
                                              .needs = winograd_needs,
                                              .fused_tiles = 48,
-                                             .fused_u = 2,
-                                             .slice = 64,
-                                             .row_parts = 6},
+                                             .fused_u = 80,
+                                             .slice = 64},
                                             {.stride = 2,
                                              .input = WINOGRAD_STRIDE2_INPUT,
                                              .needs = winograd_stride2_needs,
                                              .fused_tiles = 24,
-                                             .fused_u = 1,
-                                             .slice = 128,
-                                             .row_parts = 12}};
+                                             .fused_u = 128,
+                                             .slice = 128}};
     return &schemes[g->stride_y - 1];
 }
 
@@ -111,6 +112,10 @@ enum {
     MAX_L2_FLOATS = 512 << 10,
     L2_PARTS = 128,         /* of these, */
     STREAMED_L2_PARTS = 90, /* for V and M */
+    ROW_L2_PARTS = 12,      /* for a row of points of U */
+    ALONE_THREADS = 4,      /* as many, at most, share nothing */
+    FILTERS_OF_TILE =
+        4, /* making U of those takes as long as a tile's V and its way from other caches */
 };
 
 /* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
@@ -121,6 +126,13 @@ struct block {
     const struct scheme *scheme;
     struct winograd_place places[MAX_TILES];
 };
+
+/* What a thread has in its memory, before its V, M and U. */
+struct worker {
+    size_t made; /* fused: 1 if there is U; streamed: 1 more than the chunk of V */
+    struct block block;
+};
+enum { WORKER_BYTES = (sizeof(struct worker) + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN };
 
 static size_t kind_of(const struct winograd_place *place)
 {
@@ -167,7 +179,9 @@ struct layout {
      * cut into parts for as many threads. */
     size_t rows, group_panels, u_rows, max_parts;
     size_t v_row, v_xi, v_slice, m_row, m_xi, m_panel, u_xi;
-    size_t zeros_bytes, v_bytes, m_bytes, u_bytes; /* of U: fused once, streamed for each thread */
+    /* Do threads share what all of them need, V of a chunk (streamed) or U (fused)? Else each makes its own. */
+    bool shares;
+    size_t zeros_bytes, v_bytes, m_bytes, u_bytes, worker_bytes;
 };
 
 /* What cuts count on. */
@@ -198,6 +212,11 @@ static void cut_l2(struct layout *l, size_t l2)
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
 }
 
+static bool shares_work(void)
+{
+    return parallel_threads() > ALONE_THREADS;
+}
+
 /* Is all of U kept? Where threads do not share panels out evenly they share tiles. */
 static bool keeps_u(const struct conv_slots *slots, const struct conv_geometry *g,
                     const struct layout *l)
@@ -208,14 +227,19 @@ static bool keeps_u(const struct conv_slots *slots, const struct conv_geometry *
     size_t parts = conv_ceil_div(threads, l->panels);
     size_t share = parts < l->max_parts ? nr / parts : nr / l->max_parts;
     size_t turns = conv_ceil_div(conv_ceil_div(filters, share), threads);
-    bool is_even = 5 * filters >= 4 * turns * share * threads;
-    return floats <=
-           (l2 >= CONV_LARGE_L2_FLOATS && is_even ? l2 / l->scheme->fused_u : SHARED_MAX_U_FLOATS);
+    bool is_even = !shares_work() || 5 * filters >= 4 * turns * share * threads;
+    return floats <= (l2 >= CONV_LARGE_L2_FLOATS && is_even ? l2 / L2_PARTS * l->scheme->fused_u
+                                                            : SHARED_MAX_U_FLOATS);
 }
 
-/* tiles: of the whole batch. */
+static size_t common_bytes(const struct layout *l)
+{
+    return !l->shares ? 0 : l->fused ? l->u_bytes : l->v_bytes;
+}
+
+/* chunk_tiles: streamed, of a chunk. */
 static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *g,
-                               size_t tiles)
+                               size_t chunk_tiles)
 {
     size_t nr = (size_t)slots->nr, mr = (size_t)slots->mr;
     struct layout l = {.scheme = scheme_of(g),
@@ -227,13 +251,13 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     size_t whole_row = conv_round_up(l.channels, 16);
     size_t fit = FUSED_V_FLOATS / (l.points * whole_row) / mr * mr;
     l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, g, &l);
-    size_t l2 = l2_floats(slots), row = l2 / L2_PARTS * l.scheme->row_parts;
-    size_t streamed = row / (U_LINE * nr) / 16 * 16;
+    size_t l2 = l2_floats(slots);
+    size_t streamed = l2 / L2_PARTS * ROW_L2_PARTS / (U_LINE * nr) / 16 * 16;
     streamed = streamed < l.scheme->slice ? streamed : l.scheme->slice;
     l.slice = l.fused ? l.channels : streamed;
     l.slices = conv_ceil_div(l.channels, l.slice);
-    l.chunk_tiles = l.fused ? (fit < l.scheme->fused_tiles ? fit : l.scheme->fused_tiles)
-                            : conv_ceil_div(tiles, conv_ceil_div(tiles, STREAMED_MAX_TILES));
+    l.chunk_tiles =
+        l.fused ? (fit < l.scheme->fused_tiles ? fit : l.scheme->fused_tiles) : chunk_tiles;
     l.v_row = conv_round_up(l.slice, 16);
     l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
     l.v_slice = l.points * l.v_xi;
@@ -248,6 +272,8 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.m_bytes = (l.fused ? 1 : l.group_panels) * l.m_panel * sizeof(float);
     size_t u_floats = l.fused ? l.panels * U_POINTS * l.u_xi : l.u_rows * U_LINE * l.u_xi;
     l.u_bytes = conv_round_up(u_floats * sizeof(float), MEM_ALIGN);
+    l.shares = shares_work();
+    l.worker_bytes = WORKER_BYTES + l.v_bytes + l.m_bytes + l.u_bytes - common_bytes(&l);
     return l;
 }
 
@@ -261,8 +287,7 @@ size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_
     size_t threads = (size_t)parallel_threads(), most = 0;
     for (size_t tiles = 1; tiles <= STREAMED_MAX_TILES; tiles++) {
         struct layout l = layout_of(slots, g, tiles);
-        size_t bytes = l.zeros_bytes + (l.fused ? threads : 1) * l.v_bytes + threads * l.m_bytes +
-                       (l.fused ? 1 : threads) * l.u_bytes;
+        size_t bytes = l.zeros_bytes + common_bytes(&l) + threads * l.worker_bytes;
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -313,12 +338,35 @@ struct job {
     struct layout layout;
     size_t tiles, chunks; /* of the whole batch */
     size_t groups, parts; /* streamed: of panels; of each if it is one */
-    struct block block;   /* streamed: on its way */
+    struct block block;   /* streamed, shared: on its way */
     const float *zeros;
-    float *v; /* shared (streamed) or the first thread's (fused) */
-    float *u; /* fused: [panel][xi][c][nr] */
-    char *threads;
+    float *common; /* shared U or V */
+    char *workers;
 };
+
+/* U is [panel][xi][c][nr] if it is all there. */
+struct room {
+    struct worker *worker;
+    float *v, *m, *u;
+};
+
+static struct room room_of(const struct job *job, size_t thread)
+{
+    const struct layout *l = &job->layout;
+    char *at = job->workers + thread * l->worker_bytes;
+    struct room r = {.worker = (struct worker *)(void *)at, .v = job->common, .u = job->common};
+    at += WORKER_BYTES;
+    r.m = (float *)(void *)at;
+    at += l->m_bytes;
+    if (l->fused || !l->shares) {
+        r.v = (float *)(void *)at;
+        at += l->v_bytes;
+    }
+    if (!l->fused || !l->shares) {
+        r.u = (float *)(void *)at;
+    }
+    return r;
+}
 
 /* v points at the tile's row of the first matrix of the first slice. */
 static void transform_input(const struct job *job, const struct winograd_place *place, float *v)
@@ -454,10 +502,8 @@ static void transform_output(const struct job *job, const struct block *block, s
 }
 
 /* U of the channels of one panel that an item stands for. */
-static void fused_filter(void *ctx, size_t item, int thread)
+static void fused_filter(const struct job *job, size_t item, float *u)
 {
-    (void)thread;
-    const struct job *job = ctx;
     const struct layout *l = &job->layout;
     const struct conv_slots *slots = job->run->slots;
     size_t panel = item / U_PARTS;
@@ -470,33 +516,45 @@ static void fused_filter(void *ctx, size_t item, int thread)
                                 .width = width,
                                 .columns = width,
                                 .row = WINOGRAD_ALL_ROWS,
-                                .u = job->u + panel * U_POINTS * l->u_xi + first * width,
+                                .u = u + panel * U_POINTS * l->u_xi + first * width,
                                 .xi_stride = l->u_xi};
     job->transforms->filter(&w);
+}
+
+static void fused_filter_item(void *ctx, size_t item, int thread)
+{
+    (void)thread;
+    const struct job *job = ctx;
+    fused_filter(job, item, job->common);
 }
 
 static void fused_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
+    struct room r = room_of(job, (size_t)thread);
+    if (!l->shares && !r.worker->made) {
+        for (size_t i = 0; i < l->panels * U_PARTS; i++) {
+            fused_filter(job, i, r.u);
+        }
+        r.worker->made = 1;
+    }
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
     size_t first = conv_cut(job->tiles, job->chunks, item);
     size_t count = conv_cut(job->tiles, job->chunks, item + 1) - first;
-    float *v = (float *)(void *)((char *)job->v + (size_t)thread * l->v_bytes);
-    float *m = (float *)(void *)(job->threads + (size_t)thread * l->m_bytes);
-    struct block block;
-    block_fill(&block, job->run->g, first, count);
+    struct block *block = &r.worker->block;
+    block_fill(block, job->run->g, first, count);
     for (size_t i = 0; i < count; i++) {
-        transform_input(job, &block.places[i], v + i * l->v_row);
+        transform_input(job, &block->places[i], r.v + i * l->v_row);
     }
-    struct product p = {.block = &block, .v = v, .m = m, .channels = l->channels};
+    struct product p = {.block = block, .v = r.v, .m = r.m, .channels = l->channels};
     for (size_t panel = 0; panel < l->panels; panel++) {
         p.filters = (int)conv_range_size(filters, nr, panel);
         for (size_t row = 0; row < U_LINE; row++) {
-            p.u = job->u + (panel * U_POINTS + row * U_LINE) * l->u_xi;
+            p.u = r.u + (panel * U_POINTS + row * U_LINE) * l->u_xi;
             multiply_row(job, &p, row);
         }
-        transform_output(job, &block, panel * nr, (size_t)p.filters, m);
+        transform_output(job, block, panel * nr, (size_t)p.filters, r.m);
     }
 }
 
@@ -504,7 +562,7 @@ static void streamed_input(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    transform_input(job, &job->block.places[item], job->v + item * job->layout.v_row);
+    transform_input(job, &job->block.places[item], job->common + item * job->layout.v_row);
 }
 
 /* Some rows of points of a slice of channels for one panel: U from the weights and the products. */
@@ -551,16 +609,33 @@ static struct share share_of(const struct job *job, size_t item)
     return s;
 }
 
+/* V of a chunk, for this thread alone. */
+static void take_chunk(const struct job *job, const struct room *r, size_t chunk)
+{
+    size_t first = conv_cut(job->tiles, job->chunks, chunk);
+    size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
+    struct block *block = &r->worker->block;
+    block_fill(block, job->run->g, first, count);
+    for (size_t i = 0; i < count; i++) {
+        transform_input(job, &block->places[i], r->v + i * job->layout.v_row);
+    }
+    r->worker->made = chunk + 1;
+}
+
 static void streamed_share(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
-    struct share share = share_of(job, item);
+    struct room r = room_of(job, (size_t)thread);
+    const struct block *block = l->shares ? &job->block : &r.worker->block;
+    size_t shares = job->groups * job->parts;
+    if (!l->shares && r.worker->made != item / shares + 1) {
+        take_chunk(job, &r, item / shares);
+    }
+    struct share share = share_of(job, item % shares);
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
     size_t first = share.first_panel, panels = share.count > 0 ? share.panels : 0;
     size_t panel_floats = l->channels * TAPS * nr;
-    char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
-    float *m = (float *)(void *)mine, *u = (float *)(void *)(mine + l->m_bytes);
     for (size_t row = 0; row < U_LINE; row += l->rows) {
         for (size_t slice = 0; slice < l->slices; slice++) {
             size_t channels = conv_range_size(l->channels, l->slice, slice);
@@ -571,25 +646,58 @@ static void streamed_share(void *ctx, size_t item, int thread)
                 const float *weights = panel + slice * l->slice * TAPS * width;
                 bool is_last = i + 1 == panels;
                 struct product p = {
-                    .block = &job->block,
-                    .v = job->v + slice * l->v_slice,
+                    .block = block,
+                    .v = r.v + slice * l->v_slice,
                     .u = weights,
-                    .m = m + i * l->m_panel,
+                    .m = r.m + i * l->m_panel,
                     .channels = channels,
                     .width = width,
                     .filters = (int)(count < share.count ? count : share.count),
                     .accumulate = slice > 0,
-                    .next = is_last ? weights + l->slice * TAPS * width : weights + panel_floats,
+                    .next = is_last ? weights - i * panel_floats + l->slice * TAPS * nr
+                                    : weights + panel_floats,
                     .next_count = !is_last || slice + 1 < l->slices ? channels * TAPS * width : 0};
-                streamed_product(job, &p, u, row);
+                streamed_product(job, &p, r.u, row);
             }
         }
     }
     for (size_t i = 0; i < panels; i++) {
         size_t k = (first + i) * nr + share.first;
         size_t count = filters - k < share.count ? filters - k : share.count;
-        transform_output(job, &job->block, k, count, m + i * l->m_panel);
+        transform_output(job, block, k, count, r.m + i * l->m_panel);
     }
+}
+
+static void streamed_forward(struct job *job)
+{
+    const struct layout *l = &job->layout;
+    size_t threads = (size_t)parallel_threads();
+    /* As many for each thread. */
+    size_t even = job->chunks % threads == 0 && !l->shares ? 1 : threads;
+    job->groups = conv_round_up(conv_ceil_div(l->panels, l->group_panels), even);
+    job->groups = job->groups < l->panels ? job->groups : l->panels;
+    job->parts = conv_ceil_div(even, job->groups);
+    job->parts = job->parts < l->max_parts ? job->parts : l->max_parts;
+    size_t shares = job->groups * job->parts;
+    if (!l->shares) {
+        parallel_for(job->chunks * shares, streamed_share, job);
+        return;
+    }
+    for (size_t chunk = 0; chunk < job->chunks; chunk++) {
+        size_t first = conv_cut(job->tiles, job->chunks, chunk);
+        size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
+        block_fill(&job->block, job->run->g, first, count);
+        parallel_for(count, streamed_input, job);
+        parallel_for(shares, streamed_share, job);
+    }
+}
+
+/* Streamed: threads that make their own V take tiles of their own if U of all filters costs them less than V of all tiles. */
+static size_t chunks_of(const struct conv_geometry *g, size_t tiles)
+{
+    size_t threads = (size_t)parallel_threads(), chunks = conv_ceil_div(tiles, STREAMED_MAX_TILES);
+    bool by_tiles = !shares_work() && (size_t)g->filters <= FILTERS_OF_TILE * tiles;
+    return by_tiles ? conv_round_up(chunks, threads) : chunks;
 }
 
 void winograd_forward(const struct conv_run *run)
@@ -597,37 +705,28 @@ void winograd_forward(const struct conv_run *run)
     struct job job = {.run = run,
                       .transforms = run->g->stride_y == 1 ? &run->slots->winograd
                                                           : &run->slots->winograd_stride2,
-                      .zeros = run->scratch};
-    const struct layout *l = &job.layout;
-    job.tiles = winograd_tiles(run->g) * (size_t)run->out->n;
+                      .zeros = run->scratch,
+                      .tiles = winograd_tiles(run->g) * (size_t)run->out->n};
     if (job.tiles == 0) {
         return;
     }
-    job.layout = layout_of(run->slots, run->g, job.tiles);
-    size_t v_copies = l->fused ? (size_t)parallel_threads() : 1;
+    job.chunks = chunks_of(run->g, job.tiles);
+    job.layout = layout_of(run->slots, run->g, conv_ceil_div(job.tiles, job.chunks));
+    const struct layout *l = &job.layout;
     memset(run->scratch, 0, l->zeros_bytes);
-    job.v = (float *)(void *)((char *)run->scratch + l->zeros_bytes);
-    job.threads = (char *)job.v + v_copies * l->v_bytes;
-    job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);
-    if (l->fused) {
-        size_t threads = (size_t)parallel_threads();
-        job.chunks = conv_even_items(job.chunks, job.tiles / (size_t)run->slots->mr);
-        job.u = (float *)(void *)(job.threads + threads * l->m_bytes);
-        parallel_for(l->panels * U_PARTS, fused_filter, &job);
-        parallel_for(job.chunks, fused_item, &job);
+    job.common = (float *)(void *)((char *)run->scratch + l->zeros_bytes);
+    job.workers = (char *)job.common + common_bytes(l);
+    for (size_t i = 0; i < (size_t)parallel_threads(); i++) {
+        room_of(&job, i).worker->made = 0;
+    }
+    if (!l->fused) {
+        streamed_forward(&job);
         return;
     }
-    /* As many for each thread. */
-    size_t threads = (size_t)parallel_threads();
-    job.groups = conv_round_up(conv_ceil_div(l->panels, l->group_panels), threads);
-    job.groups = job.groups < l->panels ? job.groups : l->panels;
-    job.parts = conv_ceil_div(threads, job.groups);
-    job.parts = job.parts < l->max_parts ? job.parts : l->max_parts;
-    for (size_t chunk = 0; chunk < job.chunks; chunk++) {
-        size_t first = conv_cut(job.tiles, job.chunks, chunk);
-        size_t count = conv_cut(job.tiles, job.chunks, chunk + 1) - first;
-        block_fill(&job.block, run->g, first, count);
-        parallel_for(count, streamed_input, &job);
-        parallel_for(job.groups * job.parts, streamed_share, &job);
+    job.chunks = conv_even_items(conv_ceil_div(job.tiles, l->chunk_tiles),
+                                 job.tiles / (size_t)run->slots->mr);
+    if (l->shares) {
+        parallel_for(l->panels * U_PARTS, fused_filter_item, &job);
     }
+    parallel_for(job.chunks, fused_item, &job);
 }

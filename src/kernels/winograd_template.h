@@ -31,28 +31,31 @@ static void finish_tile(vec v[16], vec scale, vec shift,
 INLINED void filter_rows(const struct winograd_filter *w, const int row, const int end,
                          void (*const line)(const vec x[3], vec u[6]))
 {
-    size_t u_row = (w->columns + VEC_WIDTH - 1) / VEC_WIDTH * VEC_WIDTH;
-    for (size_t k = 0; k < w->columns; k += VEC_WIDTH) {
-        const float *from = w->weights + k;
-        float *u = w->u + k;
-        for (size_t c = 0; c < w->channels; c++, from += 9 * w->width, u += u_row) {
+    size_t width = w->width, columns = w->columns, xi_stride = w->xi_stride;
+    size_t u_row = (columns + VEC_WIDTH - 1) / VEC_WIDTH * VEC_WIDTH;
+    const float *weights = w->weights;
+    float *u = w->u;
+    for (size_t c = 0; c < w->channels; c++, weights += 9 * width, u += u_row) {
+        for (size_t k = 0; k < columns; k += VEC_WIDTH) {
             vec of_column[3][6], points[6];
             UNROLLED
             for (size_t s = 0; s < 3; s++) {
                 vec x[3];
                 UNROLLED
                 for (size_t r = 0; r < 3; r++) {
-                    x[r] = vec_load(from + (r * 3 + s) * w->width);
+                    const float *from = weights + (r * 3 + s) * width + k;
+                    x[r] = vec_load(from);
+                    __builtin_prefetch(from + 2 * 9 * width);
                 }
                 line(x, of_column[s]);
             }
-            float *to = u;
+            float *to = u + k;
             UNROLLED
             for (int r = row; r < end; r++) {
                 const vec taps[3] = {of_column[0][r], of_column[1][r], of_column[2][r]};
                 line(taps, points);
                 UNROLLED
-                for (size_t s = 0; s < 6; s++, to += w->xi_stride) {
+                for (size_t s = 0; s < 6; s++, to += xi_stride) {
                     vec_store(to, points[s]);
                 }
             }
