@@ -64,6 +64,7 @@ struct winograd_input {
     const float *const *in;
     int rows, columns; /* of the output tile that lie inside the image */
     size_t offset, channels;
+    size_t ahead; /* floats on, the tile to the right has the like: it comes closer meanwhile */
     float *v;
     size_t xi_stride;
 };

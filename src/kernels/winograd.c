@@ -377,8 +377,11 @@ static void transform_input(const struct job *job, const struct winograd_place *
     int stride = l->scheme->stride;
     winograd_square(job->run->in, place->n, stride * place->y - g->pad_y,
                     stride * place->x - g->pad_x, (int)l->scheme->input, job->zeros, pixels);
-    struct winograd_input w = {
-        .in = pixels, .rows = place->rows, .columns = place->columns, .xi_stride = l->v_xi};
+    struct winograd_input w = {.in = pixels,
+                               .rows = place->rows,
+                               .columns = place->columns,
+                               .xi_stride = l->v_xi,
+                               .ahead = l->scheme->stride * TILE * job->run->in->stride};
     for (size_t c = 0; c < l->channels; c += l->slice) {
         w.offset = c;
         w.channels = conv_range_size(l->channels, l->slice, c / l->slice);

@@ -114,6 +114,9 @@ INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_
         for (int y = 0; y < 6; y++) {
             bool is_read = x < INPUTS_OF(columns) && y < INPUTS_OF(rows);
             d[y] = is_read ? get(w->in[y * 6 + x] + w->offset + c, part) : vec_set(0.0f);
+            if (x >= 2) {
+                __builtin_prefetch(w->in[y * 6 + x] + w->offset + c + w->ahead);
+            }
         }
         input_points(d, v, rows);
         UNROLLED
