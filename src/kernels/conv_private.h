@@ -181,14 +181,6 @@ static inline void conv_prefetch_read(const float *p, size_t count)
     }
 }
 
-/* As conv_prefetch_read, up to L1. */
-static inline void conv_prefetch_near(const float *p, size_t count)
-{
-    for (size_t i = 0; i < count; i += MEM_ALIGN / sizeof(float)) {
-        __builtin_prefetch(p + i, 0, 3);
-    }
-}
-
 /* Rows that the outer product's tile takes at most. */
 static inline size_t conv_outer_rows(const struct conv_slots *slots, size_t filters)
 {

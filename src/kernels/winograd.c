@@ -404,32 +404,29 @@ struct product {
     size_t next_count;
 };
 
-/* A matrix. While a run of tiles is multiplied, what its successors read comes closer: of V, and panel_count floats of U. */
+/* A matrix. While a run of tiles is multiplied, what its successors read comes closer. */
 static void multiply(const struct job *job, struct product *p, const struct conv_tile *common,
-                     size_t xi, size_t next_xi, const float *panel, size_t panel_count)
+                     size_t xi, size_t next_xi)
 {
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
     const float *table[CONV_MAX_MR];
     size_t begin, end = block_run(p->block, xi, &begin);
     size_t blocks = conv_ceil_div(end - begin, conv_mr(slots, (size_t)p->filters));
+    size_t floats = (size_t)slots->mr * p->channels;
     const float *v = p->v + xi * l->v_xi, *next_v = p->v + next_xi * l->v_xi;
     struct conv_tile t = *common;
     t.in = table;
-    for (size_t b = 0; b < blocks; b++) {
-        size_t first = begin + conv_cut(end - begin, blocks, b);
-        size_t after = begin + conv_cut(end - begin, blocks, b + 1);
-        t.pixels = (int)(after - first);
-        for (size_t k = 0; k < (size_t)t.pixels; k++) {
-            table[k] = v + (first + k) * l->v_row;
+    for (size_t left = blocks; left > 0; left--) {
+        size_t count = (end - begin) / left;
+        for (size_t k = 0; k < count; k++) {
+            table[k] = v + (begin + k) * l->v_row;
         }
-        t.acc = p->m + xi * l->m_xi + first * l->m_row;
-        conv_prefetch_rows(t.acc, l->m_row, (size_t)t.pixels, (size_t)p->filters);
-        t.ahead = b + 1 < blocks ? v + after * l->v_row : next_v + begin * l->v_row;
-        size_t part = conv_cut(panel_count, blocks, b);
-        conv_prefetch_near(panel + part, conv_cut(panel_count, blocks, b + 1) - part);
+        t.pixels = (int)count;
+        t.acc = p->m + xi * l->m_xi + begin * l->m_row;
+        begin += count;
+        t.ahead = left > 1 ? v + begin * l->v_row : next_v;
         /* What there is of it, then what is here already. */
-        size_t floats = (size_t)slots->mr * p->channels;
         t.later = p->next_count > 0 ? p->next : t.panel;
         p->next += floats;
         p->next_count -= floats < p->next_count ? floats : p->next_count;
@@ -441,9 +438,6 @@ static void multiply(const struct job *job, struct product *p, const struct conv
 static void multiply_row(const struct job *job, struct product *p, size_t row)
 {
     const struct layout *l = &job->layout;
-    const struct conv_slots *slots = job->run->slots;
-    size_t width = conv_round_up((size_t)p->filters, (size_t)slots->width);
-    size_t panel = l->fused ? p->channels * width : 0; /* else it is in L1 */
     size_t input = l->scheme->input, rows = lines_end(l->scheme, row) - row;
     struct conv_tile t = {.taps = 1,
                           .channels = p->channels,
@@ -457,9 +451,7 @@ static void multiply_row(const struct job *job, struct product *p, size_t row)
         for (size_t j = 0; j < count; j++) {
             size_t after = j + 1 < count ? (row + (j + 1) / columns) * input + i + (j + 1) % columns
                                          : row * input + i + 1;
-            size_t part = conv_cut(panel, count, j);
-            multiply(job, p, &t, xi, after, t.panel + l->u_xi + part,
-                     conv_cut(panel, count, j + 1) - part);
+            multiply(job, p, &t, xi, after);
             xi = after;
         }
     }
