@@ -441,12 +441,6 @@ static void inner_block(const struct piece *p, size_t panel, size_t tap_range, s
         t.acc = p->acc + (only ? 0 : b * mr * nr);
         size_t first = block_start(p->job, block);
         t.pixels = (int)(block_start(p->job, block + 1) - first);
-        if (last) {
-            size_t count;
-            float *out = output_run(p->job, first, (size_t)t.pixels, &count);
-            conv_prefetch_rows(out + p->group * in->filters + panel * nr, p->job->run->out_pixel,
-                               count, (size_t)t.filters);
-        }
         if (fresh && b + 1 < p->block_count) {
             for (size_t i = 0; i < (size_t)t.pixels; i++) {
                 conv_prefetch_read(t.in[in->block_taps * mr + i] + first_c, t.channels);
