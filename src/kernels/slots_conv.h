@@ -179,7 +179,8 @@ struct conv_outer {
                          * multiple of 16: */
     size_t panel_stride;
     float *sum; /* [rows][nr], 64-byte aligned */
-    /* With `in`: NULL, or two places that are read soon; pixel p asks for what lies p steps on, so that sums need not wait. */
+    /* Two places that are read soon, or with `in` NULL; pixel p asks for what lies p steps on, so that sums need not wait. Of a
+     * strip's the first comes into L1, others into L2. */
     const float *ahead[2];
     size_t ahead_step[2]; /* floats */
     size_t pixels;

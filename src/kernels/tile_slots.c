@@ -165,10 +165,9 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
             sum[i][j] = vec_set(0.0f);
         }
     }
-    const float *panel = o->panel;
+    const float *panel = o->panel, *first = o->ahead[0], *second = o->ahead[1];
     size_t p = 0;
-    if (o->in && o->ahead[0]) {
-        const float *first = o->ahead[0], *second = o->ahead[1];
+    if (o->in && first) {
         for (; p < o->pixels; p++, first += o->ahead_step[0], second += o->ahead_step[1]) {
             __builtin_prefetch(first, 0, 2);
             __builtin_prefetch(second, 0, 2);
@@ -181,9 +180,20 @@ INLINED void outer(const struct conv_outer *o, const int rows, const int vectors
         }
     } else {
         const float *in = o->strip + o->offset;
+        UNROLLED
+        for (int i = 0; i < rows; i++) {
+            UNROLLED
+            for (int j = 0; j < vectors; j++) {
+                __builtin_prefetch(o->sum + i * TILE_FILTERS + j * VEC_WIDTH, 1);
+            }
+        }
         for (; p + OUTER_PIXELS <= o->pixels; p += OUTER_PIXELS) {
             UNROLLED
             for (size_t i = 0; i < OUTER_PIXELS; i++) {
+                __builtin_prefetch(first);
+                __builtin_prefetch(second, 0, 2);
+                first += o->ahead_step[0];
+                second += o->ahead_step[1];
                 outer_pixel(sum, in + i * CONV_STRIP, panel + i * TILE_FILTERS, rows, vectors);
             }
             in += OUTER_PIXELS * CONV_STRIP;

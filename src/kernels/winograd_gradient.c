@@ -210,69 +210,79 @@ static struct winograd_place place_of(const struct job *job, size_t tile)
     return place;
 }
 
-static void prefetch_row(const struct tensor *t, int n, int y, int x)
+/* A tile's pixels; zeros outside the image. */
+struct pixels {
+    struct winograd_place at;
+    const float *dz[TILE * TILE], *x[POINTS];
+};
+
+static void find_pixels(const struct job *job, size_t tile, struct pixels *p)
 {
-    int end = x + TILE < t->w ? x + TILE : t->w;
-    if (y < 0 || y >= t->h) {
-        return;
-    }
-    for (x = x < 0 ? 0 : x; x < end; x++) {
-        conv_prefetch_read(tensor_at(t, n, y, x), (size_t)t->c);
+    const struct conv_geometry *g = job->run->g;
+    p->at = place_of(job, tile);
+    winograd_square(job->run->dz, p->at.n, p->at.y, p->at.x, TILE, job->zeros, p->dz);
+    winograd_square(job->run->x, p->at.n, p->at.y - g->pad_y, p->at.x - g->pad_x, INPUT, job->zeros,
+                    p->x);
+}
+
+/* What a panel and a strip of a tile read; the left neighbour reads the first two columns of x. Asked for panel by panel and
+ * strip by strip, between the transforms of the tile before: all of a tile at once fills the queue of misses. */
+static void prefetch_panel(const struct pixels *p, size_t offset, size_t filters)
+{
+    for (size_t i = 0; i < TILE * TILE; i++) {
+        conv_prefetch_read(p->dz[i] + offset, filters);
     }
 }
 
-/* What a tile reads, without the two columns that its left neighbour reads. */
-static void prefetch_tile(const struct job *job, size_t tile)
+static void prefetch_strip(const struct pixels *p, size_t offset)
 {
-    const struct conv_geometry *g = job->run->g;
-    struct winograd_place at = place_of(job, tile);
-    for (int r = 0; r < INPUT; r++) {
-        prefetch_row(job->run->x, at.n, at.y - g->pad_y + r, at.x - g->pad_x + 2);
-        if (r < at.rows) {
-            prefetch_row(job->run->dz, at.n, at.y + r, at.x);
+    for (size_t i = 0; i < POINTS; i++) {
+        if (i % INPUT >= INPUT - TILE) {
+            conv_prefetch_read(p->x[i] + offset, STRIP);
         }
     }
 }
 
 /* To row `row` of all matrices of V and W. */
-static void transform(const struct job *job, const struct block *block, size_t row)
+static void transform(const struct job *job, const struct block *block, size_t row,
+                      const struct pixels *p, const struct pixels *next)
 {
-    const struct conv_geometry *g = job->run->g;
     const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
-    const float *pixels[POINTS];
-    struct winograd_place at = place_of(job, block->first + row);
-    winograd_square(job->run->dz, at.n, at.y, at.x, TILE, job->zeros, pixels);
     for (size_t panel = 0; panel < l->panels; panel++) {
-        struct winograd_output_gradient w = {.dz = pixels,
-                                             .rows = at.rows,
-                                             .columns = at.columns,
+        struct winograd_output_gradient w = {.dz = p->dz,
+                                             .rows = p->at.rows,
+                                             .columns = p->at.columns,
                                              .offset = panel * l->nr,
                                              .filters = conv_range_size(l->filters, l->nr, panel),
                                              .w = block->w + panel * l->w_panel + row * l->nr,
                                              .xi_stride = l->w_xi};
+        prefetch_panel(next, w.offset, w.filters);
         slots->winograd_output_gradient(&w);
     }
-    winograd_square(job->run->x, at.n, at.y - g->pad_y, at.x - g->pad_x, INPUT, job->zeros, pixels);
     for (size_t strip = 0; strip < l->strips; strip++) {
-        struct winograd_input v = {.in = pixels,
-                                   .rows = at.rows,
-                                   .columns = at.columns,
+        struct winograd_input v = {.in = p->x,
+                                   .rows = p->at.rows,
+                                   .columns = p->at.columns,
                                    .offset = strip * STRIP,
                                    .channels = conv_range_size(l->channels, STRIP, strip),
                                    .v = block->v + strip * l->v_strip + row * STRIP,
                                    .xi_stride = l->v_xi};
+        prefetch_strip(next, v.offset);
         slots->winograd.input(&v);
     }
 }
 
 static void transform_rows(const struct job *job, const struct block *block, size_t row, size_t end)
 {
+    struct pixels pixels[2];
+    if (row < end) {
+        find_pixels(job, block->first + row, &pixels[row % 2]);
+    }
     for (; row < end; row++) {
-        if (row + 1 < end) {
-            prefetch_tile(job, block->first + row + 1);
-        }
-        transform(job, block, row);
+        size_t next = row + 1 < end ? row + 1 : row;
+        find_pixels(job, block->first + next, &pixels[next % 2]);
+        transform(job, block, row, &pixels[row % 2], &pixels[next % 2]);
     }
 }
 
@@ -292,29 +302,54 @@ struct range {
     size_t first_strip, strips, first_panel, panels;
 };
 
-/* The sums of rows [first, first + tiles) of the block, of a run. */
-static void multiply_run(const struct job *job, const struct block *block,
-                         const struct range *range, size_t xi, float *u, size_t first, size_t tiles,
-                         bool accumulate)
+/* Tiles of a matrix that are summed at once, and those after them. */
+struct run {
+    const float *v, *w; /* the range's first strip and panel of them */
+    size_t tiles;
+    const float *next_v, *next_w;
+};
+
+/* Register tiles that a panel takes. */
+static size_t register_tiles(const struct layout *l, const struct range *range, size_t rows)
+{
+    size_t count = 0;
+    for (size_t strip = 0; strip < range->strips; strip++) {
+        size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
+        count += conv_ceil_div(channels, rows);
+    }
+    return count;
+}
+
+/* The sums of a run. V and W come from L3: each register tile asks for a part of the strip and of the panel that follow. */
+static void multiply_run(const struct job *job, const struct range *range, const struct run *run,
+                         float *u, bool accumulate)
 {
     const struct layout *l = &job->layout;
-    const float *v = block->v + xi * l->v_xi + first * STRIP;
-    struct conv_outer o = {.pixels = tiles, .accumulate = accumulate};
+    struct conv_outer o = {.pixels = run->tiles, .accumulate = accumulate};
     for (size_t panel = 0; panel < range->panels; panel++) {
-        size_t at = range->first_panel + panel;
-        o.panel = block->w + xi * l->w_xi + at * l->w_panel + first * l->nr;
-        size_t filters = conv_range_size(l->filters, l->nr, at);
+        bool is_last = panel + 1 == range->panels;
+        o.panel = run->w + panel * l->w_panel;
+        const float *next_panel = is_last ? run->next_w : o.panel + l->w_panel;
+        size_t filters = conv_range_size(l->filters, l->nr, range->first_panel + panel);
         size_t tile_rows = conv_outer_rows(job->run->slots, filters);
+        size_t tiles = register_tiles(l, range, tile_rows), tile = 0;
         o.filters = (int)filters;
         for (size_t strip = 0; strip < range->strips; strip++) {
             size_t channels = conv_range_size(l->channels, STRIP, range->first_strip + strip);
             size_t parts = conv_ceil_div(channels, tile_rows);
             float *sums = u + panel * l->u_panel + strip * STRIP * l->nr;
-            o.strip = v + (range->first_strip + strip) * l->v_strip;
-            for (size_t i = 0; i < parts; i++) {
+            o.strip = run->v + strip * l->v_strip;
+            const float *next_strip = strip + 1 < range->strips ? o.strip + l->v_strip
+                                      : is_last                 ? run->next_v
+                                                                : run->v;
+            for (size_t i = 0; i < parts; i++, tile++) {
                 o.offset = conv_cut(channels, parts, i);
                 o.rows = (int)(conv_cut(channels, parts, i + 1) - o.offset);
                 o.sum = sums + o.offset * l->nr;
+                o.ahead[0] = next_strip + conv_cut(run->tiles, parts, i) * STRIP;
+                o.ahead_step[0] = conv_ceil_div(STRIP, parts);
+                o.ahead[1] = next_panel + conv_cut(run->tiles, tiles, tile) * l->nr;
+                o.ahead_step[1] = conv_ceil_div(l->nr, tiles);
                 job->run->slots->outer(&o);
             }
         }
@@ -337,11 +372,22 @@ static void multiply(const struct job *job, const struct block *block, const str
         }
         return;
     }
+    const float *v = block->v + xi * l->v_xi + range->first_strip * l->v_strip;
+    const float *w = block->w + xi * l->w_xi + range->first_panel * l->w_panel;
     size_t runs = conv_ceil_div(after - first, least(RUN_TILES, RUN_FLOATS / l->nr));
-    for (size_t run = 0; run < runs; run++) {
-        size_t at = first + conv_cut(after - first, runs, run);
-        size_t tiles = first + conv_cut(after - first, runs, run + 1) - at;
-        multiply_run(job, block, range, xi, u, at, tiles, accumulate || run > 0);
+    for (size_t i = 0; i < runs; i++) {
+        size_t at = first + conv_cut(after - first, runs, i);
+        size_t then = first + conv_cut(after - first, runs, i + 1);
+        struct run run = {.v = v + at * STRIP,
+                          .w = w + at * l->nr,
+                          .tiles = then - at,
+                          .next_v = v + then * STRIP,
+                          .next_w = w + then * l->nr};
+        if (i + 1 == runs) { /* the next matrix */
+            run.next_v = v + l->v_xi + first * STRIP;
+            run.next_w = w + l->w_xi + first * l->nr;
+        }
+        multiply_run(job, range, &run, u, accumulate || i > 0);
     }
 }
 
