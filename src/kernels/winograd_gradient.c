@@ -27,11 +27,11 @@ enum {
     STRIP = CONV_STRIP,
     XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
     POINTS_FEW_FLOATS = 1 << 20, /* of dU: by points up to here, */
-    POINTS_MAX_FLOATS = 6 << 20, /* or up to here with as many tiles as this */
+    POINTS_MAX_FLOATS = 6 << 20, /* or, where L2 is small, up to here with as many tiles as this */
     POINTS_MIN_TILES = 128,
-    POINTS_BLOCK_FLOATS = 3 << 18, /* of V and W; */
-    LARGE_BLOCK_FLOATS = 1 << 22,  /* with AVX-512: adding to dU again costs more there */
-    RANGES_BLOCK_FLOATS = 4 << 20,
+    POINTS_BLOCK_FLOATS = 3 << 18, /* of V and W */
+    LARGE_BLOCK_FLOATS = 1 << 20,
+    RANGES_BLOCK_FLOATS = 5 << 20,
     RANGES_MIN_TILES = 64,
     RANGE_STRIPS = 4,
     RANGE_FILTERS = 32,
@@ -39,7 +39,7 @@ enum {
     CHUNKS_MAX_FLOATS = 5 << 15, /* of dU: by chunks up to here */
     CHUNKS_BLOCK_FLOATS = 5 << 15, /* of V and W */
     CHUNKS = 16,
-    CHUNK_MIN_TILES = 24,
+    CHUNK_MIN_TILES = 96,
     RUN_TILES = 192,      /* summed at once, at most: rounding stays small, */
     RUN_FLOATS = 6 << 10, /* of a panel: beside a strip it fits L1 */
     ITEM_TILES = 4,       /* tiles transformed by a thread in a row */
@@ -86,8 +86,9 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.strips = conv_ceil_div(l.channels, STRIP);
     l.panels = conv_ceil_div(l.filters, l.nr);
     size_t products = POINTS * l.strips * STRIP * l.panels * l.nr;
+    bool has_large_l2 = l.nr >= LARGE_L2_NR;
     l.by_points = products <= POINTS_FEW_FLOATS ||
-                  (products <= POINTS_MAX_FLOATS && l.tiles >= POINTS_MIN_TILES);
+                  (!has_large_l2 && products <= POINTS_MAX_FLOATS && l.tiles >= POINTS_MIN_TILES);
     l.range_strips = least(RANGE_STRIPS, l.strips);
     l.strip_ranges = conv_ceil_div(l.strips, l.range_strips);
     cut_panels(&l, l.by_points ? conv_ceil_div(l.panels, 2) : most(RANGE_FILTERS / l.nr, 1));
@@ -95,7 +96,6 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
         cut_panels(&l, 1);
     }
     size_t tile = POINTS * (l.strips * STRIP + l.panels * l.nr);
-    bool has_large_l2 = l.nr >= LARGE_L2_NR;
     size_t fit = !l.by_points   ? RANGES_BLOCK_FLOATS
                  : has_large_l2 ? LARGE_BLOCK_FLOATS
                                 : POINTS_BLOCK_FLOATS;
