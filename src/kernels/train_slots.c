@@ -9,6 +9,7 @@
 enum {
     HALF = VEC_WIDTH / 2,
     AHEAD_FLOATS = 1 << 12,
+    AHEAD_COLUMNS = 4,                     /* of a pool's input */
     SUM_VECTORS = ISA_BITS == 512 ? 4 : 2, /* whose sums are kept in registers */
 };
 
@@ -299,6 +300,7 @@ INLINED void max_backward_step(const struct max_backward *w, size_t first, size_
         float *din = w->din + y * w->din_row + first;
         for (size_t x = 0; x < w->cols; x++) {
             vec value = get(in, part);
+            __builtin_prefetch(in + AHEAD_COLUMNS * w->in_col);
             if (vec_any_equal(value, wanted)) {
                 vec share = vec_if_equal(value, wanted, gradient, zero);
                 put(din, vec_add(get(din, part), share), part);

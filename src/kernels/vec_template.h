@@ -51,13 +51,21 @@ INLINED vec load_or(const float *p, size_t at, size_t part, float otherwise)
     return p ? get(p + at, part) : vec_set(otherwise);
 }
 
+/* Asked for while what lies so far before it in memory is computed: else each vector of a tensor from L3 or from memory waits. */
+enum { BLOCK_AHEAD_FLOATS = 2048 };
+
 /* out of a block of slots_ops.h, vector by vector, is `value` of the same `part` lanes of its a and b from channel c on. */
 #define EACH_VECTOR(block, value)                                                                  \
     for (size_t p = 0; p < (block)->pixels; p++) {                                                 \
         float *const out = (block)->out + p * (block)->out_stride;                                 \
+        const float *const a = (block)->a + p * (block)->a_stride;                                 \
+        const float *const b = (block)->b ? (block)->b + p * (block)->b_stride : a;                \
         size_t c = 0;                                                                              \
         for (; c + VEC_WIDTH <= (block)->channels; c += VEC_WIDTH) {                               \
             const size_t part = VEC_WIDTH;                                                         \
+            __builtin_prefetch(a + c + BLOCK_AHEAD_FLOATS);                                        \
+            __builtin_prefetch(b + c + BLOCK_AHEAD_FLOATS);                                        \
+            __builtin_prefetch(out + c + BLOCK_AHEAD_FLOATS, 1);                                   \
             put(out + c, value, part);                                                             \
         }                                                                                          \
         if (c < (block)->channels) {                                                               \
@@ -65,8 +73,8 @@ INLINED vec load_or(const float *p, size_t at, size_t part, float otherwise)
             put(out + c, value, part);                                                             \
         }                                                                                          \
     }
-#define VECTOR_A(block) get((block)->a + p * (block)->a_stride + c, part)
-#define VECTOR_B(block) get((block)->b + p * (block)->b_stride + c, part)
+#define VECTOR_A(block) get(a + c, part)
+#define VECTOR_B(block) get(b + c, part)
 
 /* x * scale + shift of the channels from `at` on; NULL stands for 1 and 0, both for x itself. */
 INLINED vec affine(vec x, const float *scale, const float *shift, size_t at, size_t part)
