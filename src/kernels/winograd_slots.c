@@ -135,7 +135,7 @@ INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_
         UNROLLED
         for (size_t x = 0; x < 6; x++) {
             if (winograd_needs(columns, (int)x)) {
-                store_and_prefetch(to + x * w->xi_stride, v[x], VEC_WIDTH);
+                vec_store(to + x * w->xi_stride, v[x]);
             }
         }
     }
@@ -268,7 +268,7 @@ INLINED void winograd_output_gradient_part(const struct winograd_output_gradient
         UNROLLED
         for (size_t x = 0; x < 6; x++) {
             if (winograd_needs(columns, (int)x)) {
-                store_and_prefetch(to + x * w->xi_stride, m[x], VEC_WIDTH);
+                vec_store(to + x * w->xi_stride, m[x]);
             }
         }
     }

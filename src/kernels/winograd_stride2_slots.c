@@ -109,7 +109,7 @@ INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, c
         UNROLLED
         for (size_t x = 0; x < INPUT; x++) {
             if (winograd_stride2_needs(columns, (int)x)) {
-                store_and_prefetch(to + x * w->xi_stride, v[x], VEC_WIDTH);
+                vec_store(to + x * w->xi_stride, v[x]);
             }
         }
     }

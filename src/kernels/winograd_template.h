@@ -6,14 +6,6 @@
 #include "kernels/slots_conv.h"
 #include "kernels/vec_template.h"
 
-/* The transforms store to 36 or 81 far-apart lines a step, which would wait for one another on their way
- * from L2: each store asks for its successor, `ahead` floats on. */
-static inline void store_and_prefetch(float *to, vec v, size_t ahead)
-{
-    vec_store(to, v);
-    __builtin_prefetch(to + ahead, 1);
-}
-
 /* v = act(v * scale + shift) for the 16 pixels of a tile: the activation is chosen once. */
 INLINED void finish_tile_as(vec v[16], vec scale, vec shift, const enum activation act)
 {
