@@ -32,6 +32,9 @@ enum {
     MAX_THREADS = 1024,
     MAX_PARTS = 16, /* of a loop; with more threads some begin with the same one */
     CACHE_LINE = 64,
+    APART =
+        32
+        << 10, /* bytes; with 4 KB, two cores with a cache of their own each still lose half of what none costs */
     SPINS = 20000 /* some 100 us before a helper sleeps */
 };
 
@@ -97,6 +100,11 @@ int parallel_threads(void)
         parallel_set_threads(0);
     }
     return atomic_load_explicit(&thread_count, memory_order_relaxed);
+}
+
+size_t parallel_stride(size_t bytes)
+{
+    return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + APART;
 }
 
 /* ---- helpers ---- */

@@ -14,6 +14,10 @@ void parallel_set_threads(int threads);
 
 int parallel_threads(void);
 
+/* Bytes from one thread's scratch memory to the next one's, if each thread needs so many: a multiple of 64 with a gap. A core reads ahead
+ * of what it walks through, and lines taken from another core that is about to write them come back slowly. */
+size_t parallel_stride(size_t bytes);
+
 /* body(ctx, i, thread) for i in [0, items), thread in [0, parallel_threads()). Returns when all are
  * done. A call from within a body, or while another thread has a team or a loop, is serial with
  * thread = 0: it may not share per-thread scratch with that other call. */

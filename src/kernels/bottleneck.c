@@ -41,7 +41,7 @@ struct layout {
     size_t rows, in_rows;     /* output rows of a pass, and widened ones that they see */
     size_t panel;             /* between panels */
     size_t spread_stride, sums_stride;
-    size_t spread, sums, all; /* where depthwise outputs and sums begin; the end */
+    size_t spread, sums, all; /* where depthwise outputs and sums begin; from thread to thread */
 };
 
 static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *d,
@@ -68,7 +68,8 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.panel = conv_round_up(l.in_rows * l.row, 16);
     l.spread = l.panels * l.panel;
     l.sums = l.spread + conv_round_up(l.rows * out_w * l.spread_stride, 16);
-    l.all = l.sums + conv_round_up(l.rows * out_w * l.sums_stride, 16);
+    size_t end = l.sums + conv_round_up(l.rows * out_w * l.sums_stride, 16);
+    l.all = parallel_stride(end * sizeof(float)) / sizeof(float);
     return l;
 }
 

@@ -228,10 +228,9 @@ static size_t chunk_blocks(const struct conv_slots *slots)
     return slots->l2_floats >= CONV_LARGE_L2_FLOATS ? 2 * CHUNK_BLOCKS : CHUNK_BLOCKS;
 }
 
-/* Per thread: pointer table, accumulators, and where rows merge the padded copies of border rows.
- */
+/* Per thread: pointer table, accumulators, and where rows merge the padded copies of border rows; from thread to thread. */
 struct workspace_size {
-    size_t zeros, table, acc, patch;
+    size_t zeros, table, acc, patch, thread;
 };
 
 static struct workspace_size workspace_size(const struct conv_slots *slots,
@@ -239,7 +238,7 @@ static struct workspace_size workspace_size(const struct conv_slots *slots,
 {
     struct inner in = inner_of(slots, g);
     size_t rows = chunk_blocks(slots) * in.mr;
-    return (struct workspace_size){
+    struct workspace_size size = {
         .zeros =
             lines(in.channels < MERGE_MAX_FLOATS ? MERGE_MAX_FLOATS : in.channels, sizeof(float)),
         .table = lines(rows * in.block_taps, sizeof(float *)),
@@ -247,12 +246,14 @@ static struct workspace_size workspace_size(const struct conv_slots *slots,
         .patch = lines(
             inner_merges(g) ? rows * (size_t)g->kernel_h * (size_t)(g->kernel_w * g->in_c) : 0,
             sizeof(float))};
+    size.thread = parallel_stride(size.table + size.acc + size.patch);
+    return size;
 }
 
 size_t igemm_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g)
 {
     struct workspace_size size = workspace_size(slots, g);
-    return size.zeros + (size_t)parallel_threads() * (size.table + size.acc + size.patch);
+    return size.zeros + (size_t)parallel_threads() * size.thread;
 }
 
 struct job {
@@ -459,8 +460,7 @@ static void run_item(void *ctx, size_t item, int thread)
     const struct inner *in = &job->inner;
     size_t chunk = item / job->panel_ranges % job->chunks;
     size_t panel_range = item % job->panel_ranges;
-    char *mine =
-        job->threads + (size_t)thread * (job->size.table + job->size.acc + job->size.patch);
+    char *mine = job->threads + (size_t)thread * job->size.thread;
     struct piece p = {.job = job,
                       .group = item / job->panel_ranges / job->chunks,
                       .first_block = conv_cut(job->blocks, job->chunks, chunk),
@@ -620,7 +620,7 @@ static struct gradient_layout gradient_layout_of(const struct gradient_cut *c,
 
 static size_t thread_bytes(const struct gradient_layout *l)
 {
-    return l->table + l->panel + l->sums + l->patch;
+    return parallel_stride(l->table + l->panel + l->sums + l->patch);
 }
 
 /* For every number of images up to the batch: fewer may be cut otherwise, and need more. */

@@ -63,10 +63,10 @@ void int8_depthwise_pack(const struct int8_slots *slots, const struct conv_geome
     }
 }
 
-/* Bytes, of one thread. */
+/* Bytes. */
 struct layout {
     size_t rows, in_rows, row; /* output rows of an item, those that they see, and between these */
-    size_t all;
+    size_t all;                /* from thread to thread */
 };
 
 /* The same windows without dilation: what they span. */
@@ -88,7 +88,7 @@ static struct layout layout_of(const struct conv_geometry *g)
     }
     l.in_rows = conv_rows_seen(&span, l.rows);
     size_t behind = (size_t)g->dilation * channels + INT8_MAX_NR;
-    l.all = conv_round_up(l.in_rows * l.row + behind, MEM_ALIGN);
+    l.all = parallel_stride(l.in_rows * l.row + behind);
     return l;
 }
 

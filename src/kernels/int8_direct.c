@@ -98,6 +98,7 @@ static bool is_1x1(const struct conv_geometry *g)
 struct layout {
     size_t steps, panels, block; /* pixels of a block at most */
     size_t row, block_bytes, sums_bytes;
+    size_t thread; /* bytes from thread to thread */
 };
 
 static struct layout layout_of(const struct int8_slots *slots, const struct conv_geometry *g)
@@ -112,13 +113,13 @@ static struct layout layout_of(const struct int8_slots *slots, const struct conv
     l.block = l.block < mr ? mr : l.block > BLOCK_PIXELS ? BLOCK_PIXELS / mr * mr : l.block;
     l.block_bytes = conv_round_up(l.block * l.row, MEM_ALIGN);
     l.sums_bytes = l.block * (size_t)slots->nr * sizeof(uint32_t);
+    l.thread = parallel_stride(l.block_bytes + l.sums_bytes);
     return l;
 }
 
 size_t int8_direct_scratch_bytes(const struct int8_slots *slots, const struct conv_geometry *g)
 {
-    struct layout l = layout_of(slots, g);
-    return (size_t)parallel_threads() * (l.block_bytes + l.sums_bytes);
+    return (size_t)parallel_threads() * layout_of(slots, g).thread;
 }
 
 struct job {
@@ -191,7 +192,7 @@ static void run_item(void *ctx, size_t item, int thread)
     size_t nr = (size_t)run->slots->nr, mr = (size_t)run->slots->mr;
     size_t first = conv_cut(job->pixels, job->items, item);
     size_t count = conv_cut(job->pixels, job->items, item + 1) - first;
-    char *rows = (char *)run->scratch + (size_t)thread * (l->block_bytes + l->sums_bytes);
+    char *rows = (char *)run->scratch + (size_t)thread * l->thread;
     uint32_t *sums = (uint32_t *)(void *)(rows + l->block_bytes);
     gather(job, first, count, rows);
     if (!run->slots->has_quads && l->steps <= CUT_STEPS && int8_commutes(run->epilogue->act)) {

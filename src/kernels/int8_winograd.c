@@ -41,6 +41,8 @@ struct layout {
     size_t pairs, panels, slice; /* pairs of channels */
     size_t v_row, v_xi, m_row, m_xi, u_xi;
     size_t v_bytes, m_bytes, u_bytes; /* u: of a panel */
+    /* What threads share, V (streamed) or U of all panels (fused), and from thread to thread: U or V, and M. */
+    size_t common_bytes, thread_bytes;
 };
 
 static struct layout layout_of(const struct int8_slots *slots, const struct conv_geometry *g,
@@ -64,6 +66,8 @@ static struct layout layout_of(const struct int8_slots *slots, const struct conv
     l.v_bytes = POINTS * l.v_xi * sizeof(int16_t);
     l.m_bytes = POINTS * l.m_xi * sizeof(uint32_t);
     l.u_bytes = POINTS * l.u_xi * sizeof(int16_t);
+    l.common_bytes = l.fused ? l.panels * l.u_bytes : l.v_bytes;
+    l.thread_bytes = parallel_stride(l.m_bytes + (l.fused ? l.v_bytes : l.u_bytes));
     return l;
 }
 
@@ -83,9 +87,7 @@ size_t int8_winograd_scratch_bytes(const struct int8_slots *slots, const struct 
                                    int images)
 {
     struct layout l = layout_of(slots, g, images);
-    size_t threads = (size_t)parallel_threads();
-    return (l.fused ? threads : 1) * l.v_bytes + threads * l.m_bytes +
-           (l.fused ? l.panels : threads) * l.u_bytes;
+    return l.common_bytes + (size_t)parallel_threads() * l.thread_bytes;
 }
 
 /* ---- packing ---- */
@@ -143,8 +145,7 @@ struct job {
     struct layout layout;
     size_t tiles, chunks;     /* of the whole batch */
     size_t first_tile, count; /* streamed: the block of tiles on its way */
-    int16_t *v;               /* shared (streamed) or the first thread's (fused) */
-    int16_t *u;               /* fused: of all panels */
+    int16_t *common;
     char *threads;
 };
 
@@ -233,7 +234,7 @@ static void fused_weights(void *ctx, size_t panel, int thread)
     (void)thread;
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
-    transform_weights(job, panel, 0, l->pairs, job->u + panel * POINTS * l->u_xi);
+    transform_weights(job, panel, 0, l->pairs, job->common + panel * POINTS * l->u_xi);
 }
 
 static void fused_item(void *ctx, size_t item, int thread)
@@ -242,14 +243,15 @@ static void fused_item(void *ctx, size_t item, int thread)
     const struct layout *l = &job->layout;
     size_t first = conv_cut(job->tiles, job->chunks, item);
     size_t count = conv_cut(job->tiles, job->chunks, item + 1) - first;
-    int16_t *v = (int16_t *)(void *)((char *)job->v + (size_t)thread * l->v_bytes);
-    uint32_t *m = (uint32_t *)(void *)(job->threads + (size_t)thread * l->m_bytes);
+    char *mine = job->threads + (size_t)thread * l->thread_bytes;
+    uint32_t *m = (uint32_t *)(void *)mine;
+    int16_t *v = (int16_t *)(void *)(mine + l->m_bytes);
     for (size_t i = 0; i < count; i++) {
         transform_input(job, first + i, v + i * l->v_row);
     }
     struct product p = {.v = v, .m = m, .count = count, .pairs = l->pairs};
     for (size_t panel = 0; panel < l->panels; panel++) {
-        p.u = job->u + panel * POINTS * l->u_xi;
+        p.u = job->common + panel * POINTS * l->u_xi;
         multiply(job, &p);
         transform_output(job, first, count, panel, m);
     }
@@ -259,17 +261,17 @@ static void streamed_input(void *ctx, size_t item, int thread)
 {
     (void)thread;
     const struct job *job = ctx;
-    transform_input(job, job->first_tile + item, job->v + item * job->layout.v_row);
+    transform_input(job, job->first_tile + item, job->common + item * job->layout.v_row);
 }
 
 static void streamed_panel(void *ctx, size_t panel, int thread)
 {
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
-    char *mine = job->threads + (size_t)thread * (l->m_bytes + l->u_bytes);
+    char *mine = job->threads + (size_t)thread * l->thread_bytes;
     uint32_t *m = (uint32_t *)(void *)mine;
     int16_t *u = (int16_t *)(void *)(mine + l->m_bytes);
-    struct product p = {.v = job->v, .u = u, .m = m, .count = job->count};
+    struct product p = {.v = job->common, .u = u, .m = m, .count = job->count};
     for (size_t first = 0; first < l->pairs; first += l->slice) {
         p.first_pair = first;
         p.pairs = l->pairs - first < l->slice ? l->pairs - first : l->slice;
@@ -284,14 +286,11 @@ void int8_winograd_forward(const struct int8_run *run)
 {
     struct job job = {.run = run, .layout = layout_of(run->slots, run->g, run->out->n)};
     const struct layout *l = &job.layout;
-    size_t v_copies = l->fused ? (size_t)parallel_threads() : 1;
-    job.v = run->scratch;
-    job.threads = (char *)job.v + v_copies * l->v_bytes;
+    job.common = run->scratch;
+    job.threads = (char *)run->scratch + l->common_bytes;
     job.tiles = l->image_tiles * (size_t)run->out->n;
     job.chunks = conv_ceil_div(job.tiles, l->chunk_tiles);
     if (l->fused) {
-        job.u = (int16_t *)(void *)job.threads;
-        job.threads += l->panels * l->u_bytes;
         job.chunks = conv_even_items(job.chunks, job.tiles / (size_t)run->slots->mr);
         parallel_for(l->panels, fused_weights, &job);
         parallel_for(job.chunks, fused_item, &job);

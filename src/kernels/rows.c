@@ -32,7 +32,7 @@ struct layout {
     size_t rows, in_rows; /* output rows of a pass, and rows of the input that they see */
     size_t copies;        /* floats of those */
     size_t pixel, pixels; /* that become bytes: floats of one, how many at a time */
-    size_t all;           /* floats */
+    size_t all;           /* floats, from thread to thread */
 };
 
 static struct layout layout_of(const struct conv_geometry *g, bool gives_bytes)
@@ -45,7 +45,7 @@ static struct layout layout_of(const struct conv_geometry *g, bool gives_bytes)
     l.copies = conv_round_up(l.in_rows * l.row, 16);
     l.pixel = tensor_align((size_t)g->filters);
     l.pixels = !gives_bytes ? 0 : l.pixel < ROUND_FLOATS ? ROUND_FLOATS / l.pixel : 1;
-    l.all = l.copies + l.pixels * l.pixel;
+    l.all = parallel_stride((l.copies + l.pixels * l.pixel) * sizeof(float)) / sizeof(float);
     return l;
 }
 

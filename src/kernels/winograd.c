@@ -273,7 +273,8 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     size_t u_floats = l.fused ? l.panels * U_POINTS * l.u_xi : l.u_rows * U_LINE * l.u_xi;
     l.u_bytes = conv_round_up(u_floats * sizeof(float), MEM_ALIGN);
     l.shares = shares_work();
-    l.worker_bytes = WORKER_BYTES + l.v_bytes + l.m_bytes + l.u_bytes - common_bytes(&l);
+    l.worker_bytes =
+        parallel_stride(WORKER_BYTES + l.v_bytes + l.m_bytes + l.u_bytes - common_bytes(&l));
     return l;
 }
 
