@@ -8,8 +8,8 @@
  *
  *   by points   for few channels: a thread takes one of the 36 products, or a part of it. dU of all points is added to block
  *               by block, and transformed in the end.
- *   by chunks   where a core's L2 has room for dU and for V and W of some dozen tiles: then a thread takes a chunk of tiles,
- *               and makes of it all sums by itself, which are transformed at once and added in the end.
+ *   by chunks   where a core's L2 has room for dU and there are many tiles: then a thread takes a chunk of them, and makes of
+ *               it all sums by itself, which are transformed at once and added in the end.
  *   by ranges   for many channels, where dU would be four times the weights: there is one block of all tiles if they
  *               are few enough, and a thread takes a range of channels by a range of filters through all 36 products;
  *               its part of dU stays in its L2 and is transformed at once. */
@@ -37,7 +37,7 @@ enum {
     RANGE_FILTERS = 32,
     LARGE_L2_NR = 32,            /* of AVX-512, whose processors have 1 MB and more of L2 a core */
     CHUNKS_MAX_FLOATS = 5 << 15, /* of dU: by chunks up to here */
-    CHUNKS_BLOCK_FLOATS = 5 << 15, /* of V and W */
+    CHUNKS_BLOCK_SHARE = 4,      /* V and W to dU, which is added to block by block */
     CHUNKS = 16,
     CHUNK_MIN_TILES = 96,
     RUN_TILES = 192,      /* summed at once, at most: rounding stays small, */
@@ -103,7 +103,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     if (has_large_l2 && products <= CHUNKS_MAX_FLOATS && l.tiles >= CHUNKS * CHUNK_MIN_TILES) {
         l.chunks = CHUNKS;
         size_t chunk = conv_ceil_div(l.tiles, l.chunks);
-        l.blocks = l.chunks * conv_ceil_div(chunk, CHUNKS_BLOCK_FLOATS / tile);
+        l.blocks = l.chunks * conv_ceil_div(chunk, CHUNKS_BLOCK_SHARE * products / tile);
     }
     l.block_tiles = conv_ceil_div(l.tiles, l.blocks);
     l.v_strip = l.block_tiles * STRIP;
