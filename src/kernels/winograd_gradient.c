@@ -55,8 +55,8 @@ struct layout {
     size_t range_panels, panel_ranges; /* of an item */
     size_t tiles, blocks, block_tiles;
     size_t v_strip, v_xi, w_panel, w_xi, u_panel, u_xi;
-    size_t zeros, v, w, u, sums; /* floats */
-    size_t chunks, partial;      /* by chunks: how many, and floats of the sums of each */
+    size_t zeros, v, w, u, sums, thread_sums; /* floats; thread_sums: from thread to thread */
+    size_t chunks, partial; /* by chunks: how many, and floats of the sums of each */
 };
 
 static size_t least(size_t a, size_t b)
@@ -115,8 +115,9 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.zeros = conv_round_up(most(l.channels, l.filters), 16);
     l.v = conv_round_up(POINTS * l.v_xi, 16);
     l.w = conv_round_up(POINTS * l.w_xi, 16);
-    l.u = conv_round_up(POINTS * l.u_xi, 16);
+    l.u = parallel_stride(POINTS * l.u_xi * sizeof(float)) / sizeof(float);
     l.sums = conv_round_up(TAPS * l.range_strips * STRIP * l.nr, 16);
+    l.thread_sums = parallel_stride(l.sums * sizeof(float)) / sizeof(float);
     l.partial = l.panels * l.strip_ranges * l.sums;
     return l;
 }
@@ -129,7 +130,7 @@ size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const stru
     size_t threads = (size_t)parallel_threads(), floats = 0;
     for (int images = 1; images <= batch; images++) {
         struct layout l = layout_of(slots, g, images);
-        size_t needed = l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.sums;
+        size_t needed = l.v + l.w + (l.by_points ? 1 : threads) * l.u + threads * l.thread_sums;
         if (l.chunks > 0) {
             needed = threads * (l.v + l.w + l.u) + l.chunks * l.partial;
         }
@@ -448,7 +449,8 @@ static void points_finish(void *ctx, size_t item, int thread)
     const struct job *job = ctx;
     const struct layout *l = &job->layout;
     size_t panel = item / l->strip_ranges, range = item % l->strip_ranges;
-    finish(job, range, panel, job->u + u_of(l, range, panel), job->sums + (size_t)thread * l->sums);
+    finish(job, range, panel, job->u + u_of(l, range, panel),
+           job->sums + (size_t)thread * l->thread_sums);
 }
 
 static void ranges_item(void *ctx, size_t item, int thread)
@@ -466,7 +468,7 @@ static void ranges_item(void *ctx, size_t item, int thread)
     }
     for (size_t panel = 0; panel < range.panels; panel++) {
         finish(job, strips, range.first_panel + panel, u + panel * l->u_panel,
-               job->sums + (size_t)thread * l->sums);
+               job->sums + (size_t)thread * l->thread_sums);
     }
 }
 
