@@ -114,8 +114,7 @@ enum {
     STREAMED_L2_PARTS = 90, /* for V and M */
     ROW_L2_PARTS = 12,      /* for a row of points of U */
     ALONE_THREADS = 4,      /* as many, at most, share nothing */
-    FILTERS_OF_TILE =
-        4, /* making U of those takes as long as a tile's V and its way from other caches */
+    FILTERS_OF_TILE = 4,    /* U of them takes as long as V of a tile that other cores wrote */
 };
 
 /* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
@@ -524,6 +523,18 @@ static void fused_filter_item(void *ctx, size_t item, int thread)
     fused_filter(job, item, job->common);
 }
 
+/* The tiles of a chunk and their V, for this thread alone. */
+static void take_chunk(const struct job *job, const struct room *r, size_t chunk)
+{
+    size_t first = conv_cut(job->tiles, job->chunks, chunk);
+    size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
+    struct block *block = &r->worker->block;
+    block_fill(block, job->run->g, first, count);
+    for (size_t i = 0; i < count; i++) {
+        transform_input(job, &block->places[i], r->v + i * job->layout.v_row);
+    }
+}
+
 static void fused_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
@@ -536,13 +547,8 @@ static void fused_item(void *ctx, size_t item, int thread)
         r.worker->made = 1;
     }
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
-    size_t first = conv_cut(job->tiles, job->chunks, item);
-    size_t count = conv_cut(job->tiles, job->chunks, item + 1) - first;
-    struct block *block = &r.worker->block;
-    block_fill(block, job->run->g, first, count);
-    for (size_t i = 0; i < count; i++) {
-        transform_input(job, &block->places[i], r.v + i * l->v_row);
-    }
+    take_chunk(job, &r, item);
+    const struct block *block = &r.worker->block;
     struct product p = {.block = block, .v = r.v, .m = r.m, .channels = l->channels};
     for (size_t panel = 0; panel < l->panels; panel++) {
         p.filters = (int)conv_range_size(filters, nr, panel);
@@ -605,19 +611,6 @@ static struct share share_of(const struct job *job, size_t item)
     return s;
 }
 
-/* V of a chunk, for this thread alone. */
-static void take_chunk(const struct job *job, const struct room *r, size_t chunk)
-{
-    size_t first = conv_cut(job->tiles, job->chunks, chunk);
-    size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
-    struct block *block = &r->worker->block;
-    block_fill(block, job->run->g, first, count);
-    for (size_t i = 0; i < count; i++) {
-        transform_input(job, &block->places[i], r->v + i * job->layout.v_row);
-    }
-    r->worker->made = chunk + 1;
-}
-
 static void streamed_share(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
@@ -627,6 +620,7 @@ static void streamed_share(void *ctx, size_t item, int thread)
     size_t shares = job->groups * job->parts;
     if (!l->shares && r.worker->made != item / shares + 1) {
         take_chunk(job, &r, item / shares);
+        r.worker->made = item / shares + 1;
     }
     struct share share = share_of(job, item % shares);
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
