@@ -113,7 +113,8 @@ struct conv_weights_panel {
 /* Ranges of channels are of multiples of this, so that rows of dw are added by whole lines. */
 enum { CONV_SCATTER_CHANNELS = 16 };
 
-/* A second-level cache of a megabyte: processors that have it share a slow third-level cache, the others a quick one. */
+/* A second-level cache of a megabyte: what such a core reads again and again stays there. Processors that have it mostly share a slow
+ * third-level cache, others a quick one. */
 enum { CONV_LARGE_L2_FLOATS = 256 << 10 };
 
 /* dw += the panel. */

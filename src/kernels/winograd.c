@@ -381,7 +381,7 @@ static void transform_input(const struct job *job, const struct winograd_place *
                                .rows = place->rows,
                                .columns = place->columns,
                                .xi_stride = l->v_xi,
-                               .ahead = l->scheme->stride * TILE * job->run->in->stride};
+                               .ahead = (size_t)stride * TILE * job->run->in->stride};
     for (size_t c = 0; c < l->channels; c += l->slice) {
         w.offset = c;
         w.channels = conv_range_size(l->channels, l->slice, c / l->slice);
@@ -523,13 +523,20 @@ static void fused_filter_item(void *ctx, size_t item, int thread)
     fused_filter(job, item, job->common);
 }
 
-/* The tiles of a chunk and their V, for this thread alone. */
-static void take_chunk(const struct job *job, const struct room *r, size_t chunk)
+/* How many tiles a chunk has; they are the block's. */
+static size_t chunk_fill(const struct job *job, size_t chunk, struct block *block)
 {
     size_t first = conv_cut(job->tiles, job->chunks, chunk);
     size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
-    struct block *block = &r->worker->block;
     block_fill(block, job->run->g, first, count);
+    return count;
+}
+
+/* The tiles of a chunk and their V, for this thread alone. */
+static void take_chunk(const struct job *job, const struct room *r, size_t chunk)
+{
+    struct block *block = &r->worker->block;
+    size_t count = chunk_fill(job, chunk, block);
     for (size_t i = 0; i < count; i++) {
         transform_input(job, &block->places[i], r->v + i * job->layout.v_row);
     }
@@ -674,10 +681,7 @@ static void streamed_forward(struct job *job)
         return;
     }
     for (size_t chunk = 0; chunk < job->chunks; chunk++) {
-        size_t first = conv_cut(job->tiles, job->chunks, chunk);
-        size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
-        block_fill(&job->block, job->run->g, first, count);
-        parallel_for(count, streamed_input, job);
+        parallel_for(chunk_fill(job, chunk, &job->block), streamed_input, job);
         parallel_for(shares, streamed_share, job);
     }
 }

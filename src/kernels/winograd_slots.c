@@ -114,7 +114,7 @@ INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_
         for (int y = 0; y < 6; y++) {
             bool is_read = x < INPUTS_OF(columns) && y < INPUTS_OF(rows);
             d[y] = is_read ? get(w->in[y * 6 + x] + w->offset + c, part) : vec_set(0.0f);
-            if (x >= 2) {
+            if (x >= 2) { /* the others are there, as this tile's last columns */
                 __builtin_prefetch(w->in[y * 6 + x] + w->offset + c + w->ahead);
             }
         }

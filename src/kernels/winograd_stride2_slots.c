@@ -88,7 +88,7 @@ INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, c
         for (int y = 0; y < INPUT; y++) {
             bool is_read = x < INPUTS_OF(columns) && y < INPUTS_OF(rows);
             d[y] = is_read ? get(w->in[y * INPUT + x] + w->offset + c, part) : vec_set(0.0f);
-            if (x >= 1) {
+            if (x >= 1) { /* the first is there, as this tile's last column */
                 __builtin_prefetch(w->in[y * INPUT + x] + w->offset + c + w->ahead);
             }
         }
