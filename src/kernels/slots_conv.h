@@ -64,7 +64,8 @@ struct winograd_input {
     const float *const *in;
     int rows, columns; /* of the output tile that lie inside the image */
     size_t offset, channels;
-    size_t ahead; /* floats on, the tile to the right has the like: it comes closer meanwhile */
+    /* So many floats on the tile to the right has the like, which comes closer meanwhile; 0: the caller sees to that. */
+    size_t ahead;
     float *v;
     size_t xi_stride;
 };
