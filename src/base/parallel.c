@@ -63,7 +63,7 @@ static struct {
 static atomic_int thread_count;
 
 /* What the calling thread is to the team. */
-static _Thread_local enum { OUTSIDE, LEADS, IN_LOOP } role = OUTSIDE;
+static _Thread_local enum role { OUTSIDE, LEADS, IN_LOOP, ALONE } role = OUTSIDE;
 
 static void relax(void)
 {
@@ -94,6 +94,9 @@ void parallel_set_threads(int threads)
 
 int parallel_threads(void)
 {
+    if (role == ALONE) {
+        return 1;
+    }
     if (atomic_load_explicit(&thread_count, memory_order_relaxed) == 0) {
         parallel_set_threads(0);
     }
@@ -294,8 +297,10 @@ void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread)
     }
 }
 
-void parallel_stay_alone(void)
+void parallel_alone(void (*body)(void *ctx), void *ctx)
 {
-    denormals_flush();
-    role = IN_LOOP;
+    enum role before = role;
+    role = ALONE;
+    run_flushing(body, ctx);
+    role = before;
 }

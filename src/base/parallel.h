@@ -29,7 +29,8 @@ void parallel_for(size_t items, void (*body)(void *ctx, size_t item, int thread)
  * plain call. */
 void parallel_team(void (*body)(void *ctx), void *ctx);
 
-/* The calling thread's loops are its own from here on, whoever else has a team: for one that computes beside the others. */
-void parallel_stay_alone(void);
+/* Run body(ctx) as the only thread of a team of one, whoever else has a team: its loops are serial, and parallel_threads() is 1 in it, so
+ * that a plan built in it is one for it. For threads that compute side by side. */
+void parallel_alone(void (*body)(void *ctx), void *ctx);
 
 #endif

@@ -52,7 +52,10 @@ static const struct option detection_options[] = {
      "at most N boxes a picture, best first; 0 = all; default 300", 0},
     {"top", OPTION_INT, FIELD(top), 1, 1000000, "N",
      "with a classifier: the best N classes of each picture, default 5", 0},
-    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", "pictures computed together", 0},
+    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N",
+     "pictures computed together, on all threads; default: of many pictures each thread takes one, "
+     "of few all threads take one after another",
+     0},
     {0},
 };
 
@@ -205,7 +208,7 @@ static enum result detect(const struct detect_args *args, int *status, struct er
 
 static enum result run(int argc, char **argv, int *status, struct error *err)
 {
-    struct detect_args args = {.iou = -1.0f, .max_detections = -1, .batch = 1};
+    struct detect_args args = {.iou = -1.0f, .max_detections = -1};
     const struct usage usage = {
         .command = "detect",
         .arguments = "INPUT...",

@@ -24,7 +24,7 @@ enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
 enum { POINTS_NONE, POINTS_0, POINTS_11, POINTS_101 };
 enum { ABSENT_BY_RULES, ABSENT_ZERO, ABSENT_SKIP };
 
-static const int DEFAULT_BATCH = 4, DEFAULT_WORST = 20;
+static const int DEFAULT_WORST = 20;
 
 struct eval_args {
     const char *images;
@@ -73,7 +73,10 @@ static const struct option detection_options[] = {
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
      "at most N boxes a picture, best first; default 0 = all (COCO counts 100 a class)", 0},
     {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N",
-     "pictures computed together, default 4", 0},
+     "pictures computed together, on all threads; default: of many pictures each thread takes one, "
+     "of few all threads take one after another"
+     " (networks without boxes: 4)",
+     0},
     {0},
 };
 
@@ -223,7 +226,7 @@ static struct evaluate_options options_of(const struct eval_args *args, const ch
                   .rest_confidence = VALIDATE_CONFIDENCE,
                   .iou = args->overlap >= 0 ? args->overlap : VALIDATE_OVERLAP,
                   .fit = args->fit,
-                  .batch = args->batch > 0 ? args->batch : DEFAULT_BATCH,
+                  .batch = args->batch,
                   .max_detections = args->max_detections > 0 ? args->max_detections : 0},
         .metrics = {.threshold = (double)args->threshold,
                     .confidence = args->results.count > 0 ? NULL

@@ -16,9 +16,9 @@ static void print_files(const char *what, size_t count, const char *folder, cons
 static void print_summary(const struct detect_run_options *o, const struct detect_totals *t,
                           bool is_whole)
 {
-    double images = t->images > 0 ? (double)t->images : 1;
+    size_t images = t->times.images;
     char skipped[48] = "";
-    bool is_empty = t->images + t->failures + t->skipped == 0;
+    bool is_empty = images + t->failures + t->skipped == 0;
     if (is_empty && !is_whole) {
         return; /* it ended before its first picture */
     }
@@ -31,16 +31,12 @@ static void print_summary(const struct detect_run_options *o, const struct detec
         snprintf(skipped, sizeof skipped, ", %zu skipped", t->skipped);
     }
     if (t->is_of_classes) {
-        log_info("%zu image%s, %zu failed", t->images, t->images == 1 ? "" : "s", t->failures);
+        log_info("%zu image%s, %zu failed", images, images == 1 ? "" : "s", t->failures);
     } else {
-        log_info("%zu image%s, %zu detection%s, %zu failed%s", t->images, t->images == 1 ? "" : "s",
+        log_info("%zu image%s, %zu detection%s, %zu failed%s", images, images == 1 ? "" : "s",
                  t->objects, t->objects == 1 ? "" : "s", t->failures, skipped);
     }
-    if (t->images > 0) {
-        log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s",
-                 t->load_ms / images, t->infer_ms / images, t->post_ms / images,
-                 images * 1e3 / t->wall_ms);
-    }
+    infer_say_times(&t->times, t->wall_ms);
     if (is_empty && t->all == 0) {
         log_warn("the inputs hold no pictures");
     }
@@ -94,7 +90,7 @@ enum result detect_command(const struct detect_run_options *options,
         return OK;
     }
     TRY(result);
-    bool has_inputs = totals.images + totals.failures + totals.skipped > 0 || totals.all == 0;
+    bool has_inputs = totals.times.images + totals.failures + totals.skipped > 0 || totals.all == 0;
     if (fails_empty && totals.objects == 0 &&
         has_inputs) { /* of an empty share nothing is missing */
         log_error("nothing was detected (--fail-empty)");

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "base/cores.h"
-#include "base/denormals.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 
@@ -122,13 +121,12 @@ static bool claim(struct stream *s, size_t *item, int *part)
     return false;
 }
 
-static void *loader_main(void *arg)
+static void load_parts(void *arg)
 {
     const struct helper *helper = arg;
     struct stream *s = helper->stream;
     size_t item;
     int part;
-    denormals_flush(); /* as in the team, where the pictures are made if there are no loaders */
     pthread_mutex_lock(&s->lock);
     while (claim(s, &item, &part)) {
         struct error why;
@@ -143,6 +141,11 @@ static void *loader_main(void *arg)
         }
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+static void *loader_main(void *arg)
+{
+    parallel_alone(load_parts, arg);
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* Building and running plans. See plan_internal.h for the other halves. */
 #include "net/plan.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -219,7 +220,8 @@ static void pack_from_file(void *ctx)
 
 static enum result furnish(struct plan *p, struct error *err)
 {
-    p->prepared = mem_alloc_raw(p->memory.prepared_bytes, 1);
+    p->prepared = p->options.packed ? p->options.packed->prepared
+                                    : mem_alloc_raw(p->memory.prepared_bytes, 1);
     p->activations = mem_alloc(p->memory.activation_bytes, 1);
     p->scratch = mem_alloc_raw(p->memory.scratch_bytes, 1);
     p->gradients = mem_alloc(p->memory.gradient_bytes, 1);
@@ -235,6 +237,10 @@ static enum result furnish(struct plan *p, struct error *err)
     }
     plan_wire_rounding(p);
     struct packing job = {.plan = p, .err = err};
+    if (p->options.packed) {
+        assert(p->memory.prepared_bytes == p->options.packed->memory.prepared_bytes);
+        return OK;
+    }
     parallel_team(p->options.weights ? pack_from_file : pack_from_memory, &job);
     return job.result;
 }
@@ -300,9 +306,19 @@ void plan_free(struct plan *plan)
     mem_free(plan->zeroings);
     mem_free(plan->gradients);
     mem_free(plan->activations);
-    mem_free(plan->prepared);
+    if (!plan->options.packed) {
+        mem_free(plan->prepared);
+    }
     mem_free(plan->scratch);
     mem_free(plan);
+}
+
+void plan_only_lend(struct plan *plan)
+{
+    mem_free(plan->activations);
+    mem_free(plan->scratch);
+    plan->activations = NULL;
+    plan->scratch = NULL;
 }
 
 struct plan_memory plan_memory(const struct plan *plan)

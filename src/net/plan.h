@@ -20,6 +20,9 @@ struct plan_options {
                                       only. NULL: they are in memory */
     const enum layer_mode *modes; /* [layer_count], training; NULL: MODE_INFER throughout */
     float bn_momentum;            /* for modes that use batch statistics */
+    const struct plan *
+        packed; /* a plan of the same network, quantisation and kernels, which must outlive this one: its packed weights
+                                  are used, nothing is packed. Inference only. NULL: packed anew */
     int gradient_sets; /* of parameter gradients, of which plan_use_gradients takes one; 0: one */
     const struct quantization
         *quant; /* run on bytes as it says, which quant_check has passed; NULL: fp32. Where nothing
@@ -48,6 +51,9 @@ NODISCARD enum result plan_draft(const struct network *net, const struct kernels
                                  struct error *err);
 
 struct plan_memory plan_memory(const struct plan *plan);
+
+/* The plan never runs again and gives back its memory, but for the packed weights that others use (plan_options.packed). */
+void plan_only_lend(struct plan *plan);
 
 /* The tensor [batch, height, width, channels] to fill before a forward. Values in [0, 1]. */
 const struct tensor *plan_input(const struct plan *plan);

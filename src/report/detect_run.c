@@ -156,25 +156,45 @@ static bool is_left_out(const struct detect_job *job, const struct input_item *i
     return is_own_output(job, input);
 }
 
-/* The share is counted in all inputs, so these are gone through twice. */
+/* The inputs, at most so many of them, which are then gone through again. */
+static size_t count_inputs(const struct detect_job *job, size_t most)
+{
+    struct input_item item = {0};
+    struct error why;
+    size_t count = 0;
+    for (int status; count < most && !interrupt_pending() &&
+                     (status = inputs_next(job->inputs, &item, &why)) != 0;) {
+        count += status < 0 || !is_left_out(job, &item);
+    }
+    inputs_rewind(job->inputs);
+    return count;
+}
+
+/* Nobody knows how many paths come on stdin, nor when. */
+static size_t count_expected(const struct detect_job *job)
+{
+    for (size_t i = 0; i < job->o->input_count; i++) {
+        if (strcmp(job->o->inputs[i], "-") == 0) {
+            return 0;
+        }
+    }
+    return count_inputs(job, infer_many());
+}
+
+/* The share is one of all inputs. */
 static enum result find_share(struct run *run, struct error *err)
 {
     const struct detect_job *job = run->job;
     run->end = SIZE_MAX;
     if (job->o->shard.count == 0) {
+        infer_expect(&run->job->infer, count_expected(job));
         return OK;
     }
     TRY(inputs_keep_stdin(job->inputs, err));
-    struct input_item item = {0};
-    struct error why;
-    size_t count = 0;
-    for (int status;
-         !interrupt_pending() && (status = inputs_next(job->inputs, &item, &why)) != 0;) {
-        count += status < 0 || !is_left_out(job, &item);
-    }
-    inputs_rewind(job->inputs);
+    size_t count = count_inputs(job, SIZE_MAX);
     shard_range(&job->o->shard, count, &run->first, &run->end);
     run->totals->all = count;
+    infer_expect(&run->job->infer, run->end - run->first);
     return OK;
 }
 
@@ -218,14 +238,14 @@ static int next_item(void *ctx, void *slot, struct error *err)
 
 static enum result load_item(void *ctx, void *slot, int part, int loader, struct error *err)
 {
-    (void)part, (void)loader, (void)err;
+    (void)part, (void)err;
     const struct run *run = ctx;
     struct item *item = slot;
     bool is_listed = !item->infer.has_failed && item->input.origin[0];
     if (is_listed && inputs_need(&item->input, &item->infer.err) != OK) {
         item->infer.has_failed = true;
     }
-    infer_load(&run->job->infer, &item->infer);
+    infer_load(&run->job->infer, &item->infer, loader);
     return OK;
 }
 
@@ -253,12 +273,9 @@ static void count_image(struct run *run, const struct result_record *record)
 {
     pthread_mutex_lock(&run->totals_lock);
     struct detect_totals *totals = run->totals;
-    totals->images++;
+    infer_add_times(&run->job->infer, record, &totals->times);
     totals->objects += record->count;
-    totals->load_ms += record->load_ms;
-    totals->infer_ms += record->infer_ms;
-    totals->post_ms += record->post_ms;
-    size_t images = totals->images, failures = totals->failures;
+    size_t images = totals->times.images, failures = totals->failures;
     pthread_mutex_unlock(&run->totals_lock);
     log_debug("%s: load %.1f ms, infer %.1f ms, post %.1f ms", record->image, record->load_ms,
               record->infer_ms, record->post_ms);

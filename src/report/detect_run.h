@@ -37,16 +37,16 @@ struct detect_run_options {
 bool detect_writes_files(const struct detect_run_options *options);
 
 struct detect_totals {
-    size_t images;   /* read and delivered */
-    size_t objects;  /* in them */
+    struct infer_times times; /* of the pictures that were read and delivered */
+    size_t objects;           /* in them */
     size_t failures; /* inputs that could not be read, or results that could not be saved */
     size_t skipped;  /* --skip-existing */
     size_t all;      /* of a share: the inputs of all shares together */
-    size_t pictures, crops, labels;             /* files written */
-    double load_ms, infer_ms, post_ms, wall_ms; /* sums over images; wall: of the whole run */
-    bool is_of_classes;                         /* the model is a classifier */
-    bool has_begun;                             /* model and inputs are open */
-    bool is_reader_gone;                        /* stdout was closed: the run stopped early */
+    size_t pictures, crops, labels; /* files written */
+    double wall_ms;                 /* of the whole run */
+    bool is_of_classes;             /* the model is a classifier */
+    bool has_begun;                 /* model and inputs are open */
+    bool is_reader_gone;            /* stdout was closed: the run stopped early */
 };
 
 /* Open model and inputs, and run to the end. OK also if some inputs failed: totals say. ERR_INTERRUPTED: everything

@@ -23,6 +23,8 @@
 #include "run/run_args.h"
 #include "run/value_set.h"
 
+enum { VALUE_BATCH = 4 };
+
 /* ---- where truths come from ---- */
 
 /* Folders and tables say all of themselves. */
@@ -321,7 +323,7 @@ struct run {
     struct evaluated *e;
     struct progress progress;
     size_t next, delivered, failures;
-    double load_ms, infer_ms, post_ms;
+    struct infer_times times;
     bool has_failed;
     struct error err; /* why */
 };
@@ -341,11 +343,10 @@ static int next_item(void *ctx, void *slot, struct error *err)
 
 static enum result load_item(void *ctx, void *slot, int part, int loader, struct error *err)
 {
-    (void)part, (void)loader,
-        (void)err; /* a picture that cannot be read is an item that has failed */
+    (void)part, (void)err; /* a picture that cannot be read is an item that has failed */
     const struct run *run = ctx;
     struct item *item = slot;
-    infer_load(&run->e->infer, &item->infer);
+    infer_load(&run->e->infer, &item->infer, loader);
     return OK;
 }
 
@@ -379,9 +380,7 @@ static enum result take_objects(struct run *run, const struct item *item, struct
             TRY(eval_set_add(set, item->picture, &d, err));
         }
     }
-    run->load_ms += record->load_ms;
-    run->infer_ms += record->infer_ms;
-    run->post_ms += record->post_ms;
+    infer_add_times(&run->e->infer, record, &run->times);
     return OK;
 }
 
@@ -407,6 +406,7 @@ static bool is_stopped(void *ctx)
 static enum result run_network(struct evaluated *e, struct error *err)
 {
     struct run run = {.e = e};
+    infer_expect(&e->infer, e->set.count);
     const struct stream_hooks hooks = {
         .ctx = &run,
         .next = next_item,
@@ -433,18 +433,16 @@ static enum result run_network(struct evaluated *e, struct error *err)
                          run.delivered, e->set.count);
     }
     TRY(result);
-    double images = (double)(e->set.count - run.failures);
     e->failures += run.failures;
-    if (images < 1 && e->o->shard.count > 0) {
+    if (run.times.images == 0 && e->o->shard.count > 0) {
         return OK; /* other shares may have some */
     }
-    if (images < 1) {
+    if (run.times.images == 0) {
         return error_at(err, ERR_IO, e->list, 0, "none of the %zu pictures could be read",
                         e->set.count);
     }
-    log_info("ms an image: load %.1f, infer %.1f, post %.1f; %.1f images/s", run.load_ms / images,
-             run.infer_ms / images, run.post_ms / images, images * 1e3 / (clock_ms() - start));
-    e->infer_ms = run.infer_ms / images;
+    infer_say_times(&run.times, clock_ms() - start);
+    e->infer_ms = run.times.infer_ms / (double)run.times.images;
     return OK;
 }
 
@@ -569,17 +567,17 @@ static enum result measure_values(struct evaluated *e, struct error *err)
     TRY(dataset_open(&source, &e->samples, err));
     TRY(standardize(e, err));
     e->failures += e->samples.faults[FAULT_NO_IMAGE];
-    const struct validate_options options = {.set = &e->samples,
-                                             .task = e->model.task,
-                                             .names = e->model.names,
-                                             .kernels = e->model.kernels,
-                                             .quant =
-                                                 e->model.quant.layers ? &e->model.quant : NULL,
-                                             .batch = e->o->infer.batch,
-                                             .loader_threads = 2,
-                                             .is_stopped = interrupt_pending,
-                                             .see = e->o->see,
-                                             .ctx = e->o->ctx};
+    const struct validate_options options = {
+        .set = &e->samples,
+        .task = e->model.task,
+        .names = e->model.names,
+        .kernels = e->model.kernels,
+        .quant = e->model.quant.layers ? &e->model.quant : NULL,
+        .batch = e->o->infer.batch > 0 ? e->o->infer.batch : VALUE_BATCH,
+        .loader_threads = 2,
+        .is_stopped = interrupt_pending,
+        .see = e->o->see,
+        .ctx = e->o->ctx};
     TRY(train_validate(&options, &e->model.net, &e->values, err));
     e->failures += e->values.failures;
     return OK;

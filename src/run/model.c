@@ -784,3 +784,11 @@ enum result model_plan(struct model *model, int batch, bool keep_outputs, struct
                                    .quant = model->quant.layers ? &model->quant : NULL};
     return plan_build(&model->net, model->kernels, &options, plan, err);
 }
+
+enum result model_plan_beside(struct model *model, const struct plan *packed, struct plan **plan,
+                              struct error *err)
+{
+    struct plan_options options = {
+        .batch = 1, .packed = packed, .quant = model->quant.layers ? &model->quant : NULL};
+    return plan_build(&model->net, model->kernels, &options, plan, err);
+}

@@ -108,5 +108,8 @@ NODISCARD enum result model_check_pictures(const struct network *net, struct err
  * or, loaded, given back. Free with plan_free before model_close. */
 NODISCARD enum result model_plan(struct model *model, int batch, bool keep_outputs,
                                  struct plan **plan, struct error *err);
+/* Another one for a picture at a time, with the packed weights of the first, which must outlive it. */
+NODISCARD enum result model_plan_beside(struct model *model, const struct plan *packed,
+                                        struct plan **plan, struct error *err);
 
 #endif

@@ -129,7 +129,7 @@ static void list_nodes(struct rank_sum *s)
     }
 }
 
-static void *carry(void *ctx);
+static void *courier_main(void *ctx);
 
 /* It leaves signals to the threads that know of them. */
 static bool start_courier(struct rank_sum *s)
@@ -140,7 +140,7 @@ static bool start_courier(struct rank_sum *s)
     pthread_cond_init(&s->idle, NULL);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    s->has_courier = cores_start_thread(&s->courier, carry, s) == 0;
+    s->has_courier = cores_start_thread(&s->courier, courier_main, s) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s->has_courier;
 }
@@ -352,11 +352,10 @@ static bool has_work(struct rank_sum *s, bool *is_awaited)
     return has;
 }
 
-static void *carry(void *ctx)
+static void carry(void *ctx)
 {
     struct rank_sum *s = ctx;
     bool is_awaited;
-    parallel_stay_alone();
     for (int tries = 0; has_work(s, &is_awaited);) {
         size_t before = s->arrived;
         advance(s);
@@ -368,6 +367,11 @@ static void *carry(void *ctx)
             ranks_rest();
         }
     }
+}
+
+static void *courier_main(void *ctx)
+{
+    parallel_alone(carry, ctx);
     return NULL;
 }
 

@@ -36,6 +36,10 @@ one_error 'gone.png'
 try "batch mates change nothing" "$YOLO" classify "${pictures[@]}" "${model[@]}" --format csv --batch 4 --threads 1
 status 0
 holds cmp "$work/out" one.csv
+try "nor do pictures beside" "$YOLO" classify "${pictures[@]}" "${model[@]}" --format csv --threads 2
+status 0
+err ', 2 at a time; '
+holds cmp "$work/out" one.csv
 
 try "detect does the same" "$YOLO" detect "$picture" "${model[@]}" --format csv --top 10
 status 0

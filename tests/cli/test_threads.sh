@@ -55,6 +55,47 @@ for threads in 2 3 8; do
     holds diff -r layers "layers$threads"
 done
 
+# ---- many pictures: one a thread, few: one after another on all of them ----
+
+many=(set/images/val --cfg tiny.cfg --weights alone/last.weights --no-save --format csv --conf .01)
+prepare sh -c '"$@" >one.csv' - "$YOLO" detect "${many[@]}" --threads 1
+holds test "$(wc -l <one.csv)" -gt 10
+detects() { # NAME FLAGS...: the same boxes
+    try "$1" "$YOLO" detect "${many[@]}" "${@:2}"
+    status 0
+    holds cmp one.csv "$work/out"
+}
+for threads in 2 3 5; do
+    detects "ten pictures on $threads threads" --threads "$threads"
+    err ", $threads at a time; "
+done
+detects "fewer than two a thread" --threads 6
+no_err 'at a time'
+detects "batches" --threads 2 --batch 4
+no_err 'at a time'
+try "from stdin, where nobody knows when they come" sh -c 'ls set/images/val/* | "$@"' - "$YOLO" detect - "${many[@]:1}" --threads 2
+status 0
+no_err 'at a time'
+holds sh -c 'cut -d, -f2- one.csv | cmp - "$1"' - <(cut -d, -f2- "$work/out")
+try "a share of five" "$YOLO" detect "${many[@]}" --threads 2 --shard 1/2
+status 0
+err ', 2 at a time; '
+try "a share of two" "$YOLO" detect "${many[@]}" --threads 2 --shard 1/5
+status 0
+no_err 'at a time'
+try "a picture that cannot be read costs only itself" sh -c 'printf x >bad.png; "$@"' - \
+    "$YOLO" detect bad.png "${many[@]}" --threads 2
+status 3
+one_error 'bad\.png'
+holds cmp one.csv "$work/out"
+for threads in 1 3; do
+    try "eval on $threads threads" "$YOLO" eval set/synth.data "${many[@]:1:4}" --format json --threads "$threads"
+    status 0
+    holds cp "$work/out" "eval$threads.json"
+done
+err ', 3 at a time; '
+holds cmp eval1.json eval3.json
+
 # ---- where ----
 
 # The threads that read pictures may run wherever the program may, though OpenMP binds the one that starts them.

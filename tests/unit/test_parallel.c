@@ -147,11 +147,52 @@ static void other_regions_keep_theirs(void)
     CHECK(kept == 3);
 }
 
+static void count_threads(void *ctx)
+{
+    *(int *)ctx = parallel_threads();
+}
+
+/* Beside a team and inside of it, and only as long as it lasts. */
+static void alone_in(void *ctx)
+{
+    struct tally *tally = ctx;
+    int threads = 0;
+    parallel_alone(count_threads, &threads);
+    CHECK(threads == 1 && parallel_threads() == 3);
+    parallel_for(10, visit, tally);
+}
+
+static void alone_of_many(void *ctx)
+{
+    parallel_for(10, visit, ctx);
+    CHECK(half_of_denormal() == 0.0f);
+}
+
+static void *call_alone(void *ctx)
+{
+    parallel_alone(alone_of_many, ctx);
+    return NULL;
+}
+
+static void alone_is_a_team_of_one(void)
+{
+    struct tally tally = {0}, other_tally = {0};
+    pthread_t other;
+    parallel_set_threads(3);
+    CHECK(pthread_create(&other, NULL, call_alone, &other_tally) == 0);
+    parallel_team(alone_in, &tally);
+    pthread_join(other, NULL);
+    CHECK(all_visited(&tally, 10, 1));
+    CHECK(all_visited(&other_tally, 10, 1));
+    CHECK(atomic_load(&other_tally.worst_thread) == 0);
+}
+
 static const struct test_case cases[] = {
     {"every_item_once", every_item_once},
     {"many_short_loops", many_short_loops},
     {"nested_calls_are_serial", nested_calls_are_serial},
     {"two_callers_at_once", two_callers_at_once},
+    {"alone_is_a_team_of_one", alone_is_a_team_of_one},
     {"denormals_are_zero_within", denormals_are_zero_within},
     {"other_regions_keep_theirs", other_regions_keep_theirs},
 };
