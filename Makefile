@@ -17,7 +17,7 @@ CFLAGS ?= -O3 -g
 # The objects serve the program and the shared library alike.
 PIC    := -fPIC -fno-semantic-interposition
 ALL_CFLAGS = -std=c11 $(CFLAGS) -ffp-contract=off -fno-math-errno $(PIC) $(WARN) $(DEFS) $(OPENMP) -Isrc
-LDLIBS := -lcjson -lyaml -lm -lpthread
+LDLIBS := -lcjson -lyaml -ljpeg -lm -lpthread
 # Only base/parallel.c has directives; the linker brings the run-time library.
 OPENMP := -fopenmp
 

@@ -4,7 +4,7 @@
 #   floors        an include points to the own floor or a lower one; data/ knows nothing of networks, eval/
 #                 of net/ and run/; synth/ sees of data/ only image.h
 #   circles       no file includes, by way of others, one that includes it (foo_private.h counts as foo)
-#   places        stb only in data/ and report/, libyaml only in base/yaml.c, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
+#   places        stb only in data/ and report/, libyaml only in base/yaml.c, libjpeg only in data/jpeg.c, intrinsics only in kernels/avx2_* and avx512_*, allocation only in
 #                 base/memory.c, exit only in cli/main.c and, of all processes, base/ranks_*, MPI only in base/ranks_mpi.c, fopen only in base/fileio.c and, as lists may be
 #                 pipes, data/inputs.c; opendir only in base/ and report/eval_worst.c; JSON is printed in
 #                 base/json.c, which makes it UTF-8, but by results/results.c in pieces, and in memory by train/args.c
@@ -94,6 +94,9 @@ code ~ /^[ \t]*#[ \t]*include/ {
     }
     if (target == "yaml.h" && FILENAME != "src/base/yaml.c") {
         fault(target " belongs to base/yaml.c only")
+    }
+    if (target == "jpeglib.h" && FILENAME != "src/data/jpeg.c") {
+        fault(target " belongs to data/jpeg.c only")
     }
     if (target ~ /^[a-z0-9]*intrin\.h$/ && !(folder == "kernels" && name ~ /^avx(2|512)_/)) {
         fault(target " belongs to kernels/avx2_* and kernels/avx512_* only")

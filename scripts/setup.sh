@@ -41,6 +41,7 @@ need libc6-dev has_header stdio.h
 need libstb-dev has_header stb/stb_image.h
 need libcjson-dev has_header cjson/cJSON.h
 need libyaml-dev has_header yaml.h
+need libjpeg-dev has_header jpeglib.h
 need protobuf-c-compiler command -v protoc-c
 need libprotobuf-c-dev has_header protobuf-c/protobuf-c.h
 need libonnx-dev has_onnx
@@ -53,6 +54,9 @@ if command -v "${CC:-gcc}" >/dev/null && has_header yaml.h; then
 fi
 if command -v "${CC:-gcc}" >/dev/null && has_header protobuf-c/protobuf-c.h; then
     need libprotobuf-c-dev can_link -lprotobuf-c
+fi
+if command -v "${CC:-gcc}" >/dev/null && has_header jpeglib.h; then
+    need libjpeg-dev can_link -ljpeg
 fi
 for wish in "$@"; do
     case "$wish" in
@@ -77,7 +81,7 @@ fi
 echo "setup: missing: ${missing[*]}" >&2
 
 if ! command -v apt-get >/dev/null; then
-    echo "setup: no apt-get here. Please install a C compiler, make, the stb headers, cJSON, libyaml, protobuf-c with" \
+    echo "setup: no apt-get here. Please install a C compiler, make, the stb headers, cJSON, libyaml, libjpeg, protobuf-c with" \
         "its compiler, ONNX's onnx.proto and the DejaVu Sans font (or set FONT=/path/to.ttf), then run this again." >&2
     exit 1
 fi

@@ -10,7 +10,7 @@
 #   s390x    the same on a big-endian processor
 #
 # --install fetches missing compilers and emulators with apt-get (as root); without it what is missing is
-# skipped with a SKIP line. cJSON and libyaml for the other processors are the distribution's packages, unpacked below
+# skipped with a SKIP line. cJSON, libyaml and libjpeg for the other processors are the distribution's packages, unpacked below
 # build/ without being installed. Last line: "N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -122,8 +122,8 @@ test_avx512() {
 # The libraries of another processor into FOLDER: private package lists, nothing installed.
 foreign_libraries() { # DEBIAN-NAME FOLDER
     local state=$PWD/build/apt options deb
-    local packages=(libcjson-dev libcjson1 libyaml-dev libyaml-0-2 libprotobuf-c-dev libprotobuf-c1)
-    compgen -G "$2/usr/lib/*/libyaml.so" >/dev/null && compgen -G "$2/usr/lib/*/libprotobuf-c.so.1" >/dev/null && return 0
+    local packages=(libcjson-dev libcjson1 libyaml-dev libyaml-0-2 libjpeg62-turbo-dev libjpeg62-turbo libprotobuf-c-dev libprotobuf-c1)
+    compgen -G "$2/usr/lib/*/libyaml.so" >/dev/null && compgen -G "$2/usr/lib/*/libjpeg.so" >/dev/null && compgen -G "$2/usr/lib/*/libprotobuf-c.so.1" >/dev/null && return 0
     mkdir -p "$state/state/lists/partial" "$state/cache/archives/partial" "$2"
     options=(-qq -o "Dir::State=$state/state" -o "Dir::Cache=$state/cache" -o "APT::Architectures::=$1"
         -o Dir::State::status=/var/lib/dpkg/status -o "APT::Sandbox::User=$(id -un)")
@@ -149,7 +149,7 @@ test_foreign() { # PROCESSOR DEBIAN-NAME
         rm -rf "build/$1" # made with other flags, perhaps
         # By default s390x computes floats in double where C11 allows it; nobody else does.
         build "$1" CC="$triple-gcc" VARIANT="$1" \
-            CFLAGS="-O2 -fexcess-precision=fast -isystem $prefix/usr/include" \
+            CFLAGS="-O2 -fexcess-precision=fast -isystem $prefix/usr/include -isystem $prefix/usr/include/$triple" \
             LDFLAGS="-L$prefix/usr/lib/$triple" tests "build/$1/yolo" || return
         run_tests "$1" "build/$1/tests" "$emulator" -L "/usr/$triple" \
             -E "LD_LIBRARY_PATH=$prefix/usr/lib/$triple"

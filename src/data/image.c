@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "data/exif.h"
 #include "data/image_kind.h"
+#include "data/jpeg.h"
 #include "data/stb.h"
 
 #define STBI_NO_STDIO
@@ -20,8 +21,7 @@
 
 enum {
     FILE_MAX_BYTES = 1 << 30,
-    QUALITY =
-        90, /* the most at which stb writes colours at half the resolution, in half the time */
+    QUALITY = 90, /* of a JPEG */
     SAMPLE_QUALITY = 92,
     SHORT_SIDE_MAX = 65535,
     DEEP = 65535,  /* the largest of 16 bits */
@@ -473,33 +473,10 @@ enum result image_read_size(const char *path, int *w, int *h, struct error *err)
 
 /* ---- writing ---- */
 
-/* stb hands over single bytes of a JPEG: gathered here, a locked fwrite per byte would cost more
- * than the transform. Errors stay in the stream until the commit. */
-struct sink {
-    FILE *stream;
-    size_t used;
-    unsigned char bytes[16384];
-};
-
-static void sink_flush(struct sink *s)
+/* Errors stay in the stream until the commit. */
+static void sink(void *stream, void *data, int size)
 {
-    fwrite(s->bytes, 1, s->used, s->stream);
-    s->used = 0;
-}
-
-static void sink_write(void *user, void *data, int size)
-{
-    struct sink *s = user;
-    size_t count = (size_t)size;
-    if (count > sizeof s->bytes - s->used) {
-        sink_flush(s);
-    }
-    if (count > sizeof s->bytes) {
-        fwrite(data, 1, count, s->stream);
-        return;
-    }
-    memcpy(s->bytes + s->used, data, count);
-    s->used += count;
+    fwrite(data, 1, (size_t)size, stream);
 }
 
 enum writer { WRITE_NONE, WRITE_PNG, WRITE_JPEG, WRITE_BMP, WRITE_TGA };
@@ -525,30 +502,27 @@ static enum writer find_writer(const char *path)
 struct encoding {
     enum writer writer;
     const struct image *image;
-    int quality; /* of a JPEG */
-    struct sink sink;
+    FILE *stream;
     bool is_done;
 };
 
 static void *encode(void *ctx)
 {
     struct encoding *e = ctx;
-    struct sink *sink = &e->sink;
+    FILE *to = e->stream;
     const unsigned char *rgb = e->image->rgb;
     int w = e->image->w, h = e->image->h, done = 0;
     switch (e->writer) {
     case WRITE_PNG:
-        done = stbi_write_png_to_func(sink_write, sink, w, h, 3, rgb, w * 3);
-        break;
-    case WRITE_JPEG:
-        done = stbi_write_jpg_to_func(sink_write, sink, w, h, 3, rgb, e->quality);
+        done = stbi_write_png_to_func(sink, to, w, h, 3, rgb, w * 3);
         break;
     case WRITE_BMP:
-        done = stbi_write_bmp_to_func(sink_write, sink, w, h, 3, rgb);
+        done = stbi_write_bmp_to_func(sink, to, w, h, 3, rgb);
         break;
     case WRITE_TGA:
-        done = stbi_write_tga_to_func(sink_write, sink, w, h, 3, rgb);
+        done = stbi_write_tga_to_func(sink, to, w, h, 3, rgb);
         break;
+    case WRITE_JPEG:
     case WRITE_NONE:
         break;
     }
@@ -556,7 +530,13 @@ static void *encode(void *ctx)
     return NULL;
 }
 
-static enum result write_as(const char *path, const struct image *image, int quality,
+static bool write_stb(enum writer writer, const struct image *image, FILE *stream)
+{
+    struct encoding encoding = {.writer = writer, .image = image, .stream = stream};
+    return stb_call(encode, &encoding).is_done && encoding.is_done;
+}
+
+static enum result write_as(const char *path, const struct image *image, bool is_sample,
                             struct error *err)
 {
     enum writer writer = find_writer(path);
@@ -567,30 +547,31 @@ static enum result write_as(const char *path, const struct image *image, int qua
         return error_at(err, ERR_ARG, path, 0,
                         "unknown kind of picture (end the name in .png, .jpg, .bmp or .tga)");
     }
-    if ((writer == WRITE_JPEG || writer == WRITE_TGA) &&
-        (image->w > SHORT_SIDE_MAX || image->h > SHORT_SIDE_MAX)) {
+    int most = writer == WRITE_JPEG ? JPEG_MOST : writer == WRITE_TGA ? SHORT_SIDE_MAX : INT_MAX;
+    if (image->w > most || image->h > most) {
         return error_at(err, ERR_ARG, path, 0, "%d x %d is too big for this kind (use .png)",
                         image->w, image->h);
     }
     struct atomic_file file;
     TRY(atomic_open(&file, path, err));
     file.skips_sync = true;
-    struct encoding encoding = {
-        .writer = writer, .image = image, .quality = quality, .sink = {.stream = file.stream}};
-    if (!stb_call(encode, &encoding).is_done || !encoding.is_done) {
+    int quality = is_sample ? SAMPLE_QUALITY : QUALITY;
+    bool is_done = writer == WRITE_JPEG
+                       ? jpeg_write(file.stream, image->rgb, image->w, image->h, quality, is_sample)
+                       : write_stb(writer, image, file.stream);
+    if (!is_done) {
         atomic_abandon(&file);
         return mem_error(err, path);
     }
-    sink_flush(&encoding.sink);
     return atomic_commit(&file, err);
 }
 
 enum result image_write(const char *path, const struct image *image, struct error *err)
 {
-    return write_as(path, image, QUALITY, err);
+    return write_as(path, image, false, err);
 }
 
 enum result image_write_sample(const char *path, const struct image *image, struct error *err)
 {
-    return write_as(path, image, SAMPLE_QUALITY, err);
+    return write_as(path, image, true, err);
 }

@@ -366,6 +366,63 @@ static void written_reads_back(void)
     image_free(&image);
 }
 
+/* The largest difference of a value. */
+static int farthest(const struct image *a, const struct image *b)
+{
+    int most = 0;
+    for (int i = 0; i < a->w * a->h * 3; i++) {
+        int d = abs(a->rgb[i] - b->rgb[i]);
+        most = d > most ? d : most;
+    }
+    return most;
+}
+
+/* Columns of two colours in turn: at half the resolution they are one. The file is longer than the encoder's buffer. */
+static void samples_keep_their_colours(void)
+{
+    struct image image, got;
+    char *bytes;
+    size_t size;
+    const char *path = in_folder("colours.jpg");
+    CHECK_OK(image_new(640, 480, &image, &err));
+    for (int i = 0; i < 640 * 480; i++) {
+        image.rgb[3 * i + i % 2 * 2] = 200;
+        image.rgb[3 * i + 1] = (unsigned char)(i / 640 / 2);
+    }
+    for (int is_sample = 0; is_sample <= 1; is_sample++) {
+        CHECK_OK(is_sample ? image_write_sample(path, &image, &err)
+                           : image_write(path, &image, &err));
+        CHECK_OK(image_read(path, &got, &err));
+        CHECK_OK(file_read(path, 1 << 24, &bytes, &size, &err));
+        CHECK_MSG(size > 20000, "%zu bytes", size);
+        int most = farthest(&image, &got);
+        CHECK_MSG(is_sample ? most < 25 : most > 60, "sample %d: %d", is_sample, most);
+        image_free(&got);
+        mem_free(bytes);
+    }
+    image_free(&image);
+}
+
+static void long_sides_are_refused(void)
+{
+    static const struct {
+        const char *name;
+        int side;
+        enum result result;
+    } cases[] = {{"wide.jpg", 65500, OK},
+                 {"wider.jpg", 65501, ERR_ARG},
+                 {"wide.tga", 65535, OK},
+                 {"wider.tga", 65536, ERR_ARG}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct image image;
+        CHECK_OK(image_new(cases[i].side, 1, &image, &err));
+        const char *path = in_folder(cases[i].name);
+        CHECK_MSG(image_write(path, &image, &err) == cases[i].result, "%s: %s", path, err.text);
+        CHECK(path_exists(path) == (cases[i].result == OK));
+        image_free(&image);
+    }
+}
+
 static void sizes_are_checked(void)
 {
     struct image image;
@@ -585,6 +642,8 @@ static const struct test_case cases[] = {
     {"out_of_memory", out_of_memory},
     {"out_of_memory_while_writing", out_of_memory_while_writing},
     {"written_reads_back", written_reads_back},
+    {"samples_keep_their_colours", samples_keep_their_colours},
+    {"long_sides_are_refused", long_sides_are_refused},
     {"sizes_are_checked", sizes_are_checked},
     {"stretch_is_darknets", stretch_is_darknets},
     {"fit_is_bilinear", fit_is_bilinear},
