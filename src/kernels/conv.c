@@ -277,6 +277,10 @@ void conv_backward_weights(const struct kernels *kern, const struct conv_geometr
 {
     struct conv_weights_run run = {
         .slots = &kern->conv, .g = g, .x = x, .dz = dz, .dw = dw, .scratch = scratch};
+    if (tensor_pixels(dz) == 0) {
+        memset(dw, 0, weights_plain(g, dw).filter * (size_t)g->filters * sizeof *dw);
+        return;
+    }
     switch (conv_choose(kern, g)) {
     case CONV_WINOGRAD:
         winograd_backward_weights(&run);

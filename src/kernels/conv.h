@@ -98,8 +98,8 @@ void conv_backward_data(const struct kernels *kern, const struct conv_geometry *
                         const float *packed, const struct tensor *dz, const struct tensor *dx,
                         bool adds, void *scratch);
 
-/* dw[k, c, r, s] += sum over n, oy, ox of dz[n, oy, ox, k]
- *                   * x[n, oy*stride_y - pad_y + r*dilation, ox*stride_x - pad_x + s*dilation, c]
+/* dw[k, c, r, s] = sum over n, oy, ox of dz[n, oy, ox, k]
+ *                  * x[n, oy*stride_y - pad_y + r*dilation, ox*stride_x - pad_x + s*dilation, c]
  * in the order of conv_pack's weights, any 4-byte alignment. x: the convolution's input. Partial
  * sums of a few hundred pixels are summed separately, so rounding stays near 1e-7 of the sum of
  * magnitudes. */

@@ -110,14 +110,14 @@ struct conv_weights_panel {
     size_t first_channel, channels;
 };
 
-/* Ranges of channels are of multiples of this, so that rows of dw are added by whole lines. */
+/* Ranges of channels are of multiples of this, so that rows of dw are written by whole lines. */
 enum { CONV_SCATTER_CHANNELS = 16 };
 
 /* A second-level cache of a megabyte: what such a core reads again and again stays there. Processors that have it mostly share a slow
  * third-level cache, others a quick one. */
 enum { CONV_LARGE_L2_FLOATS = 256 << 10 };
 
-/* dw += the panel. */
+/* The panel to dw. */
 void conv_weights_scatter(const struct conv_slots *slots, const struct conv_geometry *g,
                           const struct conv_weights_panel *panel, float *dw);
 

@@ -192,7 +192,7 @@ void depthwise_backward_weights(const struct conv_weights_run *run)
     conv_weights_reduce(job.sums, job.chunks, taps * filters, taps * filters);
     for (size_t k = 0; k < filters; k++) {
         for (size_t t = 0; t < taps; t++) {
-            run->dw[k * taps + t] += job.sums[t * filters + k];
+            run->dw[k * taps + t] = job.sums[t * filters + k];
         }
     }
 }

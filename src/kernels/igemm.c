@@ -903,9 +903,6 @@ void igemm_backward_weights(const struct conv_weights_run *run)
                                .cut = gradient_cut_of(run->slots, run->g, run->dz->n),
                                .merged = rows_merge(run->g) && run->x->stride == (size_t)run->x->c,
                                .zeros = run->scratch};
-    if (job.cut.pixels == 0) {
-        return;
-    }
     job.merged = job.merged && job.cut.channel_ranges == 1;
     job.layout = gradient_layout_of(&job.cut, run->g);
     job.outputs = job.cut.groups * job.cut.panel_ranges * job.cut.channel_ranges;

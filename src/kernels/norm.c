@@ -123,7 +123,7 @@ void op_channel_sum(const struct kernels *kern, const struct tensor *t, float *s
     struct reduce_job job = {.kern = kern, .a = *t, .run = run_sum};
     reduce_job_run(&job, t, scratch);
     for (size_t c = 0; c < job.channels; c++) {
-        sum[c] = (float)((double)sum[c] + job.sums[c]);
+        sum[c] = (float)job.sums[c];
     }
 }
 

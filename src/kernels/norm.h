@@ -22,7 +22,7 @@ size_t op_channel_scratch_bytes(size_t pixels, size_t channels);
 void op_channel_moments(const struct kernels *kern, const struct tensor *z, float *mean,
                         float *variance, void *scratch);
 
-/* sum[c] += sum of t over the pixels (bias gradients). */
+/* Sums over the pixels (bias gradients). */
 void op_channel_sum(const struct kernels *kern, const struct tensor *t, float *sum, void *scratch);
 
 /* What batch norm's backward needs. With x^ = (z - mean) * inv_std, both sums are overwritten:

@@ -208,7 +208,7 @@ struct conv_transpose {
     ptrdiff_t to_stride;
 };
 
-/* dw[k * filter_stride + c * taps + t] += sums[t * tap_stride + c * nr + k] for k < filters, c < channels, t < taps. Columns
+/* dw[k * filter_stride + c * taps + t] = sums[t * tap_stride + c * nr + k] for k < filters, c < channels, t < taps. Columns
  * of sums up to the next multiple of the vector width may be read. */
 struct conv_scatter {
     const float *sums;

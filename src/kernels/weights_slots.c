@@ -63,7 +63,7 @@ INLINED void scatter_rows(const struct conv_scatter *s, size_t k, size_t first, 
     vec_transpose(v);
     float *to = s->dw + k * s->filter_stride + first;
     for (size_t i = 0; i < filters; i++, to += s->filter_stride) {
-        put(to, vec_add(get(to, part), v[i]), part);
+        put(to, v[i], part);
     }
 }
 

@@ -553,9 +553,6 @@ void winograd_backward_weights(const struct conv_weights_run *run)
                       .layout = layout_of(run->slots, run->g, run->dz->n),
                       .order = order_of(run->g, (size_t)run->dz->n),
                       .zeros = run->scratch};
-    if (run->dz->n == 0) {
-        return;
-    }
     memset(run->scratch, 0, job.layout.zeros * sizeof(float));
     float *memory = (float *)run->scratch + job.layout.zeros;
     if (job.layout.chunks > 0) {

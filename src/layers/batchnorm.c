@@ -166,10 +166,10 @@ void batchnorm_settle(const struct layer *l, const struct exec *e, const struct 
     }
 }
 
-static void add_vector(float *into, const float *from, int count)
+static void deliver(float *into, const float *from, int count)
 {
-    for (int i = 0; into && i < count; i++) {
-        into[i] += from[i];
+    if (into) {
+        memcpy(into, from, (size_t)count * sizeof *into);
     }
 }
 
@@ -214,8 +214,8 @@ void batchnorm_backward(const struct layer *l, const struct exec *e, enum activa
                                   .scratch = sums + 4 * part};
     bool remakes = uses_batch && op_remakes_gradient(act);
     op_activate_reduce(e->kernels, &f, z, &e->out_grad, remakes ? NULL : &e->out_grad, &r);
-    add_vector(gamma_grad, r.sum_du_xhat, z->c);
-    add_vector(beta_grad, r.sum_du, z->c);
+    deliver(gamma_grad, r.sum_du_xhat, z->c);
+    deliver(beta_grad, r.sum_du, z->c);
     if (uses_batch) {
         backward_batch(e, z, used, &r, remakes ? &f : NULL, sums + 2 * part);
     } else {

@@ -159,7 +159,7 @@ struct exec {
     /* [input_count]; true: add to what is there; false: write. In place, input_grads[0] is the memory of
      * out_grad, and written over (false). So is that of an input placed in its concatenation: there already. */
     const bool *grad_adds;
-    float *param_grads[LAYER_MAX_PARAMS]; /* by params[] index; NULL: not wanted; backward adds */
+    float *param_grads[LAYER_MAX_PARAMS]; /* by params[] index; NULL: not wanted; backward writes */
     float *stats[LAYER_MAX_PARAMS];       /* running statistics that forward may write; NULL unless
                                           rules say uses_batch */
     float bn_momentum;                    /* running = (1 - m) running + m batch */
@@ -278,7 +278,7 @@ NODISCARD enum result layer_add_param(struct layer *l, const char *role, size_t 
                                       struct error *err);
 /* By role; NULL if the layer has none. */
 const struct param *layer_param(const struct layer *l, const char *role);
-/* Where a backward pass adds the gradient of a parameter that the layer has; NULL: it keeps still. */
+/* Where a backward pass writes the gradient of a parameter that the layer has; NULL: it keeps still. */
 float *layer_param_grad(const struct layer *l, const struct exec *e, const char *role);
 
 /* Floats in all its parameters. */

@@ -295,7 +295,8 @@ static void weight_gradients(const struct layer *l, const struct exec *e)
     const struct shortcut_state *s = l->state;
     size_t channels = (size_t)l->out.c;
     size_t stride = s->weighting == WEIGHT_PER_CHANNEL ? channels : 1;
-    float *sums = e->scratch;
+    float *sums = e->scratch, *to = e->param_grads[0];
+    memset(to, 0, (size_t)l->input_count * stride * sizeof *to);
     for (int i = 0; i < l->input_count; i++) {
         factor_gradient(e, i, sums + (size_t)i * channels,
                         sums + (size_t)l->input_count * channels);
@@ -304,7 +305,7 @@ static void weight_gradients(const struct layer *l, const struct exec *e)
         double grads[SHORTCUT_MAX_SOURCES];
         through_normalization(l, e, c, stride, grads);
         for (int i = 0; i < l->input_count; i++) {
-            e->param_grads[0][(size_t)i * stride + (stride > 1 ? (size_t)c : 0)] += (float)grads[i];
+            to[(size_t)i * stride + (stride > 1 ? (size_t)c : 0)] += (float)grads[i];
         }
     }
 }

@@ -80,8 +80,7 @@ const char *plan_algorithm(const struct plan *plan, int layer);
 /* What is computed for one image in the layer's turn (network_flops' count): with a "bottleneck" that of all its layers. */
 double plan_flops(const struct plan *plan, int layer);
 
-/* Training plans (options.modes): one mini-batch is forward, loss, backward; gradients add up over
- * mini-batches until plan_zero_gradients. Everything here allocates nothing and cannot fail. */
+/* Training plans (options.modes): one mini-batch is forward, loss, backward, which writes its gradients. Everything here allocates nothing and cannot fail. */
 
 /* Pack the moving layers' weights again after an update. */
 void plan_repack(struct plan *plan);
@@ -105,8 +104,7 @@ void plan_backward(struct plan *plan);
 void plan_backward_watched(struct plan *plan, void (*passed)(void *ctx, size_t first), void *ctx);
 /* One layer of it (bench): call in order from the last to 0. */
 void plan_backward_layer(const struct plan *plan, int layer);
-void plan_zero_gradients(struct plan *plan);
-/* From here on plan_backward, plan_zero_gradients and plan_gradient mean this one of gradient_sets; 0 at first. */
+/* From here on plan_backward and plan_gradient mean this one of gradient_sets; 0 at first. */
 void plan_use_gradients(struct plan *plan, int set);
 /* All of a set, plan_gradient_floats of them: the gradients of layer 0 first, with gaps of zeros. */
 float *plan_gradient_set(const struct plan *plan, int set);

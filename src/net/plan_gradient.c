@@ -448,11 +448,6 @@ void plan_use_gradients(struct plan *plan, int set)
     plan->gradient_set = set;
 }
 
-void plan_zero_gradients(struct plan *plan)
-{
-    memset(plan_gradient_set(plan, plan->gradient_set), 0, plan->gradient_floats * sizeof(float));
-}
-
 float *plan_gradient(const struct plan *plan, int layer, int param)
 {
     return plan->execs[layer].param_grads[param];

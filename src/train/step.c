@@ -290,7 +290,6 @@ void step_backward(struct step *step, int images, const struct loss_parts *parts
     int set = step->tree.held, number = step->mini_batch++;
     int sums = sum_tree_add(&step->tree, (struct sum_node){number, 1});
     plan_use_gradients(step->plan, set);
-    plan_zero_gradients(step->plan);
     if (step->exchange && step->mini_batch == step->share.end) {
         backward_exchanging(step, sums);
     } else {

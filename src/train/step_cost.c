@@ -118,7 +118,6 @@ static void run_parts(void *ctx)
     for (int i = 0; i < layers; i++) {
         rest[0] -= timed->ms[i];
     }
-    plan_zero_gradients(step->plan);
     for (int i = layers - 1; i >= 0; i--) {
         start = clock_ms();
         plan_backward_layer(step->plan, i);

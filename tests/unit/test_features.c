@@ -154,7 +154,6 @@ static bool check_set(const struct kernels *kern, const bool *frozen, enum bn_po
         }
         put_images(short_cut.f.plan, NULL); /* poison in every buffer */
         plan_forward(short_cut.f.plan, BATCH);
-        plan_zero_gradients(short_cut.f.plan);
         for (int i = 0; i < LAYERS; i++) { /* and its traces in the statistics away again */
             for (int k = 0; k < whole.f.net.layers[i].param_count; k++) {
                 const struct param *p = &whole.f.net.layers[i].params[k];
@@ -227,7 +226,6 @@ static void learn_from_noise(struct side *s)
          round++) { /* the first one leaves poison wherever nobody writes */
         memset(s->parts, 0, sizeof s->parts);
         put_images(s->f.plan, round == 0 ? NULL : mixed);
-        plan_zero_gradients(s->f.plan);
         plan_set_seed(s->f.plan, 7);
         plan_forward(s->f.plan, BATCH);
         learn(s);

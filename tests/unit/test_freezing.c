@@ -187,7 +187,6 @@ static void train(struct rig *r, int steps, float rate)
     struct loss_parts parts = {0};
     for (int step = 0; step < steps; step++) {
         fill_input(r->f.plan, BATCH, 100 + (unsigned)step);
-        plan_zero_gradients(r->f.plan);
         plan_forward(r->f.plan, BATCH);
         plan_loss(r->f.plan, sets, &parts, NULL);
         plan_backward(r->f.plan);

@@ -387,7 +387,6 @@ static void run_step(struct check *c)
 {
     run_loss(c);
     seed_gradient(c);
-    plan_zero_gradients(c->plan);
     plan_backward(c->plan);
 }
 

@@ -306,7 +306,6 @@ static void run_backward(struct plan *plan, int last)
             g->data[p * g->stride + c] = (float)(seed >> 8) / (float)(1 << 24) - 0.5f;
         }
     }
-    plan_zero_gradients(plan);
     plan_backward(plan);
 }
 

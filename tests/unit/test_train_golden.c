@@ -265,7 +265,6 @@ static void forward_backward(struct run *r, const struct golden *g, int step,
     struct loss_parts sum = {0};
     memset(parts, 0, MAX_HEADS * sizeof *parts);
     fill_input(r, g, r->plan, batch * g->batch, g->batch);
-    plan_zero_gradients(r->plan);
     plan_forward(r->plan, g->batch);
     plan_loss(r->plan, g->sets[batch], &sum, parts);
     plan_backward(r->plan);

@@ -46,7 +46,6 @@ static double rig_loss(struct rig *r, const float *inputs, const float *values)
                                         .value_count = values ? 3 : 0,
                                         .weight = r->weights[n]};
     }
-    plan_zero_gradients(r->f.plan);
     plan_forward(r->f.plan, IMAGES);
     plan_loss(r->f.plan, r->sets, &sum, NULL);
     plan_backward(r->f.plan);
