@@ -178,7 +178,7 @@ static inline void conv_prefetch_rows(const float *row, size_t stride, size_t ro
 static inline void conv_prefetch_read(const float *p, size_t count)
 {
     for (size_t i = 0; i < count; i += MEM_ALIGN / sizeof(float)) {
-        __builtin_prefetch(p + i, 0, 2);
+        __builtin_prefetch(p + i);
     }
 }
 
