@@ -80,13 +80,17 @@ INLINED void filter_rows(const struct winograd_filter *w, const int row, const i
 INLINED void winograd_finish(const struct winograd_output *w, size_t k, size_t part, const int rows,
                              const int columns, vec tile[16])
 {
-    vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
-    finish_tile(tile, scale, shift, w->act);
     float *out = w->out + k;
-    if (rows == 4 && columns == 4 && !w->adds && part == VEC_WIDTH) {
+    if (w->scale || w->shift || w->act != ACT_LINEAR) {
+        vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
+        finish_tile(tile, scale, shift, w->act);
+    }
+    if (rows == 4 && columns == 4 && part == VEC_WIDTH) {
+        bool adds = w->adds;
         UNROLLED
         for (size_t i = 0; i < 16; i++) {
-            vec_store(out + i / 4 * w->row_stride + i % 4 * w->pixel_stride, tile[i]);
+            float *to = out + i / 4 * w->row_stride + i % 4 * w->pixel_stride;
+            vec_store(to, adds ? vec_add(tile[i], vec_load(to)) : tile[i]);
         }
         return;
     }
