@@ -102,10 +102,11 @@ static size_t lines_end(const struct scheme *scheme, size_t line)
 }
 
 enum {
-    MAX_TILES = 64, /* of a block */
+    MAX_TILES = 128, /* of a block */
     FUSED_V_FLOATS = U_POINTS * 24 * 128,
     SHARED_MAX_U_FLOATS = 1280 << 10, /* of the fused way, in a quick third-level cache */
     STREAMED_MAX_TILES = MAX_TILES,
+    FUSED_MIN_TILES = 65,
     STREAMED_MAX_PANELS = 8,
     PART_FILTERS = 16,         /* of a panel, at least */
     MIN_L2_FLOATS = 128 << 10, /* by which cuts are made, and at most: caches may be shared */
@@ -249,7 +250,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.points = l.scheme->input * l.scheme->input;
     size_t whole_row = conv_round_up(l.channels, 16);
     size_t fit = FUSED_V_FLOATS / (l.points * whole_row) / mr * mr;
-    l.fused = fit >= mr && l.image_tiles > STREAMED_MAX_TILES && keeps_u(slots, g, &l);
+    l.fused = fit >= mr && l.image_tiles >= FUSED_MIN_TILES && keeps_u(slots, g, &l);
     size_t l2 = l2_floats(slots);
     size_t streamed = l2 / L2_PARTS * ROW_L2_PARTS / (U_LINE * nr) / 16 * 16;
     streamed = streamed < l.scheme->slice ? streamed : l.scheme->slice;
