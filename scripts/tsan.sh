@@ -3,7 +3,7 @@
 # synchronisation (gcc's libgomp cannot): scripts/tsan.sh [PART]... (default: unit detect train host)
 #
 #   unit     the unit tests of parallel loops and of the ring that reads ahead
-#   detect   yolo detect on a folder: readers, the network on three threads, writers
+#   detect   yolo detect on a folder: readers, the network on three threads, writers; a picture a thread
 #   train    yolo train: readers, forward, backward, update, validation, kept features
 #   host     libyolo.so in a process with OpenMP of its own
 #
@@ -106,7 +106,8 @@ for part in "${parts[@]}"; do
         done
         ;;
     detect)
-        clean "detect" "$yolo" detect "$work/set/images" "${model[@]}" --threads 3 --batch 2 --conf 0.01 --out "$work/drawn"
+        clean "detect, batches" "$yolo" detect "$work/set/images" "${model[@]}" --threads 3 --batch 2 --conf 0.01 --out "$work/drawn"
+        clean "detect, a picture a thread" "$yolo" detect "$work/set/images" "${model[@]}" --threads 3 --conf 0.01 --out "$work/drawn"
         clean "check" "$yolo" check "$work/set/synth.data" --threads 3
         ;;
     train)

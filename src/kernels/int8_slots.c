@@ -573,6 +573,30 @@ static void int8_winograd_output_slot(const struct int8_winograd_output *w)
 /* As many as registers hold with the weights of a row. */
 enum { DEPTHWISE8_PIXELS = ISA_BITS == 512 ? 8 : 4, DEPTHWISE8_CHUNK = 32 };
 
+/* Any window, of one pixel. */
+static void depthwise8_any(const struct int8_depthwise *d, size_t first, size_t c,
+                           const uint32_t *weights, words *to)
+{
+    words sum = words_of(0);
+    size_t at = first * d->in_step + c;
+    for (int r = 0; r < d->rows; r += 2) {
+        bool is_last = r + 1 == d->rows;
+        const uint8_t *above = d->in[r] + at;
+        const uint8_t *below = is_last ? above + d->in_tap : d->in[r + 1] + at;
+        size_t next = is_last ? 2 * d->in_tap : d->in_tap;
+        for (int s = 0; s < d->columns; s += is_last ? 2 : 1, weights += INT8_LANES) {
+            sum = dot_pairs(sum, pairs_of(above, below), halves_load(weights));
+            above += next;
+            below += next;
+        }
+    }
+    *to = sum;
+}
+
+typedef void depthwise8_block(const struct int8_depthwise *d, size_t first, size_t c,
+                              const uint32_t *weights, words *to);
+
+#if ISA_BITS > 0
 /* Sums of DEPTHWISE8_PIXELS neighbours, of the channels from c on, for square windows of `side` taps that lie `step` taps apart,
  * constants: each input is loaded once for a pair of rows. */
 INLINED void depthwise8_window(const struct int8_depthwise *d, size_t first, size_t c,
@@ -608,30 +632,6 @@ INLINED void depthwise8_window(const struct int8_depthwise *d, size_t first, siz
     }
 }
 
-/* Any window, of one pixel. */
-static void depthwise8_any(const struct int8_depthwise *d, size_t first, size_t c,
-                           const uint32_t *weights, words *to)
-{
-    words sum = words_of(0);
-    size_t at = first * d->in_step + c;
-    for (int r = 0; r < d->rows; r += 2) {
-        bool is_last = r + 1 == d->rows;
-        const uint8_t *above = d->in[r] + at;
-        const uint8_t *below = is_last ? above + d->in_tap : d->in[r + 1] + at;
-        size_t next = is_last ? 2 * d->in_tap : d->in_tap;
-        for (int s = 0; s < d->columns; s += is_last ? 2 : 1, weights += INT8_LANES) {
-            sum = dot_pairs(sum, pairs_of(above, below), halves_load(weights));
-            above += next;
-            below += next;
-        }
-    }
-    *to = sum;
-}
-
-typedef void depthwise8_block(const struct int8_depthwise *d, size_t first, size_t c,
-                              const uint32_t *weights, words *to);
-
-#if ISA_BITS > 0
 /* Functions of their own, or the compiler would keep nothing in registers. */
 #define DEPTHWISE8_BLOCK(side, step)                                                               \
     static __attribute__((noinline)) void depthwise8_##side##_by_##step(                           \
