@@ -20,19 +20,30 @@ enum result detection_list_add(struct detection_list *list, const struct detecti
     return OK;
 }
 
+/* fminf and fmaxf are calls: they tell numbers from what is none. */
+static float less(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static float more(float a, float b)
+{
+    return a > b ? a : b;
+}
+
 /* Length of the common part of two intervals given by centre and length; negative if they are
  * apart. */
 static float overlap(float centre_a, float length_a, float centre_b, float length_b)
 {
-    float low = fmaxf(centre_a - length_a / 2, centre_b - length_b / 2);
-    float high = fminf(centre_a + length_a / 2, centre_b + length_b / 2);
+    float low = more(centre_a - length_a / 2, centre_b - length_b / 2);
+    float high = less(centre_a + length_a / 2, centre_b + length_b / 2);
     return high - low;
 }
 
 static float enclosing(float centre_a, float length_a, float centre_b, float length_b)
 {
-    float low = fminf(centre_a - length_a / 2, centre_b - length_b / 2);
-    float high = fmaxf(centre_a + length_a / 2, centre_b + length_b / 2);
+    float low = less(centre_a - length_a / 2, centre_b - length_b / 2);
+    float high = more(centre_a + length_a / 2, centre_b + length_b / 2);
     return high - low;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/suppress.h"
+
 void detect_to_image(struct detection_list *list, const struct image_fit *fit)
 {
     if (fit->inner_w == fit->net_w && fit->inner_h == fit->net_h) {
@@ -53,37 +55,8 @@ static void sort(struct detection *items, size_t count, int (*order)(const void 
     }
 }
 
-/* True if box b goes because of the better box a. */
-static bool is_suppressed(const struct detect_options *o, const struct box_cxcywh_norm *a,
-                          const struct box_cxcywh_norm *b)
-{
-    /* Every penalty is >= 0: without enough plain overlap its power need not be taken. */
-    if (!(box_iou(a, b) > o->iou_threshold)) {
-        return false;
-    }
-    float exponent = nms_exponent(o->nms_kind, o->beta_nms);
-    return exponent < 0.0f || box_diou(a, b, exponent) > o->iou_threshold;
-}
-
-/* Greedy over items sorted by descending confidence; survivors move to the front. Returns their
- * number. */
-static size_t suppress_run(const struct detect_options *o, struct detection *items, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool goes = false;
-        for (size_t k = 0; k < kept && !goes; k++) {
-            goes = is_suppressed(o, &items[k].box, &items[i].box);
-        }
-        if (!goes) {
-            items[kept++] = items[i];
-        }
-    }
-    return kept;
-}
-
-static size_t suppress_by_class(const struct detect_options *o, struct detection *items,
-                                size_t count)
+static size_t suppress_by_class(const struct suppress_rule *rule, struct detection *items,
+                                size_t count, struct suppress_work *work)
 {
     size_t kept = 0;
     sort(items, count, by_class);
@@ -91,7 +64,7 @@ static size_t suppress_by_class(const struct detect_options *o, struct detection
         for (end = first + 1; end < count && items[end].class_id == items[first].class_id;) {
             end++;
         }
-        size_t survivors = suppress_run(o, items + first, end - first);
+        size_t survivors = suppress_run(rule, items + first, end - first, work);
         memmove(items + kept, items + first, survivors * sizeof *items);
         kept += survivors;
     }
@@ -103,6 +76,31 @@ static bool is_wanted(const struct detect_options *o, const struct detection *d)
     float threshold = o->thresholds ? o->thresholds[d->class_id] : o->threshold;
     return d->objectness > threshold && d->confidence > threshold &&
            (!o->classes || o->classes[d->class_id]);
+}
+
+/* How many of so many boxes of a picture, or of one of its classes, can be told. */
+static size_t at_most(const struct detect_options *o, size_t count)
+{
+    size_t most = (size_t)o->max_detections;
+    return most > 0 && most < count ? most : count;
+}
+
+static enum result suppress_weaker(const struct detect_options *o, struct detection *items,
+                                   size_t *count, struct error *err)
+{
+    struct suppress_work work = {0};
+    const struct suppress_rule rule = {.iou_threshold = o->iou_threshold,
+                                       .exponent = nms_exponent(o->nms_kind, o->beta_nms),
+                                       .most = at_most(o, *count)};
+    TRY(suppress_reserve(&work, *count, err));
+    if (o->agnostic) {
+        sort(items, *count, by_confidence);
+        *count = suppress_run(&rule, items, *count, &work);
+    } else {
+        *count = suppress_by_class(&rule, items, *count, &work);
+    }
+    suppress_free(&work);
+    return OK;
 }
 
 enum result detect_suppress(struct detection_list *list, const struct detect_options *options,
@@ -120,18 +118,10 @@ enum result detect_suppress(struct detection_list *list, const struct detect_opt
         }
     }
     if (options->iou_threshold < 1.0f) {
-        if (options->agnostic) {
-            sort(items, count, by_confidence);
-            count = suppress_run(options, items, count);
-        } else {
-            count = suppress_by_class(options, items, count);
-        }
+        TRY(suppress_weaker(options, items, &count, err));
     }
     sort(items, count, by_confidence);
-    if (options->max_detections > 0 && count > (size_t)options->max_detections) {
-        count = (size_t)options->max_detections;
-    }
-    list->count = count;
+    list->count = at_most(options, count);
     return OK;
 }
 

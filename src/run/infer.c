@@ -15,8 +15,6 @@ enum {
     LANE_PICTURES = 2 /* a lane's at least: the last ones keep only some of the threads busy */
 };
 
-static const double lane_memory = 0.5; /* of what is free, at most */
-
 const struct option fit_options[] = {
     {"letterbox|letter-box", OPTION_SET, 0, FIT_LETTERBOX, 0, NULL,
      "keep each picture's shape, grey borders (default: what the cfg says)", 0},
@@ -84,12 +82,15 @@ static void close_lanes(struct infer *infer)
     infer->lanes = NULL;
 }
 
+/* As much again must be left to the pictures: also of the address space, which may be limited. */
 static bool has_memory_for(const struct plan *lane, int count)
 {
     struct plan_memory m = plan_memory(lane);
-    double need = (double)(m.activation_bytes + m.scratch_bytes) * count;
+    size_t need = 2 * (m.activation_bytes + m.scratch_bytes) * (size_t)count;
     double have = memory_free_now("");
-    return have == 0.0 || need <= lane_memory * have;
+    void *room = have == 0.0 || (double)need <= have ? mem_alloc_raw(need, 1) : NULL;
+    mem_free(room);
+    return room != NULL;
 }
 
 /* Without memory for all of them there are none. */

@@ -11,7 +11,7 @@
 #   allocs[CMD], writes[CMD]   how many there are
 #
 # Each command runs in a copy of CMD.before, where files of an earlier run lie in its way.
-faults_commands=(detect train eval check init convert_to convert_from)
+faults_commands=(detect detect_lanes train eval check init convert_to convert_from)
 declare -A allocs writes want_status
 shim=${FAIL_SHIM:-$root/build/fail_shim.so}
 
@@ -30,6 +30,9 @@ command_line() { # CMD: into "${line[@]}"
     case $1 in
     detect) line=(detect "$work/few/images/val" "${model[@]}" --names "$work/few/synth.names" --conf .001
         --max-det 3 --format json --crops --out out) ;;
+    detect_lanes) # nine pictures, each on one thread
+        line=(detect "$work/few/images" "${model[@]}" --threads 2 --names "$work/few/synth.names" --conf .001
+            --max-det 3 --format json --out out) ;;
     train) line=(train --data "$work/few/synth.data" --cfg "$work/tiny.cfg" --seed 3 --batch 2 --subdivisions 1
         --stage "freeze=0-1 iters=3 cache-features=1" --stage "iters=2" --val-every 2 --checkpoint-every 1
         --log-every 1 --threads 1 --cpu scalar --out out) ;;
