@@ -37,9 +37,9 @@ bool bottleneck_possible(const struct conv_geometry *widen, const struct conv_ge
 /* Floats, of one thread. */
 struct layout {
     size_t panels, nr, group; /* panels that are narrowed at once */
-    size_t pixel, row;        /* between the pixels and rows of a panel's widened rows */
+    size_t pixel, row;        /* between the pixels and rows of a vector's widened rows */
     size_t rows, in_rows;     /* output rows of a pass, and widened ones that they see */
-    size_t panel;             /* between panels */
+    size_t plane, panel;      /* between vectors and panels */
     size_t spread_stride, sums_stride;
     size_t spread, sums, all; /* where depthwise outputs and sums begin; from thread to thread */
 };
@@ -52,20 +52,21 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.panels = conv_ceil_div(channels, l.nr);
     l.group = conv_ceil_div(l.panels, conv_ceil_div(channels, GROUP_CHANNELS));
     size_t half = (size_t)slots->width / 2;
-    l.pixel = channels == half ? half : conv_round_up(channels, (size_t)slots->width);
-    l.pixel = l.pixel < l.nr ? l.pixel : l.nr;
+    l.pixel = channels == half ? half : (size_t)slots->width;
     l.row = conv_columns_seen(d) * l.pixel;
-    l.spread_stride = l.group * l.pixel;
+    size_t vectors = conv_ceil_div(channels < l.nr ? channels : l.nr, l.pixel);
+    l.spread_stride = l.group * vectors * l.pixel;
     l.sums_stride = l.panels > l.group ? conv_round_up((size_t)narrow->filters, l.nr) : 0;
     for (l.rows = 1; l.rows < (size_t)d->out_h; l.rows++) {
-        if (conv_rows_seen(d, l.rows + 1) * l.row +
+        if (conv_rows_seen(d, l.rows + 1) * l.row * vectors +
                 (l.rows + 1) * out_w * (l.spread_stride + l.sums_stride) >
             PASS_FLOATS) {
             break;
         }
     }
     l.in_rows = conv_rows_seen(d, l.rows);
-    l.panel = conv_round_up(l.in_rows * l.row, 16);
+    l.plane = conv_round_up(l.in_rows * l.row, 16);
+    l.panel = vectors * l.plane;
     l.spread = l.panels * l.panel;
     l.sums = l.spread + conv_round_up(l.rows * out_w * l.spread_stride, 16);
     size_t end = l.sums + conv_round_up(l.rows * out_w * l.sums_stride, 16);
@@ -104,17 +105,23 @@ static float *ring_row(const struct pass *pass, float *panel, size_t i)
     return panel + (pass->slot + i) % l->in_rows * l->row;
 }
 
-/* One row of the input to one row of a panel, `count` channels from `first` on. */
+/* `count` channels from `first` on of a row of the input, as they are, to the same row of the planes. */
+static void copy_row(const struct job *job, const float *in, size_t first, size_t count, float *to)
+{
+    const struct layout *l = &job->layout;
+    for (size_t k = 0; k < count; k += l->pixel, to += l->plane) {
+        const float *from = in + first + k;
+        size_t bytes = (count - k < l->pixel ? count - k : l->pixel) * sizeof *to;
+        for (size_t x = 0; x < (size_t)job->in->w; x++, from += job->in->stride) {
+            memcpy(to + x * l->pixel, from, bytes);
+        }
+    }
+}
+
+/* The same, widened. */
 static void widen_row(const struct job *job, const float *in, size_t first, size_t count, float *to)
 {
     const struct bottleneck_part *w = &job->b->widen;
-    size_t width = (size_t)job->in->w, pixel = job->layout.pixel, nr = job->layout.nr;
-    if (!w->g) {
-        for (size_t x = 0; x < width; x++) {
-            memcpy(to + x * pixel, in + x * job->in->stride + first, count * sizeof *to);
-        }
-        return;
-    }
     size_t channels = (size_t)w->g->in_c;
     struct conv_pointwise p = {
         .in = in,
@@ -122,10 +129,11 @@ static void widen_row(const struct job *job, const float *in, size_t first, size
         .channels = channels,
         .rows = 1,
         .panels = w->packed + first * channels,
-        .panel_stride = channels * nr,
+        .panel_stride = channels * job->layout.nr,
         .out = to,
-        .out_stride = pixel,
-        .pixels = width,
+        .out_stride = job->layout.pixel,
+        .out_vector = job->layout.plane,
+        .pixels = (size_t)job->in->w,
         .filters = count,
         .scale = w->epilogue.scale ? w->epilogue.scale + first : NULL,
         .shift = w->epilogue.shift ? w->epilogue.shift + first : NULL,
@@ -144,11 +152,13 @@ static void widen_rows(const struct pass *pass, size_t first, size_t count, floa
         ptrdiff_t y = top + (ptrdiff_t)i;
         float *row = ring_row(pass, panel, i);
         if (y < 0 || y >= job->in->h) {
-            memset(row, 0, l->row * sizeof *row);
-        } else {
-            widen_row(job, tensor_at(job->in, pass->n, (int)y, 0), first, count,
-                      row + (size_t)d->pad_x * l->pixel);
+            for (size_t at = 0; at < l->panel; at += l->plane) {
+                memset(row + at, 0, l->row * sizeof *row);
+            }
+            continue;
         }
+        (job->b->widen.g ? widen_row : copy_row)(job, tensor_at(job->in, pass->n, (int)y, 0), first,
+                                                 count, row + (size_t)d->pad_x * l->pixel);
     }
 }
 
@@ -161,17 +171,19 @@ static void spread_rows(const struct pass *pass, size_t first, size_t count, flo
     const struct conv_geometry *g = part->g;
     const struct layout *l = &job->layout;
     const float *in_rows[KERNEL_MAX];
+    size_t tap = tensor_align((size_t)g->filters);
     struct conv_depthwise d = {
         .at = {.in_tap = l->pixel,
                .in_step = (size_t)g->stride_x * l->pixel,
-               .weight_row = (size_t)(g->kernel_w * g->filters),
-               .weight_tap = (size_t)g->filters,
+               .weight_row = (size_t)g->kernel_w * tap,
+               .weight_tap = tap,
                .rows = g->kernel_h,
                .columns = g->kernel_w,
                .pixels = g->out_w,
                .filters = (int)count,
                .multiplier = 1},
         .in_rows = in_rows,
+        .plane = l->plane,
         .weights = part->packed + first,
         .out_stride = l->spread_stride,
         .scale = part->epilogue.scale ? part->epilogue.scale + first : NULL,
@@ -208,6 +220,7 @@ static void narrow_rows(const struct pass *pass, size_t first, size_t count)
         .sums_stride = l->sums_stride,
         .out = tensor_at(job->out, pass->n, (int)pass->y, 0),
         .out_stride = job->out->stride,
+        .out_vector = (size_t)job->slots->width,
         .pixels = pass->rows * (size_t)job->out->w,
         .filters = (size_t)part->g->filters,
         .scale = part->epilogue.scale,
@@ -243,9 +256,9 @@ static void clear_margins(const struct job *job, float *scratch)
     const struct layout *l = &job->layout;
     size_t left = (size_t)job->b->depthwise.g->pad_x * l->pixel;
     size_t end = left + (size_t)job->in->w * l->pixel;
-    for (size_t p = 0; p < l->panels; p++) {
+    for (size_t at = 0; at < l->panels * l->panel; at += l->plane) {
         for (size_t r = 0; r < l->in_rows; r++) {
-            float *row = scratch + p * l->panel + r * l->row;
+            float *row = scratch + at + r * l->row;
             memset(row, 0, left * sizeof *row);
             memset(row + end, 0, (l->row - end) * sizeof *row);
         }

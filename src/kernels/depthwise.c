@@ -1,5 +1,5 @@
 /* Depthwise convolution: every filter sees one input channel, so vectors run along the channels and
- * there is nothing to pack but the order of the weights: [kernel_h][kernel_w][filters]. Taps
+ * there is nothing to pack but the order of the weights: [kernel_h][kernel_w][filters in whole vectors]. Taps
  * outside the image are left out, not multiplied by zero. */
 #include "kernels/conv_private.h"
 
@@ -14,17 +14,19 @@ bool depthwise_possible(const struct conv_geometry *g)
 
 size_t depthwise_packed_floats(const struct conv_geometry *g)
 {
-    return (size_t)g->kernel_h * (size_t)g->kernel_w * (size_t)g->filters;
+    return (size_t)g->kernel_h * (size_t)g->kernel_w * tensor_align((size_t)g->filters);
 }
 
 void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed)
 {
     size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w, filters = (size_t)g->filters;
     size_t kernel_w = (size_t)g->kernel_w, multiplier = filters / (size_t)g->groups;
+    size_t padded = tensor_align(filters);
+    memset(packed, 0, depthwise_packed_floats(g) * sizeof *packed);
     for (size_t k = 0; k < filters; k++) {
         const float *filter = w->at + k / multiplier * w->group + k % multiplier * w->filter;
         for (size_t t = 0; t < taps; t++) {
-            packed[t * filters + k] =
+            packed[t * padded + k] =
                 filter[(ptrdiff_t)(t / kernel_w) * w->row + (ptrdiff_t)(t % kernel_w) * w->column];
         }
     }
@@ -77,12 +79,12 @@ static void for_every_span(const struct conv_geometry *g, const struct tensor *i
     int y = (int)(row % (size_t)g->out_h), n = (int)(row / (size_t)g->out_h);
     int in_y = y * g->stride_y - g->pad_y;
     struct taps rows = taps_inside(in_y, g->dilation, g->kernel_h, g->in_h), columns;
-    size_t pixel = in->stride, filters = (size_t)g->filters;
+    size_t pixel = in->stride, tap = tensor_align((size_t)g->filters);
     struct depthwise_span span = {.in_row = (size_t)g->in_w * (size_t)g->dilation * pixel,
                                   .in_tap = (size_t)g->dilation * pixel,
                                   .in_step = (size_t)g->stride_x * pixel,
-                                  .weight_row = (size_t)g->kernel_w * filters,
-                                  .weight_tap = filters,
+                                  .weight_row = (size_t)g->kernel_w * tap,
+                                  .weight_tap = tap,
                                   .rows = rows.end - rows.first,
                                   .filters = g->filters,
                                   .multiplier = g->filters / g->in_c};
@@ -95,7 +97,7 @@ static void for_every_span(const struct conv_geometry *g, const struct tensor *i
             int in_x = x * g->stride_x - g->pad_x + columns.first * g->dilation;
             span.in = tensor_at(in, n, in_y + rows.first * g->dilation, in_x);
         }
-        visit(ctx, &span, n, y, x, (size_t)(rows.first * g->kernel_w + columns.first) * filters);
+        visit(ctx, &span, n, y, x, (size_t)(rows.first * g->kernel_w + columns.first) * tap);
     }
 }
 
@@ -139,7 +141,7 @@ static size_t weights_chunks(const struct conv_geometry *g, int batch)
 
 struct weights_job {
     const struct conv_weights_run *run;
-    float *sums; /* [chunks][kernel_h][kernel_w][filters] */
+    float *sums; /* [chunks] of the weights as packed */
     size_t chunks;
 };
 
@@ -189,10 +191,11 @@ void depthwise_backward_weights(const struct conv_weights_run *run)
         .run = run, .sums = run->scratch, .chunks = weights_chunks(g, run->dz->n)};
     parallel_for(job.chunks, weights_chunk, &job);
     size_t taps = (size_t)g->kernel_h * (size_t)g->kernel_w, filters = (size_t)g->filters;
-    conv_weights_reduce(job.sums, job.chunks, taps * filters, taps * filters);
+    size_t padded = tensor_align(filters), floats = taps * padded;
+    conv_weights_reduce(job.sums, job.chunks, floats, floats);
     for (size_t k = 0; k < filters; k++) {
         for (size_t t = 0; t < taps; t++) {
-            run->dw[k * taps + t] = job.sums[t * filters + k];
+            run->dw[k * taps + t] = job.sums[t * padded + k];
         }
     }
 }

@@ -21,9 +21,11 @@ enum { DEPTHWISE_PIXELS = 8 };
  */
 enum depthwise_kind { DEPTHWISE_WHOLE, DEPTHWISE_PART, DEPTHWISE_SPREAD };
 
-INLINED const float *depthwise_row(const struct conv_depthwise *d, int r)
+/* Row r of what filters from k on read. */
+INLINED const float *depthwise_row(const struct conv_depthwise *d, int r, size_t k)
 {
-    return d->in_rows ? d->in_rows[r] : d->at.in + (size_t)r * d->at.in_row;
+    const float *row = d->in_rows ? d->in_rows[r] : d->at.in + (size_t)r * d->at.in_row;
+    return row + (d->plane > 0 ? k / VEC_WIDTH * d->plane : k);
 }
 
 /* What becomes of the sums of `count` pixels of one vector of filters. */
@@ -51,7 +53,7 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
     }
     const float *weights = d->weights + k;
     for (int r = 0; r < d->at.rows; r++, weights += d->at.weight_row) {
-        const float *pixel = depthwise_row(d, r) + first * step + (spread ? 0 : k);
+        const float *pixel = depthwise_row(d, r, spread ? 0 : k) + first * step;
         const float *weight = weights;
         for (int s = 0; s < d->at.columns; s++, pixel += d->at.in_tap, weight += d->at.weight_tap) {
             vec w = whole ? vec_load(weight) : vec_load_part(weight, part);
@@ -68,7 +70,8 @@ INLINED void depthwise_pixels(const struct conv_depthwise *d, size_t first, cons
     depthwise_end(d, acc, first, count, k, part);
 }
 
-enum { WINDOW_SIDE = 5 };
+/* Taps of a side, and weights of a window that stay in registers while a row passes. */
+enum { WINDOW_SIDE = 5, WINDOW_KEPT = TILE_VECTORS == 4 ? 9 : 0 };
 
 /* Some of the weights, or, with `pairs`, all of them for two pixels. */
 INLINED vec depthwise_weights_of(const float *weights, const bool pairs)
@@ -87,11 +90,18 @@ INLINED void depthwise_end_pairs(const struct conv_depthwise *d, vec *acc, size_
     epilogue_put(acc, count, d->out + first * stride, stride, NULL, 0, VEC_WIDTH);
 }
 
-/* The same of one whole vector for square windows of `side` <= WINDOW_SIDE taps, a constant, that lie `step` taps apart:
- * each input is loaded once a row. */
-INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, const int count,
-                              size_t k, const int side, const int step, size_t tap,
-                              const bool pairs)
+/* What neighbouring windows of one vector of filters from k on have in common. */
+struct depthwise_windows {
+    const float *rows[WINDOW_SIDE], *weights;
+    vec kept[WINDOW_KEPT + 1];
+    size_t k;
+};
+
+/* `count` neighbouring pixels of one whole vector for square windows of `side` <= WINDOW_SIDE taps, a constant, that lie `step`
+ * taps apart: each input is loaded once a row. */
+INLINED void depthwise_window(const struct conv_depthwise *d, const struct depthwise_windows *of,
+                              size_t first, const int count, const int side, const int step,
+                              size_t tap, const bool pairs)
 {
     vec acc[DEPTHWISE_PIXELS];
     UNROLLED
@@ -100,16 +110,19 @@ INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, cons
     }
     UNROLLED
     for (int r = 0; r < side; r++) {
-        const float *weights = d->weights + (size_t)r * d->at.weight_row + k;
-        const float *row = depthwise_row(d, r) + first * (size_t)step * tap + k;
+        const float *weights = of->weights + (size_t)r * d->at.weight_row;
+        const float *row = of->rows[r] + first * (size_t)step * tap;
         vec w[WINDOW_SIDE];
         UNROLLED
         for (int s = 0; s < side; s++) {
-            w[s] = depthwise_weights_of(weights + (size_t)s * d->at.weight_tap, pairs);
+            w[s] = side * side <= WINDOW_KEPT
+                       ? of->kept[r * side + s]
+                       : depthwise_weights_of(weights + (size_t)s * d->at.weight_tap, pairs);
         }
         UNROLLED
         for (int j = 0; j < (count - 1) * step + side; j++) {
             vec x = vec_load(row + (size_t)j * tap);
+            IN_REGISTER(x);
             UNROLLED
             for (int i = 0; i < count; i++) {
                 int s = j - i * step;
@@ -122,24 +135,32 @@ INLINED void depthwise_window(const struct conv_depthwise *d, size_t first, cons
     if (pairs) {
         depthwise_end_pairs(d, acc, first, count);
     } else {
-        depthwise_end(d, acc, first, count, k, VEC_WIDTH);
+        depthwise_end(d, acc, first, count, of->k, part_of((size_t)d->at.filters, of->k));
     }
 }
 
-/* All whole vectors of filters of a row of pixels. What is left of a row is computed with some of the pixels before it, once
- * more to the same bits. */
-INLINED void depthwise_windows(const struct conv_depthwise *d, const int side, const int step,
-                               size_t tap)
+/* `vectors` neighbouring windows of the filters from k on. What is left of a row is computed with some of the pixels before it,
+ * once more to the same bits. */
+INLINED void depthwise_vectors(const struct conv_depthwise *d, size_t vectors, size_t k,
+                               const int side, const int step, size_t tap, const bool pairs)
 {
-    size_t pixels = (size_t)d->at.pixels, filters = (size_t)d->at.filters;
-    for (size_t k = 0; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
-        size_t i = 0;
-        for (; i + 8 <= pixels; i += 8) {
-            depthwise_window(d, i, 8, k, side, step, tap, false);
-        }
-        for (; i < pixels; i += 4) {
-            depthwise_window(d, i + 4 <= pixels ? i : pixels - 4, 4, k, side, step, tap, false);
-        }
+    struct depthwise_windows of = {.weights = d->weights + k, .k = k};
+    UNROLLED
+    for (int r = 0; r < side; r++) {
+        of.rows[r] = depthwise_row(d, r, k);
+    }
+    const int kept = side * side <= WINDOW_KEPT ? side * side : 0;
+    UNROLLED
+    for (int t = 0; t < kept; t++) {
+        const float *row = of.weights + (size_t)(t / side) * d->at.weight_row;
+        of.kept[t] = depthwise_weights_of(row + (size_t)(t % side) * d->at.weight_tap, pairs);
+    }
+    size_t i = 0;
+    for (; i + 8 <= vectors; i += 8) {
+        depthwise_window(d, &of, i, 8, side, step, tap, pairs);
+    }
+    for (; i < vectors; i += 4) {
+        depthwise_window(d, &of, i + 4 <= vectors ? i : vectors - 4, 4, side, step, tap, pairs);
     }
 }
 
@@ -147,25 +168,27 @@ INLINED void depthwise_windows(const struct conv_depthwise *d, const int side, c
  * vector's windows lie two taps on. */
 static __attribute__((noinline)) void depthwise_pairs_3(const struct conv_depthwise *d)
 {
-    size_t vectors = (size_t)d->at.pixels / 2, i = 0;
-    for (; i + 8 <= vectors; i += 8) {
-        depthwise_window(d, i, 8, 0, 3, 2, VEC_WIDTH / 2, true);
-    }
-    for (; i < vectors; i += 4) {
-        depthwise_window(d, i + 4 <= vectors ? i : vectors - 4, 4, 0, 3, 2, VEC_WIDTH / 2, true);
-    }
+    depthwise_vectors(d, (size_t)d->at.pixels / 2, 0, 3, 2, VEC_WIDTH / 2, true);
 }
 
-/* Functions of their own, or the compiler would keep nothing in registers. Pixels of a bottleneck's panel lie TILE_FILTERS apart,
- * a constant. */
+/* Filters that the functions below compute: of planes all, else whole vectors. */
+INLINED size_t depthwise_whole(const struct conv_depthwise *d)
+{
+    size_t filters = (size_t)d->at.filters;
+    return d->plane > 0 ? filters : filters - filters % VEC_WIDTH;
+}
+
+/* Functions of their own, or the compiler would keep nothing in registers. Pixels of planes lie a constant apart. */
 #define DEPTHWISE_WINDOWS(name, side, step, tap)                                                   \
     static __attribute__((noinline)) void depthwise_##name(const struct conv_depthwise *d)         \
     {                                                                                              \
-        depthwise_windows(d, side, step, tap);                                                     \
+        for (size_t k = 0; k < depthwise_whole(d); k += VEC_WIDTH) {                               \
+            depthwise_vectors(d, (size_t)d->at.pixels, k, side, step, tap, false);                 \
+        }                                                                                          \
     }
-DEPTHWISE_WINDOWS(panel_3, 3, 1, TILE_FILTERS)
-DEPTHWISE_WINDOWS(panel_3_by_2, 3, 2, TILE_FILTERS)
-DEPTHWISE_WINDOWS(panel_5, 5, 1, TILE_FILTERS)
+DEPTHWISE_WINDOWS(planes_3, 3, 1, VEC_WIDTH)
+DEPTHWISE_WINDOWS(planes_3_by_2, 3, 2, VEC_WIDTH)
+DEPTHWISE_WINDOWS(planes_5, 5, 1, VEC_WIDTH)
 DEPTHWISE_WINDOWS(any_3, 3, 1, d->at.in_tap)
 DEPTHWISE_WINDOWS(any_5, 5, 1, d->at.in_tap)
 
@@ -173,7 +196,7 @@ DEPTHWISE_WINDOWS(any_5, 5, 1, d->at.in_tap)
 static void (*depthwise_windows_for(const struct conv_depthwise *d))(const struct conv_depthwise *)
 {
     const struct depthwise_span *at = &d->at;
-    bool is_panel = at->in_tap == TILE_FILTERS, once = at->in_step == at->in_tap;
+    bool in_planes = d->plane > 0, once = at->in_step == at->in_tap;
     size_t half = VEC_WIDTH / 2;
     if (at->rows != at->columns || at->multiplier > 1 || at->pixels < 4 || d->adds) {
         return NULL;
@@ -183,11 +206,11 @@ static void (*depthwise_windows_for(const struct conv_depthwise *d))(const struc
         return fits ? depthwise_pairs_3 : NULL;
     }
     if (at->rows == 3) {
-        return once ? is_panel ? depthwise_panel_3 : depthwise_any_3
-               : is_panel && at->in_step == 2 * at->in_tap ? depthwise_panel_3_by_2
-                                                           : NULL;
+        return once ? in_planes ? depthwise_planes_3 : depthwise_any_3
+               : in_planes && at->in_step == 2 * at->in_tap ? depthwise_planes_3_by_2
+                                                            : NULL;
     }
-    return at->rows == 5 && once ? is_panel ? depthwise_panel_5 : depthwise_any_5 : NULL;
+    return at->rows == 5 && once ? in_planes ? depthwise_planes_5 : depthwise_any_5 : NULL;
 }
 
 #define DEPTHWISE_PIXELS_OF(name, kind, count)                                                     \
@@ -209,7 +232,7 @@ static void depthwise_slot(const struct conv_depthwise *d)
     void (*windows)(const struct conv_depthwise *) = depthwise_windows_for(d);
     if (windows) {
         windows(d);
-        k = windows == depthwise_pairs_3 ? filters : filters - filters % VEC_WIDTH;
+        k = windows == depthwise_pairs_3 ? filters : depthwise_whole(d);
     }
     for (; k < filters; k += VEC_WIDTH) {
         bool whole = k + VEC_WIDTH <= filters && d->at.multiplier == 1;

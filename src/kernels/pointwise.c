@@ -49,6 +49,7 @@ static void run_item(void *ctx, size_t item, int thread)
                                .panels = run->packed,
                                .panel_stride = (size_t)run->g->in_c * (size_t)run->slots->nr,
                                .out_stride = run->out_pixel,
+                               .out_vector = (size_t)run->slots->width,
                                .filters = (size_t)run->g->filters,
                                .scale = e->scale,
                                .shift = e->shift,

@@ -64,8 +64,8 @@ INLINED void pointwise_end(const struct conv_pointwise *p, const struct pointwis
     }
     epilogue_finish(y, pixels, f->scale, f->shift, p->act);
     const float *addend = p->addend ? p->addend + first * p->addend_stride + k : NULL;
-    epilogue_put(y, pixels, p->out + first * p->out_stride + k, p->out_stride, addend,
-                 p->addend_stride, f->part);
+    float *out = p->out + first * p->out_stride + k / VEC_WIDTH * p->out_vector;
+    epilogue_put(y, pixels, out, p->out_stride, addend, p->addend_stride, f->part);
 }
 
 /* acc[i * vectors + j] += sum over c of in[i * stride + c] * panel[c][j]; behind the panel. */

@@ -134,6 +134,7 @@ static void run_item(void *ctx, size_t item, int thread)
         .panels = run->packed,
         .panel_stride = (size_t)(g->kernel_h * g->kernel_w * g->in_c) * (size_t)run->slots->nr,
         .out_stride = run->out_pixel,
+        .out_vector = (size_t)run->slots->width,
         .pixels = (size_t)g->out_w,
         .filters = (size_t)g->filters,
         .scale = run->epilogue->scale,

@@ -18,6 +18,7 @@ typedef int mask __attribute__((vector_size(16)));
 #define TILE_PIXELS 4
 #define TILE_VECTORS 2
 #define VEC_FMA_SPREADS 0
+#define IN_REGISTER(v) ((void)(v))
 
 static inline vec vec_set(float x)
 {

@@ -133,7 +133,10 @@ struct conv_depthwise {
     struct depthwise_span at;
     const float *const
         *in_rows; /* NULL, or where the rows begin that else lie at.in_row apart from at.in on */
-    const float *weights;
+    /* 0, or floats from a vector of channels to the next: each has a plane of its own, whose pixels are vectors. The last one may be
+     * filled up with anything. */
+    size_t plane;
+    const float *weights; /* a tap's filters in whole vectors */
     float *out;
     size_t out_stride;
     const float *scale, *shift;
@@ -158,7 +161,8 @@ struct conv_pointwise {
         sums; /* NULL with neither; columns up to the next multiple of the vector width are padding */
     size_t sums_stride;
     float *out;
-    size_t out_stride, pixels, filters;
+    size_t out_stride, out_vector; /* from pixel to pixel; from a pixel's vector of filters to the next */
+    size_t pixels, filters;
     const float *scale, *shift;
     enum activation act;
     const float *addend; /* NULL: none; it may be out */

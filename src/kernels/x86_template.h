@@ -4,6 +4,9 @@
 #ifndef KERNELS_X86_TEMPLATE_H
 #define KERNELS_X86_TEMPLATE_H
 
+/* The compiler forgets where a vector came from, or it would read it anew for every use. */
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
+
 static inline vec vec_set(float x)
 {
     return VEC_OP(set1_ps)(x);
