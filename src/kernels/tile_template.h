@@ -32,8 +32,6 @@ enum {
 /* Channels between which pointers stand still: what is read lies at a constant from them. */
 enum { TILE_STEPS = 4 };
 
-/* A multiply-add that reads and spreads a float by itself (VEC_FMA_SPREADS) goes through the processor's front end as one if the
- * float lies at a pointer and a constant. With two vectors that is quicker than to spread it once, with four slower. */
 INLINED const float *tile_steps(vec *acc, const float **in, const float *panel, const int steps,
                                 const int pixels, const int vectors)
 {
@@ -49,10 +47,6 @@ INLINED const float *tile_steps(vec *acc, const float **in, const float *panel, 
             vec x = vec_set(in[i][c]);
             UNROLLED
             for (int j = 0; j < vectors; j++) {
-                if (VEC_FMA_SPREADS && vectors == 2 && j == 1) {
-                    FORGET(in[i]); /* or the float is spread once, by an operation of its own */
-                    x = vec_set(in[i][c]);
-                }
                 acc[i * vectors + j] = vec_fma(x, w[j], acc[i * vectors + j]);
             }
         }
