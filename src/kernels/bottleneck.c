@@ -10,7 +10,7 @@
 #include "kernels/conv_private.h"
 
 enum {
-    PASS_FLOATS = 12288,       /* of a panel's rows, depthwise outputs and sums */
+    PASS_FLOATS = 49152,       /* of a panel's rows, depthwise outputs and sums */
     GROUP_CHANNELS = 96,       /* whose depthwise outputs are narrowed at once */
     KERNEL_MAX = 16,           /* rows of a window */
     ITEM_ROWS = 3,             /* at least; fewer would be mostly what is widened twice */

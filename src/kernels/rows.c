@@ -1,6 +1,6 @@
 /* A convolution of few input channels, such as a network's first: a row of its window is one run of floats, and the next
  * pixel's begins a constant further on, so there is no table of pointers and sums go from registers to the output.
- * Input rows are copied once, with the zeros around the image. Weights are packed as igemm.c packs them, and every
+ * Windows that reach over the image's edge read a copy with the zeros around it. Weights are packed as igemm.c packs them, and every
  * output is summed in igemm.c's order: same bits. Where bytes are wanted, some pixels at a time go through floats in L1. */
 #include "kernels/conv_private.h"
 
@@ -12,7 +12,7 @@ enum {
     CHANNELS_MAX = 4,
     TAPS_MAX = 81,
     WEIGHTS_MAX_FLOATS = 4096, /* half of L1 */
-    PASS_FLOATS = 4096,        /* of copied rows: half of L1 */
+    COPY_FLOATS = 4096,        /* that are copied at once, if a row takes no more: half of L1 */
     ROUND_FLOATS = 2048,       /* that become bytes at a time */
     ITEM_ROWS = 3,             /* at least */
     CUTS_OF_THREAD = 8,        /* it is the first loop of a pass: others may come late */
@@ -28,21 +28,21 @@ bool rows_win(const struct conv_slots *slots, const struct conv_geometry *g)
 
 /* Of one thread. */
 struct layout {
-    size_t row;           /* floats */
-    size_t rows, in_rows; /* output rows of a pass, and rows of the input that they see */
-    size_t copies;        /* floats of those */
+    size_t copies;        /* floats of copied rows */
     size_t pixel, pixels; /* that become bytes: floats of one, how many at a time */
     size_t all;           /* floats, from thread to thread */
 };
 
+/* Floats of an input row that so many neighbouring outputs see. */
+static size_t row_seen(const struct conv_geometry *g, size_t columns)
+{
+    return ((columns - 1) * (size_t)g->stride_x + (size_t)g->kernel_w) * (size_t)g->in_c;
+}
+
 static struct layout layout_of(const struct conv_geometry *g, bool gives_bytes)
 {
-    struct layout l = {.row = conv_columns_seen(g) * (size_t)g->in_c, .rows = 1};
-    while (l.rows < (size_t)g->out_h && conv_rows_seen(g, l.rows + 1) * l.row <= PASS_FLOATS) {
-        l.rows++;
-    }
-    l.in_rows = conv_rows_seen(g, l.rows);
-    l.copies = conv_round_up(l.in_rows * l.row, 16);
+    size_t least = (size_t)g->kernel_h * row_seen(g, (size_t)g->out_w);
+    struct layout l = {.copies = conv_round_up(least > COPY_FLOATS ? least : COPY_FLOATS, 16)};
     l.pixel = tensor_align((size_t)g->filters);
     l.pixels = !gives_bytes ? 0 : l.pixel < ROUND_FLOATS ? ROUND_FLOATS / l.pixel : 1;
     l.all = parallel_stride((l.copies + l.pixels * l.pixel) * sizeof(float)) / sizeof(float);
@@ -60,53 +60,34 @@ struct job {
     size_t cuts; /* of an image */
 };
 
-/* The input rows that output rows [y, y + rows) of image n see; the first `kept` are there already. */
-static void copy_rows(const struct job *job, size_t n, size_t y, size_t rows, size_t kept,
-                      float *copies)
-{
-    const struct conv_geometry *g = job->run->g;
-    const struct tensor *in = job->run->in;
-    const struct layout *l = &job->layout;
-    size_t channels = (size_t)g->in_c, width = (size_t)g->in_w;
-    ptrdiff_t top = (ptrdiff_t)y * g->stride_y - g->pad_y;
-    if (kept > 0) {
-        memmove(copies, copies + l->rows * (size_t)g->stride_y * l->row,
-                kept * l->row * sizeof *copies);
-    }
-    for (size_t i = kept; i < conv_rows_seen(g, rows); i++) {
-        float *to = copies + i * l->row;
-        ptrdiff_t from = top + (ptrdiff_t)i;
-        memset(to, 0, l->row * sizeof *to);
-        if (from < 0 || from >= g->in_h) {
-            continue;
-        }
-        to += (size_t)g->pad_x * channels;
-        const float *pixel = tensor_at(in, (int)n, (int)from, 0);
-        if (in->stride == channels) {
-            memcpy(to, pixel, width * channels * sizeof *to);
-            continue;
-        }
-        for (size_t x = 0; x < width; x++) {
-            memcpy(to + x * channels, pixel + x * in->stride, channels * sizeof *to);
-        }
-    }
-}
+/* On its way through an image. */
+struct walk {
+    const struct job *job;
+    size_t n;
+    struct conv_pointwise p; /* but for its pixels, input and output */
+    float *copies, *floats;
+};
 
-/* A row of the output as bytes: p is set but for where its floats go. */
-static void row_to_bytes(const struct job *job, struct conv_pointwise p, size_t n, size_t y,
-                         float *floats)
+/* A part of the output. */
+struct piece {
+    size_t y, rows, x, columns;
+};
+
+/* Neighbouring pixels of the output as bytes. */
+static void run_bytes(const struct walk *w, const float *in, size_t y, size_t x, size_t columns)
 {
-    const struct conv_run *run = job->run;
+    const struct conv_run *run = w->job->run;
     const struct int8_tensor *out = run->bytes;
-    size_t width = (size_t)out->w;
-    p.out = floats;
-    p.out_stride = job->layout.pixel;
-    for (size_t x = 0; x < width; x += p.pixels) {
-        p.pixels = width - x < job->layout.pixels ? width - x : job->layout.pixels;
+    struct conv_pointwise p = w->p;
+    p.in = in;
+    p.out = w->floats;
+    p.out_stride = w->job->layout.pixel;
+    for (size_t end = x + columns; x < end; x += p.pixels) {
+        p.pixels = end - x < w->job->layout.pixels ? end - x : w->job->layout.pixels;
         run->slots->pointwise(&p);
         p.in += p.pixels * p.in_stride;
-        const struct int8_convert c = {.floats = floats,
-                                       .bytes = int8_at(out, (int)n, (int)y, (int)x),
+        const struct int8_convert c = {.floats = p.out,
+                                       .bytes = int8_at(out, (int)w->n, (int)y, (int)x),
                                        .floats_stride = p.out_stride,
                                        .bytes_stride = out->stride,
                                        .pixels = p.pixels,
@@ -117,46 +98,134 @@ static void row_to_bytes(const struct job *job, struct conv_pointwise p, size_t 
     }
 }
 
+/* Of a piece whose first window begins at `in`; input rows are in_row floats apart. A narrow one goes down its columns. */
+static void run_piece(const struct walk *w, const struct piece *piece, const float *in,
+                      size_t in_row)
+{
+    const struct conv_run *run = w->job->run;
+    size_t down = (size_t)run->g->stride_y * in_row, right = w->p.in_stride;
+    bool by_columns = piece->columns < piece->rows && !run->bytes;
+    struct conv_pointwise p = w->p;
+    p.in_row = in_row;
+    p.pixels = by_columns ? piece->rows : piece->columns;
+    p.in_stride = by_columns ? down : right;
+    p.out_stride = p.addend_stride = by_columns ? run->out_row : run->out_pixel;
+    for (size_t i = 0; i < (by_columns ? piece->columns : piece->rows); i++) {
+        p.in = in + i * (by_columns ? right : down);
+        if (run->bytes) {
+            struct walk row = *w;
+            row.p = p;
+            run_bytes(&row, p.in, piece->y + i, piece->x, piece->columns);
+            continue;
+        }
+        p.out = conv_run_out(run, w->n, piece->y + (by_columns ? 0 : i),
+                             piece->x + (by_columns ? i : 0));
+        p.addend = run->adds ? p.out : NULL;
+        run->slots->pointwise(&p);
+    }
+}
+
+/* What a piece sees of the image, and zeros around it. */
+static void copy_seen(const struct walk *w, const struct piece *piece, size_t row)
+{
+    const struct conv_geometry *g = w->job->run->g;
+    const struct tensor *in = w->job->run->in;
+    size_t channels = (size_t)g->in_c, columns = row / channels;
+    ptrdiff_t top = (ptrdiff_t)piece->y * g->stride_y - g->pad_y;
+    ptrdiff_t left = (ptrdiff_t)piece->x * g->stride_x - g->pad_x;
+    for (size_t i = 0; i < conv_rows_seen(g, piece->rows); i++) {
+        float *to = w->copies + i * row;
+        ptrdiff_t y = top + (ptrdiff_t)i;
+        memset(to, 0, row * sizeof *to);
+        for (size_t k = 0; k < columns && y >= 0 && y < g->in_h; k++) {
+            ptrdiff_t x = left + (ptrdiff_t)k;
+            if (x >= 0 && x < g->in_w) {
+                memcpy(to + k * channels, tensor_at(in, (int)w->n, (int)y, (int)x),
+                       channels * sizeof *to);
+            }
+        }
+    }
+}
+
+static void run_copied(const struct walk *w, const struct piece *piece)
+{
+    const struct conv_geometry *g = w->job->run->g;
+    if (piece->rows == 0 || piece->columns == 0) {
+        return;
+    }
+    size_t row = row_seen(g, piece->columns), end = piece->y + piece->rows;
+    struct piece part = *piece;
+    for (; part.y < end; part.y += part.rows) {
+        part.rows = 1;
+        while (part.y + part.rows < end &&
+               conv_rows_seen(g, part.rows + 1) * row <= w->job->layout.copies) {
+            part.rows++;
+        }
+        copy_seen(w, &part, row);
+        run_piece(w, &part, w->copies, row);
+    }
+}
+
+/* Outputs along one axis, first <= i < end, whose windows lie inside. */
+struct inside {
+    size_t first, end;
+};
+
+static struct inside inside_of(int in, int out, int kernel, int stride, int pad)
+{
+    size_t first = conv_ceil_div((size_t)pad, (size_t)stride), last = (size_t)out;
+    size_t end = in + pad < kernel ? 0 : (size_t)((in + pad - kernel) / stride) + 1;
+    end = end < last ? end : last;
+    return (struct inside){first < end ? first : end, end};
+}
+
+static void run_rows(const struct walk *w, size_t y, size_t end)
+{
+    const struct conv_geometry *g = w->job->run->g;
+    const struct tensor *in = w->job->run->in;
+    struct inside rows = inside_of(g->in_h, g->out_h, g->kernel_h, g->stride_y, g->pad_y);
+    struct inside columns = inside_of(g->in_w, g->out_w, g->kernel_w, g->stride_x, g->pad_x);
+    size_t width = (size_t)g->out_w, first = rows.first > y ? rows.first : y;
+    size_t last = rows.end < end ? rows.end : end;
+    bool is_dense = in->stride == (size_t)g->in_c && columns.first < columns.end;
+    if (!is_dense || first >= last) {
+        run_copied(w, &(struct piece){y, end - y, 0, width});
+        return;
+    }
+    struct piece direct = {first, last - first, columns.first, columns.end - columns.first};
+    run_copied(w, &(struct piece){y, first - y, 0, width});
+    run_copied(w, &(struct piece){first, direct.rows, 0, columns.first});
+    run_copied(w, &(struct piece){first, direct.rows, columns.end, width - columns.end});
+    run_copied(w, &(struct piece){last, end - last, 0, width});
+    run_piece(w, &direct,
+              tensor_at(in, (int)w->n, (int)first * g->stride_y - g->pad_y,
+                        (int)columns.first * g->stride_x - g->pad_x),
+              (size_t)in->w * in->stride);
+}
+
 static void run_item(void *ctx, size_t item, int thread)
 {
     const struct job *job = ctx;
     const struct conv_run *run = job->run;
     const struct conv_geometry *g = run->g;
-    const struct layout *l = &job->layout;
-    size_t n = item / job->cuts, cut = item % job->cuts, height = (size_t)g->out_h;
-    size_t y = conv_cut(height, job->cuts, cut), end = conv_cut(height, job->cuts, cut + 1);
-    float *copies = (float *)run->scratch + (size_t)thread * l->all;
-    struct conv_pointwise p = {
-        .in_stride = (size_t)(g->stride_x * g->in_c),
-        .channels = (size_t)(g->kernel_w * g->in_c),
-        .rows = (size_t)g->kernel_h,
-        .in_row = l->row,
-        .panels = run->packed,
-        .panel_stride = (size_t)(g->kernel_h * g->kernel_w * g->in_c) * (size_t)run->slots->nr,
-        .out_stride = run->out_pixel,
-        .out_vector = (size_t)run->slots->width,
-        .pixels = (size_t)g->out_w,
-        .filters = (size_t)g->filters,
-        .scale = run->epilogue->scale,
-        .shift = run->epilogue->shift,
-        .act = run->epilogue->act,
-        .addend_stride = run->out_pixel,
-    };
-    for (size_t kept = 0, rows; y < end; y += rows) {
-        rows = end - y < l->rows ? end - y : l->rows;
-        copy_rows(job, n, y, rows, kept, copies);
-        for (size_t r = 0; r < rows; r++) {
-            p.in = copies + r * (size_t)g->stride_y * l->row;
-            if (run->bytes) {
-                row_to_bytes(job, p, n, y + r, copies + l->copies);
-                continue;
-            }
-            p.out = conv_run_out(run, n, y + r, 0);
-            p.addend = run->adds ? p.out : NULL;
-            run->slots->pointwise(&p);
-        }
-        kept = conv_rows_kept(g);
-    }
+    size_t cut = item % job->cuts, height = (size_t)g->out_h;
+    size_t window = (size_t)(g->kernel_h * g->kernel_w * g->in_c);
+    float *scratch = (float *)run->scratch + (size_t)thread * job->layout.all;
+    struct walk w = {.job = job,
+                     .n = item / job->cuts,
+                     .p = {.in_stride = (size_t)(g->stride_x * g->in_c),
+                           .channels = (size_t)(g->kernel_w * g->in_c),
+                           .rows = (size_t)g->kernel_h,
+                           .panels = run->packed,
+                           .panel_stride = window * (size_t)run->slots->nr,
+                           .out_vector = (size_t)run->slots->width,
+                           .filters = (size_t)g->filters,
+                           .scale = run->epilogue->scale,
+                           .shift = run->epilogue->shift,
+                           .act = run->epilogue->act},
+                     .copies = scratch,
+                     .floats = scratch + job->layout.copies};
+    run_rows(&w, conv_cut(height, job->cuts, cut), conv_cut(height, job->cuts, cut + 1));
 }
 
 void rows_forward(const struct conv_run *run)
