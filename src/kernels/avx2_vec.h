@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef __m256 vec;
 typedef __m256d wide;
@@ -23,6 +24,38 @@ static inline __m256i part_mask(size_t count)
 static inline vec vec_load_twice(const float *p)
 {
     return _mm256_broadcast_ps((const __m128 *)p);
+}
+
+static inline vec vec_load_pair(const float *p)
+{
+    double pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm256_castpd_ps(_mm256_set1_pd(pair));
+}
+
+static inline vec vec_halves(vec a, vec b)
+{
+    return _mm256_insertf128_ps(a, _mm256_castps256_ps128(b), 1);
+}
+
+static inline vec vec_high(vec v)
+{
+    return _mm256_castps128_ps256(_mm256_extractf128_ps(v, 1));
+}
+
+static inline vec avx2_quarters(vec even_or_odd)
+{
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(even_or_odd), 0xd8));
+}
+
+static inline vec vec_even(vec a, vec b)
+{
+    return avx2_quarters(_mm256_shuffle_ps(a, b, 0x88));
+}
+
+static inline vec vec_odd(vec a, vec b)
+{
+    return avx2_quarters(_mm256_shuffle_ps(a, b, 0xdd));
 }
 
 static inline vec vec_load_part(const float *p, size_t count)

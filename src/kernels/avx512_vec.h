@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef __m512 vec;
 typedef __m512d wide;
@@ -24,6 +25,37 @@ static inline __mmask16 part_mask(size_t count)
 static inline vec vec_load_twice(const float *p)
 {
     return _mm512_broadcast_f32x8(_mm256_loadu_ps(p));
+}
+
+static inline vec vec_load_pair(const float *p)
+{
+    double pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_castpd_ps(_mm512_set1_pd(pair));
+}
+
+static inline vec vec_halves(vec a, vec b)
+{
+    return _mm512_insertf32x8(a, _mm512_castps512_ps256(b), 1);
+}
+
+static inline vec vec_high(vec v)
+{
+    return _mm512_castps256_ps512(_mm512_extractf32x8_ps(v, 1));
+}
+
+static inline vec vec_even(vec a, vec b)
+{
+    const __m512i from =
+        _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return _mm512_permutex2var_ps(a, from, b);
+}
+
+static inline vec vec_odd(vec a, vec b)
+{
+    const __m512i from =
+        _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    return _mm512_permutex2var_ps(a, from, b);
 }
 
 static inline vec vec_load_part(const float *p, size_t count)

@@ -155,6 +155,10 @@ static void pack_view(const struct kernels *kern, const struct conv_geometry *g,
     case CONV_DEPTHWISE:
         depthwise_pack(g, w, packed);
         break;
+    case CONV_POINTWISE:
+    case CONV_ROWS:
+        pointwise_pack(&kern->conv, g, w, packed);
+        break;
     default:
         igemm_pack(&kern->conv, g, w, packed);
         break;

@@ -10,7 +10,7 @@
  * the same register tile (Lavin & Gray 2015, arXiv:1509.09308), CONV_WINOGRAD_STRIDE2 = the like for stride 2, F(4x4, 2x2) of the
  * even samples; CONV_DEPTHWISE = vectors along channels;
  * CONV_POINTWISE = 1x1 of few channels without the table, CONV_ROWS = windows over few channels (a network's first
- * layer) without it, both with the bits of CONV_INDIRECT.
+ * layer) without it, both with the bits of CONV_INDIRECT unless filters are half a vector or fewer.
  * The choice depends on the geometry alone, never on batch size or thread count; every output element
  * is computed by the same operations in the same order wherever it lies in a batch or tile, so an
  * image's result does not depend on its batch mates. */

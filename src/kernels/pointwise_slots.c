@@ -1,5 +1,6 @@
 /* The pointwise slot of slots_conv.h over the vectors of vec_template.h, from input to output in registers: blocks of up
- * to TILE_PIXELS pixels by TILE_VECTORS vectors of filters, PAIR_PIXELS by two or NARROW_PIXELS by one. */
+ * to TILE_PIXELS pixels by TILE_VECTORS vectors of filters, PAIR_PIXELS by two or NARROW_PIXELS by one; by half of one, two
+ * channels at a time. */
 #include "kernels/slots.h"
 
 #include "kernels/epilogue_template.h"
@@ -140,6 +141,109 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
     }
 }
 
+/* acc[i] += sum over `steps` pairs of channels of in[i] * panel; behind the panel, as are the pointers. */
+INLINED const float *pair_steps(vec *acc, const float **in, const float *panel, const int steps,
+                                const int pixels)
+{
+    UNROLLED
+    for (int c = 0; c < steps; c++, panel += VEC_WIDTH) {
+        vec w = vec_load(panel);
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            acc[i] = vec_fma(vec_load_pair(in[i] + 2 * c), w, acc[i]);
+        }
+        LOADS_IN_ORDER;
+    }
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        in[i] += 2 * steps;
+        FORGET(in[i]);
+    }
+    return panel;
+}
+
+INLINED const float *pair_channels(vec *acc, const float *in, size_t stride, size_t channels,
+                                   const float *panel, const int pixels)
+{
+    const float *at[NARROW_PIXELS];
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        at[i] = in + (size_t)i * stride;
+    }
+    for (; channels >= 2 * TILE_STEPS; channels -= 2 * TILE_STEPS) {
+        panel = pair_steps(acc, at, panel, TILE_STEPS, pixels);
+    }
+    FORGET(channels);
+    for (; channels >= 2; channels -= 2) {
+        panel = pair_steps(acc, at, panel, 1, pixels);
+    }
+    if (channels > 0) {
+        vec w = vec_load(panel);
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            acc[i] = vec_fma(vec_set(at[i][0]), w, acc[i]);
+        }
+        panel += VEC_WIDTH;
+    }
+    return panel;
+}
+
+/* The sums of pairs to the output: two pixels a vector. */
+INLINED void pairs_end(const struct conv_pointwise *p, vec scale, vec shift, const vec *acc,
+                       size_t first, const int pixels)
+{
+    vec y[NARROW_PIXELS];
+    UNROLLED
+    for (int i = 0; i < pixels; i += 2) {
+        vec next = acc[i + 1 < pixels ? i + 1 : i];
+        y[i / 2] = vec_add(vec_even(acc[i], next), vec_odd(acc[i], next));
+    }
+    epilogue_finish(y, (pixels + 1) / 2, scale, shift, p->act);
+    float *out = p->out + first * p->out_stride;
+    const float *addend = p->addend ? p->addend + first * p->addend_stride : NULL;
+    size_t filters = p->filters;
+    bool is_dense = filters == VEC_WIDTH / 2 && p->out_stride == filters && pixels % 2 == 0;
+    UNROLLED
+    for (int i = 0; i < pixels; i++, out += p->out_stride) {
+        vec v = i % 2 == 0 ? y[i / 2] : vec_high(y[i / 2]);
+        if (addend) {
+            v = vec_add(v, vec_load_part(addend + (size_t)i * p->addend_stride, filters));
+        } else if (is_dense) {
+            if (i % 2 == 0) {
+                vec_store(out, v);
+            }
+            continue;
+        }
+        vec_store_part(out, v, filters);
+    }
+}
+
+INLINED void pairs_blocks(const struct conv_pointwise *p, size_t first, size_t end,
+                          const int pixels)
+{
+    vec scale = load_or(p->scale, 0, p->filters, 1.0f),
+        shift = load_or(p->shift, 0, p->filters, 0.0f);
+    scale = vec_halves(scale, scale);
+    shift = vec_halves(shift, shift);
+    const float *panels = p->panels + p->first_channel / 2 * VEC_WIDTH;
+    for (; first < end; first += (size_t)pixels) {
+        vec acc[NARROW_PIXELS];
+        const float *in = p->in + first * p->in_stride, *panel = panels;
+        pointwise_begin(p, acc, 1, first, pixels, 0);
+        for (size_t row = 0; row < p->rows; row++, in += p->in_row) {
+            panel = pair_channels(acc, in, p->in_stride, p->channels, panel, pixels);
+        }
+        if (!p->unfinished) {
+            pairs_end(p, scale, shift, acc, first, pixels);
+            continue;
+        }
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            vec_store(p->sums + (first + (size_t)i) * p->sums_stride, acc[i]);
+        }
+    }
+}
+
 typedef void pointwise_block(const struct conv_pointwise *p, size_t first, size_t end, size_t k);
 
 /* Functions of their own, or the compiler would keep nothing in registers. */
@@ -149,14 +253,25 @@ typedef void pointwise_block(const struct conv_pointwise *p, size_t first, size_
     {                                                                                              \
         pointwise_blocks(p, first, end, k, pixels, vectors);                                       \
     }
+#define IN_PAIRS(pixels)                                                                           \
+    static __attribute__((noinline)) void pointwise_in_pairs_##pixels(                             \
+        const struct conv_pointwise *p, size_t first, size_t end, size_t k)                        \
+    {                                                                                              \
+        (void)k;                                                                                   \
+        pairs_blocks(p, first, end, pixels);                                                       \
+    }
 #define NARROW(pixels) POINTWISE(narrow, pixels, 1)
 #define PAIR(pixels) POINTWISE(pair, pixels, 2)
+#define NAME_IN_PAIRS(pixels) [pixels] = pointwise_in_pairs_##pixels,
 #define NAME_NARROW(pixels) [pixels] = pointwise_narrow_##pixels,
 #define NAME_PAIR(pixels) [pixels] = pointwise_pair_##pixels,
 
+UP_TO_NARROW_PIXELS(IN_PAIRS)
 UP_TO_NARROW_PIXELS(NARROW)
 UP_TO_PAIR_PIXELS(PAIR)
 
+static pointwise_block *const in_pairs_blocks[NARROW_PIXELS + 1] = {
+    UP_TO_NARROW_PIXELS(NAME_IN_PAIRS)};
 static pointwise_block *const narrow_blocks[NARROW_PIXELS + 1] = {UP_TO_NARROW_PIXELS(NAME_NARROW)};
 static pointwise_block *const pair_blocks[PAIR_PIXELS + 1] = {UP_TO_PAIR_PIXELS(NAME_PAIR)};
 
@@ -186,6 +301,10 @@ static void pointwise_all(const struct conv_pointwise *p, pointwise_block *const
 /* All pixels of a panel, which stays in L1, before the next one. */
 static void pointwise_slot(const struct conv_pointwise *p)
 {
+    if (p->in_pairs) {
+        pointwise_all(p, in_pairs_blocks, NARROW_PIXELS, 0);
+        return;
+    }
     for (size_t k = 0; k < p->filters; k += TILE_FILTERS) {
         size_t left = p->filters - k;
 #if TILE_VECTORS == 4

@@ -1,7 +1,7 @@
 /* A convolution of few input channels, such as a network's first: a row of its window is one run of floats, and the next
  * pixel's begins a constant further on, so there is no table of pointers and sums go from registers to the output.
- * Windows that reach over the image's edge read a copy with the zeros around it. Weights are packed as igemm.c packs them, and every
- * output is summed in igemm.c's order: same bits. Where bytes are wanted, some pixels at a time go through floats in L1. */
+ * Windows that reach over the image's edge read a copy with the zeros around it. Weights are packed, and every output is summed, as in
+ * pointwise.c. Where bytes are wanted, some pixels at a time go through floats in L1. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -217,6 +217,7 @@ static void run_item(void *ctx, size_t item, int thread)
                            .channels = (size_t)(g->kernel_w * g->in_c),
                            .rows = (size_t)g->kernel_h,
                            .panels = run->packed,
+                           .in_pairs = pointwise_in_pairs(run->slots, g),
                            .panel_stride = window * (size_t)run->slots->nr,
                            .out_vector = (size_t)run->slots->width,
                            .filters = (size_t)g->filters,

@@ -37,6 +37,31 @@ static inline vec vec_load_twice(const float *p)
     return (vec){p[0], p[1], p[0], p[1]};
 }
 
+static inline vec vec_load_pair(const float *p)
+{
+    return (vec){p[0], p[1], p[0], p[1]};
+}
+
+static inline vec vec_halves(vec a, vec b)
+{
+    return (vec){a[0], a[1], b[0], b[1]};
+}
+
+static inline vec vec_high(vec v)
+{
+    return (vec){v[2], v[3], v[2], v[3]};
+}
+
+static inline vec vec_even(vec a, vec b)
+{
+    return (vec){a[0], a[2], b[0], b[2]};
+}
+
+static inline vec vec_odd(vec a, vec b)
+{
+    return (vec){a[1], a[3], b[1], b[3]};
+}
+
 static inline vec vec_load_part(const float *p, size_t count)
 {
     vec v = vec_set(0.0f);

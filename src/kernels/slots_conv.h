@@ -153,15 +153,19 @@ struct conv_pointwise {
     size_t rows,
         in_row; /* 1, 0: a 1x1 convolution; else the rows of a window, whose taps are channels */
     const float
-        *panels; /* [panel][rows][channels][its filters in whole vectors], 64-byte aligned */
-    size_t first_channel; /* with one row */
+        *panels; /* [panel][rows][channels][its filters in whole vectors], 64-byte aligned; or: */
+    /* Half a vector of filters or fewer. Panels are [rows][pairs of channels], of each filter two floats side by side. The even channels and
+     * the odd ones are summed apart and then added. Sums are twice `filters` columns. */
+    bool in_pairs;
+    size_t first_channel; /* with one row; even */
     size_t panel_stride;  /* floats from panel to panel */
     bool continues, unfinished;
     float *
         sums; /* NULL with neither; columns up to the next multiple of the vector width are padding */
     size_t sums_stride;
     float *out;
-    size_t out_stride, out_vector; /* from pixel to pixel; from a pixel's vector of filters to the next */
+    size_t out_stride,
+        out_vector; /* from pixel to pixel; from a pixel's vector of filters to the next */
     size_t pixels, filters;
     const float *scale, *shift;
     enum activation act;
