@@ -168,16 +168,6 @@ static inline void conv_gather(float *to, const float *from, size_t distance, si
     }
 }
 
-/* Ask for rows that are about to be overwritten, while the tile is still computing. */
-static inline void conv_prefetch_rows(const float *row, size_t stride, size_t rows, size_t count)
-{
-    for (size_t i = 0; i < rows; i++, row += stride) {
-        for (size_t k = 0; k < count; k += MEM_ALIGN / sizeof(float)) {
-            __builtin_prefetch(row + k, 1);
-        }
-    }
-}
-
 static inline void conv_prefetch_read(const float *p, size_t count)
 {
     for (size_t i = 0; i < count; i += MEM_ALIGN / sizeof(float)) {

@@ -25,9 +25,27 @@ struct conv_tile {
     size_t acc_stride;
     int pixels, filters;
     bool accumulate; /* start from acc instead of zero */
-    /* NULL, or where mr * taps * channels floats begin that are read later: they come into L2 little by little, so that sums need not
-     * wait for them. Then ahead may say where mr * channels floats begin that are read next: they come into L1. */
-    const float *later, *ahead;
+};
+
+/* Memory that comes into L2 while sums are computed, so that they need not wait for it: from `at` on `count` times CONV_AHEAD_FLOATS
+ * floats, `step` floats from one to the next; what is left. */
+struct conv_ahead {
+    const float *at;
+    size_t step, count;
+};
+enum { CONV_AHEAD_FLOATS = 32 };
+
+/* acc[i][k] (+)= sum over c of in[i * in_stride + c] * panel[c][k] for i in [0, rows), rows > 0, and k as in conv_tile. */
+struct conv_product {
+    const float *in;
+    size_t in_stride, rows, channels;
+    const float *panel;
+    float *acc;
+    size_t acc_stride;
+    int filters;
+    bool accumulate;
+    const float *next;        /* where rows begin that are read next: some of them come into L1 */
+    struct conv_ahead *ahead; /* every fourth channel of a register tile brings one */
 };
 
 /* out[i][k] = act(acc[i][k] * scale[k] + shift[k]), or += ; scale NULL = 1, shift NULL = 0. */
@@ -62,6 +80,9 @@ static inline bool winograd_stride2_needs(int outputs, int point)
  * multiple of 16 are overwritten. With stride 2 the tile is 9x9. */
 struct winograd_input {
     const float *const *in;
+    /* in NULL: the pixels lie at `first` plus so many floats a row and a pixel, which is quicker. */
+    const float *first;
+    size_t row_stride, pixel_stride;
     int rows, columns; /* of the output tile that lie inside the image */
     size_t offset, channels;
     /* So many floats on the tile to the right has the like, which comes closer meanwhile; 0: the caller sees to that. */
@@ -240,6 +261,7 @@ struct conv_slots {
      * CONV_MAX_MR. */
     int mr, nr, narrow_mr;
     void (*tile)(const struct conv_tile *t);
+    void (*product)(const struct conv_product *p);
     /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */
     float (*multiply_adds)(size_t rounds);
     void (*finish)(const struct conv_finish *f);

@@ -7,36 +7,39 @@
 
 enum { LINE_FLOATS = 16 };
 
-/* As tile_channels, while `ahead` comes into L1 and `later` into L2: TILE_PIXELS floats a channel. */
-INLINED const float *tile_channels_ahead(vec *acc, const float **in, size_t channels,
-                                         const float *panel, const float *ahead, const float *later,
-                                         const int pixels, const int vectors)
+INLINED void sums_begin(vec *acc, const float *sums, size_t stride, bool accumulate,
+                        const int pixels, const int vectors)
 {
-    for (; channels >= TILE_STEPS; channels -= TILE_STEPS) {
-        UNROLLED
-        for (int line = 0; line < TILE_STEPS * TILE_PIXELS; line += LINE_FLOATS) {
-            __builtin_prefetch(ahead + line);
-            __builtin_prefetch(later + line, 0, 2);
-        }
-        ahead += TILE_STEPS * TILE_PIXELS;
-        later += TILE_STEPS * TILE_PIXELS;
-        panel = tile_steps(acc, in, panel, TILE_STEPS, pixels, vectors);
-    }
-    return tile_channels(acc, in, channels, panel, pixels, vectors);
-}
-
-INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors)
-{
-    vec acc[TILE_SUMS];
     UNROLLED
     for (int i = 0; i < pixels; i++) {
         UNROLLED
         for (int j = 0; j < vectors; j++) {
-            const float *from = t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH;
-            acc[i * vectors + j] = t->accumulate ? vec_load(from) : vec_set(0.0f);
+            const float *from = sums + (size_t)i * stride + j * VEC_WIDTH;
+            acc[i * vectors + j] = accumulate ? vec_load(from) : vec_set(0.0f);
         }
     }
-    const float *panel = t->panel, *ahead = t->ahead ? t->ahead : panel, *later = t->later;
+}
+
+INLINED void sums_end(const vec *acc, float *sums, size_t stride, const int pixels,
+                      const int vectors)
+{
+    FORGET(sums); /* or addresses are made before the sums and live in memory meanwhile */
+    UNROLLED
+    for (int i = 0; i < pixels; i++) {
+        UNROLLED
+        for (int j = 0; j < vectors; j++) {
+            vec_store(sums + (size_t)i * stride + j * VEC_WIDTH, acc[i * vectors + j]);
+        }
+    }
+}
+
+INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors)
+{
+    const size_t acc_stride = t->acc_stride;
+    float *sums = t->acc;
+    vec acc[TILE_SUMS];
+    sums_begin(acc, sums, acc_stride, t->accumulate, pixels, vectors);
+    const float *panel = t->panel;
     const float *const *pointers = t->in;
     for (size_t tap = 0; tap < t->taps; tap++, pointers += t->step) {
         const float *in[PAIR_PIXELS];
@@ -44,21 +47,9 @@ INLINED void tile(const struct conv_tile *t, const int pixels, const int vectors
         for (int i = 0; i < pixels; i++) {
             in[i] = pointers[i] + t->offset;
         }
-        if (!later) {
-            panel = tile_channels(acc, in, t->channels, panel, pixels, vectors);
-            continue;
-        }
-        panel = tile_channels_ahead(acc, in, t->channels, panel, ahead, later, pixels, vectors);
-        later += TILE_PIXELS * t->channels;
+        panel = tile_channels(acc, in, t->channels, panel, pixels, vectors);
     }
-    UNROLLED
-    for (int i = 0; i < pixels; i++) {
-        UNROLLED
-        for (int j = 0; j < vectors; j++) {
-            float *to = t->acc + (size_t)i * t->acc_stride + j * VEC_WIDTH;
-            vec_store(to, acc[i * vectors + j]);
-        }
-    }
+    sums_end(acc, sums, acc_stride, pixels, vectors);
 }
 
 typedef void tile_block(const struct conv_tile *t);
@@ -100,6 +91,101 @@ static void tile_slot(const struct conv_tile *t)
 #endif
     };
     tiles[vectors_of(t->filters)][t->pixels](t);
+}
+
+/* As tile_channels, while `next` comes into L1, TILE_PIXELS floats a channel, and `ahead` into L2. */
+INLINED void product_channels(vec *acc, const float **in, size_t channels, const float *panel,
+                              const float *next, struct conv_ahead *ahead, const int pixels,
+                              const int vectors)
+{
+    const size_t steps = channels / TILE_STEPS;
+    /* Where nothing is left, what is here already. */
+    const float *later = ahead->count > 0 ? ahead->at : panel;
+    const size_t later_step = ahead->count > 0 ? ahead->step : 0;
+    for (size_t step = steps; step > 0; step--) {
+        UNROLLED
+        for (int line = 0; line < TILE_STEPS * TILE_PIXELS; line += LINE_FLOATS) {
+            __builtin_prefetch(next + line);
+        }
+        UNROLLED
+        for (int line = 0; line < CONV_AHEAD_FLOATS; line += LINE_FLOATS) {
+            __builtin_prefetch(later + line, 0, 2);
+        }
+        next += TILE_STEPS * TILE_PIXELS;
+        later += later_step;
+        panel = tile_steps(acc, in, panel, TILE_STEPS, pixels, vectors);
+    }
+    ahead->at = later;
+    ahead->count -= steps < ahead->count ? steps : ahead->count;
+    for (size_t c = channels % TILE_STEPS; c > 0; c--) {
+        panel = tile_steps(acc, in, panel, 1, pixels, vectors);
+    }
+}
+
+/* `count` register tiles of `pixels` rows, from row `first` on. */
+INLINED void product_rows(const struct conv_product *p, size_t first, size_t count,
+                          const int pixels, const int vectors)
+{
+    const size_t in_stride = p->in_stride, acc_stride = p->acc_stride, channels = p->channels;
+    const bool accumulate = p->accumulate;
+    const float *rows = p->in + first * in_stride;
+    float *sums = p->acc + first * acc_stride;
+    for (; count > 0; count--) {
+        vec acc[TILE_SUMS];
+        sums_begin(acc, sums, acc_stride, accumulate, pixels, vectors);
+        const float *in[PAIR_PIXELS];
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            in[i] = rows + (size_t)i * in_stride;
+        }
+        rows += (size_t)pixels * in_stride;
+        product_channels(acc, in, channels, p->panel, count > 1 ? rows : p->next, p->ahead, pixels,
+                         vectors);
+        sums_end(acc, sums, acc_stride, pixels, vectors);
+        sums += (size_t)pixels * acc_stride;
+    }
+}
+
+typedef void product_block(const struct conv_product *p, size_t first, size_t count);
+
+#define PRODUCT(pixels, vectors)                                                                   \
+    static void product_##pixels##x##vectors(const struct conv_product *p, size_t first,           \
+                                             size_t count)                                         \
+    {                                                                                              \
+        product_rows(p, first, count, pixels, vectors);                                            \
+    }
+#define PRODUCT_NARROW(pixels) PRODUCT(pixels, 1)
+#define PRODUCT_PAIR(pixels) PRODUCT(pixels, 2)
+#define NAME_PRODUCT_NARROW(pixels) [pixels] = product_##pixels##x1,
+#define NAME_PRODUCT_PAIR(pixels) [pixels] = product_##pixels##x2,
+UP_TO_PAIR_PIXELS(PRODUCT_NARROW)
+UP_TO_PAIR_PIXELS(PRODUCT_PAIR)
+#if TILE_VECTORS == 4
+#define PRODUCT_TRIPLE(pixels) PRODUCT(pixels, 3)
+#define PRODUCT_QUAD(pixels) PRODUCT(pixels, 4)
+#define NAME_PRODUCT_TRIPLE(pixels) [pixels] = product_##pixels##x3,
+#define NAME_PRODUCT_QUAD(pixels) [pixels] = product_##pixels##x4,
+UP_TO_6(PRODUCT_TRIPLE)
+UP_TO_6(PRODUCT_QUAD)
+#endif
+
+static void product_slot(const struct conv_product *p)
+{
+    static product_block *const blocks[TILE_VECTORS + 1][PAIR_PIXELS + 1] = {
+        [1] = {UP_TO_PAIR_PIXELS(NAME_PRODUCT_NARROW)},
+        [2] = {UP_TO_PAIR_PIXELS(NAME_PRODUCT_PAIR)},
+#if TILE_VECTORS == 4
+        [3] = {UP_TO_6(NAME_PRODUCT_TRIPLE)},
+        [4] = {UP_TO_6(NAME_PRODUCT_QUAD)},
+#endif
+    };
+    int vectors = vectors_of(p->filters);
+    size_t most = p->filters > TILE_FILTERS / 2 ? TILE_PIXELS : PAIR_PIXELS;
+    size_t count = (p->rows + most - 1) / most, pixels = p->rows / count, larger = p->rows % count;
+    if (larger > 0) {
+        blocks[vectors][pixels + 1](p, 0, larger);
+    }
+    blocks[vectors][pixels](p, larger * (pixels + 1), count - larger);
 }
 
 /* As many sums at a time as a tile has. */
@@ -293,6 +379,7 @@ void OF_ISA(tile_install)(struct kernels *kern)
     kern->conv.narrow_mr = PAIR_PIXELS;
     kern->conv.nr = TILE_FILTERS;
     kern->conv.tile = tile_slot;
+    kern->conv.product = product_slot;
     kern->conv.multiply_adds = multiply_adds;
     kern->conv.finish = finish_slot;
     kern->conv.outer = outer_slot;

@@ -23,12 +23,12 @@
  * Stride 2. In a line the even samples with the outer taps are F(4, 2), five products, and the odd samples with the middle tap four more that need
  * no transform: 81 products a channel for a tile of 4x4 pixels instead of 144. The odd samples share a point of U, which so has 36 here,
  * too. */
-#include "kernels/winograd_tiles.h"
-
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "kernels/winograd_ahead.h"
+#include "kernels/winograd_tiles.h"
 
 enum {
     U_POINTS = WINOGRAD_POINTS,
@@ -142,20 +142,23 @@ static size_t kind_of(const struct winograd_place *place)
 
 static void block_fill(struct block *b, const struct conv_geometry *g, size_t first, size_t count)
 {
-    size_t filled = 0;
     b->scheme = scheme_of(g);
     b->low = g->out_h % TILE;
     b->narrow = g->out_w % TILE;
-    for (size_t kind = 0; kind < 4; kind++) {
-        b->first[kind] = filled;
-        for (size_t i = 0; i < count; i++) {
-            struct winograd_place place = winograd_place_of(g, first + i);
-            if (kind_of(&place) == kind) {
-                b->places[filled++] = place;
-            }
-        }
+    struct winograd_place places[MAX_TILES];
+    size_t counts[4] = {0};
+    for (size_t i = 0; i < count; i++) {
+        places[i] = winograd_place_of(g, first + i);
+        counts[kind_of(&places[i])]++;
     }
-    b->first[4] = filled;
+    b->first[0] = 0;
+    for (size_t kind = 0; kind < 4; kind++) {
+        b->first[kind + 1] = b->first[kind] + counts[kind];
+    }
+    for (size_t i = count; i > 0; i--) {
+        size_t kind = kind_of(&places[i - 1]);
+        b->places[b->first[kind] + --counts[kind]] = places[i - 1];
+    }
 }
 
 /* The tiles that need this matrix: [*begin, end). */
@@ -374,15 +377,22 @@ static void transform_input(const struct job *job, const struct winograd_place *
 {
     const struct conv_geometry *g = job->run->g;
     const struct layout *l = &job->layout;
+    const struct tensor *in = job->run->in;
     const float *pixels[MAX_POINTS];
-    int stride = l->scheme->stride;
-    winograd_square(job->run->in, place->n, stride * place->y - g->pad_y,
-                    stride * place->x - g->pad_x, (int)l->scheme->input, job->zeros, pixels);
-    struct winograd_input w = {.in = pixels,
+    int stride = l->scheme->stride, side = (int)l->scheme->input;
+    int y = stride * place->y - g->pad_y, x = stride * place->x - g->pad_x;
+    bool is_inside = y >= 0 && x >= 0 && y + side <= in->h && x + side <= in->w;
+    if (!is_inside) {
+        winograd_square(in, place->n, y, x, side, job->zeros, pixels);
+    }
+    struct winograd_input w = {.in = is_inside ? NULL : pixels,
+                               .first = is_inside ? tensor_at(in, place->n, y, x) : NULL,
+                               .row_stride = (size_t)in->w * in->stride,
+                               .pixel_stride = in->stride,
                                .rows = place->rows,
                                .columns = place->columns,
                                .xi_stride = l->v_xi,
-                               .ahead = (size_t)stride * TILE * job->run->in->stride};
+                               .ahead = (size_t)stride * TILE * in->stride};
     for (size_t c = 0; c < l->channels; c += l->slice) {
         w.offset = c;
         w.channels = conv_range_size(l->channels, l->slice, c / l->slice);
@@ -401,70 +411,44 @@ struct product {
     size_t width; /* of the weights' panel */
     int filters;
     bool accumulate;
-    const float *next; /* next_count floats to bring into L2 meanwhile */
-    size_t next_count;
+    struct winograd_ahead *ahead; /* comes closer meanwhile */
 };
 
-/* A matrix. While a run of tiles is multiplied, what its successors read comes closer. */
-static void multiply(const struct job *job, struct product *p, const struct conv_tile *common,
+static void multiply(const struct job *job, const struct product *p, struct conv_product *matrix,
                      size_t xi, size_t next_xi)
 {
-    const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
-    const float *table[CONV_MAX_MR];
     size_t begin, end = block_run(p->block, xi, &begin);
-    size_t blocks = conv_ceil_div(end - begin, conv_mr(slots, (size_t)p->filters));
-    size_t floats = (size_t)slots->mr * p->channels;
-    const float *v = p->v + xi * l->v_xi, *next_v = p->v + next_xi * l->v_xi;
-    struct conv_tile t = *common;
-    t.in = table;
-    for (size_t left = blocks; left > 0; left--) {
-        size_t count = (end - begin) / left;
-        for (size_t k = 0; k < count; k++) {
-            table[k] = v + (begin + k) * l->v_row;
-        }
-        t.pixels = (int)count;
-        t.acc = p->m + xi * l->m_xi + begin * l->m_row;
-        begin += count;
-        t.ahead = left > 1 ? v + begin * l->v_row : next_v;
-        /* What there is of it, then what is here already. */
-        t.later = p->next_count > 0 ? p->next : t.panel;
-        p->next += floats;
-        p->next_count -= floats < p->next_count ? floats : p->next_count;
-        slots->tile(&t);
+    matrix->in = p->v + xi * l->v_xi + begin * l->v_row;
+    matrix->rows = end - begin;
+    matrix->acc = p->m + xi * l->m_xi + begin * l->m_row;
+    matrix->next = p->v + next_xi * l->v_xi;
+    matrix->ahead = winograd_ahead_now(p->ahead);
+    if (end > begin) {
+        job->run->slots->product(matrix);
     }
 }
 
 /* The matrices of one row of points of U. */
-static void multiply_row(const struct job *job, struct product *p, size_t row)
+static void multiply_row(const struct job *job, const struct product *p, size_t row)
 {
     const struct layout *l = &job->layout;
     size_t input = l->scheme->input, rows = lines_end(l->scheme, row) - row;
-    struct conv_tile t = {.taps = 1,
-                          .channels = p->channels,
-                          .acc_stride = l->m_row,
-                          .filters = p->filters,
-                          .accumulate = p->accumulate};
+    struct conv_product matrix = {.in_stride = l->v_row,
+                                  .channels = p->channels,
+                                  .acc_stride = l->m_row,
+                                  .filters = p->filters,
+                                  .accumulate = p->accumulate};
     for (size_t i = 0; i < U_LINE; i++) {
         size_t columns = lines_end(l->scheme, i) - i, count = rows * columns;
-        t.panel = p->u + i * l->u_xi;
+        matrix.panel = p->u + i * l->u_xi;
         size_t xi = row * input + i;
         for (size_t j = 0; j < count; j++) {
             size_t after = j + 1 < count ? (row + (j + 1) / columns) * input + i + (j + 1) % columns
                                          : row * input + i + 1;
-            multiply(job, p, &t, xi, after);
+            multiply(job, p, &matrix, xi, after);
             xi = after;
         }
-    }
-}
-
-static void prefetch_output(const struct job *job, const struct winograd_place *place, size_t k,
-                            size_t filters)
-{
-    const struct tensor *out = job->run->out;
-    for (int r = 0; r < place->rows; r++) {
-        conv_prefetch_rows(tensor_at(out, place->n, place->y + r, place->x) + k, out->stride,
-                           (size_t)place->columns, filters);
     }
 }
 
@@ -484,11 +468,7 @@ static void transform_output(const struct job *job, const struct block *block, s
                                 .shift = e->shift ? e->shift + k : NULL,
                                 .act = e->act,
                                 .adds = run->adds};
-    prefetch_output(job, places, k, filters);
     for (size_t i = 0; i < count; i++) {
-        if (i + 4 < count) {
-            prefetch_output(job, places + i + 4, k, filters);
-        }
         w.m = m + i * job->layout.m_row;
         w.rows = places[i].rows;
         w.columns = places[i].columns;
@@ -524,11 +504,16 @@ static void fused_filter_item(void *ctx, size_t item, int thread)
     fused_filter(job, item, job->common);
 }
 
+/* Where a chunk's tiles begin. */
+static size_t chunk_begin(const struct job *job, size_t chunk)
+{
+    return conv_cut(job->tiles, job->chunks, chunk < job->chunks ? chunk : job->chunks);
+}
+
 /* How many tiles a chunk has; they are the block's. */
 static size_t chunk_fill(const struct job *job, size_t chunk, struct block *block)
 {
-    size_t first = conv_cut(job->tiles, job->chunks, chunk);
-    size_t count = conv_cut(job->tiles, job->chunks, chunk + 1) - first;
+    size_t first = chunk_begin(job, chunk), count = chunk_begin(job, chunk + 1) - first;
     block_fill(block, job->run->g, first, count);
     return count;
 }
@@ -541,6 +526,17 @@ static void take_chunk(const struct job *job, const struct room *r, size_t chunk
     for (size_t i = 0; i < count; i++) {
         transform_input(job, &block->places[i], r->v + i * job->layout.v_row);
     }
+}
+
+/* Output that a chunk's tiles are about to write, then what the next chunk reads if these are the last. */
+static struct winograd_ahead ahead_of(const struct job *job, size_t chunk, size_t k, size_t filters,
+                                      bool is_last)
+{
+    size_t first = chunk_begin(job, chunk), end = chunk_begin(job, chunk + 1);
+    size_t next_end = is_last ? chunk_begin(job, chunk + 2) : end;
+    return (struct winograd_ahead){
+        .then = {winograd_output_ahead(job->run, first, end, k, k + filters),
+                 winograd_input_ahead(job->run, end, next_end)}};
 }
 
 static void fused_item(void *ctx, size_t item, int thread)
@@ -557,9 +553,12 @@ static void fused_item(void *ctx, size_t item, int thread)
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
     take_chunk(job, &r, item);
     const struct block *block = &r.worker->block;
-    struct product p = {.block = block, .v = r.v, .m = r.m, .channels = l->channels};
+    struct winograd_ahead ahead;
+    struct product p = {
+        .block = block, .v = r.v, .m = r.m, .channels = l->channels, .ahead = &ahead};
     for (size_t panel = 0; panel < l->panels; panel++) {
         p.filters = (int)conv_range_size(filters, nr, panel);
+        ahead = ahead_of(job, item, panel * nr, (size_t)p.filters, panel + 1 == l->panels);
         for (size_t row = 0; row < U_LINE; row++) {
             p.u = r.u + (panel * U_POINTS + row * U_LINE) * l->u_xi;
             multiply_row(job, &p, row);
@@ -625,10 +624,10 @@ static void streamed_share(void *ctx, size_t item, int thread)
     const struct layout *l = &job->layout;
     struct room r = room_of(job, (size_t)thread);
     const struct block *block = l->shares ? &job->block : &r.worker->block;
-    size_t shares = job->groups * job->parts;
-    if (!l->shares && r.worker->made != item / shares + 1) {
-        take_chunk(job, &r, item / shares);
-        r.worker->made = item / shares + 1;
+    size_t shares = job->groups * job->parts, chunk = item / shares;
+    if (!l->shares && r.worker->made != chunk + 1) {
+        take_chunk(job, &r, chunk);
+        r.worker->made = chunk + 1;
     }
     struct share share = share_of(job, item % shares);
     size_t nr = (size_t)job->run->slots->nr, filters = (size_t)job->run->g->filters;
@@ -642,19 +641,27 @@ static void streamed_share(void *ctx, size_t item, int thread)
                 size_t width = conv_panel_width(job->run->slots, filters, first + i);
                 const float *panel = job->run->packed + (first + i) * panel_floats + share.first;
                 const float *weights = panel + slice * l->slice * TAPS * width;
-                bool is_last = i + 1 == panels;
-                struct product p = {
-                    .block = block,
-                    .v = r.v + slice * l->v_slice,
-                    .u = weights,
-                    .m = r.m + i * l->m_panel,
-                    .channels = channels,
-                    .width = width,
-                    .filters = (int)(count < share.count ? count : share.count),
-                    .accumulate = slice > 0,
-                    .next = is_last ? weights - i * panel_floats + l->slice * TAPS * nr
-                                    : weights + panel_floats,
-                    .next_count = !is_last || slice + 1 < l->slices ? channels * TAPS * width : 0};
+                size_t part = count < share.count ? count : share.count;
+                bool is_last = i + 1 == panels, ends = slice + 1 == l->slices;
+                struct winograd_ahead ahead = {.now = {.count = 0}};
+                if (ends && row + l->rows >= U_LINE && !l->shares) {
+                    ahead = ahead_of(job, chunk, (first + i) * nr + share.first, part,
+                                     is_last && item % shares + 1 == shares);
+                }
+                if (!is_last || !ends) {
+                    const float *next = is_last ? weights - i * panel_floats + l->slice * TAPS * nr
+                                                : weights + panel_floats;
+                    ahead.now = winograd_ahead_of(next, channels * TAPS * width);
+                }
+                struct product p = {.block = block,
+                                    .v = r.v + slice * l->v_slice,
+                                    .u = weights,
+                                    .m = r.m + i * l->m_panel,
+                                    .channels = channels,
+                                    .width = width,
+                                    .filters = (int)part,
+                                    .accumulate = slice > 0,
+                                    .ahead = &ahead};
                 streamed_product(job, &p, r.u, row);
             }
         }

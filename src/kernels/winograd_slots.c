@@ -104,7 +104,7 @@ INLINED void output_points(const vec m[6], vec y[4], const int outputs)
 
 /* The channels from c on; for whole tiles and vectors rows, columns and part are constants where this is inlined. */
 INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_t part,
-                                 const int rows, const int columns)
+                                 bool is_even, const int rows, const int columns)
 {
     vec points[6][6];
     UNROLLED
@@ -113,9 +113,10 @@ INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_
         UNROLLED
         for (int y = 0; y < 6; y++) {
             bool is_read = x < INPUTS_OF(columns) && y < INPUTS_OF(rows);
-            d[y] = is_read ? get(w->in[y * 6 + x] + w->offset + c, part) : vec_set(0.0f);
+            const float *pixel = input_pixel(w, y, x, 6, is_even) + c;
+            d[y] = is_read ? get(pixel, part) : vec_set(0.0f);
             if (x >= 2) { /* the others are there, as this tile's last columns */
-                __builtin_prefetch(w->in[y * 6 + x] + w->offset + c + w->ahead);
+                __builtin_prefetch(pixel + w->ahead);
             }
         }
         input_points(d, v, rows);
@@ -144,23 +145,26 @@ INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_
 static void winograd_input_slot(const struct winograd_input *w)
 {
     size_t c = 0;
-    if (w->rows > 2 && w->columns > 2) {
-        for (; c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
-            winograd_input_part(w, c, VEC_WIDTH, 4, 4);
+    bool is_whole = w->rows > 2 && w->columns > 2;
+    for (; is_whole && c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
+        if (w->in) {
+            winograd_input_part(w, c, VEC_WIDTH, false, 4, 4);
+        } else {
+            winograd_input_part(w, c, VEC_WIDTH, true, 4, 4);
         }
     }
     for (; c < w->channels; c += VEC_WIDTH) {
-        winograd_input_part(w, c, part_of(w->channels, c), w->rows, w->columns);
+        winograd_input_part(w, c, part_of(w->channels, c), !w->in, w->rows, w->columns);
     }
 }
 
 FILTER_SLOT(winograd_filter_slot, filter_line)
 
-/* The filters from k on; constants as in winograd_input_part. */
-INLINED void winograd_output_part(const struct winograd_output *w, size_t k, size_t part,
-                                  const int rows, const int columns)
+/* The filters from k on of a tile of M to the tile of the output; constants as in winograd_input_part. */
+INLINED void winograd_output_part(const struct winograd_output *w, size_t k, const int rows,
+                                  const int columns, vec tile[16])
 {
-    vec lines[4][6], tile[16];
+    vec lines[4][6];
     UNROLLED
     for (int x = 0; x < 6; x++) {
         vec m[6], y[4];
@@ -180,21 +184,9 @@ INLINED void winograd_output_part(const struct winograd_output *w, size_t k, siz
     for (int r = 0; r < 4; r++) {
         output_points(lines[r], tile + 4 * r, columns);
     }
-    winograd_finish(w, k, part, rows, columns, tile);
 }
 
-static void winograd_output_slot(const struct winograd_output *w)
-{
-    size_t filters = (size_t)w->filters, k = 0;
-    if (w->rows == 4 && w->columns == 4) {
-        for (; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
-            winograd_output_part(w, k, VEC_WIDTH, 4, 4);
-        }
-    }
-    for (; k < filters; k += VEC_WIDTH) {
-        winograd_output_part(w, k, part_of(filters, k), w->rows, w->columns);
-    }
-}
+OUTPUT_SLOT(winograd_output_slot, winograd_output_part)
 
 /* A y and G^T u: the weights' gradient. */
 static inline void output_gradient_line(const vec y[4], vec m[6])

@@ -77,8 +77,8 @@ INLINED void filter_line(const vec x[3], vec u[6])
 #define INPUTS_OF(outputs) ((outputs) > 2 ? INPUT : 2 * (outputs) + 1)
 
 /* The channels from c on; for whole tiles and vectors rows, columns and part are constants where this is inlined. */
-INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, const int rows,
-                        const int columns)
+INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, bool is_even,
+                        const int rows, const int columns)
 {
     vec points[INPUT][INPUT];
     UNROLLED
@@ -87,9 +87,10 @@ INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, c
         UNROLLED
         for (int y = 0; y < INPUT; y++) {
             bool is_read = x < INPUTS_OF(columns) && y < INPUTS_OF(rows);
-            d[y] = is_read ? get(w->in[y * INPUT + x] + w->offset + c, part) : vec_set(0.0f);
+            const float *pixel = input_pixel(w, y, x, INPUT, is_even) + c;
+            d[y] = is_read ? get(pixel, part) : vec_set(0.0f);
             if (x >= 1) { /* the first is there, as this tile's last column */
-                __builtin_prefetch(w->in[y * INPUT + x] + w->offset + c + w->ahead);
+                __builtin_prefetch(pixel + w->ahead);
             }
         }
         input_points(d, v, rows);
@@ -118,23 +119,26 @@ INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, c
 static void input_slot(const struct winograd_input *w)
 {
     size_t c = 0;
-    if (w->rows > 2 && w->columns > 2) {
-        for (; c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
-            input_part(w, c, VEC_WIDTH, 4, 4);
+    bool is_whole = w->rows > 2 && w->columns > 2;
+    for (; is_whole && c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
+        if (w->in) {
+            input_part(w, c, VEC_WIDTH, false, 4, 4);
+        } else {
+            input_part(w, c, VEC_WIDTH, true, 4, 4);
         }
     }
     for (; c < w->channels; c += VEC_WIDTH) {
-        input_part(w, c, part_of(w->channels, c), w->rows, w->columns);
+        input_part(w, c, part_of(w->channels, c), !w->in, w->rows, w->columns);
     }
 }
 
 FILTER_SLOT(filter_slot, filter_line)
 
-/* The filters from k on; constants as in input_part. */
-INLINED void output_part(const struct winograd_output *w, size_t k, size_t part, const int rows,
-                         const int columns)
+/* The filters from k on of a tile of M to the tile of the output; constants as in input_part. */
+INLINED void output_part(const struct winograd_output *w, size_t k, const int rows,
+                         const int columns, vec tile[16])
 {
-    vec lines[4][INPUT], tile[16];
+    vec lines[4][INPUT];
     UNROLLED
     for (int x = 0; x < INPUT; x++) {
         vec m[INPUT], y[4];
@@ -154,21 +158,9 @@ INLINED void output_part(const struct winograd_output *w, size_t k, size_t part,
     for (int r = 0; r < 4; r++) {
         output_points(lines[r], tile + 4 * r, columns);
     }
-    winograd_finish(w, k, part, rows, columns, tile);
 }
 
-static void output_slot(const struct winograd_output *w)
-{
-    size_t filters = (size_t)w->filters, k = 0;
-    if (w->rows == 4 && w->columns == 4) {
-        for (; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
-            output_part(w, k, VEC_WIDTH, 4, 4);
-        }
-    }
-    for (; k < filters; k += VEC_WIDTH) {
-        output_part(w, k, part_of(filters, k), w->rows, w->columns);
-    }
-}
+OUTPUT_SLOT(output_slot, output_part)
 
 void OF_ISA(winograd_stride2_install)(struct kernels *kern)
 {

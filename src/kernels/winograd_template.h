@@ -6,6 +6,15 @@
 #include "kernels/slots_conv.h"
 #include "kernels/vec_template.h"
 
+/* A pixel of a tile with `side` pixels a line; is_even: at even distances. */
+INLINED const float *input_pixel(const struct winograd_input *w, int y, int x, const int side,
+                                 bool is_even)
+{
+    const float *p = is_even ? w->first + (size_t)y * w->row_stride + (size_t)x * w->pixel_stride
+                             : w->in[y * side + x];
+    return p + w->offset;
+}
+
 /* v = act(v * scale + shift) for the 16 pixels of a tile: the activation is chosen once. */
 INLINED void finish_tile_as(vec v[16], vec scale, vec shift, const enum activation act)
 {
@@ -76,24 +85,29 @@ INLINED void filter_rows(const struct winograd_filter *w, const int row, const i
         }                                                                                          \
     }
 
-/* The epilogue and the stores of a tile's filters from k on; rows and columns are those of *w, or constants. */
-INLINED void winograd_finish(const struct winograd_output *w, size_t k, size_t part, const int rows,
-                             const int columns, vec tile[16])
+/* The epilogue and the stores of a whole tile's vector of filters from k on. */
+INLINED void winograd_finish_whole(const struct winograd_output *w, size_t k, vec tile[16],
+                                   const enum activation act)
 {
+    vec scale = load_or(w->scale, k, VEC_WIDTH, 1.0f),
+        shift = load_or(w->shift, k, VEC_WIDTH, 0.0f);
     float *out = w->out + k;
-    if (w->scale || w->shift || w->act != ACT_LINEAR) {
-        vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
-        finish_tile(tile, scale, shift, w->act);
+    const size_t row_stride = w->row_stride, pixel_stride = w->pixel_stride;
+    const bool adds = w->adds;
+    UNROLLED
+    for (size_t i = 0; i < 16; i++) {
+        float *to = out + i / 4 * row_stride + i % 4 * pixel_stride;
+        vec v = vec_activate(vec_fma(tile[i], scale, shift), act);
+        vec_store(to, adds ? vec_add(v, vec_load(to)) : v);
     }
-    if (rows == 4 && columns == 4 && part == VEC_WIDTH) {
-        bool adds = w->adds;
-        UNROLLED
-        for (size_t i = 0; i < 16; i++) {
-            float *to = out + i / 4 * w->row_stride + i % 4 * w->pixel_stride;
-            vec_store(to, adds ? vec_add(tile[i], vec_load(to)) : tile[i]);
-        }
-        return;
-    }
+}
+
+/* Those of a part of a tile, or of a vector. */
+INLINED void winograd_finish(const struct winograd_output *w, size_t k, size_t part, vec tile[16])
+{
+    vec scale = load_or(w->scale, k, part, 1.0f), shift = load_or(w->shift, k, part, 0.0f);
+    finish_tile(tile, scale, shift, w->act);
+    float *out = w->out + k;
     for (int r = 0; r < w->rows; r++) {
         for (int s = 0; s < w->columns; s++) {
             float *to = out + (size_t)r * w->row_stride + (size_t)s * w->pixel_stride;
@@ -102,5 +116,35 @@ INLINED void winograd_finish(const struct winograd_output *w, size_t k, size_t p
         }
     }
 }
+
+/* A tile of the output: `transform` makes tile[16] of M's filters from k on; rows and columns are constants for whole tiles. */
+#define OUTPUT_WHOLE(act)                                                                          \
+    for (; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {                                             \
+        vec tile[16];                                                                              \
+        transform(w, k, 4, 4, tile);                                                               \
+        winograd_finish_whole(w, k, tile, act);                                                    \
+    }
+
+INLINED void winograd_output_tile(const struct winograd_output *w,
+                                  void (*const transform)(const struct winograd_output *w, size_t k,
+                                                          const int rows, const int columns,
+                                                          vec tile[16]))
+{
+    size_t filters = (size_t)w->filters, k = 0;
+    if (w->rows == 4 && w->columns == 4) {
+        BY_ACTIVATION(w->act, OUTPUT_WHOLE)
+    }
+    for (; k < filters; k += VEC_WIDTH) {
+        vec tile[16];
+        transform(w, k, w->rows, w->columns, tile);
+        winograd_finish(w, k, part_of(filters, k), tile);
+    }
+}
+
+#define OUTPUT_SLOT(name, transform)                                                               \
+    static void name(const struct winograd_output *w)                                              \
+    {                                                                                              \
+        winograd_output_tile(w, transform);                                                        \
+    }
 
 #endif
