@@ -201,6 +201,8 @@ struct pool_backward_job {
     size_t bands; /* items along the rows of windows: all of them, or 1 */
     size_t parts, part;
     bool is_max;
+    bool
+        writes; /* windows of 2x2 that meet no pixel twice and leave none out: nothing is cleared */
 };
 
 struct pool_window {
@@ -230,6 +232,7 @@ static void max_window_backward(const struct pool_backward_job *job, const struc
         .in_col = p->in->stride,
         .din_col = p->din->stride,
         .channels = r->count,
+        .writes = job->writes,
     };
     job->kern->train.max_backward(&window);
 }
@@ -294,7 +297,7 @@ static void pool_backward_item(void *ctx, size_t item, int thread)
     const struct pool_geometry *g = &job->geometry;
     const struct tensor *dout = job->p.dout, *din = job->p.din;
     struct pool_range r = range_of(job, item);
-    if (!job->p.adds) {
+    if (!job->p.adds && !job->writes) {
         range_clear(din, &r);
     }
     for (int y = r.y; y < r.end; y++) {
@@ -330,10 +333,21 @@ static void pool_backward_run(struct pool_backward_job *job)
     parallel_for(images * job->bands * job->parts, pool_backward_item, job);
 }
 
+/* By windows of 2x2. */
+static bool is_tiled(const struct pool_geometry *g, const struct pool_backward *p)
+{
+    return g->size == 2 && g->stride_y == 2 && g->stride_x == 2 && g->offset == 0 &&
+           p->din->h == 2 * p->dout->h && p->din->w == 2 * p->dout->w;
+}
+
 void op_max_pool_backward(const struct kernels *kern, const struct pool_geometry *g,
                           const struct pool_backward *p)
 {
-    struct pool_backward_job job = {.kern = kern, .geometry = *g, .p = *p, .is_max = true};
+    struct pool_backward_job job = {.kern = kern,
+                                    .geometry = *g,
+                                    .p = *p,
+                                    .is_max = true,
+                                    .writes = !p->adds && is_tiled(g, p)};
     pool_backward_run(&job);
 }
 

@@ -24,6 +24,7 @@ struct max_backward {
     size_t rows, in_row, din_row;
     size_t cols, in_col, din_col;
     size_t channels;
+    bool writes; /* and does not add: of 2x2 pixels */
 };
 
 /* h = scale g + coupled w; m += rise1 (h - m); v = beta2 v + rise2 h^2;
@@ -67,7 +68,7 @@ struct train_slots {
     void (*accumulate)(const struct op_block *block, float factor, bool adds);
     /* out += a * b; b_stride 0 gives every pixel the same b. */
     void (*multiply_add)(const struct op_block *block);
-    /* din += dout at the first pixel, in row-major order, with in == largest. */
+    /* din += dout at the first pixel, in row-major order, with in == largest; or = , and 0 at the others. */
     void (*max_backward)(const struct max_backward *window);
 
     double (*sum_squares)(const float *x, size_t count);

@@ -315,9 +315,35 @@ INLINED void max_backward_step(const struct max_backward *w, size_t first, size_
     }
 }
 
+/* All pixels of a window of 2x2 are written. */
+INLINED void max_backward_square(const struct max_backward *w, size_t first, size_t part)
+{
+    vec wanted = get(w->largest + first, part), gradient = get(w->dout + first, part);
+    vec nothing = vec_set(NAN), zero = vec_set(0.0f);
+    UNROLLED
+    for (size_t i = 0; i < 4; i++) {
+        const float *in = w->in + i / 2 * w->in_row + i % 2 * w->in_col + first;
+        vec value = get(in, part);
+        __builtin_prefetch(in + AHEAD_COLUMNS * w->in_col);
+        put(w->din + i / 2 * w->din_row + i % 2 * w->din_col + first,
+            vec_if_equal(value, wanted, gradient, zero), part);
+        wanted = vec_if_equal(value, wanted, nothing, wanted);
+    }
+}
+
 static void max_backward_window(const struct max_backward *w)
 {
-    for (size_t c = 0; c < w->channels; c += VEC_WIDTH) {
+    size_t c = 0;
+    if (w->writes) {
+        for (; c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
+            max_backward_square(w, c, VEC_WIDTH);
+        }
+        if (c < w->channels) {
+            max_backward_square(w, c, w->channels - c);
+        }
+        return;
+    }
+    for (; c < w->channels; c += VEC_WIDTH) {
         max_backward_step(w, c, part_of(w->channels, c));
     }
 }
