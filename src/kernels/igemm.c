@@ -283,35 +283,35 @@ static size_t block_start(const struct job *job, size_t block)
     return conv_cut(job->pixels, job->blocks, block);
 }
 
-/* The whole block's windows lie inside the image: pointers are base + one offset per tap. */
-static bool table_inside(const struct piece *p, const struct window *windows, size_t count,
-                         size_t first_tap, size_t taps, const float **table)
+/* Do the windows of `count` neighbours from the first on lie in one row, and inside the image? */
+static bool run_inside(const struct conv_geometry *g, const struct tensor *in,
+                       const struct window *first, size_t count)
 {
-    const struct conv_geometry *g = p->job->run->g;
-    const struct tensor *in = p->job->run->in;
-    size_t mr = p->job->inner.mr;
-    ptrdiff_t stride = (ptrdiff_t)in->stride, row = (ptrdiff_t)in->w * stride;
     ptrdiff_t reach_y = (ptrdiff_t)(g->kernel_h - 1) * g->dilation + 1;
     ptrdiff_t reach_x = (ptrdiff_t)(g->kernel_w - 1) * g->dilation + 1;
-    const float *base[CONV_MAX_MR];
-    for (size_t i = 0; i < count; i++) {
-        if (!inside(windows[i].y, reach_y, in->h) || !inside(windows[i].x, reach_x, in->w)) {
-            return false;
-        }
-        base[i] = windows[i].image + windows[i].y * row + windows[i].x * stride;
-    }
+    ptrdiff_t further = (ptrdiff_t)(count - 1) * g->stride_x;
+    return inside(first->y, reach_y, in->h) && inside(first->x, further + reach_x, in->w) &&
+           first->x + further < (ptrdiff_t)g->out_w * g->stride_x - g->pad_x;
+}
+
+/* Their pointers for taps from first_tap on, those of a tap `step` pointers from the last one's. */
+static void table_run(const struct conv_geometry *g, const struct tensor *in,
+                      const struct window *first, size_t count, size_t first_tap, size_t taps,
+                      const float **table, size_t step)
+{
+    size_t pixel = (size_t)g->stride_x * in->stride;
     ptrdiff_t r = (ptrdiff_t)first_tap / g->kernel_w, s = (ptrdiff_t)first_tap % g->kernel_w;
-    for (size_t t = 0; t < taps; t++) {
-        ptrdiff_t offset = (r * row + s * stride) * g->dilation;
+    for (size_t t = 0; t < taps; t++, table += step) {
+        ptrdiff_t y = first->y + r * g->dilation, x = first->x + s * g->dilation;
+        const float *from = first->image + (y * in->w + x) * (ptrdiff_t)in->stride;
         for (size_t i = 0; i < count; i++) {
-            table[t * mr + i] = base[i] + offset;
+            table[i] = from + i * pixel;
         }
         if (++s == g->kernel_w) {
             s = 0;
             r++;
         }
     }
-    return true;
 }
 
 static void table_block(const struct piece *p, size_t block, size_t first_tap, size_t taps,
@@ -323,12 +323,13 @@ static void table_block(const struct piece *p, size_t block, size_t first_tap, s
     size_t first = block_start(p->job, block), count = block_start(p->job, block + 1) - first;
     struct window windows[CONV_MAX_MR];
     windows[0] = window_first(g, in, first, p->group * p->job->inner.channels);
+    if (run_inside(g, in, &windows[0], count)) {
+        table_run(g, in, &windows[0], count, first_tap, taps, table, mr);
+        return;
+    }
     for (size_t i = 1; i < count; i++) {
         windows[i] = windows[i - 1];
         window_next(g, in, &windows[i]);
-    }
-    if (table_inside(p, windows, count, first_tap, taps, table)) {
-        return;
     }
     for (size_t t = 0; t < taps; t++) {
         ptrdiff_t r = (ptrdiff_t)(first_tap + t) / g->kernel_w * g->dilation;
@@ -525,6 +526,7 @@ void igemm_forward(const struct conv_run *run)
 enum {
     BLOCK_PIXELS = 128,
     TABLE_POINTERS = BLOCK_PIXELS * 25,
+    TABLE_RUN = 8,             /* pointers that are made at once */
     SUMS_MAX_FLOATS = 1 << 16, /* of one item: stays in L2 beside a block of x */
     PARTIAL_MAX_FLOATS = 1 << 20,
     CHUNK_PIXELS = 1024, /* at least */
@@ -688,6 +690,12 @@ static void build_table(const struct gradient_piece *p)
     struct window w = window_first(g, x, p->first_pixel, p->group * p->job->cut.channels);
     for (size_t i = 0; i < p->pixels; i++, window_next(g, x, &w)) {
         const float **to = p->table + i;
+        if (!p->job->merged && i + TABLE_RUN <= p->pixels && run_inside(g, x, &w, TABLE_RUN)) {
+            table_run(g, x, &w, TABLE_RUN, 0, p->job->cut.taps, to, step);
+            i += TABLE_RUN - 1;
+            w.x += (TABLE_RUN - 1) * g->stride_x;
+            continue;
+        }
         if (p->job->merged && inside(w.y, g->kernel_h, x->h) && inside(w.x, g->kernel_w, x->w)) {
             const float *row = w.image + (w.y * x->w + w.x) * (ptrdiff_t)x->stride;
             for (int r = 0; r < g->kernel_h; r++, to += step) {

@@ -47,6 +47,15 @@ static inline struct winograd_place winograd_place_of(const struct conv_geometry
 static inline void winograd_square(const struct tensor *t, int n, int y, int x, int side,
                                    const float *zeros, const float **pixels)
 {
+    if (y >= 0 && y + side <= t->h && x >= 0 && x + side <= t->w) {
+        const float *row = tensor_at(t, n, y, x);
+        for (int r = 0; r < side; r++, row += (size_t)t->w * t->stride, pixels += side) {
+            for (int s = 0; s < side; s++) {
+                pixels[s] = row + (size_t)s * t->stride;
+            }
+        }
+        return;
+    }
     for (int r = 0; r < side; r++) {
         bool row_inside = y + r >= 0 && y + r < t->h;
         for (int s = 0; s < side; s++) {
