@@ -20,7 +20,10 @@ static void activate(const struct op_block *block, enum activation act, const fl
 
 INLINED vec squashed(vec x, vec chosen, vec scale, vec shift)
 {
-    vec y = vec_if_equal(chosen, vec_set(0.0f), x, vec_activate(x, ACT_LOGISTIC));
+    vec y = x;
+    if (vec_any_equal(chosen, vec_set(1.0f))) {
+        y = vec_if_equal(chosen, vec_set(0.0f), x, vec_activate(x, ACT_LOGISTIC));
+    }
     return vec_if_equal(scale, vec_set(1.0f), y, vec_fma(y, scale, shift));
 }
 
