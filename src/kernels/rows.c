@@ -9,9 +9,9 @@
 #include "base/parallel.h"
 
 enum {
-    CHANNELS_MAX = 4,
+    CHANNELS_MAX = 16,
     TAPS_MAX = 81,
-    WEIGHTS_MAX_FLOATS = 4096, /* half of L1 */
+    WEIGHTS_MAX_FLOATS = 9216, /* counting a whole panel, which the filters need not fill */
     COPY_FLOATS = 4096,        /* that are copied at once, if a row takes no more: half of L1 */
     ROUND_FLOATS = 2048,       /* that become bytes at a time */
     ITEM_ROWS = 3,             /* at least */
