@@ -41,7 +41,7 @@ enum {
     CHUNKS = 16,
     CHUNK_MIN_TILES = 96,
     RUN_TILES = 192,      /* summed at once, at most: rounding stays small, */
-    RUN_FLOATS = 6 << 10, /* of a panel: beside a strip it fits L1 */
+    RUN_FLOATS = 7 << 10, /* of a panel: beside a strip it fits L1 */
     ITEM_TILES = 4,       /* tiles transformed by a thread in a row */
     ITEMS_WANTED = 16,
 };
