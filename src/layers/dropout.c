@@ -51,10 +51,8 @@ static float kept_or_zero(const struct drop *d, uint64_t drawn, float value)
 }
 
 /* A draw of 64 bits serves two neighbouring channels. */
-static void drop_pixel(void *ctx, size_t pixel, int thread)
+static void drop_pixel(const struct drop *d, size_t pixel)
 {
-    (void)thread;
-    const struct drop *d = ctx;
     const float *from = d->from->data + pixel * d->from->stride;
     float *to = d->to->data + pixel * d->to->stride;
     int channels = d->to->c;
@@ -70,12 +68,28 @@ static void drop_pixel(void *ctx, size_t pixel, int thread)
     }
 }
 
+static void drop_row(void *ctx, size_t row, int thread)
+{
+    (void)thread;
+    const struct drop *d = ctx;
+    size_t width = (size_t)d->to->w;
+    for (size_t x = 0; x < width; x++) {
+        drop_pixel(d, row * width + x);
+    }
+}
+
+static void drop_all(const struct drop *d)
+{
+    struct drop own = *d;
+    parallel_for((size_t)d->to->n * (size_t)d->to->h, drop_row, &own);
+}
+
 static void forward(const struct layer *l, const struct exec *e)
 {
     struct drop drop = drop_of(l, e);
     drop.from = &e->inputs[0];
     drop.to = &e->out;
-    parallel_for(tensor_pixels(&e->out), drop_pixel, &drop);
+    drop_all(&drop);
 }
 
 static void backward(const struct layer *l, const struct exec *e)
@@ -94,7 +108,7 @@ static void backward(const struct layer *l, const struct exec *e)
     drop.from = &e->out_grad;
     drop.to = into;
     drop.adds = e->grad_adds[0];
-    parallel_for(tensor_pixels(&e->out_grad), drop_pixel, &drop);
+    drop_all(&drop);
 }
 
 static void describe(const struct layer *l, char *text, size_t size)

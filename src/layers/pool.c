@@ -90,10 +90,29 @@ static void plan_max(const struct layer *l, const struct plan_limits *limits, st
     p->backward_needs_output = p->backward_needs_input;
 }
 
-static void depth_pixel(void *ctx, size_t pixel, int thread)
+struct depth_job {
+    const struct exec *e;
+    void (*pixel)(const struct exec *e, size_t pixel);
+};
+
+static void depth_row(void *ctx, size_t row, int thread)
 {
     (void)thread;
-    const struct exec *e = ctx;
+    const struct depth_job *job = ctx;
+    size_t width = (size_t)job->e->out.w;
+    for (size_t x = 0; x < width; x++) {
+        job->pixel(job->e, row * width + x);
+    }
+}
+
+static void each_pixel(const struct exec *e, void (*pixel)(const struct exec *e, size_t pixel))
+{
+    struct depth_job job = {e, pixel};
+    parallel_for((size_t)e->out.n * (size_t)e->out.h, depth_row, &job);
+}
+
+static void depth_pixel(const struct exec *e, size_t pixel)
+{
     const float *in = e->inputs[0].data + pixel * e->inputs[0].stride;
     float *out = e->out.data + pixel * e->out.stride;
     for (int g = 0; g < e->out.c; g++) {
@@ -109,18 +128,15 @@ static void forward_max(const struct layer *l, const struct exec *e)
 {
     const struct pool_state *s = l->state;
     if (s->depth_channels) {
-        struct exec own = *e;
-        parallel_for(tensor_pixels(&e->out), depth_pixel, &own);
+        each_pixel(e, depth_pixel);
     } else {
         op_max_pool(e->kernels, &s->geometry, &e->inputs[0], &e->out);
     }
 }
 
 /* The first maximum takes it all. */
-static void depth_pixel_backward(void *ctx, size_t pixel, int thread)
+static void depth_pixel_backward(const struct exec *e, size_t pixel)
 {
-    (void)thread;
-    const struct exec *e = ctx;
     const float *in = e->inputs[0].data + pixel * e->inputs[0].stride;
     const float *out = e->out.data + pixel * e->out.stride;
     const float *out_grad = e->out_grad.data + pixel * e->out_grad.stride;
@@ -154,8 +170,7 @@ static void backward_max(const struct layer *l, const struct exec *e)
         return;
     }
     if (s->depth_channels) {
-        struct exec own = *e;
-        parallel_for(tensor_pixels(&e->out), depth_pixel_backward, &own);
+        each_pixel(e, depth_pixel_backward);
     } else {
         op_max_pool_backward(e->kernels, &s->geometry, &p);
     }
