@@ -45,36 +45,48 @@ static struct drop drop_of(const struct layer *l, const struct exec *e)
                          .factor = keep > 0.0 ? (float)(1.0 / keep) : 0.0f};
 }
 
+/* Without a branch, which nobody could predict. */
 static float kept_or_zero(const struct drop *d, uint64_t drawn, float value)
 {
-    return (drawn & UINT32_MAX) < d->kept ? value * d->factor : 0.0f;
+    union {
+        float value;
+        uint32_t bits;
+    } scaled = {.value = value * d->factor};
+    scaled.bits &= 0u - (uint32_t)((drawn & UINT32_MAX) < d->kept);
+    return scaled.value;
 }
 
-/* A draw of 64 bits serves two neighbouring channels. */
-static void drop_pixel(const struct drop *d, size_t pixel)
+/* `count` values, of which a draw of 64 bits serves two. */
+static void drop_run(const struct drop *d, const float *from, float *to, size_t count,
+                     uint64_t draws)
 {
-    const float *from = d->from->data + pixel * d->from->stride;
-    float *to = d->to->data + pixel * d->to->stride;
-    int channels = d->to->c;
-    uint64_t count = (uint64_t)pixel * (uint64_t)((channels + 1) / 2);
-    for (int c = 0; c < channels; c += 2) {
-        uint64_t drawn = rng_counted(d->key, ++count);
-        float value = kept_or_zero(d, drawn, from[c]);
-        to[c] = d->adds ? to[c] + value : value;
-        if (c + 1 < channels) {
-            value = kept_or_zero(d, drawn >> 32, from[c + 1]);
-            to[c + 1] = d->adds ? to[c + 1] + value : value;
-        }
+    bool adds = d->adds;
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        uint64_t drawn = rng_counted(d->key, ++draws);
+        float first = kept_or_zero(d, drawn, from[i]);
+        float second = kept_or_zero(d, drawn >> 32, from[i + 1]);
+        to[i] = adds ? to[i] + first : first;
+        to[i + 1] = adds ? to[i + 1] + second : second;
+    }
+    if (count % 2 > 0) {
+        float last = kept_or_zero(d, rng_counted(d->key, ++draws), from[count - 1]);
+        to[count - 1] = adds ? to[count - 1] + last : last;
     }
 }
 
+/* A pixel begins with a draw of its own. */
 static void drop_row(void *ctx, size_t row, int thread)
 {
     (void)thread;
     const struct drop *d = ctx;
-    size_t width = (size_t)d->to->w;
-    for (size_t x = 0; x < width; x++) {
-        drop_pixel(d, row * width + x);
+    size_t width = (size_t)d->to->w, channels = (size_t)d->to->c, draws = (channels + 1) / 2;
+    bool is_dense = d->from->stride == channels && d->to->stride == channels && channels % 2 == 0;
+    size_t runs = is_dense ? 1 : width, length = is_dense ? width * channels : channels;
+    for (size_t x = 0; x < runs; x++) {
+        size_t pixel = row * width + x;
+        const float *from = d->from->data + pixel * d->from->stride;
+        float *to = d->to->data + pixel * d->to->stride;
+        drop_run(d, from, to, length, pixel * draws);
     }
 }
 
