@@ -4,6 +4,7 @@
 
 #include "kernels/activate_private.h"
 #include "kernels/blocks.h"
+#include "kernels/fold.h"
 
 /* Channels whose pre-activation is held at a time. */
 enum { PART = 256 };
@@ -45,6 +46,16 @@ static void normalize_forward(enum activation act, const float *a, float *out, s
     }
 }
 
+size_t fold_epilogue(const struct conv_epilogue *f, size_t count, size_t channels,
+                     struct folded_epilogue *folded)
+{
+    count = f->act < ACT_NORM_CHAN ? count : 1;
+    folded->f.act = f->act;
+    folded->f.scale = fold_repeat(f->scale, channels, count, folded->scale);
+    folded->f.shift = fold_repeat(f->shift, channels, count, folded->shift);
+    return count;
+}
+
 void epilogue_block(const struct kernels *kern, const struct conv_epilogue *f,
                     const struct op_block *block)
 {
@@ -79,8 +90,13 @@ void op_epilogue(const struct kernels *kern, const struct conv_epilogue *f, cons
     if (f->act == ACT_LINEAR && !f->scale && !f->shift && in->data == out->data) {
         return;
     }
-    struct block_job job = {
-        .kern = kern, .a = *in, .out = *out, .epilogue = f, .run = run_epilogue};
+    struct folded_epilogue folded;
+    size_t count = fold_epilogue(f, fold_of(in, out, out), (size_t)in->c, &folded);
+    struct block_job job = {.kern = kern,
+                            .a = fold_tensor(in, count),
+                            .out = fold_tensor(out, count),
+                            .epilogue = &folded.f,
+                            .run = run_epilogue};
     blocks_run(&job);
 }
 
@@ -244,7 +260,13 @@ void op_activate_backward(const struct kernels *kern, const struct conv_epilogue
     if (f->act == ACT_LINEAR && dout->data == du->data) {
         return;
     }
-    struct block_job job = {
-        .kern = kern, .a = *z, .b = *dout, .out = *du, .epilogue = f, .run = run_activate_backward};
+    struct folded_epilogue folded;
+    size_t count = fold_epilogue(f, fold_of(z, dout, du), (size_t)z->c, &folded);
+    struct block_job job = {.kern = kern,
+                            .a = fold_tensor(z, count),
+                            .b = fold_tensor(dout, count),
+                            .out = fold_tensor(du, count),
+                            .epilogue = &folded.f,
+                            .run = run_activate_backward};
     blocks_run(&job);
 }

@@ -3,9 +3,12 @@
  * added in the chunks' order. */
 #include "kernels/norm.h"
 
+#include <string.h>
+
 #include "base/parallel.h"
 #include "kernels/activate_private.h"
 #include "kernels/blocks.h"
+#include "kernels/fold.h"
 
 /* At least GRAIN floats a chunk, at most CHUNKS chunks; a chunk is walked in blocks of BLOCK floats
  * that stay in a core's L1 between the operations on them. */
@@ -17,7 +20,8 @@ struct reduce_job {
     const struct conv_epilogue *epilogue; /* NULL: b is du already */
     const float *center;                  /* shift or mean */
     double *sums;                         /* [chunks][2][padded] */
-    size_t pixels, channels, padded;
+    size_t fold;                          /* neighbours that count as one pixel (fold.h) */
+    size_t pixels, channels, padded;      /* folded */
     size_t chunk_pixels, chunks;
     void (*run)(const struct reduce_job *job, const struct op_block *block, double *sums);
 };
@@ -38,12 +42,70 @@ static void chunks_cut(struct reduce_job *job, size_t pixels, size_t channels)
     job->chunks = (pixels + job->chunk_pixels - 1) / job->chunk_pixels;
 }
 
-size_t op_channel_scratch_bytes(size_t pixels, size_t channels)
+static size_t sum_bytes(size_t pixels, size_t channels)
 {
     struct reduce_job job;
     chunks_cut(&job, pixels, channels);
     size_t chunks = job.chunks > 0 ? job.chunks : 1;
     return chunks * 2 * job.padded * sizeof(double);
+}
+
+size_t op_channel_scratch_bytes(size_t pixels, size_t channels)
+{
+    size_t count = fold_count(pixels, channels);
+    size_t folded = sum_bytes(pixels / count, count * channels);
+    size_t whole = sum_bytes(pixels, channels);
+    return folded > whole ? folded : whole;
+}
+
+/* Where a tensor's pixels from `first` on lie: in place, or, if they are folded and have room between them, gathered. So sums depend on
+ * the shape alone, not on where a tensor lies. */
+static const float *pixels_of(const struct reduce_job *job, const struct tensor *t, size_t first,
+                              size_t count, float *gathered)
+{
+    size_t channels = (size_t)t->c;
+    const float *from = t->data ? t->data + first * t->stride : NULL;
+    if (!from || job->fold == 1 || t->stride == channels) {
+        return from;
+    }
+    for (size_t p = 0; p < count; p++) {
+        memcpy(gathered + p * channels, from + p * t->stride, channels * sizeof *gathered);
+    }
+    return gathered;
+}
+
+static void scatter(const struct tensor *t, size_t first, size_t count, const float *gathered)
+{
+    size_t channels = (size_t)t->c;
+    for (size_t p = 0; p < count; p++) {
+        memcpy(t->data + (first + p) * t->stride, gathered + p * channels,
+               channels * sizeof *gathered);
+    }
+}
+
+/* Folded pixels [pixel, pixel + count). */
+static void reduce_block(const struct reduce_job *job, size_t pixel, size_t count, double *sums)
+{
+    float a[BLOCK + FOLD_CHANNELS], b[BLOCK + FOLD_CHANNELS], out[BLOCK + FOLD_CHANNELS];
+    size_t first = pixel * job->fold, whole = count * job->fold;
+    bool is_folded = job->fold > 1;
+    bool is_scattered = is_folded && job->out.data && job->out.stride != (size_t)job->out.c;
+    struct op_block block = {
+        .a = pixels_of(job, &job->a, first, whole, a),
+        .b = pixels_of(job, &job->b, first, whole, b),
+        .out = is_scattered    ? out
+               : job->out.data ? job->out.data + first * job->out.stride
+                               : NULL,
+        .a_stride = is_folded ? job->channels : job->a.stride,
+        .b_stride = is_folded ? job->channels : job->b.stride,
+        .out_stride = is_folded ? job->channels : job->out.stride,
+        .pixels = count,
+        .channels = job->channels,
+    };
+    job->run(job, &block, sums);
+    if (is_scattered) {
+        scatter(&job->out, first, whole, out);
+    }
 }
 
 static void reduce_item(void *ctx, size_t item, int thread)
@@ -58,24 +120,13 @@ static void reduce_item(void *ctx, size_t item, int thread)
         sums[i] = 0;
     }
     for (size_t pixel = first; pixel < end; pixel += step) {
-        struct op_block block = {
-            .a_stride = job->a.stride,
-            .b_stride = job->b.stride,
-            .out_stride = job->out.stride,
-            .pixels = end - pixel < step ? end - pixel : step,
-            .channels = job->channels,
-        };
-        block.a = job->a.data ? job->a.data + pixel * job->a.stride : NULL;
-        block.b = job->b.data ? job->b.data + pixel * job->b.stride : NULL;
-        block.out = job->out.data ? job->out.data + pixel * job->out.stride : NULL;
-        job->run(job, &block, sums);
+        reduce_block(job, pixel, end - pixel < step ? end - pixel : step, sums);
     }
 }
 
-/* Afterwards the totals stand in the first chunk's place, also where there are no pixels. */
-static void reduce_job_run(struct reduce_job *job, const struct tensor *shape, void *scratch)
+static void add_up(struct reduce_job *job, size_t pixels, size_t channels, void *scratch)
 {
-    chunks_cut(job, tensor_pixels(shape), (size_t)shape->c);
+    chunks_cut(job, pixels, channels);
     job->sums = scratch;
     if (job->chunks == 0) {
         for (size_t i = 0; i < 2 * job->padded; i++) {
@@ -92,6 +143,23 @@ static void reduce_job_run(struct reduce_job *job, const struct tensor *shape, v
     }
 }
 
+/* Afterwards the totals stand in the first chunk's place, by the channels of `shape`, also where there are no pixels. */
+static void reduce_job_run(struct reduce_job *job, const struct tensor *shape, void *scratch)
+{
+    float center[FOLD_CHANNELS];
+    struct folded_epilogue folded;
+    size_t channels = (size_t)shape->c;
+    job->fold = fold_count((size_t)shape->h * (size_t)shape->w, channels);
+    if (job->epilogue) {
+        job->fold = fold_epilogue(job->epilogue, job->fold, channels, &folded);
+        job->epilogue = &folded.f;
+    }
+    job->center = fold_repeat(job->center, channels, job->fold, center);
+    add_up(job, tensor_pixels(shape) / job->fold, channels * job->fold, scratch);
+    fold_sums(job->sums, channels, job->fold);
+    fold_sums(job->sums + job->padded, channels, job->fold);
+}
+
 static void run_moments(const struct reduce_job *job, const struct op_block *block, double *sums)
 {
     job->kern->train.moments(block, job->center, sums, sums + job->padded);
@@ -103,9 +171,10 @@ void op_channel_moments(const struct kernels *kern, const struct tensor *z, floa
 {
     struct reduce_job job = {.kern = kern, .a = *z, .center = z->data, .run = run_moments};
     reduce_job_run(&job, z, scratch);
-    for (size_t c = 0; c < job.channels; c++) {
-        double shift = job.pixels > 0 ? (double)z->data[c] : 0;
-        double count = job.pixels > 0 ? (double)job.pixels : 1;
+    size_t pixels = tensor_pixels(z);
+    for (size_t c = 0; c < (size_t)z->c; c++) {
+        double shift = pixels > 0 ? (double)z->data[c] : 0;
+        double count = pixels > 0 ? (double)pixels : 1;
         double offset = job.sums[c] / count;
         double spread = job.sums[job.padded + c] / count - offset * offset;
         mean[c] = (float)(shift + offset);
@@ -122,7 +191,7 @@ void op_channel_sum(const struct kernels *kern, const struct tensor *t, float *s
 {
     struct reduce_job job = {.kern = kern, .a = *t, .run = run_sum};
     reduce_job_run(&job, t, scratch);
-    for (size_t c = 0; c < job.channels; c++) {
+    for (size_t c = 0; c < (size_t)t->c; c++) {
         sum[c] = (float)job.sums[c];
     }
 }
@@ -169,7 +238,7 @@ void op_activate_reduce(const struct kernels *kern, const struct conv_epilogue *
     job.run = run_reduce;
     job.center = r->sum_du_xhat ? r->mean : NULL;
     reduce_job_run(&job, &job.b, r->scratch);
-    for (size_t c = 0; c < job.channels; c++) {
+    for (size_t c = 0; c < (size_t)dout->c; c++) {
         r->sum_du[c] = (float)job.sums[c];
         if (r->sum_du_xhat) {
             r->sum_du_xhat[c] = (float)(job.sums[job.padded + c] * (double)r->inv_std[c]);
@@ -193,12 +262,21 @@ void op_channel_affine3(const struct kernels *kern, const struct channel_affine3
                         const struct conv_epilogue *f, const struct tensor *du,
                         const struct tensor *z, const struct tensor *dz)
 {
+    size_t channels = (size_t)dz->c, count = fold_of(du, z, dz);
+    struct folded_epilogue folded;
+    float a[FOLD_CHANNELS], b[FOLD_CHANNELS], d[FOLD_CHANNELS];
+    if (f) { /* of an activation by itself: op_remakes_gradient */
+        fold_epilogue(f, count, channels, &folded);
+    }
+    const struct channel_affine3 own = {fold_repeat(k->a, channels, count, a),
+                                        fold_repeat(k->b, channels, count, b),
+                                        fold_repeat(k->d, channels, count, d)};
     struct block_job job = {.kern = kern,
-                            .a = *du,
-                            .b = *z,
-                            .out = *dz,
-                            .affine = k,
-                            .epilogue = f,
+                            .a = fold_tensor(du, count),
+                            .b = fold_tensor(z, count),
+                            .out = fold_tensor(dz, count),
+                            .affine = &own,
+                            .epilogue = f ? &folded.f : NULL,
                             .run = run_affine3};
     blocks_run(&job);
 }

@@ -20,9 +20,9 @@ static struct field scratch_make(const struct tensor *t)
     return f;
 }
 
-static void moments_case(const struct kernels *kern, int channels, int h, float level)
+static void moments_case(const struct kernels *kern, int channels, int h, int gap, float level)
 {
-    struct field z = field_make(2, h, 5, channels, channels % 3), scratch = scratch_make(&z.t);
+    struct field z = field_make(2, h, 5, channels, gap), scratch = scratch_make(&z.t);
     struct field got = field_make(1, 1, 3, channels, 1);
     field_noise(&z, 21, 1.0f);
     double count = (double)tensor_pixels(&z.t);
@@ -60,11 +60,14 @@ static void test_moments(void)
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const struct kernels *kern = kernels_named(isa);
         for (int c = 1; kern && c <= MAX_CHANNELS && !test_failed; c++) {
-            moments_case(kern, c, 3, 0.0f);
-            moments_case(kern, c, 3, 300.0f);
+            moments_case(kern, c, 3, c % 3, 0.0f);
+            moments_case(kern, c, 3, c % 3, 300.0f);
+            moments_case(kern, c, 16, 0, 300.0f); /* neighbours fill a vector */
+            moments_case(kern, c, 16, 1, 300.0f);
         }
         for (int c = 1; kern && c < 1000 && !test_failed; c = 3 * c + 4) {
-            moments_case(kern, c, 601, 10.0f);
+            moments_case(kern, c, 601, c % 3, 10.0f);
+            moments_case(kern, c, 640, c % 2, 10.0f);
         }
     }
 }
@@ -156,7 +159,8 @@ static int norm_wrong(struct norm_case *n)
 static bool norm_remade_equal(const struct kernels *kern, struct norm_case *n,
                               const struct conv_epilogue *f, const struct channel_affine3 *k)
 {
-    struct field dz = field_make(2, 3, 3, n->channels, 1), scratch = scratch_make(&n->z.t);
+    struct field dz = field_make(2, n->z.t.h, n->z.t.w, n->channels, 1),
+                 scratch = scratch_make(&n->z.t);
     struct field sums = field_make(1, 1, 2, n->channels, 0), *par = &n->par;
     struct channel_reduction r = {at(par, MEAN, 0), at(par, INV_STD, 0), at(&sums, 0, 0),
                                   at(&sums, 1, 0), scratch.t.data};
@@ -175,7 +179,8 @@ static bool norm_remade_equal(const struct kernels *kern, struct norm_case *n,
 /* The parts by themselves give the same bits; dz may lie on du. */
 static bool norm_parts_equal(const struct kernels *kern, struct norm_case *n)
 {
-    struct field du = field_make(2, 3, 3, n->channels, 1), scratch = scratch_make(&n->z.t);
+    struct field du = field_make(2, n->z.t.h, n->z.t.w, n->channels, 1),
+                 scratch = scratch_make(&n->z.t);
     struct field sums = field_make(1, 1, 3, n->channels, 0);
     struct field *par = &n->par;
     struct conv_epilogue f = {at(par, SCALE, 0), at(par, SHIFT, 0), n->act};
@@ -203,18 +208,20 @@ static bool norm_parts_equal(const struct kernels *kern, struct norm_case *n)
     return equal;
 }
 
-static void norm_case(const struct kernels *kern, enum activation act, int channels)
+/* side: of the images; neighbours of 4 x 4 fill vectors, of 3 x 3 they do not. gap: between pixels, 0 or 1. */
+static void norm_case(const struct kernels *kern, enum activation act, int channels, int side,
+                      int gap)
 {
     struct norm_case n = {.act = act, .channels = channels};
-    n.z = field_make(2, 3, 3, channels, 2);
-    n.dy = field_make(2, 3, 3, channels, 0);
-    n.du = field_make(2, 3, 3, channels, 1);
-    n.dz = field_make(2, 3, 3, channels, channels % 2);
+    n.z = field_make(2, side, side, channels, 2 * gap);
+    n.dy = field_make(2, side, side, channels, 0);
+    n.du = field_make(2, side, side, channels, gap);
+    n.dz = field_make(2, side, side, channels, channels % 2 * gap);
     n.par = field_make(1, 1, ROWS, channels, 1);
     field_noise(&n.z, 31u + (unsigned)channels, 2.0f);
     field_noise(&n.dy, 32, 1.0f);
     field_noise(&n.par, 33, 1.0f);
-    for (size_t p = 0; p < 18; p++) {
+    for (size_t p = 0; p < tensor_pixels(&n.z.t); p++) {
         for (int c = 0; c < channels; c++) {
             *at(&n.z, p, c) += (float)(c % 5);
         }
@@ -238,10 +245,13 @@ static void test_batch_norm(void)
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const struct kernels *kern = kernels_named(isa);
         for (int c = 1; kern && c <= MAX_CHANNELS && !test_failed; c++) {
-            norm_case(kern, acts[c % 6], c);
+            norm_case(kern, acts[c % 6], c, 3, 1);
+            norm_case(kern, acts[c / 2 % 6], c, 4, c % 2);
+            norm_case(kern, acts[c / 3 % 6], c, 4, 1 - c % 2);
         }
         for (int act = 0; kern && act < 6 && !test_failed; act++) { /* vectors by fours and twos */
-            norm_case(kern, acts[act], 96 + act);
+            norm_case(kern, acts[act], 96 + act, 3, 1);
+            norm_case(kern, acts[act], 24, 4, 0);
         }
     }
 }

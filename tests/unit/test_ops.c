@@ -312,8 +312,8 @@ static void test_add(void)
 
 static void scale_case(const struct kernels *kern, int channels, bool has_scale, bool has_shift)
 {
-    struct field in = field_make(1, 3, 2, channels, channels % 4);
-    struct field out = field_make(1, 3, 2, channels, 1);
+    struct field in = field_make(1, 4, 4, channels, channels % 4);
+    struct field out = field_make(1, 4, 4, channels, 1);
     struct field par = field_make(1, 1, 2, channels, 0);
     field_noise(&in, 5, 3.0f);
     field_noise(&par, 6, 2.0f);
@@ -321,7 +321,7 @@ static void scale_case(const struct kernels *kern, int channels, bool has_scale,
     const float *shift = has_shift ? at(&par, 1, 0) : NULL;
     op_scale_shift(kern, scale, shift, &in.t, &out.t);
     int wrong = 0;
-    for (size_t p = 0; p < 6; p++) {
+    for (size_t p = 0; p < 16; p++) {
         for (int c = 0; c < channels; c++) {
             double product = (double)*at(&in, p, c) * (scale ? (double)scale[c] : 1);
             double summand = shift ? (double)shift[c] : 0;
