@@ -457,6 +457,18 @@ size_t dataset_count_boxes(const struct dataset *set)
     return count;
 }
 
+const char *dataset_voc_hint(const struct dataset *set, char hint[DATASET_HINT])
+{
+    char folder[4096];
+    hint[0] = 0;
+    if (set->sample_count > 0 &&
+        label_path_voc(set->samples[0].image_path, folder, sizeof folder)) {
+        snprintf(hint, DATASET_HINT,
+                 " (%s has Pascal VOC's: scripts/voc_to_yolo.py makes labels of them)", folder);
+    }
+    return hint;
+}
+
 static size_t map_sample(struct sample *sample, const int *class_of)
 {
     size_t kept = 0, count = sample->truth_count;

@@ -125,6 +125,11 @@ struct truth_set dataset_targets(const struct dataset *set, size_t index);
 /* Boxes that can be learnt and measured: not of crowds, nor of pictures with an unusable line. */
 size_t dataset_count_boxes(const struct dataset *set);
 
+/* For a set without boxes: " (...)" about annotations of Pascal VOC that its first picture has, and what makes labels of them; "" if
+ * there are none. */
+enum { DATASET_HINT = 4300 };
+const char *dataset_voc_hint(const struct dataset *set, char hint[DATASET_HINT]);
+
 /* Give classes other numbers: class c becomes class_of[c], of `count`; boxes where that is -1 are left out. Returns how many
  * those are. */
 size_t dataset_map_classes(struct dataset *set, const int *class_of, size_t count);

@@ -92,6 +92,32 @@ bool label_path_find(const char *image, char *out, size_t size)
     return false;
 }
 
+bool label_path_voc(const char *image, char *folder, size_t size)
+{
+    static const char *const places[][2] = {{"", ""},
+                                            {"/images/", "/annotations/"},
+                                            {"/images/", "/Annotations/"},
+                                            {"/JPEGImages/", "/Annotations/"}};
+    char path[PATH_SIZE];
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        int length = snprintf(path, sizeof path, "/%s", image);
+        if (length < 0 || length >= PATH_SIZE) {
+            return false;
+        }
+        if (i > 0) {
+            replace(path, places[i][0], places[i][1], true);
+        }
+        if (set_extension(path, ".xml") && path_exists(path + 1)) {
+            int folder_length = (int)(path_base(path) - path) - 2; /* without slashes at its ends */
+            length = folder_length > 0
+                         ? snprintf(folder, size, "%.*s", folder_length, path + 1)
+                         : snprintf(folder, size, "%s", folder_length < 0 ? "." : "/");
+            return length >= 0 && (size_t)length < size;
+        }
+    }
+    return false;
+}
+
 /* How many "_" follow in a part of a path that is "images" but for them; -1: another part. */
 static int images_tail(const char *part, size_t length)
 {

@@ -19,6 +19,10 @@ bool label_path_candidate(const char *image, int which, char *out, size_t size);
 /* The first candidate that exists. */
 bool label_path_find(const char *image, char *out, size_t size);
 
+/* Is there an annotation of Pascal VOC for the picture, NAME.xml beside it or in a folder annotations (Annotations) in place of
+ * images (JPEGImages)? That folder. */
+bool label_path_voc(const char *image, char *folder, size_t size);
+
 /* A picture's name for use below a folder images of our own. Labels are found by the last folder
  * of that name, so the parts "images", "images_"... of the name get one more "_" each; no two names
  * become one. False if it does not fit. */

@@ -422,10 +422,12 @@ static void check_no_boxes(struct doctor *doctor)
     for (int set = 0; set < doctor->set_count; set++) {
         const struct doctor_set *s = &doctor->sets[set];
         struct finding_place place = {.set = set, .sample = NO_SAMPLE, .path = s->path};
+        char hint[DATASET_HINT];
         if (dataset_count_boxes(&s->data) == 0) {
             finding_add(&doctor->findings, FINDING_NO_BOXES, &place,
-                        "%zu pictures, but not one box that can be used: nothing to %s",
-                        s->data.sample_count, set == SET_TRAIN ? "train on" : "measure");
+                        "%zu pictures, but not one box that can be used: nothing to %s%s",
+                        s->data.sample_count, set == SET_TRAIN ? "train on" : "measure",
+                        dataset_voc_hint(&s->data, hint));
         }
     }
 }

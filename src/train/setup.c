@@ -141,10 +141,12 @@ static enum result open_sets(const struct train_args *args, struct training *t, 
         added_map(&t->added, "training", &t->train);
     }
     if (dataset_count_boxes(&t->train) == 0) {
-        return error_at(
-            err, ERR_FORMAT, t->data.train, 0,
-            "%zu pictures, but not one usable label (labels/NAME.txt beside images/NAME.jpg)",
-            t->train.sample_count + t->train.left_out_count);
+        char hint[DATASET_HINT];
+        dataset_voc_hint(&t->train, hint);
+        return error_at(err, ERR_FORMAT, t->data.train, 0,
+                        "%zu pictures, but not one usable label%s",
+                        t->train.sample_count + t->train.left_out_count,
+                        hint[0] ? hint : " (labels/NAME.txt beside images/NAME.jpg)");
     }
     if (t->data.valid) {
         TRY(data_file_need(&t->data, DATA_VALID, err));

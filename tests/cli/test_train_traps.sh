@@ -92,8 +92,16 @@ holds [ ! -e unusable-run ]
 sets nothing odd/images/empty.jpg odd/images/alone.jpg
 try "no label at all" "$YOLO" train --data nothing.data --cfg tiny.cfg "${short[@]}" --out nothing-run
 status 2
-one_error 'nothing.txt: 2 pictures, but not one usable label'
+one_error 'nothing.txt: 2 pictures, but not one usable label \(labels/NAME.txt beside images/NAME.jpg\)'
 holds [ ! -e nothing-run ]
+for folder in odd/annotations odd/Annotations odd/images; do
+    mkdir -p "$folder"
+    echo '<annotation/>' >"$folder/empty.xml"
+    try "Pascal VOC's in $folder" "$YOLO" train --data nothing.data --cfg tiny.cfg "${short[@]}" --out nothing-run
+    status 2
+    one_error "nothing.txt: 2 pictures, but not one usable label \\($folder has Pascal VOC's: scripts/voc_to_yolo"
+    rm "$folder/empty.xml"
+done
 
 # ---- where labels lie ----
 
