@@ -27,7 +27,7 @@ struct conv_tile {
     bool accumulate; /* start from acc instead of zero */
 };
 
-/* Memory that comes into L2 while sums are computed, so that they need not wait for it: from `at` on `count` times CONV_AHEAD_FLOATS
+/* Memory that comes closer while sums are computed, into L1 and, when that is full, into L2: from `at` on `count` times CONV_AHEAD_FLOATS
  * floats, `step` floats from one to the next; what is left. */
 struct conv_ahead {
     const float *at;

@@ -93,7 +93,7 @@ static void tile_slot(const struct conv_tile *t)
     tiles[vectors_of(t->filters)][t->pixels](t);
 }
 
-/* As tile_channels, while `next` comes into L1, TILE_PIXELS floats a channel, and `ahead` into L2. */
+/* As tile_channels, while `next` comes into L1, TILE_PIXELS floats a channel, and `ahead` closer. */
 INLINED void product_channels(vec *acc, const float **in, size_t channels, const float *panel,
                               const float *next, struct conv_ahead *ahead, const int pixels,
                               const int vectors)
@@ -109,7 +109,7 @@ INLINED void product_channels(vec *acc, const float **in, size_t channels, const
         }
         UNROLLED
         for (int line = 0; line < CONV_AHEAD_FLOATS; line += LINE_FLOATS) {
-            __builtin_prefetch(later + line, 0, 2);
+            __builtin_prefetch(later + line);
         }
         next += TILE_STEPS * TILE_PIXELS;
         later += later_step;

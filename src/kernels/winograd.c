@@ -113,9 +113,11 @@ enum {
     MAX_L2_FLOATS = 512 << 10,
     L2_PARTS = 128,         /* of these, */
     STREAMED_L2_PARTS = 90, /* for V and M */
-    ROW_L2_PARTS = 12,      /* for a row of points of U */
-    ALONE_THREADS = 4,      /* as many, at most, share nothing */
-    FILTERS_OF_TILE = 4,    /* U of them takes as long as V of a tile that other cores wrote */
+    FUSED_L2_PARTS = 48,
+    FUSED_LEAST_TILES = 24,
+    ROW_L2_PARTS = 12,   /* for a row of points of U */
+    ALONE_THREADS = 4,   /* as many, at most, share nothing */
+    FILTERS_OF_TILE = 4, /* U of them takes as long as V of a tile that other cores wrote */
 };
 
 /* Tiles that go through the steps together. Those with one or two columns (narrow) or rows (low) of pixels do not need
@@ -215,6 +217,15 @@ static void cut_l2(struct layout *l, size_t l2)
     l->group_panels = fit < STREAMED_MAX_PANELS ? fit : STREAMED_MAX_PANELS;
 }
 
+/* Tiles whose V and M leave room in L2 for U and for the pixels that come and go; `most` for want of memory. */
+static size_t fused_tiles(const struct layout *l, size_t l2, size_t mr, size_t most)
+{
+    size_t room = l2 / L2_PARTS * FUSED_L2_PARTS / (l->points * (l->v_row + l->m_row)) / mr * mr;
+    size_t tiles = room > FUSED_LEAST_TILES ? room : FUSED_LEAST_TILES;
+    tiles = tiles < l->scheme->fused_tiles ? tiles : l->scheme->fused_tiles;
+    return tiles < most ? tiles : most;
+}
+
 static bool shares_work(void)
 {
     return parallel_threads() > ALONE_THREADS;
@@ -259,13 +270,12 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     streamed = streamed < l.scheme->slice ? streamed : l.scheme->slice;
     l.slice = l.fused ? l.channels : streamed;
     l.slices = conv_ceil_div(l.channels, l.slice);
-    l.chunk_tiles =
-        l.fused ? (fit < l.scheme->fused_tiles ? fit : l.scheme->fused_tiles) : chunk_tiles;
     l.v_row = conv_round_up(l.slice, 16);
-    l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
-    l.v_slice = l.points * l.v_xi;
     size_t width = conv_panel_width(slots, (size_t)g->filters, 0);
     l.m_row = conv_round_up(width, 16);
+    l.chunk_tiles = l.fused ? fused_tiles(&l, l2, mr, fit) : chunk_tiles;
+    l.v_xi = l.chunk_tiles * l.v_row + XI_PAD;
+    l.v_slice = l.points * l.v_xi;
     l.m_xi = l.chunk_tiles * l.m_row + XI_PAD;
     l.m_panel = l.points * l.m_xi;
     l.u_xi = l.slice * width + XI_PAD;
