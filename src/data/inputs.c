@@ -428,6 +428,39 @@ enum result inputs_open_list(const char *path, struct inputs **inputs, struct er
     return OK;
 }
 
+static bool is_list_pipe(const char *path)
+{
+    struct stat info;
+    return is_list_name(path) && stat(path, &info) == 0 && !S_ISREG(info.st_mode) &&
+           !S_ISDIR(info.st_mode);
+}
+
+static bool matches_pipe(const char *pattern)
+{
+    glob_t found;
+    bool has_pipe = false;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && !has_pipe; i++) {
+            has_pipe = is_list_pipe(found.gl_pathv[i]);
+        }
+        globfree(&found);
+    }
+    return has_pipe;
+}
+
+const char *inputs_once(const struct inputs *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        const char *arg = in->args[i];
+        bool is_stdin = strcmp(arg, "-") == 0;
+        bool is_pattern = !is_stdin && !path_exists(arg) && strpbrk(arg, "*?[");
+        if (is_stdin ? !in->kept : is_pattern ? matches_pipe(arg) : is_list_pipe(arg)) {
+            return arg;
+        }
+    }
+    return NULL;
+}
+
 int inputs_next(struct inputs *in, struct input_item *item, struct error *err)
 {
     int result = 0;

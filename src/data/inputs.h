@@ -32,6 +32,9 @@ int inputs_next(struct inputs *inputs, struct input_item *item, struct error *er
 /* Have inputs_rewind give the paths on stdin again, too: they are read to their end now, into a file without a name. Without
  * "-" among the arguments nothing happens. */
 NODISCARD enum result inputs_keep_stdin(struct inputs *inputs, struct error *err);
+/* The first argument that can be read only once, and so not be begun again: "-", unless it is kept, or a list that is a pipe (for a
+ * pattern, one of those that it matches). NULL: there is none. */
+const char *inputs_once(const struct inputs *inputs);
 /* Begin again with the first item; what was delivered comes again, in the same order, as long as nobody changes the
  * folders and lists. */
 void inputs_rewind(struct inputs *inputs);

@@ -170,27 +170,23 @@ static size_t count_inputs(const struct detect_job *job, size_t most)
     return count;
 }
 
-/* Nobody knows how many paths come on stdin, nor when. */
-static size_t count_expected(const struct detect_job *job)
-{
-    for (size_t i = 0; i < job->o->input_count; i++) {
-        if (strcmp(job->o->inputs[i], "-") == 0) {
-            return 0;
-        }
-    }
-    return count_inputs(job, infer_many());
-}
-
 /* The share is one of all inputs. */
 static enum result find_share(struct run *run, struct error *err)
 {
     const struct detect_job *job = run->job;
     run->end = SIZE_MAX;
     if (job->o->shard.count == 0) {
-        infer_expect(&run->job->infer, count_expected(job));
+        /* Nobody knows how many paths come through a pipe, nor when. */
+        bool is_at_rest = !inputs_once(job->inputs);
+        infer_expect(&run->job->infer, is_at_rest ? count_inputs(job, infer_many()) : 0);
         return OK;
     }
     TRY(inputs_keep_stdin(job->inputs, err));
+    if (inputs_once(job->inputs)) {
+        return error_at(
+            err, ERR_ARG, inputs_once(job->inputs), 0,
+            "a pipe, but --shard goes through its inputs twice (give the list on stdin: -)");
+    }
     size_t count = count_inputs(job, SIZE_MAX);
     shard_range(&job->o->shard, count, &run->first, &run->end);
     run->totals->all = count;

@@ -77,6 +77,16 @@ try "from stdin, where nobody knows when they come" sh -c 'ls set/images/val/* |
 status 0
 no_err 'at a time'
 holds sh -c 'cut -d, -f2- one.csv | cmp - "$1"' - <(cut -d, -f2- "$work/out")
+mkfifo fed.txt
+try "from a pipe, likewise" sh -c 'ls set/images/val/* >fed.txt & "$@"' - timeout 60 "$YOLO" detect fed.txt "${many[@]:1}" --threads 2
+status 0
+no_err 'at a time'
+holds sh -c 'cut -d, -f2- one.csv | cmp - "$1"' - <(cut -d, -f2- "$work/out")
+for list in fed.txt 'f?d.txt'; do
+    try "no share of a pipe: $list" timeout 60 "$YOLO" detect "$list" "${many[@]:1}" --shard 1/2
+    status 2
+    one_error "${list//\?/.}: a pipe, but --shard"
+done
 try "a share of five" "$YOLO" detect "${many[@]}" --threads 2 --shard 1/2
 status 0
 err ', 2 at a time; '
