@@ -164,7 +164,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/tests/test_conv_cut: LDFLAGS += -Wl,--wrap=parallel_for
+# Also where LDFLAGS are given.
+$(BUILD)/tests/test_conv_cut: override LDFLAGS += -Wl,--wrap=parallel_for
 
 $(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 	@echo "  LINK $@"
