@@ -17,10 +17,7 @@ static const struct option classify_options[] = {
      't'},
     {"classes", OPTION_STRING, FIELD(classes), 0, 0, "LIST",
      "only these: names, numbers, ranges, as in dog,2,5-8", 0},
-    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N",
-     "pictures computed together, on all threads; default: of many pictures each thread takes one, "
-     "of few all threads take one after another",
-     0},
+    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", INFER_BATCH_HELP, 0},
     {"format", OPTION_CHOICE, FIELD(format), 0, 0, RESULT_CLASS_FORMAT_NAMES,
      "what goes to stdout, see above", 0},
     {"exclude", OPTION_LIST, FIELD(inputs.excluded), 0, 0, "DIR",

@@ -52,10 +52,7 @@ static const struct option detection_options[] = {
      "at most N boxes a picture, best first; 0 = all; default 300", 0},
     {"top", OPTION_INT, FIELD(top), 1, 1000000, "N",
      "with a classifier: the best N classes of each picture, default 5", 0},
-    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N",
-     "pictures computed together, on all threads; default: of many pictures each thread takes one, "
-     "of few all threads take one after another",
-     0},
+    {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N", INFER_BATCH_HELP, 0},
     {0},
 };
 

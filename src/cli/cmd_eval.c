@@ -73,10 +73,7 @@ static const struct option detection_options[] = {
     {"max-det", OPTION_INT, FIELD(max_detections), 0, 1000000, "N",
      "at most N boxes a picture, best first; default 0 = all (COCO counts 100 a class)", 0},
     {"batch", OPTION_INT, FIELD(batch), 1, INFER_MAX_BATCH, "N",
-     "pictures computed together, on all threads; default: of many pictures each thread takes one, "
-     "of few all threads take one after another"
-     " (networks without boxes: 4)",
-     0},
+     INFER_BATCH_HELP " (networks without boxes: 4)", 0},
     {0},
 };
 

@@ -265,7 +265,7 @@ void op_channel_affine3(const struct kernels *kern, const struct channel_affine3
     size_t channels = (size_t)dz->c, count = fold_of(du, z, dz);
     struct folded_epilogue folded;
     float a[FOLD_CHANNELS], b[FOLD_CHANNELS], d[FOLD_CHANNELS];
-    if (f) { /* of an activation by itself: op_remakes_gradient */
+    if (f) { /* whose activation takes each channel by itself (op_remakes_gradient), so that the count holds */
         fold_epilogue(f, count, channels, &folded);
     }
     const struct channel_affine3 own = {fold_repeat(k->a, channels, count, a),

@@ -142,21 +142,7 @@ INLINED void winograd_input_part(const struct winograd_input *w, size_t c, size_
     }
 }
 
-static void winograd_input_slot(const struct winograd_input *w)
-{
-    size_t c = 0;
-    bool is_whole = w->rows > 2 && w->columns > 2;
-    for (; is_whole && c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
-        if (w->in) {
-            winograd_input_part(w, c, VEC_WIDTH, false, 4, 4);
-        } else {
-            winograd_input_part(w, c, VEC_WIDTH, true, 4, 4);
-        }
-    }
-    for (; c < w->channels; c += VEC_WIDTH) {
-        winograd_input_part(w, c, part_of(w->channels, c), !w->in, w->rows, w->columns);
-    }
-}
+INPUT_SLOT(winograd_input_slot, winograd_input_part)
 
 FILTER_SLOT(winograd_filter_slot, filter_line)
 

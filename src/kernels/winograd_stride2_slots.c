@@ -116,21 +116,7 @@ INLINED void input_part(const struct winograd_input *w, size_t c, size_t part, b
     }
 }
 
-static void input_slot(const struct winograd_input *w)
-{
-    size_t c = 0;
-    bool is_whole = w->rows > 2 && w->columns > 2;
-    for (; is_whole && c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {
-        if (w->in) {
-            input_part(w, c, VEC_WIDTH, false, 4, 4);
-        } else {
-            input_part(w, c, VEC_WIDTH, true, 4, 4);
-        }
-    }
-    for (; c < w->channels; c += VEC_WIDTH) {
-        input_part(w, c, part_of(w->channels, c), !w->in, w->rows, w->columns);
-    }
-}
+INPUT_SLOT(input_slot, input_part)
 
 FILTER_SLOT(filter_slot, filter_line)
 

@@ -85,6 +85,24 @@ INLINED void filter_rows(const struct winograd_filter *w, const int row, const i
         }                                                                                          \
     }
 
+/* A tile of the input, by a function of a vector of channels that has constants for whole tiles. */
+#define INPUT_SLOT(name, input_part)                                                               \
+    static void name(const struct winograd_input *w)                                               \
+    {                                                                                              \
+        size_t c = 0;                                                                              \
+        bool is_whole = w->rows > 2 && w->columns > 2;                                             \
+        for (; is_whole && c + VEC_WIDTH <= w->channels; c += VEC_WIDTH) {                         \
+            if (w->in) {                                                                           \
+                input_part(w, c, VEC_WIDTH, false, 4, 4);                                          \
+            } else {                                                                               \
+                input_part(w, c, VEC_WIDTH, true, 4, 4);                                           \
+            }                                                                                      \
+        }                                                                                          \
+        for (; c < w->channels; c += VEC_WIDTH) {                                                  \
+            input_part(w, c, part_of(w->channels, c), !w->in, w->rows, w->columns);                \
+        }                                                                                          \
+    }
+
 /* The epilogue and the stores of a whole tile's vector of filters from k on. */
 INLINED void winograd_finish_whole(const struct winograd_output *w, size_t k, vec tile[16],
                                    const enum activation act)

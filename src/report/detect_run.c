@@ -182,9 +182,10 @@ static enum result find_share(struct run *run, struct error *err)
         return OK;
     }
     TRY(inputs_keep_stdin(job->inputs, err));
-    if (inputs_once(job->inputs)) {
+    const char *pipe = inputs_once(job->inputs);
+    if (pipe) {
         return error_at(
-            err, ERR_ARG, inputs_once(job->inputs), 0,
+            err, ERR_ARG, pipe, 0,
             "a pipe, but --shard goes through its inputs twice (give the list on stdin: -)");
     }
     size_t count = count_inputs(job, SIZE_MAX);

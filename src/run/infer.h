@@ -26,6 +26,9 @@ extern const struct option fit_options[];
 enum image_way infer_way(int fit, const struct network *net);
 
 enum { INFER_MAX_BATCH = 1024 };
+#define INFER_BATCH_HELP                                                                           \
+    "pictures computed together, on all threads; default: of many pictures each thread takes "     \
+    "one, of few all threads take one after another"
 
 /* What the options came to. */
 struct infer_args {
