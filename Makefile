@@ -113,32 +113,41 @@ FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 
 # Rules of single objects stand above.
 .DEFAULT_GOAL := all
-.PHONY: all tests fuzzers check asan lint fmt bench bench-conv help clean
+.PHONY: all tests fuzzers check asan lint fmt bench bench-conv help clean FORCE
 all: yolo ## build ./yolo (default)
 
 yolo: $(BUILD)/yolo
 	$(Q)cp -f $< $@
+
+# What was built with other flags or of other sources is built anew (a package has come since, CC or CFLAGS differ): each of
+# the two files holds what it says, and is as old as that.
+$(BUILD)/flags:   SAYS = $(filter-out -Werror,$(CC) $(ALL_CFLAGS))
+$(BUILD)/sources: SAYS = $(SOURCES)
+$(BUILD)/flags $(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(SAYS))' | cmp -s - $@ || echo '$(subst ','\'',$(SAYS))' >$@
+FORCE:
 
 $(BUILD)/yolo: $(MAIN) $(LIBRARY)
 	@echo "  LINK $@"
 	@$(WITHOUT)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS)) $(BUILD)/sources
 	@echo "  AR   $@"
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 # What another program loads; `make tests` builds it for tests/helpers/host.c.
-$(SHARED): $(filter-out $(MAIN),$(OBJECTS))
+$(SHARED): $(filter-out $(MAIN),$(OBJECTS)) $(BUILD)/sources
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic -o $@ $(filter %.o,$^) $(LDLIBS)
 
 $(GENERATED)/onnx.pb-c.c: $(ONNX_PROTO) Makefile
 	@echo "  PROTOC $<"
 	@mkdir -p $(dir $@)
 	$(Q)protoc-c --c_out=$(dir $@) --proto_path=$(dir $<) $< 2>$@.log || { cat $@.log >&2; exit 1; }
 
-$(GENERATED)/%.o: $(GENERATED)/%.c
+$(GENERATED)/%.o: $(GENERATED)/%.c $(BUILD)/flags
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 
@@ -148,12 +157,12 @@ define compile
 	$(Q)$(CC) $(ALL_CFLAGS) $(ISA_FLAGS) -MMD -MP -c -o $@ $<
 endef
 
-$(BUILD)/%.o: %.c Makefile
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	$(compile)
 
 define compile_for # INSTRUCTION SET
 $(BUILD)/src/kernels/%_slots.$(1).o: ISA_FLAGS := $(ISA_$(1))
-$(BUILD)/src/kernels/%_slots.$(1).o: src/kernels/%_slots.c Makefile
+$(BUILD)/src/kernels/%_slots.$(1).o: src/kernels/%_slots.c Makefile $(BUILD)/flags
 	$$(compile)
 endef
 $(foreach isa,$(ISAS) $(ISAS_INT8),$(eval $(call compile_for,$(isa))))
