@@ -55,6 +55,7 @@ void pointwise_pack(const struct conv_slots *slots, const struct conv_geometry *
 struct job {
     const struct conv_run *run;
     size_t pixels, items;
+    bool is_far;
 };
 
 /* The neighbours from `pixel` on that follow one another in the output, too. */
@@ -85,6 +86,7 @@ static void run_item(void *ctx, size_t item, int thread)
                                .out_stride = run->out_pixel,
                                .out_vector = (size_t)run->slots->width,
                                .filters = (size_t)run->g->filters,
+                               .is_far = job->is_far,
                                .scale = e->scale,
                                .shift = e->shift,
                                .act = e->act,
@@ -102,6 +104,7 @@ void pointwise_forward(const struct conv_run *run)
 {
     struct job job = {.run = run, .pixels = tensor_pixels(run->out)};
     size_t floats = job.pixels * (size_t)(run->g->in_c + run->g->filters);
+    job.is_far = floats > run->slots->l2_floats;
     job.items = conv_ceil_div(floats, ITEM_FLOATS);
     job.items = job.items < ITEMS_MAX ? job.items : ITEMS_MAX;
     job.items = job.items < job.pixels ? job.items : job.pixels;

@@ -69,22 +69,47 @@ INLINED void pointwise_end(const struct conv_pointwise *p, const struct pointwis
     epilogue_put(y, pixels, out, p->out_stride, addend, p->addend_stride, f->part);
 }
 
-/* acc[i * vectors + j] += sum over c of in[i * stride + c] * panel[c][j]; behind the panel. */
+enum { LINE_FLOATS = 16 };
+
+/* The output's lines of a block; those that are not in a cache when they are stored to keep later stores waiting. */
+INLINED void pointwise_out_ahead(const struct conv_pointwise *p, size_t first, const int pixels,
+                                 size_t k, const int vectors)
+{
+    const float *out = p->out + first * p->out_stride + k / VEC_WIDTH * p->out_vector;
+    UNROLLED
+    for (int i = 0; i < pixels; i++, out += p->out_stride) {
+        for (int j = 0; j < vectors; j++) {
+            __builtin_prefetch(out + (size_t)j * p->out_vector, 1);
+        }
+    }
+}
+
+/* acc[i * vectors + j] += sum over c of in[i * stride + c] * panel[c][j]; behind the panel. Meanwhile the pixels `ahead` floats
+ * on come closer, unless that is 0. */
 #if VEC_FMA_SPREADS
 INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride, size_t channels,
-                                        const float *panel, const int pixels, const int vectors)
+                                        size_t ahead, const float *panel, const int pixels,
+                                        const int vectors)
 {
     const float *at[NARROW_PIXELS];
     UNROLLED
     for (int i = 0; i < pixels; i++) {
         at[i] = in + (size_t)i * stride;
     }
+    for (; ahead > 0 && channels >= LINE_FLOATS; channels -= LINE_FLOATS) {
+        UNROLLED
+        for (int i = 0; i < pixels; i++) {
+            __builtin_prefetch(at[i] + ahead);
+        }
+        panel = tile_channels(acc, at, LINE_FLOATS, panel, pixels, vectors);
+    }
     return tile_channels(acc, at, channels, panel, pixels, vectors);
 }
 #else
 /* Four neighbours share a pointer where pixels outnumber the registers for addresses. */
 INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride, size_t channels,
-                                        const float *panel, const int pixels, const int vectors)
+                                        size_t ahead, const float *panel, const int pixels,
+                                        const int vectors)
 {
     const int share = vectors > 1 ? 1 : 4;
     const float *at[NARROW_PIXELS];
@@ -93,6 +118,11 @@ INLINED const float *pointwise_channels(vec *acc, const float *in, size_t stride
         at[i] = in + (size_t)i * stride;
     }
     for (size_t c = 0; c < channels; c++, panel += vectors * VEC_WIDTH) {
+        if (ahead > 0 && c % LINE_FLOATS == 0) {
+            for (int i = 0; i < pixels; i++) {
+                __builtin_prefetch(in + (size_t)i * stride + c + ahead);
+            }
+        }
         vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
         UNROLLED
         for (int i = 0; i < pixels; i++) {
@@ -122,7 +152,7 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
     }
     const float *panels = p->panels + k / TILE_FILTERS * p->panel_stride +
                           p->first_channel * (size_t)(vectors * VEC_WIDTH);
-    size_t channels = p->channels;
+    size_t channels = p->channels, ahead = p->is_far ? (size_t)pixels * p->in_stride : 0;
     for (; first < end; first += (size_t)pixels) {
         vec acc[TILE_SUMS];
         const float *in = p->in + first * p->in_stride, *panel = panels;
@@ -130,8 +160,12 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
         for (int j = 0; j < vectors; j++) {
             pointwise_begin(p, acc + j, vectors, first, pixels, k + (size_t)j * VEC_WIDTH);
         }
+        if (p->is_far) {
+            pointwise_out_ahead(p, first, pixels, k, vectors);
+        }
         for (size_t row = 0; row < p->rows; row++, in += p->in_row) {
-            panel = pointwise_channels(acc, in, p->in_stride, channels, panel, pixels, vectors);
+            panel =
+                pointwise_channels(acc, in, p->in_stride, channels, ahead, panel, pixels, vectors);
         }
         UNROLLED
         for (int j = 0; j < vectors; j++) {

@@ -221,6 +221,7 @@ static void run_item(void *ctx, size_t item, int thread)
                            .panel_stride = window * (size_t)run->slots->nr,
                            .out_vector = (size_t)run->slots->width,
                            .filters = (size_t)g->filters,
+                           .is_far = !run->bytes && tensor_pixels(run->out) * run->out_pixel > run->slots->l2_floats,
                            .scale = run->epilogue->scale,
                            .shift = run->epilogue->shift,
                            .act = run->epilogue->act},
