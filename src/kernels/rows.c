@@ -58,6 +58,7 @@ struct job {
     const struct conv_run *run;
     struct layout layout;
     size_t cuts; /* of an image */
+    bool is_far; /* as in conv_pointwise; never of bytes, which have no floats to write */
 };
 
 /* On its way through an image. */
@@ -221,7 +222,7 @@ static void run_item(void *ctx, size_t item, int thread)
                            .panel_stride = window * (size_t)run->slots->nr,
                            .out_vector = (size_t)run->slots->width,
                            .filters = (size_t)g->filters,
-                           .is_far = !run->bytes && tensor_pixels(run->out) * run->out_pixel > run->slots->l2_floats,
+                           .is_far = job->is_far,
                            .scale = run->epilogue->scale,
                            .shift = run->epilogue->shift,
                            .act = run->epilogue->act},
@@ -235,6 +236,7 @@ void rows_forward(const struct conv_run *run)
     struct job job = {.run = run, .layout = layout_of(run->g, run->bytes != NULL)};
     size_t threads = (size_t)parallel_threads();
     size_t most = conv_ceil_div((size_t)run->g->out_h, ITEM_ROWS);
+    job.is_far = tensor_pixels(run->out) * run->out_pixel > run->slots->l2_floats;
     job.cuts = CUTS_OF_THREAD * threads < most ? CUTS_OF_THREAD * threads : most;
     parallel_for((size_t)run->out->n * job.cuts, run_item, &job);
 }

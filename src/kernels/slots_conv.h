@@ -188,7 +188,8 @@ struct conv_pointwise {
     size_t out_stride,
         out_vector; /* from pixel to pixel; from a pixel's vector of filters to the next */
     size_t pixels, filters;
-    bool is_far; /* in and out are more than a core's cache holds: pixels come closer before they are read or written */
+    bool
+        is_far; /* in and out are more than a core's cache holds: pixels come closer before they are read or written */
     const float *scale, *shift;
     enum activation act;
     const float *addend; /* NULL: none; it may be out */

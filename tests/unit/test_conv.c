@@ -334,6 +334,9 @@ static void large_inner(void)
 {
     run_case(geometry(5, 700, 37, 3, 1, 1), 1, 0, CONV_INDIRECT);
     run_case(geometry(4, 3333, 33, 1, 1, 0), 1, 1, CONV_INDIRECT);
+    /* More than one of the two second-level caches of check_invariance holds, less than the other. */
+    run_case(geometry(60, 64, 40, 1, 1, 0), 1, 1, CONV_POINTWISE);
+    run_case(geometry(100, 3, 32, 3, 1, 1), 1, 0, CONV_ROWS);
     run_case(geometry(13, 100, 19, 13, 1, 0), 2, 0, CONV_INDIRECT);
     run_case(geometry(13, 100, 19, 13, 1, 0), 1, 2, CONV_INDIRECT);
     run_case(geometry(15, 3, 34, 11, 1, 5), 1, 0, CONV_INDIRECT);
