@@ -26,36 +26,27 @@ static inline vec vec_load_twice(const float *p)
     return _mm256_broadcast_ps((const __m128 *)p);
 }
 
-static inline vec vec_load_pair(const float *p)
+static inline vec vec_load_four(const float *p)
 {
-    double pair;
-    memcpy(&pair, p, sizeof pair);
-    return _mm256_castpd_ps(_mm256_set1_pd(pair));
+    return _mm256_broadcast_ps((const __m128 *)p);
 }
 
-static inline vec vec_halves(vec a, vec b)
+static inline vec vec_load_four_part(const float *p, size_t count)
 {
-    return _mm256_insertf128_ps(a, _mm256_castps256_ps128(b), 1);
+    __m128 four = _mm_maskload_ps(p, _mm256_castsi256_si128(part_mask(count)));
+    return _mm256_set_m128(four, four);
 }
 
-static inline vec vec_high(vec v)
+static inline vec vec_repeat(vec v, const size_t count)
 {
-    return _mm256_castps128_ps256(_mm256_extractf128_ps(v, 1));
+    __m256d pairs = _mm256_castps_pd(v);
+    pairs = count == 4 ? _mm256_permute4x64_pd(pairs, 0x44) : _mm256_permute4x64_pd(pairs, 0);
+    return _mm256_castpd_ps(pairs);
 }
 
-static inline vec avx2_quarters(vec even_or_odd)
+static inline vec vec_turn_fours(vec v)
 {
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(even_or_odd), 0xd8));
-}
-
-static inline vec vec_even(vec a, vec b)
-{
-    return avx2_quarters(_mm256_shuffle_ps(a, b, 0x88));
-}
-
-static inline vec vec_odd(vec a, vec b)
-{
-    return avx2_quarters(_mm256_shuffle_ps(a, b, 0xdd));
+    return _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 static inline vec vec_load_part(const float *p, size_t count)

@@ -27,35 +27,25 @@ static inline vec vec_load_twice(const float *p)
     return _mm512_broadcast_f32x8(_mm256_loadu_ps(p));
 }
 
-static inline vec vec_load_pair(const float *p)
+static inline vec vec_load_four(const float *p)
 {
-    double pair;
-    memcpy(&pair, p, sizeof pair);
-    return _mm512_castpd_ps(_mm512_set1_pd(pair));
+    return _mm512_broadcast_f32x4(_mm_loadu_ps(p));
 }
 
-static inline vec vec_halves(vec a, vec b)
+static inline vec vec_load_four_part(const float *p, size_t count)
 {
-    return _mm512_insertf32x8(a, _mm512_castps512_ps256(b), 1);
+    return _mm512_broadcast_f32x4(_mm_maskz_loadu_ps((__mmask8)part_mask(count), p));
 }
 
-static inline vec vec_high(vec v)
+static inline vec vec_repeat(vec v, const size_t count)
 {
-    return _mm512_castps256_ps512(_mm512_extractf32x8_ps(v, 1));
+    return count == 8 ? _mm512_shuffle_f32x4(v, v, 0x44) : _mm512_shuffle_f32x4(v, v, 0);
 }
 
-static inline vec vec_even(vec a, vec b)
+static inline vec vec_turn_fours(vec v)
 {
-    const __m512i from =
-        _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-    return _mm512_permutex2var_ps(a, from, b);
-}
-
-static inline vec vec_odd(vec a, vec b)
-{
-    const __m512i from =
-        _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-    return _mm512_permutex2var_ps(a, from, b);
+    const __m512i from = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    return _mm512_permutexvar_ps(from, v);
 }
 
 static inline vec vec_load_part(const float *p, size_t count)

@@ -75,9 +75,9 @@ size_t depthwise_packed_floats(const struct conv_geometry *g);
 void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed);
 void depthwise_forward(const struct conv_run *run);
 
-/* Weights are packed as igemm_pack does or, of so few filters that a vector holds two channels' weights, in pairs (slots_conv.h). */
+/* Weights are packed as igemm_pack does or, of so few filters that a vector holds several channels' weights, in fours (slots_conv.h). */
 bool pointwise_wins(const struct conv_slots *slots, const struct conv_geometry *g);
-bool pointwise_in_pairs(const struct conv_slots *slots, const struct conv_geometry *g);
+bool pointwise_in_fours(const struct conv_slots *slots, const struct conv_geometry *g);
 void pointwise_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                     const struct conv_weights *w, float *packed);
 void pointwise_forward(const struct conv_run *run);

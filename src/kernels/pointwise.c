@@ -1,7 +1,7 @@
 /* A 1x1 convolution of few channels: its sums are short, so what costs is all around them. Input pixels stand at even
  * distances, so there is no table of pointers; sums go from registers through the epilogue to the output; the
  * weights, packed as igemm.c packs them, stay in L1. Every output is summed in igemm.c's order: same bits. But of half a vector of filters
- * or fewer even and odd channels are summed apart, two at a time. */
+ * or fewer every fourth channel is summed apart, four at a time. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -22,23 +22,24 @@ bool pointwise_wins(const struct conv_slots *slots, const struct conv_geometry *
            g->out_w == g->in_w && (size_t)g->in_c * filters <= WEIGHTS_MAX_FLOATS;
 }
 
-bool pointwise_in_pairs(const struct conv_slots *slots, const struct conv_geometry *g)
+bool pointwise_in_fours(const struct conv_slots *slots, const struct conv_geometry *g)
 {
     bool wins = pointwise_wins(slots, g) || rows_win(slots, g);
-    return wins && 2 * g->filters <= slots->width;
+    return wins && 2 * g->filters <= slots->width && g->kernel_w * g->in_c > 1;
 }
 
-static void pack_pairs(const struct conv_slots *slots, const struct conv_geometry *g,
+static void pack_fours(const struct conv_slots *slots, const struct conv_geometry *g,
                        const struct conv_weights *w, float *packed)
 {
     size_t channels = (size_t)g->in_c, run = (size_t)g->kernel_w * channels;
-    size_t width = (size_t)slots->width, row = (run + 1) / 2 * width;
+    size_t panel = conv_round_up(4 * (size_t)g->filters, (size_t)slots->width);
+    size_t row = conv_ceil_div(run, 4) * panel;
     memset(packed, 0, (size_t)g->kernel_h * row * sizeof *packed);
     for (size_t k = 0; k < (size_t)g->filters; k++) {
         for (size_t r = 0; r < (size_t)g->kernel_h; r++) {
             const float *from = w->at + k * w->filter + (ptrdiff_t)r * w->row;
             for (size_t i = 0; i < run; i++) {
-                packed[r * row + i / 2 * width + 2 * k + i % 2] =
+                packed[r * row + i / 4 * panel + 4 * k + i % 4] =
                     from[(ptrdiff_t)(i % channels * w->channel) +
                          (ptrdiff_t)(i / channels) * w->column];
             }
@@ -49,7 +50,7 @@ static void pack_pairs(const struct conv_slots *slots, const struct conv_geometr
 void pointwise_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                     const struct conv_weights *w, float *packed)
 {
-    (pointwise_in_pairs(slots, g) ? pack_pairs : igemm_pack)(slots, g, w, packed);
+    (pointwise_in_fours(slots, g) ? pack_fours : igemm_pack)(slots, g, w, packed);
 }
 
 struct job {
@@ -81,7 +82,7 @@ static void run_item(void *ctx, size_t item, int thread)
                                .channels = (size_t)run->g->in_c,
                                .rows = 1,
                                .panels = run->packed,
-                               .in_pairs = pointwise_in_pairs(run->slots, run->g),
+                               .in_fours = pointwise_in_fours(run->slots, run->g),
                                .panel_stride = (size_t)run->g->in_c * (size_t)run->slots->nr,
                                .out_stride = run->out_pixel,
                                .out_vector = (size_t)run->slots->width,

@@ -1,5 +1,5 @@
 /* The pointwise slot of slots_conv.h over the vectors of vec_template.h, from input to output in registers: blocks of up
- * to TILE_PIXELS pixels by TILE_VECTORS vectors of filters, PAIR_PIXELS by two or NARROW_PIXELS by one; by half of one, two
+ * to TILE_PIXELS pixels by TILE_VECTORS vectors of filters, PAIR_PIXELS by two or NARROW_PIXELS by one; by half of one, four
  * channels at a time. */
 #include "kernels/slots.h"
 
@@ -34,6 +34,17 @@ INLINED void pointwise_begin(const struct conv_pointwise *p, vec *acc, const int
     }
 }
 
+/* What pointwise_begin finds in the next call. */
+INLINED void pointwise_keep(const struct conv_pointwise *p, const vec *acc, const int step,
+                            size_t first, const int pixels, size_t k)
+{
+    float *sums = p->sums + first * p->sums_stride + k;
+    UNROLLED
+    for (int i = 0; i < pixels; i++, sums += p->sums_stride) {
+        vec_store(sums, acc[i * step]);
+    }
+}
+
 /* What the blocks of pixels of one vector of filters have in common. */
 struct pointwise_filters {
     vec scale, shift;
@@ -51,11 +62,7 @@ INLINED void pointwise_end(const struct conv_pointwise *p, const struct pointwis
                            const vec *acc, const int step, size_t first, const int pixels, size_t k)
 {
     if (p->unfinished) {
-        float *sums = p->sums + first * p->sums_stride + k;
-        UNROLLED
-        for (int i = 0; i < pixels; i++, sums += p->sums_stride) {
-            vec_store(sums, acc[i * step]);
-        }
+        pointwise_keep(p, acc, step, first, pixels, k);
         return;
     }
     vec y[NARROW_PIXELS];
@@ -175,105 +182,109 @@ INLINED void pointwise_blocks(const struct conv_pointwise *p, size_t first, size
     }
 }
 
-/* acc[i] += sum over `steps` pairs of channels of in[i] * panel; behind the panel, as are the pointers. */
-INLINED const float *pair_steps(vec *acc, const float **in, const float *panel, const int steps,
-                                const int pixels)
+/* acc[i * vectors + j] += sum over `count` <= 4 channels, as yet apart, of in[i] * panel[j]. Four neighbours, `stride` floats apart, share a
+ * pointer. */
+INLINED void four_step(vec *acc, const float **in, size_t stride, const float *panel, size_t count,
+                       const int pixels, const int vectors)
 {
-    UNROLLED
-    for (int c = 0; c < steps; c++, panel += VEC_WIDTH) {
-        vec w = vec_load(panel);
-        UNROLLED
-        for (int i = 0; i < pixels; i++) {
-            acc[i] = vec_fma(vec_load_pair(in[i] + 2 * c), w, acc[i]);
-        }
-        LOADS_IN_ORDER;
-    }
+    vec first = vec_load(panel), second = vectors > 1 ? vec_load(panel + VEC_WIDTH) : first;
     UNROLLED
     for (int i = 0; i < pixels; i++) {
-        in[i] += 2 * steps;
-        FORGET(in[i]);
+        const float *from = in[i / 4] + (size_t)(i % 4) * stride;
+        vec x = count == 4 ? vec_load_four(from) : vec_load_four_part(from, count);
+        acc[i * vectors] = vec_fma(x, first, acc[i * vectors]);
+        if (vectors > 1) {
+            acc[i * vectors + 1] = vec_fma(x, second, acc[i * vectors + 1]);
+        }
     }
-    return panel;
+    LOADS_IN_ORDER;
+    UNROLLED
+    for (int i = 0; i < pixels; i += 4) {
+        in[i / 4] += 4;
+        FORGET(in[i / 4]);
+    }
 }
 
-INLINED const float *pair_channels(vec *acc, const float *in, size_t stride, size_t channels,
-                                   const float *panel, const int pixels)
+/* The same of all channels; behind the panel. */
+INLINED const float *four_channels(vec *acc, const float *in, size_t stride, size_t channels,
+                                   const float *panel, const int pixels, const int vectors)
 {
-    const float *at[NARROW_PIXELS];
+    const float *at[(NARROW_PIXELS + 3) / 4];
     UNROLLED
-    for (int i = 0; i < pixels; i++) {
-        at[i] = in + (size_t)i * stride;
+    for (int i = 0; i < pixels; i += 4) {
+        at[i / 4] = in + (size_t)i * stride;
     }
-    for (; channels >= 2 * TILE_STEPS; channels -= 2 * TILE_STEPS) {
-        panel = pair_steps(acc, at, panel, TILE_STEPS, pixels);
-    }
-    FORGET(channels);
-    for (; channels >= 2; channels -= 2) {
-        panel = pair_steps(acc, at, panel, 1, pixels);
+    for (; channels >= 4; channels -= 4, panel += vectors * VEC_WIDTH) {
+        four_step(acc, at, stride, panel, 4, pixels, vectors);
     }
     if (channels > 0) {
-        vec w = vec_load(panel);
-        UNROLLED
-        for (int i = 0; i < pixels; i++) {
-            acc[i] = vec_fma(vec_set(at[i][0]), w, acc[i]);
-        }
-        panel += VEC_WIDTH;
+        four_step(acc, at, stride, panel, channels, pixels, vectors);
+        panel += vectors * VEC_WIDTH;
     }
     return panel;
 }
 
-/* The sums of pairs to the output: two pixels a vector. */
-INLINED void pairs_end(const struct conv_pointwise *p, vec scale, vec shift, const vec *acc,
-                       size_t first, const int pixels)
+/* Filters of a vector of fours. */
+enum { FOURS_FILTERS = VEC_WIDTH / 4 };
+
+/* The sums of fours to the output: several pixels a vector. */
+INLINED void fours_end(const struct conv_pointwise *p, vec scale, vec shift, const vec *acc,
+                       size_t first, const int pixels, const int vectors)
 {
+    const int sums = pixels * vectors, together = 4 / vectors;
+    const size_t slot = (size_t)vectors * FOURS_FILTERS, filters = p->filters;
     vec y[NARROW_PIXELS];
     UNROLLED
-    for (int i = 0; i < pixels; i += 2) {
-        vec next = acc[i + 1 < pixels ? i + 1 : i];
-        y[i / 2] = vec_add(vec_even(acc[i], next), vec_odd(acc[i], next));
+    for (int i = 0; i < sums; i += 4) {
+        y[i / 4] = vec_sum_fours(acc[i], acc[i + 1 < sums ? i + 1 : i],
+                                 acc[i + 2 < sums ? i + 2 : i], acc[i + 3 < sums ? i + 3 : i]);
     }
-    epilogue_finish(y, (pixels + 1) / 2, scale, shift, p->act);
+    epilogue_finish(y, (sums + 3) / 4, scale, shift, p->act);
     float *out = p->out + first * p->out_stride;
     const float *addend = p->addend ? p->addend + first * p->addend_stride : NULL;
-    size_t filters = p->filters;
-    bool is_dense = filters == VEC_WIDTH / 2 && p->out_stride == filters && pixels % 2 == 0;
+    if (pixels % together == 0 && filters == slot && p->out_stride == slot &&
+        (!addend || p->addend_stride == slot)) {
+        epilogue_put(y, sums / 4, out, VEC_WIDTH, addend, VEC_WIDTH, VEC_WIDTH);
+        return;
+    }
+    float lanes[NARROW_PIXELS * VEC_WIDTH];
     UNROLLED
-    for (int i = 0; i < pixels; i++, out += p->out_stride) {
-        vec v = i % 2 == 0 ? y[i / 2] : vec_high(y[i / 2]);
+    for (int i = 0; i < sums; i += 4) {
+        vec_store(lanes + i / 4 * VEC_WIDTH, y[i / 4]);
+    }
+    for (size_t i = 0; i < (size_t)pixels; i++, out += p->out_stride) {
+        vec v = vec_load_part(lanes + i * slot, filters);
         if (addend) {
-            v = vec_add(v, vec_load_part(addend + (size_t)i * p->addend_stride, filters));
-        } else if (is_dense) {
-            if (i % 2 == 0) {
-                vec_store(out, v);
-            }
-            continue;
+            v = vec_add(v, vec_load_part(addend + i * p->addend_stride, filters));
         }
         vec_store_part(out, v, filters);
     }
 }
 
-INLINED void pairs_blocks(const struct conv_pointwise *p, size_t first, size_t end,
-                          const int pixels)
+INLINED void fours_blocks(const struct conv_pointwise *p, size_t first, size_t end,
+                          const int pixels, const int vectors)
 {
-    vec scale = load_or(p->scale, 0, p->filters, 1.0f),
-        shift = load_or(p->shift, 0, p->filters, 0.0f);
-    scale = vec_halves(scale, scale);
-    shift = vec_halves(shift, shift);
-    const float *panels = p->panels + p->first_channel / 2 * VEC_WIDTH;
+    const size_t slot = (size_t)vectors * FOURS_FILTERS;
+    vec scale = vec_repeat(load_or(p->scale, 0, p->filters, 1.0f), slot);
+    vec shift = vec_repeat(load_or(p->shift, 0, p->filters, 0.0f), slot);
+    const float *panels = p->panels + p->first_channel / 4 * (size_t)(vectors * VEC_WIDTH);
     for (; first < end; first += (size_t)pixels) {
-        vec acc[NARROW_PIXELS];
+        vec acc[TILE_SUMS];
         const float *in = p->in + first * p->in_stride, *panel = panels;
-        pointwise_begin(p, acc, 1, first, pixels, 0);
+        UNROLLED
+        for (int j = 0; j < vectors; j++) {
+            pointwise_begin(p, acc + j, vectors, first, pixels, (size_t)j * VEC_WIDTH);
+        }
         for (size_t row = 0; row < p->rows; row++, in += p->in_row) {
-            panel = pair_channels(acc, in, p->in_stride, p->channels, panel, pixels);
+            panel = four_channels(acc, in, p->in_stride, p->channels, panel, pixels, vectors);
         }
         if (!p->unfinished) {
-            pairs_end(p, scale, shift, acc, first, pixels);
+            fours_end(p, scale, shift, acc, first, pixels, vectors);
             continue;
         }
         UNROLLED
-        for (int i = 0; i < pixels; i++) {
-            vec_store(p->sums + (first + (size_t)i) * p->sums_stride, acc[i]);
+        for (int j = 0; j < vectors; j++) {
+            pointwise_keep(p, acc + j, vectors, first, pixels, (size_t)j * VEC_WIDTH);
         }
     }
 }
@@ -287,25 +298,31 @@ typedef void pointwise_block(const struct conv_pointwise *p, size_t first, size_
     {                                                                                              \
         pointwise_blocks(p, first, end, k, pixels, vectors);                                       \
     }
-#define IN_PAIRS(pixels)                                                                           \
-    static __attribute__((noinline)) void pointwise_in_pairs_##pixels(                             \
+#define FOURS(kind, pixels, vectors)                                                               \
+    static __attribute__((noinline)) void fours_##kind##_##pixels(                                 \
         const struct conv_pointwise *p, size_t first, size_t end, size_t k)                        \
     {                                                                                              \
         (void)k;                                                                                   \
-        pairs_blocks(p, first, end, pixels);                                                       \
+        fours_blocks(p, first, end, pixels, vectors);                                              \
     }
+#define FOURS_NARROW(pixels) FOURS(narrow, pixels, 1)
+#define FOURS_PAIR(pixels) FOURS(pair, pixels, 2)
+#define NAME_FOURS_NARROW(pixels) [pixels] = fours_narrow_##pixels,
+#define NAME_FOURS_PAIR(pixels) [pixels] = fours_pair_##pixels,
 #define NARROW(pixels) POINTWISE(narrow, pixels, 1)
 #define PAIR(pixels) POINTWISE(pair, pixels, 2)
-#define NAME_IN_PAIRS(pixels) [pixels] = pointwise_in_pairs_##pixels,
 #define NAME_NARROW(pixels) [pixels] = pointwise_narrow_##pixels,
 #define NAME_PAIR(pixels) [pixels] = pointwise_pair_##pixels,
 
-UP_TO_NARROW_PIXELS(IN_PAIRS)
+UP_TO_NARROW_PIXELS(FOURS_NARROW)
+UP_TO_PAIR_PIXELS(FOURS_PAIR)
 UP_TO_NARROW_PIXELS(NARROW)
 UP_TO_PAIR_PIXELS(PAIR)
 
-static pointwise_block *const in_pairs_blocks[NARROW_PIXELS + 1] = {
-    UP_TO_NARROW_PIXELS(NAME_IN_PAIRS)};
+static pointwise_block *const fours_narrow_blocks[NARROW_PIXELS + 1] = {
+    UP_TO_NARROW_PIXELS(NAME_FOURS_NARROW)};
+static pointwise_block *const fours_pair_blocks[PAIR_PIXELS + 1] = {
+    UP_TO_PAIR_PIXELS(NAME_FOURS_PAIR)};
 static pointwise_block *const narrow_blocks[NARROW_PIXELS + 1] = {UP_TO_NARROW_PIXELS(NAME_NARROW)};
 static pointwise_block *const pair_blocks[PAIR_PIXELS + 1] = {UP_TO_PAIR_PIXELS(NAME_PAIR)};
 
@@ -320,41 +337,56 @@ static pointwise_block *const triple_blocks[TILE_PIXELS + 1] = {UP_TO_6(NAME_TRI
 static pointwise_block *const quad_blocks[TILE_PIXELS + 1] = {UP_TO_6(NAME_QUAD)};
 #endif
 
-/* All pixels in as few blocks as there must be, nearly equal ones: a block of few pixels waits for its sums. */
+/* Pixels from `first` on, a multiple of `unit`, in as few blocks as there must be, nearly equal ones: a block of few pixels waits for its
+ * sums. */
 static void pointwise_all(const struct conv_pointwise *p, pointwise_block *const *blocks,
-                          size_t most, size_t k)
+                          size_t most, size_t unit, size_t k)
 {
-    size_t count = (p->pixels + most - 1) / most, least = p->pixels / count;
-    size_t larger = (p->pixels - least * count) * (least + 1);
+    size_t units = p->pixels / unit, count = (units * unit + most - 1) / most;
+    size_t least = units / count, larger = (units - least * count) * (least + 1) * unit;
     if (larger > 0) {
-        blocks[least + 1](p, 0, larger, k);
+        blocks[(least + 1) * unit](p, 0, larger, k);
     }
-    blocks[least](p, larger, p->pixels, k);
+    blocks[least * unit](p, larger, units * unit, k);
+}
+
+/* Blocks of whole vectors of output, and what is left of a row. */
+static void fours_all(const struct conv_pointwise *p)
+{
+    bool is_pair = p->filters > FOURS_FILTERS;
+    pointwise_block *const *blocks = is_pair ? fours_pair_blocks : fours_narrow_blocks;
+    size_t unit = is_pair ? 2 : 4, left = p->pixels % unit;
+    if (p->pixels > left) {
+        pointwise_all(p, blocks, is_pair ? PAIR_PIXELS : NARROW_PIXELS, unit, 0);
+    }
+    if (left > 0) {
+        blocks[left](p, p->pixels - left, p->pixels, 0);
+    }
 }
 
 /* All pixels of a panel, which stays in L1, before the next one. */
 static void pointwise_slot(const struct conv_pointwise *p)
 {
-    if (p->in_pairs) {
-        pointwise_all(p, in_pairs_blocks, NARROW_PIXELS, 0);
+    if (p->in_fours) {
+        fours_all(p);
         return;
     }
     for (size_t k = 0; k < p->filters; k += TILE_FILTERS) {
         size_t left = p->filters - k;
 #if TILE_VECTORS == 4
         if (left > 3 * VEC_WIDTH) {
-            pointwise_all(p, quad_blocks, TILE_PIXELS, k);
+            pointwise_all(p, quad_blocks, TILE_PIXELS, 1, k);
             continue;
         }
         if (left > 2 * VEC_WIDTH) {
-            pointwise_all(p, triple_blocks, TILE_PIXELS, k);
+            pointwise_all(p, triple_blocks, TILE_PIXELS, 1, k);
             continue;
         }
 #endif
         if (left > VEC_WIDTH) {
-            pointwise_all(p, pair_blocks, PAIR_PIXELS, k);
+            pointwise_all(p, pair_blocks, PAIR_PIXELS, 1, k);
         } else {
-            pointwise_all(p, narrow_blocks, NARROW_PIXELS, k);
+            pointwise_all(p, narrow_blocks, NARROW_PIXELS, 1, k);
         }
     }
 }

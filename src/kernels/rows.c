@@ -218,7 +218,7 @@ static void run_item(void *ctx, size_t item, int thread)
                            .channels = (size_t)(g->kernel_w * g->in_c),
                            .rows = (size_t)g->kernel_h,
                            .panels = run->packed,
-                           .in_pairs = pointwise_in_pairs(run->slots, g),
+                           .in_fours = pointwise_in_fours(run->slots, g),
                            .panel_stride = window * (size_t)run->slots->nr,
                            .out_vector = (size_t)run->slots->width,
                            .filters = (size_t)g->filters,

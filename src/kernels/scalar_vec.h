@@ -37,31 +37,6 @@ static inline vec vec_load_twice(const float *p)
     return (vec){p[0], p[1], p[0], p[1]};
 }
 
-static inline vec vec_load_pair(const float *p)
-{
-    return (vec){p[0], p[1], p[0], p[1]};
-}
-
-static inline vec vec_halves(vec a, vec b)
-{
-    return (vec){a[0], a[1], b[0], b[1]};
-}
-
-static inline vec vec_high(vec v)
-{
-    return (vec){v[2], v[3], v[2], v[3]};
-}
-
-static inline vec vec_even(vec a, vec b)
-{
-    return (vec){a[0], a[2], b[0], b[2]};
-}
-
-static inline vec vec_odd(vec a, vec b)
-{
-    return (vec){a[1], a[3], b[1], b[3]};
-}
-
 static inline vec vec_load_part(const float *p, size_t count)
 {
     vec v = vec_set(0.0f);
@@ -82,6 +57,28 @@ static inline void vec_store_part(float *p, vec v, size_t count)
 static inline vec vec_add(vec a, vec b)
 {
     return a + b;
+}
+
+static inline vec vec_load_four(const float *p)
+{
+    return vec_load(p);
+}
+
+static inline vec vec_load_four_part(const float *p, size_t count)
+{
+    return vec_load_part(p, count);
+}
+
+static inline vec vec_repeat(vec v, size_t count)
+{
+    return (vec){v[0], v[1 % count], v[0], v[1 % count]};
+}
+
+static inline vec vec_sum_fours(vec a, vec b, vec c, vec d)
+{
+    vec even = {a[0] + a[1], b[0] + b[1], c[0] + c[1], d[0] + d[1]};
+    vec odd = {a[2] + a[3], b[2] + b[3], c[2] + c[3], d[2] + d[3]};
+    return even + odd;
 }
 
 static inline vec vec_sub(vec a, vec b)

@@ -175,10 +175,10 @@ struct conv_pointwise {
         in_row; /* 1, 0: a 1x1 convolution; else the rows of a window, whose taps are channels */
     const float
         *panels; /* [panel][rows][channels][its filters in whole vectors], 64-byte aligned; or: */
-    /* Half a vector of filters or fewer. Panels are [rows][pairs of channels], of each filter two floats side by side. The even channels and
-     * the odd ones are summed apart and then added. Sums are twice `filters` columns. */
-    bool in_pairs;
-    size_t first_channel; /* with one row; even */
+    /* Half a vector of filters or fewer. Panels are [rows][fours of channels], of each filter four floats side by side, in whole vectors.
+     * Every fourth channel is summed apart, and then they are added. Sums are four times `filters` columns. */
+    bool in_fours;
+    size_t first_channel; /* with one row; a multiple of 4 */
     size_t panel_stride;  /* floats from panel to panel */
     bool continues, unfinished;
     float *

@@ -1,8 +1,9 @@
 /* Vectors. The *_slots.c are written once over a vector type and compiled once an instruction set (isa.h). A *_vec.h
  * for each defines vec, VEC_WIDTH floats, TILE_PIXELS and TILE_VECTORS (tile_template.h), VEC_FMA_SPREADS (1 where
  * vec_fma(vec_set(*p), b, c) is one instruction), IN_REGISTER(v) (v is loaded before it is used), and vec_set(x), vec_load(p), vec_load_part(p, count),
- * vec_load_twice(p) (half a vector, in both halves), vec_load_pair(p) (two floats again and again), vec_halves(a, b) (the first halves of
- * both), vec_high(v) (the second half first), vec_even(a, b), vec_odd(a, b) (every other lane of a, then of b), vec_store(p, v), vec_store_part(p, v, count), vec_add, vec_sub,
+ * vec_load_twice(p) (half a vector, in both halves), vec_load_four(p), vec_load_four_part(p, count) (four floats, or some and zeros, again and
+ * again), vec_sum_fours(a, b, c, d) (the sums of a's fours, then of b's, c's and d's), vec_repeat(v, count) (the first lanes, half or a quarter
+ * of them, again and again), vec_store(p, v), vec_store_part(p, v, count), vec_add, vec_sub,
  * vec_mul, vec_div, vec_min, vec_max (b if one is NaN), vec_sqrt, vec_abs, vec_minus_abs, vec_fma(a, b, c) = a * b + c,
  * vec_exp_bounded(v) = e^v for -105 <= v <= 89, vec_if_greater(a, b, yes, no), vec_if_equal(a, b, yes, no),
  * vec_any_equal(a, b); vec_keep(v, count, other): the first lanes of v, the others of `other`; vec_largest(v),

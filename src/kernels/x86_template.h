@@ -68,6 +68,16 @@ static inline vec vec_fma(vec a, vec b, vec c)
     return VEC_OP(fmadd_ps)(a, b, c);
 }
 
+static inline vec vec_pairs_added(vec a, vec b)
+{
+    return vec_add(VEC_OP(shuffle_ps)(a, b, 0x88), VEC_OP(shuffle_ps)(a, b, 0xdd));
+}
+
+static inline vec vec_sum_fours(vec a, vec b, vec c, vec d)
+{
+    return vec_turn_fours(vec_pairs_added(vec_pairs_added(a, b), vec_pairs_added(c, d)));
+}
+
 static inline wide wide_load(const double *p)
 {
     return VEC_OP(loadu_pd)(p);

@@ -282,7 +282,7 @@ static void random_depthwise(void)
     }
 }
 
-/* Which of the two runs is a matter of speed alone, unless there are so few filters that channels are summed in pairs. */
+/* Which of the two runs is a matter of speed alone, unless there are so few filters that channels are summed in fours. */
 static void check_bits_of_indirect(struct problem *p, enum conv_algorithm algorithm, int i)
 {
     check_problem(p, algorithm, direct_limit);
