@@ -131,19 +131,19 @@ static void copy_seen(const struct walk *w, const struct piece *piece, size_t ro
 {
     const struct conv_geometry *g = w->job->run->g;
     const struct tensor *in = w->job->run->in;
-    size_t channels = (size_t)g->in_c, columns = row / channels;
+    size_t channels = (size_t)g->in_c;
     ptrdiff_t top = (ptrdiff_t)piece->y * g->stride_y - g->pad_y;
     ptrdiff_t left = (ptrdiff_t)piece->x * g->stride_x - g->pad_x;
+    ptrdiff_t end = left + (ptrdiff_t)(row / channels), x = left > 0 ? left : 0;
+    end = end < g->in_w ? end : g->in_w;
+    size_t together = in->stride == channels ? (size_t)(end > x ? end - x : 1) : 1;
     for (size_t i = 0; i < conv_rows_seen(g, piece->rows); i++) {
         float *to = w->copies + i * row;
         ptrdiff_t y = top + (ptrdiff_t)i;
         memset(to, 0, row * sizeof *to);
-        for (size_t k = 0; k < columns && y >= 0 && y < g->in_h; k++) {
-            ptrdiff_t x = left + (ptrdiff_t)k;
-            if (x >= 0 && x < g->in_w) {
-                memcpy(to + k * channels, tensor_at(in, (int)w->n, (int)y, (int)x),
-                       channels * sizeof *to);
-            }
+        for (ptrdiff_t k = x; k < end && y >= 0 && y < g->in_h; k += (ptrdiff_t)together) {
+            memcpy(to + (size_t)(k - left) * channels, tensor_at(in, (int)w->n, (int)y, (int)k),
+                   together * channels * sizeof *to);
         }
     }
 }
