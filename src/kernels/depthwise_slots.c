@@ -139,8 +139,8 @@ INLINED void depthwise_window(const struct conv_depthwise *d, const struct depth
     }
 }
 
-/* `vectors` neighbouring windows of the filters from k on. What is left of a row is computed with some of the pixels before it,
- * once more to the same bits. */
+/* `vectors` neighbouring windows of the filters from k on, in blocks of eight, four and perhaps one of six. What is still left of a row is
+ * computed with some of the pixels before it, once more to the same bits. */
 INLINED void depthwise_vectors(const struct conv_depthwise *d, size_t vectors, size_t k,
                                const int side, const int step, size_t tap, const bool pairs)
 {
@@ -155,7 +155,11 @@ INLINED void depthwise_vectors(const struct conv_depthwise *d, size_t vectors, s
         const float *row = of.weights + (size_t)(t / side) * d->at.weight_row;
         of.kept[t] = depthwise_weights_of(row + (size_t)(t % side) * d->at.weight_tap, pairs);
     }
-    size_t i = 0;
+    size_t i = 0, left = vectors % 8;
+    if (left == 6 || (left == 2 && vectors > 2)) {
+        depthwise_window(d, &of, 0, 6, side, step, tap, pairs);
+        i = 6;
+    }
     for (; i + 8 <= vectors; i += 8) {
         depthwise_window(d, &of, i, 8, side, step, tap, pairs);
     }
