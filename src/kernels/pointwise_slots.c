@@ -191,7 +191,9 @@ INLINED void four_step(vec *acc, const float **in, size_t stride, const float *p
     UNROLLED
     for (int i = 0; i < pixels; i++) {
         const float *from = in[i / 4] + (size_t)(i % 4) * stride;
-        vec x = count == 4 ? vec_load_four(from) : vec_load_four_part(from, count);
+        vec x = count == 4   ? vec_load_four(from)
+                : count == 1 ? vec_set(*from) /* the other weights are zeros */
+                             : vec_load_four_part(from, count);
         acc[i * vectors] = vec_fma(x, first, acc[i * vectors]);
         if (vectors > 1) {
             acc[i * vectors + 1] = vec_fma(x, second, acc[i * vectors + 1]);
@@ -217,11 +219,12 @@ INLINED const float *four_channels(vec *acc, const float *in, size_t stride, siz
     for (; channels >= 4; channels -= 4, panel += vectors * VEC_WIDTH) {
         four_step(acc, at, stride, panel, 4, pixels, vectors);
     }
-    if (channels > 0) {
+    if (channels == 1) {
+        four_step(acc, at, stride, panel, 1, pixels, vectors);
+    } else if (channels > 0) {
         four_step(acc, at, stride, panel, channels, pixels, vectors);
-        panel += vectors * VEC_WIDTH;
     }
-    return panel;
+    return channels > 0 ? panel + vectors * VEC_WIDTH : panel;
 }
 
 /* Filters of a vector of fours. */
