@@ -380,6 +380,7 @@ struct part {
 struct parts {
     const struct kernels *kern;
     const struct conv_geometry *g;
+    bool is_half; /* one part, of half a stride, is all classes */
     int stride_y, stride_x;
     int phase_y, phase_x, row;
 };
@@ -394,10 +395,12 @@ static int class_stride(int stride, int out, int in)
 
 static struct parts parts_begin(const struct kernels *kern, const struct conv_geometry *g)
 {
+    bool is_half = winograd_half_wins(&kern->conv, g);
     return (struct parts){.kern = kern,
                           .g = g,
-                          .stride_y = class_stride(g->stride_y, g->out_h, g->in_h),
-                          .stride_x = class_stride(g->stride_x, g->out_w, g->in_w)};
+                          .is_half = is_half,
+                          .stride_y = is_half ? 1 : class_stride(g->stride_y, g->out_h, g->in_h),
+                          .stride_x = is_half ? 1 : class_stride(g->stride_x, g->out_w, g->in_w)};
 }
 
 static void part_weights(struct part *part, const struct conv_geometry *g, const struct axis *y,
@@ -412,11 +415,36 @@ static void part_weights(struct part *part, const struct conv_geometry *g, const
                                           .column = -(ptrdiff_t)x->step};
 }
 
+static void half_part(struct parts *p, struct part *part)
+{
+    const struct conv_geometry *g = p->g;
+    const struct axis whole = {.taps = 3, .last_tap = 2, .step = 1};
+    *part = (struct part){.algorithm = CONV_WINOGRAD_STRIDE2,
+                          .g = {.in_h = g->out_h,
+                                .in_w = g->out_w,
+                                .in_c = g->filters,
+                                .filters = g->in_c,
+                                .groups = 1,
+                                .kernel_h = 3,
+                                .kernel_w = 3,
+                                .stride_y = CONV_HALF_STRIDE,
+                                .stride_x = CONV_HALF_STRIDE,
+                                .dilation = 1,
+                                .out_h = g->in_h,
+                                .out_w = g->in_w}};
+    part_weights(part, g, &whole, &whole);
+    p->phase_y = 1;
+}
+
 static bool parts_next(struct parts *p, struct part *part)
 {
     const struct conv_geometry *g = p->g;
     if (p->phase_y == p->stride_y || p->phase_y == g->in_h) {
         return false;
+    }
+    if (p->is_half) {
+        half_part(p, part);
+        return true;
     }
     struct axis y = axis_of(p->phase_y, p->stride_y, g->pad_y, g->dilation, g->kernel_h, g->in_h);
     struct axis x = axis_of(p->phase_x, p->stride_x, g->pad_x, g->dilation, g->kernel_w, g->in_w);

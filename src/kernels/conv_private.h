@@ -30,6 +30,9 @@ void conv_pack_block(const struct conv_slots *slots, const struct conv_pack *p);
 /* Channels that are packed at once: what lies side by side in a file is read once. */
 enum { CONV_PACK_CHANNELS = 16 };
 
+/* The input's gradient of a convolution of stride 2 as one of a stride of 1/2, for Winograd's algorithm alone. */
+enum { CONV_HALF_STRIDE = 0 };
+
 /* One call of conv_forward, or one part of conv_backward_data. */
 struct conv_run {
     const struct conv_slots *slots;
@@ -64,6 +67,8 @@ bool winograd_pays(const struct conv_geometry *g);
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 /* The same for stride 2, which has the functions below in common. */
 bool winograd_stride2_wins(const struct conv_slots *slots, const struct conv_geometry *g);
+/* For the input's gradient of g, whose tiles begin with the image's first pixel. */
+bool winograd_half_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 size_t winograd_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
 void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                    const struct conv_weights *w, float *packed);

@@ -77,7 +77,7 @@ static inline bool winograd_stride2_needs(int outputs, int point)
 
 /* One 6x6 tile of input pixels (in[36], row by row) to 36 transformed rows of `channels` floats:
  * v[xi * xi_stride + c] = (B^T d B)[xi] with d[i] = in[i][offset + c]. Columns up to the next
- * multiple of 16 are overwritten. With stride 2 the tile is 9x9. */
+ * multiple of 16 are overwritten. With stride 2 the tile is 9x9, with a half stride 5x5, and both have 81 rows. */
 struct winograd_input {
     const float *const *in;
     /* in NULL: the pixels lie at `first` plus so many floats a row and a pixel, which is quicker. */
@@ -105,7 +105,7 @@ struct winograd_filter {
 };
 
 /* A^T m A and the epilogue: m[xi * xi_stride + k] to the `rows` x `columns` pixels of a 4x4 tile
- * that lie inside the image. out points at its first pixel. */
+ * that lie inside the image. out points at its first pixel. With a half stride the tile is 8x8, and there is no epilogue. */
 struct winograd_output {
     const float *m;
     size_t xi_stride;
@@ -267,7 +267,7 @@ struct conv_slots {
     /* `rounds` times mr x nr multiply-adds of values in registers; what it returns keeps them from being left out. */
     float (*multiply_adds)(size_t rounds);
     void (*finish)(const struct conv_finish *f);
-    struct winograd_forward winograd, winograd_stride2;
+    struct winograd_forward winograd, winograd_stride2, winograd_half;
     void (*depthwise)(const struct conv_depthwise *d);
     void (*pointwise)(const struct conv_pointwise *p);
     void (*outer)(const struct conv_outer *o);

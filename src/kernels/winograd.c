@@ -22,7 +22,8 @@
  *
  * Stride 2. In a line the even samples with the outer taps are F(4, 2), five products, and the odd samples with the middle tap four more that need
  * no transform: 81 products a channel for a tile of 4x4 pixels instead of 144. The odd samples share a point of U, which so has 36 here,
- * too. */
+ * too. The input's gradient, of stride 1/2, is the like: of a line of 5 samples of dz the odd pixels are F(4, 2), the even ones the samples
+ * by the middle tap, 81 products for 8x8 pixels. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -34,11 +35,12 @@ enum {
     U_POINTS = WINOGRAD_POINTS,
     U_LINE = WINOGRAD_INPUT, /* points of U in a line, and lines */
     TAPS = WINOGRAD_TAPS,
-    TILE = WINOGRAD_TILE,
     MAX_POINTS = WINOGRAD_STRIDE2_INPUT * WINOGRAD_STRIDE2_INPUT,
     XI_PAD = 16, /* floats between the matrices: keeps their rows out of one cache set */
     U_PARTS = 4, /* of a panel, which threads share out */
     STRIDE2_MIN_NR = 16,
+    HALF_FUSED_FILTERS = 192,
+    HALF_STREAMED_CHANNELS = 256,
 };
 
 bool winograd_possible(const struct conv_geometry *g)
@@ -66,13 +68,29 @@ bool winograd_stride2_wins(const struct conv_slots *slots, const struct conv_geo
            g->filters >= 64 && winograd_tiles(g) >= 25;
 }
 
+/* More filters take the streamed way, where sixteen threads share out the channels. */
+bool winograd_half_wins(const struct conv_slots *slots, const struct conv_geometry *g)
+{
+    bool is_fused = g->filters <= HALF_FUSED_FILTERS;
+    return winograd_stride2_wins(slots, g) && g->pad_y == 1 && g->pad_x == 1 &&
+           g->in_h <= 2 * g->out_h && g->in_w <= 2 * g->out_w &&
+           (is_fused || g->in_c >= HALF_STREAMED_CHANNELS);
+}
+
 /* ---- forward ---- */
 
-/* What differs with the stride. With stride 2 a tile's line has more points of V and M than of U: the last ones, of the odd samples, share
- * one of U. */
+static bool needs_all(int outputs, int point)
+{
+    (void)outputs;
+    (void)point;
+    return true;
+}
+
+/* What differs with the stride. With stride 2 and 1/2 a tile's line has more points of V and M than of U: the last ones, of the odd samples,
+ * share one of U. */
 struct scheme {
-    int stride;
-    size_t input; /* samples of a line, as many as points of V and M */
+    int samples;  /* of a line */
+    size_t input; /* points of V and M in a line */
     bool (*needs)(int outputs, int point);
     /* fused: tiles that a thread has in its L2, at most, and L2_PARTS of it for U; streamed: channels of a slice, at most. Measured. */
     size_t fused_tiles, fused_u, slice;
@@ -80,19 +98,25 @@ struct scheme {
 
 static const struct scheme *scheme_of(const struct conv_geometry *g)
 {
-    static const struct scheme schemes[] = {{.stride = 1,
-                                             .input = WINOGRAD_INPUT,
-                                             .needs = winograd_needs,
-                                             .fused_tiles = 48,
-                                             .fused_u = 80,
-                                             .slice = 64},
-                                            {.stride = 2,
-                                             .input = WINOGRAD_STRIDE2_INPUT,
-                                             .needs = winograd_stride2_needs,
-                                             .fused_tiles = 24,
-                                             .fused_u = 128,
-                                             .slice = 128}};
-    return &schemes[g->stride_y - 1];
+    static const struct scheme schemes[] = {[1] = {.samples = WINOGRAD_INPUT,
+                                                   .input = WINOGRAD_INPUT,
+                                                   .needs = winograd_needs,
+                                                   .fused_tiles = 48,
+                                                   .fused_u = 80,
+                                                   .slice = 64},
+                                            [2] = {.samples = WINOGRAD_STRIDE2_INPUT,
+                                                   .input = WINOGRAD_STRIDE2_INPUT,
+                                                   .needs = winograd_stride2_needs,
+                                                   .fused_tiles = 24,
+                                                   .fused_u = 128,
+                                                   .slice = 128},
+                                            [CONV_HALF_STRIDE] = {.samples = WINOGRAD_HALF_INPUT,
+                                                                  .input = WINOGRAD_STRIDE2_INPUT,
+                                                                  .needs = needs_all,
+                                                                  .fused_tiles = 24,
+                                                                  .fused_u = 128,
+                                                                  .slice = 128}};
+    return &schemes[g->stride_y];
 }
 
 /* Where the points of V end that begin at `line` and share a point of U. */
@@ -145,8 +169,8 @@ static size_t kind_of(const struct winograd_place *place)
 static void block_fill(struct block *b, const struct conv_geometry *g, size_t first, size_t count)
 {
     b->scheme = scheme_of(g);
-    b->low = g->out_h % TILE;
-    b->narrow = g->out_w % TILE;
+    b->low = g->out_h % winograd_side(g);
+    b->narrow = g->out_w % winograd_side(g);
     struct winograd_place places[MAX_TILES];
     size_t counts[4] = {0};
     for (size_t i = 0; i < count; i++) {
@@ -389,8 +413,8 @@ static void transform_input(const struct job *job, const struct winograd_place *
     const struct layout *l = &job->layout;
     const struct tensor *in = job->run->in;
     const float *pixels[MAX_POINTS];
-    int stride = l->scheme->stride, side = (int)l->scheme->input;
-    int y = stride * place->y - g->pad_y, x = stride * place->x - g->pad_x;
+    int side = l->scheme->samples, step = winograd_step(g), tile = winograd_side(g);
+    int y = place->y / tile * step - g->pad_y, x = place->x / tile * step - g->pad_x;
     bool is_inside = y >= 0 && x >= 0 && y + side <= in->h && x + side <= in->w;
     if (!is_inside) {
         winograd_square(in, place->n, y, x, side, job->zeros, pixels);
@@ -402,7 +426,7 @@ static void transform_input(const struct job *job, const struct winograd_place *
                                .rows = place->rows,
                                .columns = place->columns,
                                .xi_stride = l->v_xi,
-                               .ahead = (size_t)stride * TILE * in->stride};
+                               .ahead = (size_t)step * in->stride};
     for (size_t c = 0; c < l->channels; c += l->slice) {
         w.offset = c;
         w.channels = conv_range_size(l->channels, l->slice, c / l->slice);
@@ -714,9 +738,11 @@ static size_t chunks_of(const struct conv_geometry *g, size_t tiles)
 
 void winograd_forward(const struct conv_run *run)
 {
+    const struct winograd_forward *transforms[] = {[1] = &run->slots->winograd,
+                                                   [2] = &run->slots->winograd_stride2,
+                                                   [CONV_HALF_STRIDE] = &run->slots->winograd_half};
     struct job job = {.run = run,
-                      .transforms = run->g->stride_y == 1 ? &run->slots->winograd
-                                                          : &run->slots->winograd_stride2,
+                      .transforms = transforms[run->g->stride_y],
                       .zeros = run->scratch,
                       .tiles = winograd_tiles(run->g) * (size_t)run->out->n};
     if (job.tiles == 0) {

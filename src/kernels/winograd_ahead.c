@@ -11,25 +11,26 @@ struct pixels_ahead winograd_output_ahead(const struct conv_run *run, size_t til
                                  .end_tile = end_tile,
                                  .k = k,
                                  .end = end,
-                                 .stride = 1,
+                                 .side = winograd_side(run->g),
                                  .channel = k};
 }
 
 struct pixels_ahead winograd_input_ahead(const struct conv_run *run, size_t tile, size_t end_tile)
 {
+    int overlap = run->g->stride_y == 1 ? 2 : 1;
     return (struct pixels_ahead){.g = run->g,
                                  .tensor = run->in,
                                  .tile = tile,
                                  .end_tile = end_tile,
                                  .end = (size_t)run->g->in_c,
-                                 .stride = run->g->stride_y,
-                                 .shift = run->g->kernel_h - run->g->stride_y - run->g->pad_y};
+                                 .side = winograd_step(run->g),
+                                 .shift = overlap - run->g->pad_y};
 }
 
 /* Where the row of tiles ends that the next tile is in. */
 static size_t row_end(const struct pixels_ahead *p)
 {
-    size_t in_row = conv_ceil_div((size_t)p->g->out_w, WINOGRAD_TILE);
+    size_t in_row = winograd_tiles_in_row(p->g);
     size_t end = (p->tile / in_row + 1) * in_row;
     return end < p->end_tile ? end : p->end_tile;
 }
@@ -40,8 +41,8 @@ static struct conv_ahead take_row(struct pixels_ahead *p)
     const struct tensor *t = p->tensor;
     struct winograd_place place = winograd_place_of(p->g, p->tile);
     size_t end = row_end(p);
-    int side = p->stride * WINOGRAD_TILE, x = p->stride * place.x;
-    int y = p->stride * place.y + p->shift + p->row, pixels = (int)(end - p->tile) * side;
+    int side = p->side, tile_side = winograd_side(p->g), x = place.x / tile_side * side;
+    int y = place.y / tile_side * side + p->shift + p->row, pixels = (int)(end - p->tile) * side;
     pixels = pixels < t->w - x ? pixels : t->w - x;
     struct conv_ahead run = {.count = 0};
     if (y >= 0 && y < t->h && pixels > 0) {

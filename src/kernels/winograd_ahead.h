@@ -9,8 +9,8 @@ struct pixels_ahead {
     const struct conv_geometry *g;
     const struct tensor *tensor;
     size_t tile, end_tile, k, end;
-    int stride,
-        shift; /* tile y's pixels that are not those of tiles above begin at row y * stride + shift */
+    /* Pixels of tile y that are not those of tiles above: `side` rows, from row y * side + shift on. */
+    int side, shift;
     /* What comes next: the row of these, and the channel. */
     int row;
     size_t channel;

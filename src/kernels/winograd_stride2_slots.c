@@ -15,6 +15,17 @@
 enum { INPUT = 9, EVEN = 5 };
 #define POINT 0.75f
 
+/* B^T e of F(4, 2). */
+INLINED void even_points(const vec e[EVEN], vec v[EVEN])
+{
+    vec far = vec_fma(vec_set(-2.0f), e[2], e[3]), near = vec_fma(vec_set(-2.0f), e[1], e[2]);
+    v[0] = vec_fma(vec_set(8.0f / 9.0f), far, vec_fma(vec_set(-0.5f), e[1], e[0]));
+    v[1] = vec_fma(vec_set(POINT), near, far);
+    v[2] = vec_fma(vec_set(-POINT), near, far);
+    v[3] = vec_fma(vec_set(-POINT * POINT), e[1], e[3]);
+    v[4] = vec_fma(vec_set(-POINT * POINT), near, vec_fma(vec_set(-2.0f), e[3], e[4]));
+}
+
 /* A tile's line of samples to its nine points, those that `outputs` pixels need (winograd_stride2_needs). F(1, 2) and F(2, 2) on the
  * points 0, (a,) infinity; each line is multiplied by what G, which they share, lacks:
  *
@@ -29,12 +40,8 @@ INLINED void input_points(const vec d[INPUT], vec v[INPUT], const int outputs)
         v[EVEN + i] = d[2 * i + 1];
     }
     if (outputs > 2) {
-        vec far = vec_fma(vec_set(-2.0f), d[4], d[6]), near = vec_fma(vec_set(-2.0f), d[2], d[4]);
-        v[0] = vec_fma(vec_set(8.0f / 9.0f), far, vec_fma(vec_set(-0.5f), d[2], d[0]));
-        v[1] = vec_fma(vec_set(POINT), near, far);
-        v[2] = vec_fma(vec_set(-POINT), near, far);
-        v[3] = vec_fma(vec_set(-POINT * POINT), d[2], d[6]);
-        v[4] = vec_fma(vec_set(-POINT * POINT), near, vec_fma(vec_set(-2.0f), d[6], d[8]));
+        const vec even[EVEN] = {d[0], d[2], d[4], d[6], d[8]};
+        even_points(even, v);
         return;
     }
     v[2] = v[3] = vec_set(0.0f);
@@ -148,8 +155,135 @@ INLINED void output_part(const struct winograd_output *w, size_t k, const int ro
 
 OUTPUT_SLOT(output_slot, output_part)
 
+/* ---- a stride of 1/2: the input's gradient ----
+ *
+ * In a line the pixels at odd places are F(4, 2) of five samples of dz, the taps in turned order, those at even ones four samples by the
+ * middle tap. A tile at the edge is as any other, of which a part is written: the gradient's tiles are large, and edges few. */
+
+enum { HALF_INPUT = EVEN, HALF_TILE = 8 };
+
+INLINED void half_input_points(const vec e[HALF_INPUT], vec v[INPUT])
+{
+    even_points(e, v);
+    UNROLLED
+    for (int i = 0; i < 4; i++) {
+        v[EVEN + i] = e[i];
+    }
+}
+
+INLINED void half_input_part(const struct winograd_input *w, size_t c, size_t part, bool is_even,
+                             const int rows, const int columns)
+{
+    (void)rows;
+    (void)columns;
+    vec points[INPUT][HALF_INPUT];
+    UNROLLED
+    for (int x = 0; x < HALF_INPUT; x++) {
+        vec e[HALF_INPUT], v[INPUT];
+        UNROLLED
+        for (int y = 0; y < HALF_INPUT; y++) {
+            const float *pixel = input_pixel(w, y, x, HALF_INPUT, is_even) + c;
+            e[y] = get(pixel, part);
+            if (x >= 1) { /* the first is there, as this tile's last column */
+                __builtin_prefetch(pixel + w->ahead);
+            }
+        }
+        half_input_points(e, v);
+        UNROLLED
+        for (int y = 0; y < INPUT; y++) {
+            points[y][x] = v[y];
+        }
+    }
+    float *to = w->v + c;
+    UNROLLED
+    for (int y = 0; y < INPUT; y++, to += INPUT * w->xi_stride) {
+        vec v[INPUT];
+        half_input_points(points[y], v);
+        UNROLLED
+        for (size_t x = 0; x < INPUT; x++) {
+            vec_store(to + x * w->xi_stride, v[x]);
+        }
+    }
+}
+
+INPUT_SLOT(half_input_slot, half_input_part)
+
+/* A^T m of the odd pixels of a line. */
+INLINED void half_odd_pixels(const vec m[EVEN], vec y[4])
+{
+    vec sum = vec_add(m[1], m[2]), difference = vec_mul(vec_set(POINT), vec_sub(m[1], m[2]));
+    y[0] = vec_add(vec_add(m[0], sum), m[3]);
+    y[1] = vec_fma(vec_set(2.0f), m[3], difference);
+    y[2] = vec_fma(vec_set(4.0f), m[3], vec_mul(vec_set(POINT * POINT), sum));
+    y[3] = vec_fma(vec_set(8.0f), m[3], vec_fma(vec_set(POINT * POINT), difference, m[4]));
+}
+
+/* A line of nine points to eight pixels, `columns` of which are written. */
+INLINED void half_output_line(const struct winograd_output *w, const vec m[INPUT], float *to,
+                              size_t part, const int columns)
+{
+    vec odd[4];
+    half_odd_pixels(m, odd);
+    UNROLLED
+    for (int i = 0; i < HALF_TILE; i++, to += w->pixel_stride) {
+        if (i < columns) {
+            vec y = i % 2 ? odd[i / 2] : m[EVEN + i / 2];
+            put(to, w->adds ? vec_add(y, vec_load_part(to, part)) : y, part);
+        }
+    }
+}
+
+/* The filters from k on; for whole tiles and vectors rows, columns and part are constants where this is inlined. */
+INLINED void half_output_part(const struct winograd_output *w, size_t k, size_t part,
+                              const int rows, const int columns)
+{
+    float *out = w->out + k;
+    vec odd[4][INPUT], m[INPUT];
+    UNROLLED
+    for (size_t x = 0; x < INPUT; x++) {
+        vec of_column[EVEN], y[4];
+        UNROLLED
+        for (size_t r = 0; r < EVEN; r++) {
+            of_column[r] = vec_load(w->m + (r * INPUT + x) * w->xi_stride + k);
+        }
+        half_odd_pixels(of_column, y);
+        UNROLLED
+        for (int r = 0; r < 4; r++) {
+            odd[r][x] = y[r];
+        }
+    }
+    UNROLLED
+    for (size_t r = 0; r < 4; r++) {
+        UNROLLED
+        for (size_t x = 0; x < INPUT; x++) {
+            m[x] = vec_load(w->m + ((EVEN + r) * INPUT + x) * w->xi_stride + k);
+        }
+        if (2 * (int)r < rows) {
+            half_output_line(w, m, out + 2 * r * w->row_stride, part, columns);
+        }
+        if (2 * (int)r + 1 < rows) {
+            half_output_line(w, odd[r], out + (2 * r + 1) * w->row_stride, part, columns);
+        }
+    }
+}
+
+static void half_output_slot(const struct winograd_output *w)
+{
+    size_t filters = (size_t)w->filters, k = 0;
+    if (w->rows == HALF_TILE && w->columns == HALF_TILE) {
+        for (; k + VEC_WIDTH <= filters; k += VEC_WIDTH) {
+            half_output_part(w, k, VEC_WIDTH, HALF_TILE, HALF_TILE);
+        }
+    }
+    for (; k < filters; k += VEC_WIDTH) {
+        half_output_part(w, k, part_of(filters, k), w->rows, w->columns);
+    }
+}
+
 void OF_ISA(winograd_stride2_install)(struct kernels *kern)
 {
     kern->conv.winograd_stride2 = (struct winograd_forward){
         .input = input_slot, .filter = filter_slot, .output = output_slot};
+    kern->conv.winograd_half = (struct winograd_forward){
+        .input = half_input_slot, .filter = filter_slot, .output = half_output_slot};
 }

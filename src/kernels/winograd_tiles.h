@@ -9,14 +9,31 @@ enum {
     WINOGRAD_TAPS = 9,
     WINOGRAD_TILE = 4,  /* output pixels of a tile's side */
     WINOGRAD_INPUT = 6, /* input pixels of a tile's side */
-    WINOGRAD_STRIDE2_INPUT = 9
+    WINOGRAD_STRIDE2_INPUT = 9,
+    WINOGRAD_HALF_INPUT = 5
 };
+
+/* Output pixels of a tile's side: each of the 4 of a half stride is two. */
+static inline int winograd_side(const struct conv_geometry *g)
+{
+    return g->stride_y == CONV_HALF_STRIDE ? 2 * WINOGRAD_TILE : WINOGRAD_TILE;
+}
+
+/* Input pixels from a tile to the next. */
+static inline int winograd_step(const struct conv_geometry *g)
+{
+    return g->stride_y == CONV_HALF_STRIDE ? WINOGRAD_TILE : g->stride_y * WINOGRAD_TILE;
+}
+
+static inline size_t winograd_tiles_in_row(const struct conv_geometry *g)
+{
+    return conv_ceil_div((size_t)g->out_w, (size_t)winograd_side(g));
+}
 
 /* Of an image. */
 static inline size_t winograd_tiles(const struct conv_geometry *g)
 {
-    return conv_ceil_div((size_t)g->out_h, WINOGRAD_TILE) *
-           conv_ceil_div((size_t)g->out_w, WINOGRAD_TILE);
+    return conv_ceil_div((size_t)g->out_h, (size_t)winograd_side(g)) * winograd_tiles_in_row(g);
 }
 
 /* A tile of the batch. */
@@ -27,18 +44,18 @@ struct winograd_place {
 
 static inline void winograd_clip(const struct conv_geometry *g, struct winograd_place *place)
 {
-    int rows = g->out_h - place->y, columns = g->out_w - place->x;
-    place->rows = rows < WINOGRAD_TILE ? rows : WINOGRAD_TILE;
-    place->columns = columns < WINOGRAD_TILE ? columns : WINOGRAD_TILE;
+    int rows = g->out_h - place->y, columns = g->out_w - place->x, side = winograd_side(g);
+    place->rows = rows < side ? rows : side;
+    place->columns = columns < side ? columns : side;
 }
 
 static inline struct winograd_place winograd_place_of(const struct conv_geometry *g, size_t tile)
 {
-    size_t in_row = conv_ceil_div((size_t)g->out_w, WINOGRAD_TILE), all = winograd_tiles(g);
+    size_t in_row = winograd_tiles_in_row(g), all = winograd_tiles(g);
     size_t in_image = tile % all;
     struct winograd_place place = {.n = (int)(tile / all),
-                                   .y = (int)(in_image / in_row) * WINOGRAD_TILE,
-                                   .x = (int)(in_image % in_row) * WINOGRAD_TILE};
+                                   .y = (int)(in_image / in_row) * winograd_side(g),
+                                   .x = (int)(in_image % in_row) * winograd_side(g)};
     winograd_clip(g, &place);
     return place;
 }

@@ -320,6 +320,19 @@ static void random_three_by_three(void)
     }
 }
 
+/* Channels, filters and tiles enough for Winograd's algorithm of stride 2; other margins than 1 are for the direct one. */
+static void random_stride_two(void)
+{
+    unsigned seed = 10;
+    for (int i = 0; i < 12 && !test_failed; i++) {
+        struct conv_geometry g = geometry(3, pick(&seed, 32, 50), pick(&seed, 64, 75), 3, 2, 1);
+        g.in_h = pick(&seed, 33, 45);
+        g.in_w = pick(&seed, 33, 52);
+        g.pad_y = i % 4 == 0 ? pick(&seed, 0, 2) : 1;
+        run_case(g, pick(&seed, 1, 2), pick(&seed, 0, 2));
+    }
+}
+
 static void random_depthwise(void)
 {
     unsigned seed = 9;
@@ -400,6 +413,8 @@ static void thread_invariance(void)
                                            geometry(40, 33, 40, 1, 1, 0),
                                            geometry(45, 20, 33, 3, 2, 1),
                                            geometry(6, 40, 33, 6, 1, 0),
+                                           geometry(67, 33, 70, 3, 2, 1), /* Winograd's */
+                                           geometry(38, 70, 140, 3, 2, 1),
                                            grouped,
                                            depthwise};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -442,6 +457,7 @@ static const struct test_case cases[] = {
     {"every_channel_and_filter_count", every_channel_and_filter_count},
     {"random_shapes", random_shapes},
     {"random_three_by_three", random_three_by_three},
+    {"random_stride_two", random_stride_two},
     {"random_depthwise", random_depthwise},
     {"connected_shapes", connected_shapes},
     {"large_shapes", large_shapes},
