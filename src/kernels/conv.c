@@ -267,6 +267,7 @@ static size_t weights_scratch_bytes(const struct kernels *kern, const struct con
     const struct conv_slots *slots = &kern->conv;
     switch (conv_choose(kern, g)) {
     case CONV_WINOGRAD:
+    case CONV_WINOGRAD_STRIDE2:
         return winograd_weights_scratch_bytes(slots, g, batch);
     case CONV_DEPTHWISE:
         return depthwise_weights_scratch_bytes(g, batch);
@@ -287,6 +288,7 @@ void conv_backward_weights(const struct kernels *kern, const struct conv_geometr
     }
     switch (conv_choose(kern, g)) {
     case CONV_WINOGRAD:
+    case CONV_WINOGRAD_STRIDE2:
         winograd_backward_weights(&run);
         break;
     case CONV_DEPTHWISE:

@@ -119,7 +119,7 @@ struct winograd_output {
 
 /* The transpose of winograd_output's transform: w[xi * xi_stride + k] = (A dY A^T)[xi] with
  * dY[i] = dz[i][offset + k] for the `rows` x `columns` pixels of a 4x4 tile, row by row. Columns up to the next multiple of
- * the vector width are overwritten. */
+ * the vector width are overwritten. With stride 2 there are 81 rows. */
 struct winograd_output_gradient {
     const float *const *dz;
     int rows, columns;
@@ -254,6 +254,11 @@ struct winograd_forward {
     void (*output)(const struct winograd_output *w);
 };
 
+struct winograd_gradient {
+    void (*output)(const struct winograd_output_gradient *w);
+    void (*filter)(const struct winograd_filter_gradient *w);
+};
+
 struct conv_slots {
     bool is_direct; /* no Winograd transforms: kernels_direct */
     /* That a core's second-level cache holds: cuts that change no sum may go by it. */
@@ -268,11 +273,10 @@ struct conv_slots {
     float (*multiply_adds)(size_t rounds);
     void (*finish)(const struct conv_finish *f);
     struct winograd_forward winograd, winograd_stride2, winograd_half;
+    struct winograd_gradient winograd_gradient, winograd_stride2_gradient;
     void (*depthwise)(const struct conv_depthwise *d);
     void (*pointwise)(const struct conv_pointwise *p);
     void (*outer)(const struct conv_outer *o);
-    void (*winograd_output_gradient)(const struct winograd_output_gradient *w);
-    void (*winograd_filter_gradient)(const struct winograd_filter_gradient *w);
     void (*depthwise_weights)(const struct conv_depthwise_weights *d);
     void (*transpose)(const struct conv_transpose *t);
     void (*scatter)(const struct conv_scatter *s);

@@ -1,6 +1,7 @@
-/* The gradient of the weights of a 3x3 convolution, the transpose of Winograd's forward pass (winograd.c): with
+/* The gradient of the weights of a 3x3 convolution of stride 1 or 2, the transpose of Winograd's forward pass (winograd.c): with
  * V = B^T d B of the 6x6 tiles of the input and W = A dY A^T of the 4x4 tiles of dz, dU[xi] = sum over the tiles of
- * V[xi]^T W[xi] are 36 matrix products on the outer-product tile, and the gradient is G^T dU G.
+ * V[xi]^T W[xi] are 36 matrix products on the outer-product tile, and the gradient is G^T dU G. With stride 2 there are 81, of which those
+ * of the odd samples share a point of dU.
  *
  * Threads make V and W of a block of tiles, which stays in the cache that they share. V lies in strips of 16
  * channels, W in panels of nr filters: a tile's part of them is a line or two, so the products of a strip and a panel
@@ -20,13 +21,14 @@
 #include "base/parallel.h"
 
 enum {
-    POINTS = WINOGRAD_POINTS,
+    POINTS = WINOGRAD_POINTS, /* of dU */
+    MAX_POINTS = WINOGRAD_STRIDE2_INPUT * WINOGRAD_STRIDE2_INPUT,
+    U_LINE = WINOGRAD_INPUT,
     TAPS = WINOGRAD_TAPS,
     TILE = WINOGRAD_TILE,
-    INPUT = WINOGRAD_INPUT,
     STRIP = CONV_STRIP,
     XI_PAD = 16, /* floats between the 36 matrices: keeps their rows out of one cache set */
-    POINTS_FEW_FLOATS = 1 << 20, /* of dU: by points up to here, */
+    POINTS_FEW_FLOATS = 5 << 18, /* of dU: by points up to here, */
     POINTS_MAX_FLOATS = 6 << 20, /* or, where L2 is small, up to here with as many tiles as this */
     POINTS_MIN_TILES = 128,
     POINTS_BLOCK_FLOATS = 3 << 18, /* of V and W */
@@ -49,6 +51,7 @@ enum {
 /* Sizes by geometry and batch alone; distances in floats. */
 struct layout {
     bool by_points;
+    size_t input, points; /* of V and W in a line, and in all */
     size_t nr, channels, filters;
     size_t strips, panels;
     size_t range_strips, strip_ranges; /* that are transformed at once */
@@ -76,13 +79,20 @@ static void cut_panels(struct layout *l, size_t panels)
     l->panel_ranges = conv_ceil_div(l->panels, l->range_panels);
 }
 
+static int input_of(const struct conv_geometry *g)
+{
+    return g->stride_y == 2 ? WINOGRAD_STRIDE2_INPUT : WINOGRAD_INPUT;
+}
+
 static struct layout layout_of(const struct conv_slots *slots, const struct conv_geometry *g,
                                int batch)
 {
-    struct layout l = {.nr = (size_t)slots->nr,
+    struct layout l = {.input = (size_t)input_of(g),
+                       .nr = (size_t)slots->nr,
                        .channels = (size_t)g->in_c,
                        .filters = (size_t)g->filters,
                        .tiles = most(winograd_tiles(g) * (size_t)batch, 1)};
+    l.points = l.input * l.input;
     l.strips = conv_ceil_div(l.channels, STRIP);
     l.panels = conv_ceil_div(l.filters, l.nr);
     size_t products = POINTS * l.strips * STRIP * l.panels * l.nr;
@@ -95,7 +105,7 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     if (!l.by_points && l.strip_ranges * l.panel_ranges < ITEMS_WANTED) {
         cut_panels(&l, 1);
     }
-    size_t tile = POINTS * (l.strips * STRIP + l.panels * l.nr);
+    size_t tile = l.points * (l.strips * STRIP + l.panels * l.nr);
     size_t fit = !l.by_points   ? RANGES_BLOCK_FLOATS
                  : has_large_l2 ? LARGE_BLOCK_FLOATS
                                 : POINTS_BLOCK_FLOATS;
@@ -113,8 +123,8 @@ static struct layout layout_of(const struct conv_slots *slots, const struct conv
     l.u_panel = (l.by_points ? l.strips : l.range_strips) * STRIP * l.nr;
     l.u_xi = (l.by_points ? l.panels : l.range_panels) * l.u_panel + XI_PAD;
     l.zeros = conv_round_up(most(l.channels, l.filters), 16);
-    l.v = conv_round_up(POINTS * l.v_xi, 16);
-    l.w = conv_round_up(POINTS * l.w_xi, 16);
+    l.v = conv_round_up(l.points * l.v_xi, 16);
+    l.w = conv_round_up(l.points * l.w_xi, 16);
     l.u = parallel_stride(POINTS * l.u_xi * sizeof(float)) / sizeof(float);
     l.sums = conv_round_up(TAPS * l.range_strips * STRIP * l.nr, 16);
     l.thread_sums = parallel_stride(l.sums * sizeof(float)) / sizeof(float);
@@ -142,6 +152,8 @@ size_t winograd_weights_scratch_bytes(const struct conv_slots *slots, const stru
 /* All tiles of a batch. Those of one or two columns (narrow) or rows (low) of pixels do not need all points, so their order
  * is: narrow, whole, low, low and narrow. Then the tiles of each of the 36 matrices are a run. */
 struct order {
+    size_t input; /* points of a line */
+    bool (*needs)(int outputs, int point);
     size_t rows, columns; /* of an image, without low and narrow tiles */
     size_t first[5];      /* of each kind, and the end */
     int low, narrow;      /* rows and columns of pixels */
@@ -149,7 +161,9 @@ struct order {
 
 static struct order order_of(const struct conv_geometry *g, size_t images)
 {
-    struct order o = {.rows = conv_ceil_div((size_t)g->out_h, TILE),
+    struct order o = {.input = (size_t)input_of(g),
+                      .needs = g->stride_y == 2 ? winograd_stride2_needs : winograd_needs,
+                      .rows = conv_ceil_div((size_t)g->out_h, TILE),
                       .columns = conv_ceil_div((size_t)g->out_w, TILE),
                       .low = g->out_h % TILE,
                       .narrow = g->out_w % TILE};
@@ -166,8 +180,8 @@ static struct order order_of(const struct conv_geometry *g, size_t images)
 /* The tiles that need this matrix: [*begin, end). */
 static size_t order_run(const struct order *o, size_t xi, size_t *begin)
 {
-    bool low = winograd_needs(o->low ? o->low : TILE, (int)(xi / INPUT));
-    bool narrow = winograd_needs(o->narrow ? o->narrow : TILE, (int)(xi % INPUT));
+    bool low = o->needs(o->low ? o->low : TILE, (int)(xi / o->input));
+    bool narrow = o->needs(o->narrow ? o->narrow : TILE, (int)(xi % o->input));
     *begin = o->first[narrow ? 0 : 1];
     return o->first[!low ? 2 : narrow ? 4 : 3];
 }
@@ -182,6 +196,8 @@ struct block {
 
 struct job {
     const struct conv_weights_run *run;
+    void (*transform_input)(const struct winograd_input *w);
+    const struct winograd_gradient *gradient;
     struct layout layout;
     struct order order;
     struct block block; /* of all threads; not by chunks */
@@ -214,7 +230,7 @@ static struct winograd_place place_of(const struct job *job, size_t tile)
 /* A tile's pixels; zeros outside the image. */
 struct pixels {
     struct winograd_place at;
-    const float *dz[TILE * TILE], *x[POINTS];
+    const float *dz[TILE * TILE], *x[MAX_POINTS];
 };
 
 static void find_pixels(const struct job *job, size_t tile, struct pixels *p)
@@ -222,11 +238,11 @@ static void find_pixels(const struct job *job, size_t tile, struct pixels *p)
     const struct conv_geometry *g = job->run->g;
     p->at = place_of(job, tile);
     winograd_square(job->run->dz, p->at.n, p->at.y, p->at.x, TILE, job->zeros, p->dz);
-    winograd_square(job->run->x, p->at.n, p->at.y - g->pad_y, p->at.x - g->pad_x, INPUT, job->zeros,
-                    p->x);
+    winograd_square(job->run->x, p->at.n, p->at.y * g->stride_y - g->pad_y,
+                    p->at.x * g->stride_x - g->pad_x, input_of(g), job->zeros, p->x);
 }
 
-/* What a panel and a strip of a tile read; the left neighbour reads the first two columns of x. Asked for panel by panel and
+/* What a panel and a strip of a tile read; the left neighbour reads the first columns of x. Asked for panel by panel and
  * strip by strip, between the transforms of the tile before: all of a tile at once fills the queue of misses. */
 static void prefetch_panel(const struct pixels *p, size_t offset, size_t filters)
 {
@@ -235,11 +251,12 @@ static void prefetch_panel(const struct pixels *p, size_t offset, size_t filters
     }
 }
 
-static void prefetch_strip(const struct pixels *p, size_t offset)
+static void prefetch_strip(const struct conv_geometry *g, const struct pixels *p, size_t offset)
 {
-    for (size_t i = 0; i < POINTS; i++) {
-        if (i % INPUT >= INPUT - TILE) {
-            conv_prefetch_read(p->x[i] + offset, STRIP);
+    int input = input_of(g), step = winograd_step(g);
+    for (int y = 0; y < input; y++) {
+        for (int x = input - step; x < input; x++) {
+            conv_prefetch_read(p->x[y * input + x] + offset, STRIP);
         }
     }
 }
@@ -248,7 +265,6 @@ static void prefetch_strip(const struct pixels *p, size_t offset)
 static void transform(const struct job *job, const struct block *block, size_t row,
                       const struct pixels *p, const struct pixels *next)
 {
-    const struct conv_slots *slots = job->run->slots;
     const struct layout *l = &job->layout;
     for (size_t panel = 0; panel < l->panels; panel++) {
         struct winograd_output_gradient w = {.dz = p->dz,
@@ -259,7 +275,7 @@ static void transform(const struct job *job, const struct block *block, size_t r
                                              .w = block->w + panel * l->w_panel + row * l->nr,
                                              .xi_stride = l->w_xi};
         prefetch_panel(next, w.offset, w.filters);
-        slots->winograd_output_gradient(&w);
+        job->gradient->output(&w);
     }
     for (size_t strip = 0; strip < l->strips; strip++) {
         struct winograd_input v = {.in = p->x,
@@ -269,8 +285,8 @@ static void transform(const struct job *job, const struct block *block, size_t r
                                    .channels = conv_range_size(l->channels, STRIP, strip),
                                    .v = block->v + strip * l->v_strip + row * STRIP,
                                    .xi_stride = l->v_xi};
-        prefetch_strip(next, v.offset);
-        slots->winograd.input(&v);
+        prefetch_strip(job->run->g, next, v.offset);
+        job->transform_input(&v);
     }
 }
 
@@ -357,21 +373,17 @@ static void multiply_run(const struct job *job, const struct range *range, const
     }
 }
 
-/* dU[xi] = V[xi]^T W[xi] of a range over the tiles of the block that need this matrix; u is the place of its first sum. It is
- * added to that of earlier blocks. */
-static void multiply(const struct job *job, const struct block *block, const struct range *range,
-                     size_t xi, float *u)
+/* V[xi]^T W[xi] of a range over the tiles of the block that need this matrix to u, or onto it. Had any tile before sums in u, or has one
+ * now? */
+static bool multiply_point(const struct job *job, const struct block *block,
+                           const struct range *range, size_t xi, float *u, bool accumulate)
 {
     const struct layout *l = &job->layout;
     size_t begin, end = order_run(&job->order, xi, &begin);
-    bool accumulate = most(begin, block->since) < least(end, block->first);
     size_t first = most(begin, block->first) - block->first;
     size_t after = most(least(end, block->first + block->count), block->first) - block->first;
     if (first >= after) {
-        for (size_t i = 0; !accumulate && block->is_last && i < range->panels; i++) {
-            memset(u + i * l->u_panel, 0, range->strips * STRIP * l->nr * sizeof *u);
-        }
-        return;
+        return accumulate;
     }
     const float *v = block->v + xi * l->v_xi + range->first_strip * l->v_strip;
     const float *w = block->w + xi * l->w_xi + range->first_panel * l->w_panel;
@@ -390,6 +402,37 @@ static void multiply(const struct job *job, const struct block *block, const str
         }
         multiply_run(job, range, &run, u, accumulate || i > 0);
     }
+    return true;
+}
+
+/* Where the points of V end that begin at `line` and share a point of dU: with stride 2 those of the odd samples (winograd.c). */
+static size_t lines_end(const struct layout *l, size_t line)
+{
+    return line + 1 < U_LINE ? line + 1 : l->input;
+}
+
+/* dU of a point, of a range over the tiles of the block; u is the place of its first sum. It is added to that of earlier blocks. */
+static void multiply(const struct job *job, const struct block *block, const struct range *range,
+                     size_t point, float *u)
+{
+    const struct layout *l = &job->layout;
+    size_t row = point / U_LINE, column = point % U_LINE;
+    size_t row_end = lines_end(l, row), column_end = lines_end(l, column);
+    bool accumulate = false;
+    for (size_t i = row; i < row_end; i++) {
+        for (size_t j = column; j < column_end; j++) {
+            size_t begin, end = order_run(&job->order, i * l->input + j, &begin);
+            accumulate |= most(begin, block->since) < least(end, block->first);
+        }
+    }
+    for (size_t i = row; i < row_end; i++) {
+        for (size_t j = column; j < column_end; j++) {
+            accumulate = multiply_point(job, block, range, i * l->input + j, u, accumulate);
+        }
+    }
+    for (size_t i = 0; !accumulate && block->is_last && i < range->panels; i++) {
+        memset(u + i * l->u_panel, 0, range->strips * STRIP * l->nr * sizeof *u);
+    }
 }
 
 /* G^T dU G of a range of strips of one panel. */
@@ -403,7 +446,7 @@ static void untransform(const struct job *job, size_t range, const float *u, flo
                                          .nr = l->nr,
                                          .sums = sums,
                                          .tap_stride = channels * l->nr};
-    job->run->slots->winograd_filter_gradient(&f);
+    job->gradient->filter(&f);
 }
 
 /* Into the caller's gradient. */
@@ -549,10 +592,15 @@ static void run_blocks(struct job *job, float *memory)
 
 void winograd_backward_weights(const struct conv_weights_run *run)
 {
-    struct job job = {.run = run,
-                      .layout = layout_of(run->slots, run->g, run->dz->n),
-                      .order = order_of(run->g, (size_t)run->dz->n),
-                      .zeros = run->scratch};
+    bool is_stride2 = run->g->stride_y == 2;
+    const struct conv_slots *slots = run->slots;
+    struct job job = {
+        .run = run,
+        .transform_input = is_stride2 ? slots->winograd_stride2.input : slots->winograd.input,
+        .gradient = is_stride2 ? &slots->winograd_stride2_gradient : &slots->winograd_gradient,
+        .layout = layout_of(run->slots, run->g, run->dz->n),
+        .order = order_of(run->g, (size_t)run->dz->n),
+        .zeros = run->scratch};
     memset(run->scratch, 0, job.layout.zeros * sizeof(float));
     float *memory = (float *)run->scratch + job.layout.zeros;
     if (job.layout.chunks > 0) {

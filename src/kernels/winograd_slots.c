@@ -201,7 +201,7 @@ static inline void filter_gradient_line(const vec u[6], vec g[3])
 }
 
 /* A y of the points that `outputs` pixels need: the transpose of output_points. */
-INLINED void output_gradient_points(const vec y[4], vec m[6], const int outputs)
+INLINED void output_gradient_points(const vec y[4], vec *m, const int outputs)
 {
     if (outputs > 2) {
         output_gradient_line(y, m);
@@ -216,93 +216,15 @@ INLINED void output_gradient_points(const vec y[4], vec m[6], const int outputs)
     }
 }
 
-/* The filters from k on; constants as in winograd_input_part. */
-INLINED void winograd_output_gradient_part(const struct winograd_output_gradient *w, size_t k,
-                                           size_t part, const int rows, const int columns)
-{
-    vec lines[6][4];
-    UNROLLED
-    for (int x = 0; x < 4; x++) {
-        vec y[4], m[6];
-        UNROLLED
-        for (int r = 0; r < 4; r++) {
-            bool is_read = x < columns && r < rows;
-            y[r] = is_read ? get(w->dz[r * 4 + x] + w->offset + k, part) : vec_set(0.0f);
-        }
-        output_gradient_points(y, m, rows);
-        UNROLLED
-        for (int r = 0; r < 6; r++) {
-            lines[r][x] = m[r];
-        }
-    }
-    float *to = w->w + k;
-    UNROLLED
-    for (int r = 0; r < 6; r++, to += 6 * w->xi_stride) {
-        if (!winograd_needs(rows, r)) {
-            continue;
-        }
-        vec m[6];
-        output_gradient_points(lines[r], m, columns);
-        UNROLLED
-        for (size_t x = 0; x < 6; x++) {
-            if (winograd_needs(columns, (int)x)) {
-                vec_store(to + x * w->xi_stride, m[x]);
-            }
-        }
-    }
-}
+OUTPUT_GRADIENT_SLOT(output_gradient_slot, 6, output_gradient_points, winograd_needs)
 
-static void winograd_output_gradient_slot(const struct winograd_output_gradient *w)
-{
-    size_t k = 0;
-    if (w->rows == 4 && w->columns == 4) {
-        for (; k + VEC_WIDTH <= w->filters; k += VEC_WIDTH) {
-            winograd_output_gradient_part(w, k, VEC_WIDTH, 4, 4);
-        }
-    }
-    for (; k < w->filters; k += VEC_WIDTH) {
-        winograd_output_gradient_part(w, k, part_of(w->filters, k), w->rows, w->columns);
-    }
-}
-
-static void winograd_filter_gradient_slot(const struct winograd_filter_gradient *w)
-{
-    for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
-        for (size_t c = 0; c < w->channels; c++) {
-            const float *from = w->u + c * w->nr + k;
-            vec columns[3][6];
-            UNROLLED
-            for (size_t x = 0; x < 6; x++) {
-                vec u[6], g[3];
-                UNROLLED
-                for (size_t r = 0; r < 6; r++) {
-                    u[r] = vec_load(from + (r * 6 + x) * w->xi_stride);
-                }
-                filter_gradient_line(u, g);
-                UNROLLED
-                for (size_t r = 0; r < 3; r++) {
-                    columns[r][x] = g[r];
-                }
-            }
-            float *to = w->sums + c * w->nr + k;
-            UNROLLED
-            for (size_t r = 0; r < 3; r++) {
-                vec g[3];
-                filter_gradient_line(columns[r], g);
-                UNROLLED
-                for (size_t s = 0; s < 3; s++) {
-                    vec_store(to + (r * 3 + s) * w->tap_stride, g[s]);
-                }
-            }
-        }
-    }
-}
+FILTER_GRADIENT_SLOT(filter_gradient_slot, filter_gradient_line)
 
 void OF_ISA(winograd_install)(struct kernels *kern)
 {
     kern->conv.winograd = (struct winograd_forward){.input = winograd_input_slot,
                                                     .filter = winograd_filter_slot,
                                                     .output = winograd_output_slot};
-    kern->conv.winograd_output_gradient = winograd_output_gradient_slot;
-    kern->conv.winograd_filter_gradient = winograd_filter_gradient_slot;
+    kern->conv.winograd_gradient =
+        (struct winograd_gradient){.output = output_gradient_slot, .filter = filter_gradient_slot};
 }

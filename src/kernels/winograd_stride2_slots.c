@@ -155,6 +155,43 @@ INLINED void output_part(const struct winograd_output *w, size_t k, const int ro
 
 OUTPUT_SLOT(output_slot, output_part)
 
+/* A y, the transpose of output_points, and G^T u: the weights' gradient. */
+INLINED void output_gradient_points(const vec y[4], vec *m, const int outputs)
+{
+    UNROLLED
+    for (int i = 0; i < 4; i++) {
+        m[EVEN + i] = y[i];
+    }
+    m[0] = y[0];
+    m[2] = m[3] = vec_set(0.0f);
+    if (outputs > 2) {
+        vec even = vec_fma(vec_set(POINT * POINT), y[2], y[0]);
+        vec odd = vec_mul(vec_set(POINT), vec_fma(vec_set(POINT * POINT), y[3], y[1]));
+        m[1] = vec_add(even, odd);
+        m[2] = vec_sub(even, odd);
+        m[3] = vec_fma(vec_set(2.0f), vec_fma(vec_set(4.0f), y[3], y[1]),
+                       vec_fma(vec_set(4.0f), y[2], y[0]));
+        m[4] = y[3];
+        return;
+    }
+    m[1] = vec_fma(vec_set(POINT), y[1], y[0]);
+    m[4] = outputs == 2 ? y[1] : y[0];
+}
+
+INLINED void filter_gradient_line(const vec u[6], vec g[3])
+{
+    vec near = vec_mul(vec_set(-32.0f / 45.0f), u[1]),
+        back = vec_mul(vec_set(-32.0f / 99.0f), u[2]);
+    vec far = vec_mul(vec_set(8.0f / 55.0f), u[3]);
+    g[0] = vec_add(vec_add(u[0], far), vec_add(near, back));
+    g[1] = u[5];
+    g[2] = vec_fma(vec_set(2.0f), far, vec_fma(vec_set(POINT), vec_sub(near, back), u[4]));
+}
+
+OUTPUT_GRADIENT_SLOT(output_gradient_slot, INPUT, output_gradient_points, winograd_stride2_needs)
+
+FILTER_GRADIENT_SLOT(filter_gradient_slot, filter_gradient_line)
+
 /* ---- a stride of 1/2: the input's gradient ----
  *
  * In a line the pixels at odd places are F(4, 2) of five samples of dz, the taps in turned order, those at even ones four samples by the
@@ -284,6 +321,8 @@ void OF_ISA(winograd_stride2_install)(struct kernels *kern)
 {
     kern->conv.winograd_stride2 = (struct winograd_forward){
         .input = input_slot, .filter = filter_slot, .output = output_slot};
+    kern->conv.winograd_stride2_gradient =
+        (struct winograd_gradient){.output = output_gradient_slot, .filter = filter_gradient_slot};
     kern->conv.winograd_half = (struct winograd_forward){
         .input = half_input_slot, .filter = filter_slot, .output = half_output_slot};
 }

@@ -6,6 +6,8 @@
 #include "kernels/slots_conv.h"
 #include "kernels/vec_template.h"
 
+enum { MAX_INPUT = 9 }; /* points of a line */
+
 /* A pixel of a tile with `side` pixels a line; is_even: at even distances. */
 INLINED const float *input_pixel(const struct winograd_input *w, int y, int x, const int side,
                                  bool is_even)
@@ -163,6 +165,101 @@ INLINED void winograd_output_tile(const struct winograd_output *w,
     static void name(const struct winograd_output *w)                                              \
     {                                                                                              \
         winograd_output_tile(w, transform);                                                        \
+    }
+
+/* A Y A^T of the filters from k on: `points` makes `input` points of a line of 4 pixels, `needs` says which count. Constants as for a
+ * tile of the input. */
+INLINED void output_gradient_part(const struct winograd_output_gradient *w, size_t k, size_t part,
+                                  const int rows, const int columns, const int input,
+                                  void (*const points)(const vec y[4], vec *m, const int outputs),
+                                  bool (*const needs)(int outputs, int point))
+{
+    vec lines[MAX_INPUT][4];
+    UNROLLED
+    for (int x = 0; x < 4; x++) {
+        vec y[4], m[MAX_INPUT];
+        UNROLLED
+        for (int r = 0; r < 4; r++) {
+            bool is_read = x < columns && r < rows;
+            y[r] = is_read ? get(w->dz[r * 4 + x] + w->offset + k, part) : vec_set(0.0f);
+        }
+        points(y, m, rows);
+        UNROLLED
+        for (int r = 0; r < input; r++) {
+            lines[r][x] = m[r];
+        }
+    }
+    float *to = w->w + k;
+    UNROLLED
+    for (int r = 0; r < input; r++, to += (size_t)input * w->xi_stride) {
+        if (!needs(rows, r)) {
+            continue;
+        }
+        vec m[MAX_INPUT];
+        points(lines[r], m, columns);
+        UNROLLED
+        for (int x = 0; x < input; x++) {
+            if (needs(columns, x)) {
+                vec_store(to + (size_t)x * w->xi_stride, m[x]);
+            }
+        }
+    }
+}
+
+#define OUTPUT_GRADIENT_SLOT(name, input, points, needs)                                           \
+    static void name(const struct winograd_output_gradient *w)                                     \
+    {                                                                                              \
+        size_t k = 0;                                                                              \
+        if (w->rows == 4 && w->columns == 4) {                                                     \
+            for (; k + VEC_WIDTH <= w->filters; k += VEC_WIDTH) {                                  \
+                output_gradient_part(w, k, VEC_WIDTH, 4, 4, input, points, needs);                 \
+            }                                                                                      \
+        }                                                                                          \
+        for (; k < w->filters; k += VEC_WIDTH) {                                                   \
+            output_gradient_part(w, k, part_of(w->filters, k), w->rows, w->columns, input, points, \
+                                 needs);                                                           \
+        }                                                                                          \
+    }
+
+/* G^T dU G; `line` transforms a line of points. */
+INLINED void filter_gradient(const struct winograd_filter_gradient *w,
+                             void (*const line)(const vec u[6], vec g[3]))
+{
+    for (size_t k = 0; k < w->nr; k += VEC_WIDTH) {
+        for (size_t c = 0; c < w->channels; c++) {
+            const float *from = w->u + c * w->nr + k;
+            vec columns[3][6];
+            UNROLLED
+            for (size_t x = 0; x < 6; x++) {
+                vec u[6], g[3];
+                UNROLLED
+                for (size_t r = 0; r < 6; r++) {
+                    u[r] = vec_load(from + (r * 6 + x) * w->xi_stride);
+                }
+                line(u, g);
+                UNROLLED
+                for (size_t r = 0; r < 3; r++) {
+                    columns[r][x] = g[r];
+                }
+            }
+            float *to = w->sums + c * w->nr + k;
+            UNROLLED
+            for (size_t r = 0; r < 3; r++) {
+                vec g[3];
+                line(columns[r], g);
+                UNROLLED
+                for (size_t s = 0; s < 3; s++) {
+                    vec_store(to + (r * 3 + s) * w->tap_stride, g[s]);
+                }
+            }
+        }
+    }
+}
+
+#define FILTER_GRADIENT_SLOT(name, line)                                                           \
+    static void name(const struct winograd_filter_gradient *w)                                     \
+    {                                                                                              \
+        filter_gradient(w, line);                                                                  \
     }
 
 #endif
