@@ -17,17 +17,19 @@ enum {
     NARROW_CHANNELS_MAX = 1536 /* packed without cuts along the channels */
 };
 
-static bool is_plain_1x1(const struct conv_geometry *g)
+/* Summed channel by channel. */
+static bool is_plain_1x1(const struct kernels *kern, const struct conv_geometry *g)
 {
-    return g->groups == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 &&
-           g->stride_x == 1 && g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h &&
-           g->out_w == g->in_w && g->in_c <= NARROW_CHANNELS_MAX;
+    return !strassen_wins(&kern->conv, g) && g->groups == 1 && g->kernel_h == 1 &&
+           g->kernel_w == 1 && g->stride_y == 1 && g->stride_x == 1 && g->pad_y == 0 &&
+           g->pad_x == 0 && g->out_h == g->in_h && g->out_w == g->in_w &&
+           g->in_c <= NARROW_CHANNELS_MAX;
 }
 
-bool bottleneck_possible(const struct conv_geometry *widen, const struct conv_geometry *depthwise,
-                         const struct conv_geometry *narrow)
+bool bottleneck_possible(const struct kernels *kern, const struct conv_geometry *widen,
+                         const struct conv_geometry *depthwise, const struct conv_geometry *narrow)
 {
-    return (!widen || is_plain_1x1(widen)) && is_plain_1x1(narrow) &&
+    return (!widen || is_plain_1x1(kern, widen)) && is_plain_1x1(kern, narrow) &&
            depthwise_possible(depthwise) && depthwise->filters == depthwise->in_c &&
            depthwise->dilation == 1 && depthwise->kernel_h <= KERNEL_MAX &&
            depthwise->stride_y == depthwise->stride_x && depthwise->pad_y >= 0 &&

@@ -20,8 +20,8 @@ struct bottleneck {
 };
 
 /* Can these be one, run by these algorithms? widen may be NULL. */
-bool bottleneck_possible(const struct conv_geometry *widen, const struct conv_geometry *depthwise,
-                         const struct conv_geometry *narrow);
+bool bottleneck_possible(const struct kernels *kern, const struct conv_geometry *widen,
+                         const struct conv_geometry *depthwise, const struct conv_geometry *narrow);
 
 /* Scratch bytes in all, for parallel_threads() threads; geometries as above. */
 size_t bottleneck_scratch_bytes(const struct kernels *kern, const struct conv_geometry *depthwise,

@@ -44,6 +44,9 @@ enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_ge
     if (winograd_stride2_wins(&kern->conv, g)) {
         return CONV_WINOGRAD_STRIDE2;
     }
+    if (strassen_wins(&kern->conv, g)) {
+        return CONV_STRASSEN;
+    }
     if (pointwise_wins(&kern->conv, g)) {
         return CONV_POINTWISE;
     }
@@ -184,6 +187,8 @@ size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry
         return 0;
     case CONV_ROWS:
         return rows_scratch_bytes(g, false);
+    case CONV_STRASSEN:
+        return strassen_scratch_bytes(&kern->conv, g);
     default:
         return igemm_scratch_bytes(&kern->conv, g);
     }
@@ -204,6 +209,9 @@ static void run_algorithm(const struct conv_run *run, enum conv_algorithm algori
         break;
     case CONV_ROWS:
         rows_forward(run);
+        break;
+    case CONV_STRASSEN:
+        strassen_forward(run);
         break;
     default:
         igemm_forward(run);
@@ -478,7 +486,8 @@ static bool parts_next(struct parts *p, struct part *part)
     part_weights(part, g, &y, &x);
     part->algorithm = part->empty ? CONV_INDIRECT : conv_choose(p->kern, &part->g);
     bool whole = p->stride_y == 1 && p->stride_x == 1;
-    if (part->algorithm == CONV_WINOGRAD && !whole) { /* its tiles are of neighbouring pixels */
+    bool of_neighbours = part->algorithm == CONV_WINOGRAD || part->algorithm == CONV_STRASSEN;
+    if (of_neighbours && !whole) {
         part->algorithm = CONV_INDIRECT;
     }
     if (++p->row == rows) {

@@ -9,11 +9,13 @@
  * Dukhan 2019, arXiv:1907.02129) over weights packed into panels; CONV_WINOGRAD = F(4x4, 3x3) around
  * the same register tile (Lavin & Gray 2015, arXiv:1509.09308), CONV_WINOGRAD_STRIDE2 = the like for stride 2, F(4x4, 2x2) of the
  * even samples; CONV_DEPTHWISE = vectors along channels;
+ * CONV_STRASSEN = 1x1 of many channels, Strassen's seven products of blocks around that tile;
  * CONV_POINTWISE = 1x1 of few channels without the table, CONV_ROWS = windows over few channels (a network's first
  * layer) without it, both with the bits of CONV_INDIRECT unless filters are half a vector or fewer.
  * The choice depends on the geometry alone, never on batch size or thread count; every output element
  * is computed by the same operations in the same order wherever it lies in a batch or tile, so an
- * image's result does not depend on its batch mates. */
+ * image's result does not depend on its batch mates. (CONV_STRASSEN: a pixel's rounding depends on another one of its image, and what
+ * is not finite in the one is not finite in the other.) */
 #ifndef KERNELS_CONV_H
 #define KERNELS_CONV_H
 
@@ -39,7 +41,8 @@ enum conv_algorithm {
     CONV_DEPTHWISE,
     CONV_POINTWISE,
     CONV_ROWS,
-    CONV_WINOGRAD_STRIDE2
+    CONV_WINOGRAD_STRIDE2,
+    CONV_STRASSEN
 };
 
 /* The fastest algorithm for this geometry on these kernels; never Winograd's on kernels_direct. */

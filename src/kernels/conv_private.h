@@ -75,6 +75,11 @@ void winograd_pack(const struct conv_slots *slots, const struct conv_geometry *g
 size_t winograd_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
 void winograd_forward(const struct conv_run *run);
 
+/* Weights are packed as igemm_pack does. */
+bool strassen_wins(const struct conv_slots *slots, const struct conv_geometry *g);
+size_t strassen_scratch_bytes(const struct conv_slots *slots, const struct conv_geometry *g);
+void strassen_forward(const struct conv_run *run);
+
 bool depthwise_possible(const struct conv_geometry *g);
 size_t depthwise_packed_floats(const struct conv_geometry *g);
 void depthwise_pack(const struct conv_geometry *g, const struct conv_weights *w, float *packed);

@@ -18,11 +18,11 @@ static const char *const ISA_NAMES[ISA_COUNT] = {"scalar", "avx2", "avx512"};
 #define INSTALLS_OF(isa)                                                                           \
     {                                                                                              \
         ops_install_##isa, tile_install_##isa, pointwise_install_##isa, depthwise_install_##isa,   \
-            winograd_install_##isa, winograd_stride2_install_##isa, weights_install_##isa,         \
-            train_install_##isa                                                                    \
+            winograd_install_##isa, winograd_stride2_install_##isa, strassen_install_##isa,        \
+            weights_install_##isa, train_install_##isa                                             \
     }
 
-enum { INSTALLS = 8 };
+enum { INSTALLS = 9 };
 
 static void (*const installs[ISA_COUNT][INSTALLS])(struct kernels *kern) = {
     INSTALLS_OF(scalar),

@@ -24,6 +24,7 @@ struct kernels {
     void depthwise_install_##isa(struct kernels *kern);                                            \
     void winograd_install_##isa(struct kernels *kern);                                             \
     void winograd_stride2_install_##isa(struct kernels *kern);                                     \
+    void strassen_install_##isa(struct kernels *kern);                                             \
     void weights_install_##isa(struct kernels *kern);                                              \
     void train_install_##isa(struct kernels *kern);
 SLOTS_OF(scalar)

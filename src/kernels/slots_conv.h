@@ -248,6 +248,34 @@ struct conv_scatter {
     size_t filter_stride;
 };
 
+/* Of a factor of a product of 2x2 blocks, the sums that strassen.c multiplies; block[row][column], `floats` of each, a multiple of 16.
+ * Of the left one to[0] = 21 + 22, to[1] = to[0] - 11, to[2] = 11 - 21, to[3] = 12 - to[1];
+ * of the right one to[0] = 12 - 11, to[1] = 22 - to[0], to[2] = 22 - 12, to[3] = 21 - to[1]. */
+struct strassen_factor {
+    const float *block[2][2];
+    float *to[4];
+    size_t floats;
+};
+
+/* strassen.c's seven products, [rows][nr] each, to the output: rows of the left block column at out[0] (the upper block) and
+ * out[1] (the lower one, which has `lower` rows, as many or one fewer), those of the right one `right` floats on. */
+struct strassen_finish {
+    const float *products[7];
+    size_t nr, rows, lower;
+    float *out[2];
+    size_t out_stride, right;
+    size_t right_filters;             /* the left has nr */
+    const float *scale[2], *shift[2]; /* of left and right; NULL as in conv_finish */
+    enum activation act;
+    bool adds;
+};
+
+struct strassen_slots {
+    void (*left)(const struct strassen_factor *f);
+    void (*right)(const struct strassen_factor *f);
+    void (*finish)(const struct strassen_finish *f);
+};
+
 struct winograd_forward {
     void (*input)(const struct winograd_input *w);
     void (*filter)(const struct winograd_filter *w);
@@ -274,6 +302,7 @@ struct conv_slots {
     void (*finish)(const struct conv_finish *f);
     struct winograd_forward winograd, winograd_stride2, winograd_half;
     struct winograd_gradient winograd_gradient, winograd_stride2_gradient;
+    struct strassen_slots strassen;
     void (*depthwise)(const struct conv_depthwise *d);
     void (*pointwise)(const struct conv_pointwise *p);
     void (*outer)(const struct conv_outer *o);

@@ -18,14 +18,14 @@ static bool is_plain_sum(const struct layer *l)
            s->weighting == WEIGHT_NONE && l->input_shapes[0].c == l->input_shapes[1].c;
 }
 
-bool bottleneck_fits(const struct bottleneck_layers *layers)
+bool bottleneck_fits(const struct bottleneck_layers *layers, const struct kernels *kern)
 {
     const struct conv_unit *widen = unit_of(layers->widen);
     const struct conv_unit *depthwise = unit_of(layers->depthwise);
     const struct conv_unit *narrow = unit_of(layers->narrow);
     return (widen || !layers->widen) && depthwise && narrow &&
            (!layers->shortcut || is_plain_sum(layers->shortcut)) &&
-           bottleneck_possible(widen ? &widen->geometry : NULL, &depthwise->geometry,
+           bottleneck_possible(kern, widen ? &widen->geometry : NULL, &depthwise->geometry,
                                &narrow->geometry);
 }
 

@@ -16,7 +16,7 @@ struct bottleneck_execs {
 };
 
 /* Can they run as one, as far as their kinds and settings go? */
-bool bottleneck_fits(const struct bottleneck_layers *layers);
+bool bottleneck_fits(const struct bottleneck_layers *layers, const struct kernels *kern);
 
 /* Scratch bytes of such a run. */
 size_t bottleneck_scratch(const struct bottleneck_layers *layers, const struct kernels *kern);

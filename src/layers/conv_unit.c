@@ -12,6 +12,7 @@ const char *const conv_unit_choices[] = {
     [CONV_INDIRECT] = "indirect",   [CONV_WINOGRAD] = "winograd",
     [CONV_DEPTHWISE] = "depthwise", [CONV_POINTWISE] = "pointwise",
     [CONV_ROWS] = "rows",           [CONV_WINOGRAD_STRIDE2] = "winograd/2",
+    [CONV_STRASSEN] = "strassen",
 };
 
 enum result conv_unit_parse(struct layer *l, struct conv_unit *u, struct error *err)

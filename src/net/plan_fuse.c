@@ -22,7 +22,7 @@ static bool fits(const struct plan *p, const struct fusion *f)
             return false;
         }
     }
-    return bottleneck_fits(&layers);
+    return bottleneck_fits(&layers, p->kern);
 }
 
 /* The [shortcut] that adds something to the output of `narrow`, perhaps by way of a [dropout] that does nothing; -1 if none

@@ -352,14 +352,42 @@ static void large_inner(void)
     run_case(geometry(26, 200, 170, 3, 2, 1), 5, 1, CONV_WINOGRAD_STRIDE2);
 }
 
+/* An odd and an even number of pixels, several chunks of them, more panels than threads, a last panel that is not full; what is
+ * chosen where. */
+static void strassen(void)
+{
+    run_case(geometry(13, 256, 255, 1, 1, 0), 3, 0, CONV_STRASSEN);
+    run_case(geometry(26, 288, 256, 1, 1, 0), 1, 1, CONV_STRASSEN);
+    run_case(geometry(9, 160, 128, 1, 1, 0), 2, 2, CONV_STRASSEN);
+    run_case(geometry(8, 1600, 512, 1, 1, 0), 1, 0, CONV_STRASSEN);
+    const struct conv_geometry chosen = with_output(geometry(13, 512, 256, 1, 1, 0));
+    const struct conv_geometry others[] = {
+        with_output(geometry(13, 128, 128, 1, 1, 0)), with_output(geometry(13, 500, 256, 1, 1, 0)),
+        with_output(geometry(7, 512, 256, 1, 1, 0)), with_output(geometry(26, 512, 256, 1, 2, 0))};
+    for (int i = 0; i < ISA_COUNT; i++) {
+        const struct kernels *kern = isa_kernels(ISA_NAMES[i]);
+        if (!kern) {
+            continue;
+        }
+        CHECK(conv_choose(kern, &chosen) == CONV_STRASSEN);
+        CHECK(conv_choose(kernels_direct(kern), &chosen) == CONV_INDIRECT);
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+            CHECK(conv_choose(kern, &others[k]) != CONV_STRASSEN);
+        }
+    }
+}
+
 static void activations_and_epilogue(void)
 {
-    static const enum conv_algorithm algorithms[] = {CONV_INDIRECT, CONV_WINOGRAD, CONV_DEPTHWISE,
-                                                     CONV_POINTWISE, CONV_WINOGRAD_STRIDE2};
-    for (int a = 0; a < 5; a++) {
-        bool pointwise = algorithms[a] == CONV_POINTWISE;
+    static const enum conv_algorithm algorithms[] = {CONV_INDIRECT,         CONV_WINOGRAD,
+                                                     CONV_DEPTHWISE,        CONV_POINTWISE,
+                                                     CONV_WINOGRAD_STRIDE2, CONV_STRASSEN};
+    for (int a = 0; a < 6; a++) {
+        bool strassen = algorithms[a] == CONV_STRASSEN;
+        bool is_1x1 = strassen || algorithms[a] == CONV_POINTWISE;
         int stride = algorithms[a] == CONV_WINOGRAD_STRIDE2 ? 2 : 1;
-        struct conv_geometry g = geometry(7, 35, 35, pointwise ? 1 : 3, stride, !pointwise);
+        struct conv_geometry g =
+            geometry(7, strassen ? 64 : 35, strassen ? 128 : 35, is_1x1 ? 1 : 3, stride, !is_1x1);
         g.groups = algorithms[a] == CONV_DEPTHWISE ? 35 : 1;
         struct problem p = problem_make(g, 1, 1, 77);
         for (int act = 0; act < ACT_FUSED_COUNT && !test_failed; act++) {
@@ -427,7 +455,8 @@ static void choice_by_geometry(void)
                          wide = geometry(52, 256, 512, 1, 1, 0);
     narrow.out_h = narrow.out_w = wide.out_h = wide.out_w = 52;
     CHECK(conv_choose(kern, &narrow) == CONV_POINTWISE);
-    CHECK(conv_choose(kern, &wide) == CONV_INDIRECT);
+    CHECK(conv_choose(kern, &wide) == CONV_STRASSEN);
+    CHECK(conv_choose(kernels_direct(kern), &wide) == CONV_INDIRECT);
     struct conv_geometry first = geometry(52, 3, 8, 3, 2, 1);
     CHECK(conv_choose(kern, &first) == CONV_ROWS);
     narrow.stride_y = narrow.stride_x = 2;
@@ -459,6 +488,7 @@ static const struct test_case cases[] = {
     {"pointwise_has_the_bits_of_indirect", pointwise_has_the_bits_of_indirect},
     {"rows_have_the_bits_of_indirect", rows_have_the_bits_of_indirect},
     {"large_inner", large_inner},
+    {"strassen", strassen},
     {"activations_and_epilogue", activations_and_epilogue},
     {"invariance", invariance},
     {"choice_by_geometry", choice_by_geometry},

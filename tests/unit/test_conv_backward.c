@@ -368,6 +368,9 @@ static void large_shapes(void)
     run_case(geometry(5, 40, 300, 3, 1, 1), 2, 0);
     run_case(geometry(52, 40, 70, 1, 1, 0), 2, 0);
     run_case(geometry(7, 700, 255, 1, 1, 0), 2, 2);
+    run_case(geometry(9, 256, 128, 1, 1, 0), 2,
+             1); /* Strassen's both ways, and with a stride not */
+    run_case(geometry(17, 256, 128, 1, 2, 0), 1, 0);
     run_case(geometry(145, 3, 52, 3, 2, 1), 2, 0);
     run_case(geometry(157, 16, 17, 3, 1, 1), 1, 0); /* several blocks a chunk */
     run_case(geometry(76, 16, 300, 3, 1, 1), 1, 0);
