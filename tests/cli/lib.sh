@@ -25,7 +25,7 @@ cd "$root" || exit 1
 YOLO=${YOLO:-./yolo}
 case "$YOLO" in /*) ;; *) YOLO=$root/${YOLO#./} ;; esac
 helpers=${YOLO%/*}/tests/helpers
-[ -d "$helpers" ] || helpers=$root/build/release/tests/helpers
+[ -x "$helpers/flat" ] || helpers=$root/build/release/tests/helpers
 # shellcheck disable=SC2034 # for the tests
 SHARED=${YOLO_SHARED:-$root/../shared}
 work=$(mktemp -d) || exit 1
