@@ -20,10 +20,7 @@ enum {
 /* Summed channel by channel. */
 static bool is_plain_1x1(const struct kernels *kern, const struct conv_geometry *g)
 {
-    return !strassen_wins(&kern->conv, g) && g->groups == 1 && g->kernel_h == 1 &&
-           g->kernel_w == 1 && g->stride_y == 1 && g->stride_x == 1 && g->pad_y == 0 &&
-           g->pad_x == 0 && g->out_h == g->in_h && g->out_w == g->in_w &&
-           g->in_c <= NARROW_CHANNELS_MAX;
+    return conv_is_product(g) && g->in_c <= NARROW_CHANNELS_MAX && !strassen_wins(&kern->conv, g);
 }
 
 bool bottleneck_possible(const struct kernels *kern, const struct conv_geometry *widen,

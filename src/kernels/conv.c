@@ -337,7 +337,7 @@ void conv_weights_reduce(float *copies, size_t count, size_t distance, size_t fl
 
 /* ---- the input's gradient ----
  *
- * Convolutions of stride 1 over dz.
+ * Convolutions of stride 1 over dz, but for the one of half a stride that is Winograd's.
  *
  * Along one axis, output o and tap t meet input i = o * stride - pad + t * dilation. The inputs
  * i = phase + stride * j of one class meet the taps with (phase + pad - t * dilation) divisible by

@@ -45,7 +45,7 @@ enum conv_algorithm {
     CONV_STRASSEN
 };
 
-/* The fastest algorithm for this geometry on these kernels; never Winograd's on kernels_direct. */
+/* The fastest algorithm for this geometry on these kernels; neither Winograd's nor Strassen's on kernels_direct. */
 enum conv_algorithm conv_choose(const struct kernels *kern, const struct conv_geometry *g);
 
 /* Floats that conv_pack writes. */

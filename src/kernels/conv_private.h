@@ -54,6 +54,14 @@ static inline float *conv_run_out(const struct conv_run *run, size_t n, size_t y
     return run->out->data + n * run->out_image + y * run->out_row + x * run->out_pixel;
 }
 
+/* A 1x1 convolution as a plain product of matrices: every output pixel is of the input pixel at its place. */
+static inline bool conv_is_product(const struct conv_geometry *g)
+{
+    return g->groups == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 &&
+           g->stride_x == 1 && g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h &&
+           g->out_w == g->in_w;
+}
+
 size_t igemm_packed_floats(const struct conv_slots *slots, const struct conv_geometry *g);
 void igemm_pack(const struct conv_slots *slots, const struct conv_geometry *g,
                 const struct conv_weights *w, float *packed);
@@ -63,7 +71,6 @@ void igemm_forward(const struct conv_run *run);
 bool winograd_possible(const struct conv_geometry *g);
 /* Possible, and with channels and tiles enough to be quicker than direct sums, of floats as of bytes. */
 bool winograd_pays(const struct conv_geometry *g);
-/* Measured: see the table in winograd.c. */
 bool winograd_wins(const struct conv_slots *slots, const struct conv_geometry *g);
 /* The same for stride 2, which has the functions below in common. */
 bool winograd_stride2_wins(const struct conv_slots *slots, const struct conv_geometry *g);

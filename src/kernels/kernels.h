@@ -23,7 +23,7 @@ NODISCARD enum result kernels_select(const char *isa, const struct kernels **ker
 
 const char *kernels_isa(const struct kernels *kern);
 
-/* The same instruction set without Winograd's transforms: convolutions and their gradients are direct sums
+/* The same instruction set with neither Winograd's nor Strassen's algorithm: convolutions and their gradients are direct sums
  * throughout (--no-winograd). The table is static. */
 const struct kernels *kernels_direct(const struct kernels *kern);
 bool kernels_are_direct(const struct kernels *kern);

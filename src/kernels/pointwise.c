@@ -17,9 +17,7 @@ enum {
 bool pointwise_wins(const struct conv_slots *slots, const struct conv_geometry *g)
 {
     size_t filters = conv_round_up((size_t)g->filters, (size_t)slots->nr);
-    return g->groups == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 &&
-           g->stride_x == 1 && g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h &&
-           g->out_w == g->in_w && (size_t)g->in_c * filters <= WEIGHTS_MAX_FLOATS;
+    return conv_is_product(g) && (size_t)g->in_c * filters <= WEIGHTS_MAX_FLOATS;
 }
 
 bool pointwise_in_fours(const struct conv_slots *slots, const struct conv_geometry *g)

@@ -288,7 +288,7 @@ struct winograd_gradient {
 };
 
 struct conv_slots {
-    bool is_direct; /* no Winograd transforms: kernels_direct */
+    bool is_direct; /* neither Winograd's transforms nor Strassen's blocks: kernels_direct */
     /* That a core's second-level cache holds: cuts that change no sum may go by it. */
     size_t l2_floats;
     int width; /* floats of a vector */

@@ -38,12 +38,9 @@ static size_t pairs_of(const struct conv_geometry *g)
 bool strassen_wins(const struct conv_slots *slots, const struct conv_geometry *g)
 {
     size_t channels = (size_t)g->in_c, panels = panels_of(slots, g);
-    bool is_product = g->groups == 1 && g->kernel_h == 1 && g->kernel_w == 1 && g->stride_y == 1 &&
-                      g->stride_x == 1 && g->pad_y == 0 && g->pad_x == 0 && g->out_h == g->in_h &&
-                      g->out_w == g->in_w;
     bool halves = channels % 32 == 0 && panels % 2 == 0 &&
                   conv_panel_width(slots, (size_t)g->filters, panels - 1) == (size_t)slots->nr;
-    return !slots->is_direct && is_product && halves && channels >= MIN_CHANNELS &&
+    return !slots->is_direct && conv_is_product(g) && halves && channels >= MIN_CHANNELS &&
            channels * (size_t)g->filters >= MIN_FLOATS && pairs_of(g) >= MIN_PAIRS;
 }
 
