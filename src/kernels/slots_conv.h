@@ -249,8 +249,8 @@ struct conv_scatter {
 };
 
 /* Of a factor of a product of 2x2 blocks, the sums that strassen.c multiplies; block[row][column], `floats` of each, a multiple of 16.
- * Of the left one to[0] = 21 + 22, to[1] = to[0] - 11, to[2] = 11 - 21, to[3] = 12 - to[1];
- * of the right one to[0] = 12 - 11, to[1] = 22 - to[0], to[2] = 22 - 12, to[3] = 21 - to[1]. */
+ * Of the left one to[0] = 21 - 22, to[1] = 11 - to[0], to[2] = 21 - 11, to[3] = 12 - to[1];
+ * of the right one to[0] = 12 - 11, to[1] = 22 + to[0], to[2] = 22 + 12, to[3] = 21 - to[1]. */
 struct strassen_factor {
     const float *block[2][2];
     float *to[4];

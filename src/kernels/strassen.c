@@ -1,15 +1,18 @@
 /* A 1x1 convolution of many channels as seven products of blocks in place of eight: Strassen's algorithm in Winograd's form,
  * with fifteen sums (Strassen 1969, Numerische Mathematik 13; Winograd 1971, Linear Algebra and its Applications 4), once.
  *
- * Rows are an image's pixels, columns filters. The blocks of the left factor are the first and the second half of the pixels by the
- * first and the second half of the channels, those of the right one halves of the channels by panels of filters: a panel of the first
- * half with one of the second. With s and t the sums that struct strassen_factor names,
+ * Rows are an image's pixels, columns filters. The blocks of the left factor are its even and its odd pixels by the first and the second
+ * half of the channels, those of the right one halves of the channels by panels of filters: a panel of the first half with one of the
+ * second. With s and t the sums that struct strassen_factor names,
  *
  *   p1 = a11 b11   p2 = a12 b21   p3 = s4 b22   p4 = a22 t4   p5 = s1 t1   p6 = s2 t2   p7 = s3 t3
  *   out11 = p1 + p2   out12 = p1 + p6 + p5 + p3   out21 = p1 + p6 + p7 + p4   out22 = p1 + p6 + p7 + p5
  *
- * Of an odd number of pixels the last has a row of zeros beside it. A pixel's rounding depends on the one that it is paired with,
- * of the same image, thus on the shape alone. Each thread makes its s and t itself, in its own cache. */
+ * The signs of a12, a22, b21 and b22 are turned against Winograd's, which changes no product: of neighbours, mostly positive, s1, s3
+ * and s4 are then differences, and less is rounded away.
+ *
+ * An odd last pixel has zeros beside it. A pixel's rounding depends on the one that it is paired with, thus on the shape alone. Each
+ * thread makes its s and t itself, in its own cache. */
 #include "kernels/conv_private.h"
 
 #include <string.h>
@@ -85,23 +88,23 @@ struct piece {
     float *zeros, *left[4], *right[4], *products[7];
 };
 
-static const float *pixel(const struct piece *p, size_t i)
+/* The first pixel of a pair; the second one follows it. */
+static const float *pair_at(const struct piece *p, size_t pair)
 {
     const struct tensor *in = p->job->run->in;
-    return tensor_at(in, (int)p->image, 0, 0) + i * in->stride;
+    return tensor_at(in, (int)p->image, 0, 0) + 2 * pair * in->stride;
 }
 
 static bool has_partner(const struct job *job, size_t pair)
 {
-    return pair + job->pairs < (size_t)job->run->out->h * (size_t)job->run->out->w;
+    return 2 * pair + 1 < (size_t)job->run->out->h * (size_t)job->run->out->w;
 }
 
 static void sum_pixels(const struct piece *p)
 {
     const struct layout *l = &p->job->layout;
     for (size_t i = 0; i < p->count; i++) {
-        const float *upper = pixel(p, p->first + i),
-                    *lower = pixel(p, p->first + i + p->job->pairs);
+        const float *upper = pair_at(p, p->first + i), *lower = upper + p->job->run->in->stride;
         bool is_pair = has_partner(p->job, p->first + i);
         struct strassen_factor f = {
             .block = {{upper, upper + l->half},
@@ -138,9 +141,9 @@ static void multiply_block(const struct piece *p, const struct strassen_factor *
     const struct job *job = p->job;
     const struct conv_run *run = job->run;
     const struct layout *l = &job->layout;
-    size_t in = run->in->stride, first = p->first + from, nr = (size_t)run->slots->nr;
+    size_t in = 2 * run->in->stride, first = p->first + from, nr = (size_t)run->slots->nr;
     size_t lower = has_partner(job, first + count - 1) ? count : count - 1;
-    const float *a1 = pixel(p, first), *a2 = pixel(p, first + job->pairs);
+    const float *a1 = pair_at(p, first), *a2 = a1 + run->in->stride;
     const struct {
         struct rows rows;
         const float *panel;
@@ -170,7 +173,7 @@ static void multiply_block(const struct piece *p, const struct strassen_factor *
     struct strassen_finish finish = {.nr = nr,
                                      .rows = count,
                                      .lower = lower,
-                                     .out_stride = run->out_pixel,
+                                     .out_stride = 2 * run->out_pixel,
                                      .right = right,
                                      .act = e->act,
                                      .adds = run->adds};
@@ -179,7 +182,7 @@ static void multiply_block(const struct piece *p, const struct strassen_factor *
     memcpy(finish.products, p->products, sizeof finish.products);
     for (size_t k = 0; k < 2; k++) {
         finish.out[k] =
-            conv_run_out(run, p->image, 0, 0) + (first + k * job->pairs) * run->out_pixel + filter;
+            conv_run_out(run, p->image, 0, 0) + (2 * first + k) * run->out_pixel + filter;
         finish.scale[k] = e->scale ? e->scale + filter + k * right : NULL;
         finish.shift[k] = e->shift ? e->shift + filter + k * right : NULL;
     }

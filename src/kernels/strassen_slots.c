@@ -8,11 +8,11 @@ static void left_slot(const struct strassen_factor *f)
 {
     for (size_t k = 0; k < f->floats; k += VEC_WIDTH) {
         vec upper = vec_load(f->block[0][0] + k), lower = vec_load(f->block[1][0] + k);
-        vec sum = vec_add(lower, vec_load(f->block[1][1] + k)), less = vec_sub(sum, upper);
-        vec_store(f->to[0] + k, sum);
-        vec_store(f->to[1] + k, less);
-        vec_store(f->to[2] + k, vec_sub(upper, lower));
-        vec_store(f->to[3] + k, vec_sub(vec_load(f->block[0][1] + k), less));
+        vec first = vec_sub(lower, vec_load(f->block[1][1] + k)), second = vec_sub(upper, first);
+        vec_store(f->to[0] + k, first);
+        vec_store(f->to[1] + k, second);
+        vec_store(f->to[2] + k, vec_sub(lower, upper));
+        vec_store(f->to[3] + k, vec_sub(vec_load(f->block[0][1] + k), second));
     }
 }
 
@@ -20,11 +20,11 @@ static void right_slot(const struct strassen_factor *f)
 {
     for (size_t k = 0; k < f->floats; k += VEC_WIDTH) {
         vec upper = vec_load(f->block[0][1] + k), lower = vec_load(f->block[1][1] + k);
-        vec more = vec_sub(upper, vec_load(f->block[0][0] + k)), less = vec_sub(lower, more);
-        vec_store(f->to[0] + k, more);
-        vec_store(f->to[1] + k, less);
-        vec_store(f->to[2] + k, vec_sub(lower, upper));
-        vec_store(f->to[3] + k, vec_sub(vec_load(f->block[1][0] + k), less));
+        vec first = vec_sub(upper, vec_load(f->block[0][0] + k)), second = vec_add(lower, first);
+        vec_store(f->to[0] + k, first);
+        vec_store(f->to[1] + k, second);
+        vec_store(f->to[2] + k, vec_add(lower, upper));
+        vec_store(f->to[3] + k, vec_sub(vec_load(f->block[1][0] + k), second));
     }
 }
 
