@@ -193,7 +193,7 @@ static bool guards_intact(const struct problem *p, const float *block)
 
 static bool is_3x3(const struct conv_geometry *g)
 {
-    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_y == 1 && g->stride_x == 1;
+    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_y == g->stride_x && g->stride_y <= 2;
 }
 
 /* Against the sum of magnitudes. Winograd's terms reach over a whole tile, so an element near the
