@@ -23,8 +23,9 @@ enum {
 
 /* Of what the numbers are relative to: loss; largest probability; a tensor's root mean square or largest value. */
 static const double LIMIT = 1e-4, LIMIT_OF_GRADIENT = 1e-3;
-/* Through twenty or fifty batch norms over a few pixels rounding grows: in single precision PyTorch is as far off. */
-static const double LIMIT_THROUGH_BATCHES = 3e-2;
+/* Through twenty or fifty batch norms over a few pixels rounding grows: in single precision PyTorch is as far off. Of darknet53 the worst
+ * is .014 to .017 with direct sums, .014 to .025 with Winograd's, .008 to .032 with Strassen's too, by the instruction set. */
+static const double LIMIT_THROUGH_BATCHES = 5e-2;
 
 static void fill(const struct network *net)
 {
