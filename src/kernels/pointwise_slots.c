@@ -78,7 +78,7 @@ INLINED void pointwise_end(const struct conv_pointwise *p, const struct pointwis
 
 enum { LINE_FLOATS = 16 };
 
-/* The output's lines of a block; those that are not in a cache when they are stored to keep later stores waiting. */
+/* The output's lines of a block; those that are not in a cache when they are stored to, keep later stores waiting. */
 INLINED void pointwise_out_ahead(const struct conv_pointwise *p, size_t first, const int pixels,
                                  size_t k, const int vectors)
 {

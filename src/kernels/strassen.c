@@ -135,6 +135,34 @@ struct rows {
     size_t stride, count;
 };
 
+/* The products of the pairs [first, first + rows), of which `lower` have two pixels, to the output. */
+static void finish_block(const struct piece *p, size_t panel, size_t first, size_t rows,
+                         size_t lower)
+{
+    const struct job *job = p->job;
+    const struct conv_run *run = job->run;
+    size_t nr = (size_t)run->slots->nr;
+    size_t right = job->panel_pairs * nr, filter = panel * nr;
+    const struct conv_epilogue *e = run->epilogue;
+    struct strassen_finish finish = {.nr = nr,
+                                     .rows = rows,
+                                     .lower = lower,
+                                     .out_stride = 2 * run->out_pixel,
+                                     .right = right,
+                                     .act = e->act,
+                                     .adds = run->adds};
+    size_t left = (size_t)run->g->filters - filter - right;
+    finish.right_filters = left < nr ? left : nr;
+    memcpy(finish.products, p->products, sizeof finish.products);
+    for (size_t k = 0; k < 2; k++) {
+        finish.out[k] =
+            conv_run_out(run, p->image, 0, 0) + (2 * first + k) * run->out_pixel + filter;
+        finish.scale[k] = e->scale ? e->scale + filter + k * right : NULL;
+        finish.shift[k] = e->shift ? e->shift + filter + k * right : NULL;
+    }
+    run->slots->strassen.finish(&finish);
+}
+
 static void multiply_block(const struct piece *p, const struct strassen_factor *b, size_t panel,
                            size_t from, size_t count)
 {
@@ -168,25 +196,7 @@ static void multiply_block(const struct piece *p, const struct strassen_factor *
             run->slots->product(&product);
         }
     }
-    size_t right = job->panel_pairs * nr, filter = panel * nr;
-    const struct conv_epilogue *e = run->epilogue;
-    struct strassen_finish finish = {.nr = nr,
-                                     .rows = count,
-                                     .lower = lower,
-                                     .out_stride = 2 * run->out_pixel,
-                                     .right = right,
-                                     .act = e->act,
-                                     .adds = run->adds};
-    size_t left = (size_t)run->g->filters - filter - right;
-    finish.right_filters = left < nr ? left : nr;
-    memcpy(finish.products, p->products, sizeof finish.products);
-    for (size_t k = 0; k < 2; k++) {
-        finish.out[k] =
-            conv_run_out(run, p->image, 0, 0) + (2 * first + k) * run->out_pixel + filter;
-        finish.scale[k] = e->scale ? e->scale + filter + k * right : NULL;
-        finish.shift[k] = e->shift ? e->shift + filter + k * right : NULL;
-    }
-    run->slots->strassen.finish(&finish);
+    finish_block(p, panel, first, count, lower);
 }
 
 static struct piece piece_of(const struct job *job, size_t item, int thread)

@@ -119,12 +119,6 @@ static const struct scheme *scheme_of(const struct conv_geometry *g)
     return &schemes[g->stride_y];
 }
 
-/* Where the points of V end that begin at `line` and share a point of U. */
-static size_t lines_end(const struct scheme *scheme, size_t line)
-{
-    return line + 1 < U_LINE ? line + 1 : scheme->input;
-}
-
 enum {
     MAX_TILES = 128, /* of a block */
     FUSED_V_FLOATS = U_POINTS * 24 * 128,
@@ -467,14 +461,14 @@ static void multiply(const struct job *job, const struct product *p, struct conv
 static void multiply_row(const struct job *job, const struct product *p, size_t row)
 {
     const struct layout *l = &job->layout;
-    size_t input = l->scheme->input, rows = lines_end(l->scheme, row) - row;
+    size_t input = l->scheme->input, rows = winograd_lines_end(input, row) - row;
     struct conv_product matrix = {.in_stride = l->v_row,
                                   .channels = p->channels,
                                   .acc_stride = l->m_row,
                                   .filters = p->filters,
                                   .accumulate = p->accumulate};
     for (size_t i = 0; i < U_LINE; i++) {
-        size_t columns = lines_end(l->scheme, i) - i, count = rows * columns;
+        size_t columns = winograd_lines_end(input, i) - i, count = rows * columns;
         matrix.panel = p->u + i * l->u_xi;
         size_t xi = row * input + i;
         for (size_t j = 0; j < count; j++) {

@@ -405,19 +405,14 @@ static bool multiply_point(const struct job *job, const struct block *block,
     return true;
 }
 
-/* Where the points of V end that begin at `line` and share a point of dU: with stride 2 those of the odd samples (winograd.c). */
-static size_t lines_end(const struct layout *l, size_t line)
-{
-    return line + 1 < U_LINE ? line + 1 : l->input;
-}
-
 /* dU of a point, of a range over the tiles of the block; u is the place of its first sum. It is added to that of earlier blocks. */
 static void multiply(const struct job *job, const struct block *block, const struct range *range,
                      size_t point, float *u)
 {
     const struct layout *l = &job->layout;
     size_t row = point / U_LINE, column = point % U_LINE;
-    size_t row_end = lines_end(l, row), column_end = lines_end(l, column);
+    size_t row_end = winograd_lines_end(l->input, row);
+    size_t column_end = winograd_lines_end(l->input, column);
     bool accumulate = false;
     for (size_t i = row; i < row_end; i++) {
         for (size_t j = column; j < column_end; j++) {

@@ -36,6 +36,13 @@ static inline size_t winograd_tiles(const struct conv_geometry *g)
     return conv_ceil_div((size_t)g->out_h, (size_t)winograd_side(g)) * winograd_tiles_in_row(g);
 }
 
+/* A line has so many points of V and M, and six of U. Where those of V end that begin at `line` and share a point of U: with stride 2 and
+ * 1/2 the last ones, of the odd samples. */
+static inline size_t winograd_lines_end(size_t points, size_t line)
+{
+    return line + 1 < WINOGRAD_INPUT ? line + 1 : points;
+}
+
 /* A tile of the batch. */
 struct winograd_place {
     int n, y, x;       /* image and first output pixel */
