@@ -1,8 +1,8 @@
 /* e^x and the fused activations over the vectors of vec_template.h, the same operations in the same
  * order for AVX2 and AVX-512, so that both give the same bits.
  *
- * vec_exp_bounded is 2^n exp(r) with n = round(x / ln 2), r = x - n ln 2 in two parts, and a
- * minimax polynomial of degree 6 on |r| <= ln(2) / 2 (relative error 4e-9). Everything below is
+ * vec_exp_bounded is 2^n exp(r) with n = x / ln 2 rounded to eighths, r = x - n ln 2 in two parts, 2^n by a table of its
+ * eighths, and a minimax polynomial of degree 3 on |r| <= ln(2) / 16 (relative error 3e-8). Everything below is
  * within 4 ULP of the exact value, NaN in gives NaN out, a finite input gives a finite output.
  * Where e^x itself is denormal (x < -87.3) the bound is absolute: 2e-43. */
 #ifndef KERNELS_ACTIVATION_TEMPLATE_H

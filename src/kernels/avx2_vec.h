@@ -123,16 +123,16 @@ static inline float vec_total(vec v)
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
 
-/* The nearest whole numbers. */
-static inline vec vec_nearest(vec v)
+/* The one of eight that a lane's last three bits count. */
+static inline vec vec_pick(const float *table, vec bits)
 {
-    return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_castps_si256(bits));
 }
 
-/* v 2^n for whole n, in two factors: n goes beyond the exponents of a normal float at both ends. */
+/* v 2^floor(n), in two factors: it goes beyond the exponents of a normal float at both ends. */
 static inline vec vec_times_power(vec v, vec n)
 {
-    __m256i whole = _mm256_cvtps_epi32(n);
+    __m256i whole = _mm256_cvtps_epi32(_mm256_floor_ps(n));
     __m256i half = _mm256_srai_epi32(whole, 1);
     __m256i bias = _mm256_set1_epi32(127);
     __m256i low = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);

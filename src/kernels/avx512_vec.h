@@ -104,13 +104,13 @@ static inline float vec_total(vec v)
     return _mm512_reduce_add_ps(v);
 }
 
-/* The nearest whole numbers. */
-static inline vec vec_nearest(vec v)
+/* The one of eight that a lane's last three bits count. */
+static inline vec vec_pick(const float *table, vec bits)
 {
-    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm512_permutexvar_ps(_mm512_castps_si512(bits), vec_load_twice(table));
 }
 
-/* v 2^n for whole n. */
+/* v 2^floor(n). */
 static inline vec vec_times_power(vec v, vec n)
 {
     return _mm512_scalef_ps(v, n);

@@ -103,20 +103,20 @@ static inline wide wide_fma(wide a, wide b, wide c)
     return VEC_OP(fmadd_pd)(a, b, c);
 }
 
-/* e^x for -105 <= x <= 89. */
+/* e^x for -105 <= x <= 89. The sum of x / ln 2 and 1.5 2^20 is rounded to eighths, which are its last bits. */
 static inline vec vec_exp_bounded(vec x)
 {
-    vec n = vec_nearest(vec_mul(x, vec_set(1.44269502f)));
+    static const float powers[8] = {1.0f,        1.09050775f, 1.18920708f, 1.29683959f,
+                                    1.41421354f, 1.54221082f, 1.68179286f, 1.83400810f};
+    vec eighths = vec_set(1572864.0f);
+    vec place = vec_fma(x, vec_set(1.44269502f), eighths);
+    vec n = vec_sub(place, eighths);
     vec r = VEC_OP(fnmadd_ps)(n, vec_set(0.693147182f), x);
     r = VEC_OP(fnmadd_ps)(n, vec_set(-1.90465432e-09f), r);
-    vec p = vec_set(0.00138145406f);
-    p = vec_fma(p, r, vec_set(0.00836874545f));
-    p = vec_fma(p, r, vec_set(0.041668389f));
-    p = vec_fma(p, r, vec_set(0.166665211f));
-    p = vec_fma(p, r, vec_set(0.49999994f));
-    p = vec_fma(p, r, vec_set(1.0f));
-    p = vec_fma(p, r, vec_set(1.0f));
-    return vec_times_power(p, n);
+    vec p = vec_fma(vec_set(0.166674495f), r, vec_set(0.500064790f));
+    p = vec_mul(vec_fma(p, r, vec_set(1.0f)), r);
+    vec part = vec_pick(powers, place);
+    return vec_times_power(vec_fma(part, p, part), n);
 }
 
 #endif
