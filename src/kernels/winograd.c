@@ -125,7 +125,7 @@ enum {
     SHARED_MAX_U_FLOATS = 1280 << 10, /* of the fused way, in a quick third-level cache */
     STREAMED_MAX_TILES = MAX_TILES,
     FUSED_MIN_TILES = 65,
-    STREAMED_MAX_PANELS = 8,
+    STREAMED_MAX_PANELS = 2,
     PART_FILTERS = 16,         /* of a panel, at least */
     MIN_L2_FLOATS = 128 << 10, /* by which cuts are made, and at most: caches may be shared */
     MAX_L2_FLOATS = 512 << 10,
