@@ -222,7 +222,7 @@ static void run_algorithm(const struct conv_run *run, enum conv_algorithm algori
 void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                   enum conv_algorithm algorithm, const float *packed,
                   const struct conv_epilogue *epilogue, const struct tensor *in,
-                  const struct tensor *out, void *scratch)
+                  const struct tensor *out, bool adds, void *scratch)
 {
     struct conv_run run = {.slots = &kern->conv,
                            .g = g,
@@ -231,6 +231,7 @@ void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                            .in = in,
                            .out = out,
                            .scratch = scratch,
+                           .adds = adds,
                            .out_image = (size_t)out->h * (size_t)out->w * out->stride,
                            .out_row = (size_t)out->w * out->stride,
                            .out_pixel = out->stride};

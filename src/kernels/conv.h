@@ -61,12 +61,12 @@ void conv_pack(const struct kernels *kern, const struct conv_geometry *g,
 size_t conv_scratch_bytes(const struct kernels *kern, const struct conv_geometry *g,
                           enum conv_algorithm algorithm);
 
-/* in: [n, in_h, in_w, in_c]; out: [n, out_h, out_w, filters], not overlapping in. scratch: 64-byte
+/* in: [n, in_h, in_w, in_c]; out: [n, out_h, out_w, filters], not overlapping in, which is added to if adds. scratch: 64-byte
  * aligned. Allocates nothing, cannot fail. */
 void conv_forward(const struct kernels *kern, const struct conv_geometry *g,
                   enum conv_algorithm algorithm, const float *packed,
                   const struct conv_epilogue *epilogue, const struct tensor *in,
-                  const struct tensor *out, void *scratch);
+                  const struct tensor *out, bool adds, void *scratch);
 
 /* The same with an output of bytes, for algorithms that make whole pixels (CONV_ROWS) and an activation in the epilogue: a
  * thread rounds a few pixels' floats at a time, so that they are never there as a whole. The bytes are those of

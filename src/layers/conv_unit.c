@@ -237,10 +237,17 @@ void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const stru
 {
     struct conv_epilogue epilogue = conv_unit_epilogue(u, e);
     conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &epilogue,
-                 in, out, scratch);
+                 in, out, false, scratch);
     if (epilogue.act != u->act) {
         op_activate(e->kernels, u->act, out, out);
     }
+}
+
+void conv_unit_add(const struct conv_unit *u, const struct exec *e, const struct tensor *sum)
+{
+    struct conv_epilogue epilogue = conv_unit_epilogue(u, e);
+    conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &epilogue,
+                 &e->inputs[0], sum, true, e->scratch);
 }
 
 bool conv_unit_gives_bytes(const struct layer *l, const struct kernels *kern)
@@ -320,7 +327,8 @@ static void forward_kept(const struct layer *l, const struct exec *e)
         plain.shift = u->has_bn ? NULL : layer_param(l, "biases")->data;
         conv_pack(e->kernels, &u->geometry, algorithm, weights_of(l, e), e->scratch);
     }
-    conv_forward(e->kernels, &u->geometry, algorithm, packed, &plain, &e->inputs[0], &z, scratch);
+    conv_forward(e->kernels, &u->geometry, algorithm, packed, &plain, &e->inputs[0], &z, false,
+                 scratch);
     conv_unit_finish(l, e);
 }
 

@@ -55,6 +55,8 @@ void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float
 /* The inference code: everything in the epilogue. */
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
                      const struct tensor *out, void *scratch);
+/* sum += the output, whose activation can be in an epilogue; sum does not overlap the input. */
+void conv_unit_add(const struct conv_unit *u, const struct exec *e, const struct tensor *sum);
 
 /* The same into bytes: whether the layer can, in inference; its scratch. */
 bool conv_unit_gives_bytes(const struct layer *l, const struct kernels *kern);

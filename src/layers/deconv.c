@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/elementwise.h"
 #include "layers/conv_unit.h"
 #include "layers/kinds.h"
 #include "layers/settings.h"
@@ -91,9 +90,8 @@ static size_t backward_scratch_bytes(const struct layer *l, const struct plan_li
     struct conv_geometry g = adjoint(l);
     const struct kernels *kern = limits->kernels;
     size_t weights = conv_backward_scratch_bytes(kern, &g, limits->batch);
-    size_t pixels = (size_t)limits->batch * (size_t)g.out_h * (size_t)g.out_w;
-    size_t floats = adjoint_packed_floats(kern, &g) + tensor_align(pixels * (size_t)g.filters);
-    size_t data = floats * sizeof(float) + conv_scratch_bytes(kern, &g, conv_choose(kern, &g));
+    size_t data = adjoint_packed_floats(kern, &g) * sizeof(float) +
+                  conv_scratch_bytes(kern, &g, conv_choose(kern, &g));
     return weights > data ? weights : data;
 }
 
@@ -157,7 +155,7 @@ static void forward(const struct layer *l, const struct exec *e)
         spread(s, &e->inputs[0], n, buffer);
         if (keeps) {
             conv_forward(e->kernels, g, (enum conv_algorithm)e->choice, e->prepared, &plain, &wide,
-                         &out, buffer + spread_floats(g));
+                         &out, false, buffer + spread_floats(g));
         } else {
             conv_unit_infer(&s->unit, e, &wide, &out, buffer + spread_floats(g));
         }
@@ -173,16 +171,9 @@ static void backward_to_input(const struct layer *l, const struct exec *e,
     enum conv_algorithm algorithm = conv_choose(e->kernels, g);
     const struct conv_epilogue none = {.act = ACT_LINEAR};
     float *packed = e->scratch;
-    struct tensor dx = {packed + adjoint_packed_floats(e->kernels, g),
-                        e->out.n,
-                        g->out_h,
-                        g->out_w,
-                        g->filters,
-                        (size_t)g->filters};
-    float *scratch = dx.data + tensor_align(tensor_pixels(&dx) * dx.stride);
     conv_pack(e->kernels, g, algorithm, layer_param(l, "weights")->data, packed);
-    conv_forward(e->kernels, g, algorithm, packed, &none, &e->out_grad, &dx, scratch);
-    op_accumulate(e->kernels, 1.0f, &dx, &e->input_grads[0], e->grad_adds[0]);
+    conv_forward(e->kernels, g, algorithm, packed, &none, &e->out_grad, &e->input_grads[0],
+                 e->grad_adds[0], packed + adjoint_packed_floats(e->kernels, g));
 }
 
 static void backward(const struct layer *l, const struct exec *e)

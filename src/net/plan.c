@@ -381,9 +381,12 @@ const struct tensor *plan_output(const struct plan *plan, int layer)
 
 const char *plan_algorithm(const struct plan *plan, int layer)
 {
-    const struct layer *l = &plan->net->layers[layer];
-    const struct layer_plan *want = &plan->wants[layer];
-    if (plan->fusions[layer].is_used) {
+    const struct fusion *f = &plan->fusions[layer];
+    bool is_sum = f->is_used && f->depthwise < 0;
+    int of = is_sum ? f->narrow : layer;
+    const struct layer *l = &plan->net->layers[of];
+    const struct layer_plan *want = &plan->wants[of];
+    if (f->is_used && !is_sum) {
         return "bottleneck";
     }
     if (plan->runs_in[layer] != layer) {

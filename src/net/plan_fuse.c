@@ -1,4 +1,5 @@
-/* Which layers of a plan for inference run as one: bottlenecks on floats whose inner outputs nobody else wants. */
+/* Which layers of a plan for inference run as one, on floats: bottlenecks whose inner outputs nobody else wants, and convolutions with the
+ * shortcut behind them, which add to the shortcut's other input where nobody wants that any more. */
 #include "net/plan_internal.h"
 
 /* Its output has one reader, and is read no more once that has run. */
@@ -16,13 +17,13 @@ static bool reads_only(const struct plan *p, int layer, int from)
 static bool fits(const struct plan *p, const struct fusion *f)
 {
     const int members[] = {f->widen, f->depthwise, f->narrow, f->shortcut};
-    struct bottleneck_layers layers = plan_fused_layers(p, f);
+    struct fused_layers layers = plan_fused_layers(p, f);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         if (members[i] >= 0 && !plan_takes_floats(p, members[i])) {
             return false;
         }
     }
-    return bottleneck_fits(&layers, p->kern);
+    return fused_fits(&layers, p->kern);
 }
 
 /* The [shortcut] that adds something to the output of `narrow`, perhaps by way of a [dropout] that does nothing; -1 if none
@@ -42,7 +43,7 @@ static int shortcut_of(const struct plan *p, const struct fusion *f)
 }
 
 /* The bottleneck around this depthwise convolution, if it is one. */
-static bool find(const struct plan *p, int depthwise, struct fusion *f)
+static bool find_bottleneck(const struct plan *p, int depthwise, struct fusion *f)
 {
     int before = depthwise - 1;
     *f = (struct fusion){
@@ -58,6 +59,45 @@ static bool find(const struct plan *p, int depthwise, struct fusion *f)
     return true;
 }
 
+static bool reads_root(const struct plan *p, int layer, int root)
+{
+    const struct layer *l = &p->net->layers[layer];
+    for (int k = 0; k < l->input_count; k++) {
+        if (plan_root(p, plan_slot(l->inputs[k]), NULL) == root) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May the output of `from` become that of `shortcut`? Not if somebody reads it later, or anything else that lies there. */
+static bool can_be_added_to(const struct plan *p, int from, int shortcut)
+{
+    int root = plan_slot(from), layers = p->net->layer_count;
+    if (p->slots[root].parent != NO_PARENT || plan_root(p, plan_slot(shortcut), NULL) == root) {
+        return false;
+    }
+    for (int i = 0; i < layers; i++) {
+        bool lies_there = plan_root(p, plan_slot(i), NULL) == root;
+        if ((lies_there && plan_is_result(p, i)) || (i > shortcut && reads_root(p, i, root))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The convolution with the shortcut behind it. */
+static bool find_sum(const struct plan *p, int conv, struct fusion *f)
+{
+    *f = (struct fusion){.widen = -1, .depthwise = -1, .narrow = conv, .shortcut = -1};
+    f->shortcut = p->bytes ? -1 : shortcut_of(p, f);
+    if (f->shortcut < 0) {
+        return false;
+    }
+    int from = p->net->layers[f->shortcut].inputs[1];
+    return can_be_added_to(p, from, f->shortcut) && !reads_root(p, conv, plan_slot(from));
+}
+
 void plan_fuse(struct plan *p)
 {
     int layers = p->net->layer_count;
@@ -67,18 +107,21 @@ void plan_fuse(struct plan *p)
     for (int i = 0; i < layers && !plan_is_training(p) && !p->rounding && !p->options.keep_outputs;
          i++) {
         struct fusion f;
-        if (p->runs_in[i] != i || !find(p, i, &f)) {
+        if (p->runs_in[i] != i || (!find_bottleneck(p, i, &f) && !find_sum(p, i, &f))) {
             continue;
         }
-        int first = f.widen >= 0 ? f.widen : f.depthwise;
+        int first = f.widen >= 0 ? f.widen : f.depthwise >= 0 ? f.depthwise : f.narrow;
         int last = f.shortcut >= 0 ? f.shortcut : f.narrow;
         for (int k = first; k <= last; k++) {
             p->runs_in[k] = last;
         }
         f.is_used = true;
         p->fusions[last] = f;
-        struct bottleneck_layers members = plan_fused_layers(p, &f);
-        size_t scratch = bottleneck_scratch(&members, p->kern);
+        if (f.depthwise < 0) {
+            p->slots[plan_slot(p->net->layers[last].inputs[1])].parent = plan_slot(last);
+        }
+        struct fused_layers members = plan_fused_layers(p, &f);
+        size_t scratch = fused_scratch(&members, p->kern);
         p->memory.scratch_bytes =
             scratch > p->memory.scratch_bytes ? scratch : p->memory.scratch_bytes;
         i = last;
@@ -90,12 +133,12 @@ static const struct layer *layer_at(const struct plan *p, int layer)
     return layer >= 0 && layer < p->net->layer_count ? &p->net->layers[layer] : NULL;
 }
 
-struct bottleneck_layers plan_fused_layers(const struct plan *p, const struct fusion *f)
+struct fused_layers plan_fused_layers(const struct plan *p, const struct fusion *f)
 {
-    return (struct bottleneck_layers){.widen = layer_at(p, f->widen),
-                                      .depthwise = layer_at(p, f->depthwise),
-                                      .narrow = layer_at(p, f->narrow),
-                                      .shortcut = layer_at(p, f->shortcut)};
+    return (struct fused_layers){.widen = layer_at(p, f->widen),
+                                 .depthwise = layer_at(p, f->depthwise),
+                                 .narrow = layer_at(p, f->narrow),
+                                 .shortcut = layer_at(p, f->shortcut)};
 }
 
 static const struct exec *exec_at(const struct plan *p, int layer)
@@ -105,10 +148,10 @@ static const struct exec *exec_at(const struct plan *p, int layer)
 
 void plan_run_fused(const struct plan *p, const struct fusion *f)
 {
-    struct bottleneck_layers layers = plan_fused_layers(p, f);
-    struct bottleneck_execs execs = {.widen = exec_at(p, f->widen),
-                                     .depthwise = exec_at(p, f->depthwise),
-                                     .narrow = exec_at(p, f->narrow),
-                                     .shortcut = exec_at(p, f->shortcut)};
-    bottleneck_run(&layers, &execs);
+    struct fused_layers layers = plan_fused_layers(p, f);
+    struct fused_execs execs = {.widen = exec_at(p, f->widen),
+                                .depthwise = exec_at(p, f->depthwise),
+                                .narrow = exec_at(p, f->narrow),
+                                .shortcut = exec_at(p, f->shortcut)};
+    fused_run(&layers, &execs);
 }

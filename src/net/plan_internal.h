@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-#include "layers/bottleneck.h"
+#include "layers/fused.h"
 #include "net/plan.h"
 
 enum { NO_PARENT = -1, FOREVER = INT_MAX };
@@ -68,7 +68,7 @@ struct zeroing {
     int root, channel, count;
 };
 
-/* Layers that run as one, in the last one's turn; -1: not among them. */
+/* struct fused_layers that run in the last one's turn; -1: not among them. */
 struct fusion {
     bool is_used;
     int widen, depthwise, narrow, shortcut;
@@ -172,7 +172,7 @@ void plan_place(struct plan *p);
 bool plan_is_result(const struct plan *p, int layer);
 /* Decide which layers run as one; after plan_place. */
 void plan_fuse(struct plan *p);
-struct bottleneck_layers plan_fused_layers(const struct plan *p, const struct fusion *f);
+struct fused_layers plan_fused_layers(const struct plan *p, const struct fusion *f);
 void plan_run_fused(const struct plan *p, const struct fusion *f);
 /* Lifetimes and sizes of outputs and saved memory. */
 NODISCARD enum result plan_size_outputs(struct plan *p, struct error *err);

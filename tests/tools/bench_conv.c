@@ -220,7 +220,7 @@ static void run_pass(const struct setup *u, enum pass pass)
         break;
     default:
         conv_forward(u->kern, &u->g, (enum conv_algorithm)pass, u->packed, &u->epilogue, &u->in,
-                     &u->out, u->scratch);
+                     &u->out, false, u->scratch);
         break;
     }
 }

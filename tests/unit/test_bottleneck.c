@@ -1,5 +1,5 @@
-/* Bottlenecks in one pass have the bits of their layers one by one: the kernel on random shapes, and plans of networks
- * whose layers are its members, nearly, and not at all. */
+/* Layers that run as one have the bits of layers one by one: the bottleneck's kernel on random shapes, and plans of networks
+ * whose layers are members of such groups, nearly, and not at all. */
 #include "base/parallel.h"
 #include "conv_case.h"
 #include "fixture.h"
@@ -117,7 +117,7 @@ static struct padded one_by_one(const struct kernels *kern, const struct problem
         struct padded next =
             padded_make(p->in.t.n, (struct shape){g->out_h, g->out_w, g->filters}, 0, canary);
         struct conv_epilogue e = epilogue_of(p, i);
-        conv_forward(kern, g, algorithm_of(i), packed[i], &e, &so_far.t, &next.t, NULL);
+        conv_forward(kern, g, algorithm_of(i), packed[i], &e, &so_far.t, &next.t, false, NULL);
         if (so_far.block != p->in.block) {
             mem_free(so_far.block);
         }
@@ -201,31 +201,74 @@ static void the_bits_of_its_parts(void)
     "[convolutional]\nfilters=" #filters "\nsize=" #size "\npad=1\ngroups=" #groups                \
     "\nbatch_normalize=1\nactivation=leaky\n"
 
-/* Each with the number of bottlenecks that a plan finds, and which layer ends the last. */
+/* Each with the number of bottlenecks that a plan finds, which layer ends the last, and how many layers run in another one's turn. */
 static const struct {
     const char *what, *sections;
-    int bottlenecks, last;
+    int bottlenecks, last, fused;
 } networks[] = {
     {"two with a shortcut, by way of dropout or not",
      CONV(8, 3, 1) CONV(24, 1, 1) CONV(24, 3, 24)
          CONV(8, 1, 1) "[dropout]\n[shortcut]\nfrom=-5\n" CONV(40, 1, 1) CONV(40, 5, 40)
              CONV(8, 1, 1) "[shortcut]\nfrom=-4\n" CONV(6, 1, 1),
-     2, 9},
+     2, 9, 7},
     {"one that reads what another has made, without widening",
-     CONV(8, 1, 1) CONV(8, 3, 8) CONV(12, 1, 1) CONV(12, 3, 12) CONV(9, 1, 1) CONV(4, 1, 1), 2, 4},
+     CONV(8, 1, 1) CONV(8, 3, 8) CONV(12, 1, 1) CONV(12, 3, 12) CONV(9, 1, 1) CONV(4, 1, 1), 2, 4,
+     3},
     {"inner outputs that others read, too",
-     CONV(8, 1, 1) CONV(8, 3, 8) CONV(8, 1, 1) "[shortcut]\nfrom=-2\n" CONV(8, 1, 1), 0, -1},
+     CONV(8, 1, 1) CONV(8, 3, 8) CONV(8, 1, 1) "[shortcut]\nfrom=-2\n" CONV(8, 1, 1), 0, -1, 0},
     {"what was widened is read later",
-     CONV(8, 1, 1) CONV(8, 3, 8) CONV(6, 1, 1) "[route]\nlayers=-1,-3\n" CONV(5, 1, 1), 1, 2},
+     CONV(8, 1, 1) CONV(8, 3, 8) CONV(6, 1, 1) "[route]\nlayers=-1,-3\n" CONV(5, 1, 1), 1, 2, 1},
     {"the sum is activated, so it stays alone",
      CONV(8, 1, 1) CONV(8, 1, 1) CONV(8, 3, 8)
          CONV(8, 1, 1) "[shortcut]\nfrom=-4\nactivation=leaky\n" CONV(5, 1, 1),
-     1, 3},
+     1, 3, 2},
     {"into a concatenation",
      CONV(8, 1, 1) CONV(16, 1, 1) CONV(16, 3, 16)
          CONV(8, 1, 1) "[route]\nlayers=-1,-4\n" CONV(5, 1, 1),
-     1, 3},
-    {"at the end", CONV(4, 3, 1) CONV(8, 1, 1) CONV(8, 3, 8) CONV(5, 1, 1), 1, 3},
+     1, 3, 2},
+    {"at the end", CONV(4, 3, 1) CONV(8, 1, 1) CONV(8, 3, 8) CONV(5, 1, 1), 1, 3, 2},
+    {"sums of residual blocks, by way of dropout or not",
+     CONV(24, 3, 1) CONV(12, 1, 1) CONV(24, 3, 1) "[shortcut]\nfrom=-3\n" CONV(24, 1, 1)
+         CONV(24, 3, 1) "[dropout]\n[shortcut]\nfrom=-4\n" CONV(5, 1, 1),
+     0, -1, 3},
+    {"sums by other algorithms",
+     CONV(128, 3, 1) CONV(8, 3, 1) CONV(128, 1, 1) "[shortcut]\nfrom=-3\n" CONV(256, 1, 1)
+         CONV(128, 1, 1) "[shortcut]\nfrom=-3\n" CONV(128, 1, 1)
+             CONV(128, 3, 128) "[shortcut]\nfrom=-3\n" CONV(64, 3, 1)
+                 CONV(128, 5, 1) "[shortcut]\nfrom=-3\n",
+     0, -1, 4},
+    {"a sum's other input is read later",
+     CONV(24, 3, 1) CONV(24, 1, 1)
+         CONV(24, 3, 1) "[shortcut]\nfrom=-3\n[route]\nlayers=-1,-4\n" CONV(5, 1, 1),
+     0, -1, 0},
+    {"a view of a sum's other input is read later",
+     CONV(24, 3, 1) "[dropout]\n" CONV(
+         24, 3, 1) "[shortcut]\nfrom=-3\n[route]\nlayers=-1,-3\n" CONV(5, 1, 1),
+     0, -1, 0},
+    {"a sum's other input is the convolution's",
+     CONV(24, 3, 1) CONV(24, 3, 1) "[shortcut]\nfrom=-2\n" CONV(5, 1, 1), 0, -1, 0},
+    {"the convolution reads a part of a sum's other input",
+     CONV(24, 3, 1) "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" CONV(
+         24, 3, 1) "[shortcut]\nfrom=-3\n" CONV(5, 1, 1),
+     0, -1, 0},
+    {"a sum's other input is a concatenation, of which a source is read later",
+     CONV(12, 3, 1) CONV(12, 3, 1) "[route]\nlayers=-1,-2\n" CONV(24, 1, 1)
+         CONV(24, 3, 1) "[shortcut]\nfrom=-3\n[shortcut]\nfrom=-6\n" CONV(5, 1, 1),
+     0, -1, 0},
+    {"a sum's other input is a concatenation",
+     CONV(12, 3, 1) CONV(12, 3, 1) "[route]\nlayers=-1,-2\n" CONV(24, 1, 1)
+         CONV(24, 3, 1) "[shortcut]\nfrom=-3\n" CONV(5, 1, 1),
+     0, -1, 1},
+    {"a sum's other input lies in a concatenation",
+     CONV(24, 3, 1) CONV(12, 3, 1) "[route]\nlayers=-1,-2\n" CONV(
+         24, 3, 1) "[shortcut]\nfrom=-4\n" CONV(5, 1, 1),
+     0, -1, 0},
+    {"a sum in a concatenation",
+     CONV(24, 3, 1) CONV(12, 1, 1) CONV(24, 3, 1) "[shortcut]\nfrom=-3\n" CONV(
+         8, 1, 1) "[route]\nlayers=-1,-2\n" CONV(5, 1, 1),
+     0, -1, 1},
+    {"a sum at the end", CONV(24, 3, 1) CONV(12, 1, 1) CONV(24, 3, 1) "[shortcut]\nfrom=-3\n", 0,
+     -1, 1},
 };
 
 enum { SIDE = 13, CHANNELS = 3, IMAGES = 2 };
@@ -243,12 +286,12 @@ static void fill(struct fixture *f, unsigned seed)
     }
 }
 
-static int count_bottlenecks(const struct fixture *f, int *last)
+static int count_layers(const struct fixture *f, const char *algorithm, int *last)
 {
     int count = 0;
     *last = -1;
     for (int i = 0; i < f->net.layer_count; i++) {
-        if (strcmp(plan_algorithm(f->plan, i), "bottleneck") == 0) {
+        if (strcmp(plan_algorithm(f->plan, i), algorithm) == 0) {
             *last = i;
             count++;
         }
@@ -263,7 +306,7 @@ static void check_plan(struct fixture *f, int number, const char *isa, const flo
         CHECK_MSG(f->err.text[0] == '\0', "%s", f->err.text);
         return;
     }
-    CHECK(count_bottlenecks(f, &last) == 0);
+    CHECK(count_layers(f, "fused", &last) == 0);
     fixture_run(f, IMAGES, images);
     const struct tensor *out = plan_output(f->plan, end);
     struct padded want = padded_make(IMAGES, (struct shape){out->h, out->w, out->c}, 0, canary);
@@ -272,16 +315,18 @@ static void check_plan(struct fixture *f, int number, const char *isa, const flo
                (size_t)out->c * sizeof(float));
     }
     CHECK(fixture_plan(f, isa, IMAGES, false));
-    int count = count_bottlenecks(f, &last);
+    int fused = count_layers(f, "fused", &last);
+    int count = count_layers(f, "bottleneck", &last);
     fixture_run(f, IMAGES, images);
     bool same = same_bits(&want.t, plan_output(f->plan, end));
     mem_free(want.block);
     CHECK_MSG(same, "%s: %s: other bits", isa, networks[number].what);
     CHECK_MSG(count == networks[number].bottlenecks && last == networks[number].last,
               "%s: %d bottlenecks, the last at %d", networks[number].what, count, last);
+    CHECK_MSG(fused == networks[number].fused, "%s: %d fused", networks[number].what, fused);
 }
 
-static void plans_with_bottlenecks(void)
+static void plans_with_fused_layers(void)
 {
     unsigned seed = 5;
     float *images = noise((size_t)IMAGES * SIDE * SIDE * CHANNELS, &seed);
@@ -303,7 +348,7 @@ static void plans_with_bottlenecks(void)
 
 static const struct test_case cases[] = {
     {"the_bits_of_its_parts", the_bits_of_its_parts},
-    {"plans_with_bottlenecks", plans_with_bottlenecks},
+    {"plans_with_fused_layers", plans_with_fused_layers},
 };
 
 TEST_MAIN(cases)

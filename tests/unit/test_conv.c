@@ -101,11 +101,11 @@ static void problem_free(struct problem *p)
     mem_free(p->want);
 }
 
-/* The convolution of `in` into a fresh output with gaps; scratch and packed weights have exactly
- * the promised sizes and start as noise. */
-static struct padded convolve(const struct kernels *kern, const struct problem *p,
-                              enum conv_algorithm algorithm, const struct tensor *in,
-                              int extra_stride)
+/* The convolution of `in` into a fresh output with gaps, and `again` as many times added to it; scratch and packed weights have
+ * exactly the promised sizes and start as noise. */
+static struct padded convolve_again(const struct kernels *kern, const struct problem *p,
+                                    enum conv_algorithm algorithm, const struct tensor *in,
+                                    int extra_stride, int again)
 {
     const struct conv_geometry *g = &p->g;
     struct shape s = {g->out_h, g->out_w, g->filters};
@@ -113,12 +113,34 @@ static struct padded convolve(const struct kernels *kern, const struct problem *
     float *packed = need(mem_alloc_raw(conv_packed_floats(kern, g, algorithm), sizeof *packed));
     size_t scratch_bytes = conv_scratch_bytes(kern, g, algorithm);
     void *scratch = need(mem_alloc_raw(scratch_bytes, 1));
-    memset(scratch, 0xff, scratch_bytes);
     conv_pack(kern, g, algorithm, p->weights, packed);
-    conv_forward(kern, g, algorithm, packed, &p->e, in, &out.t, scratch);
+    for (int i = 0; i <= again; i++) {
+        memset(scratch, 0xff, scratch_bytes);
+        conv_forward(kern, g, algorithm, packed, &p->e, in, &out.t, i > 0, scratch);
+    }
     mem_free(packed);
     mem_free(scratch);
     return out;
+}
+
+static struct padded convolve(const struct kernels *kern, const struct problem *p,
+                              enum conv_algorithm algorithm, const struct tensor *in,
+                              int extra_stride)
+{
+    return convolve_again(kern, p, algorithm, in, extra_stride, 0);
+}
+
+/* An output that was added to itself is twice as large, to the bit. */
+static bool is_twice(const struct tensor *once, const struct tensor *twice)
+{
+    for (size_t i = 0; i < tensor_pixels(once); i++) {
+        for (size_t k = 0; k < (size_t)once->c; k++) {
+            if (twice->data[i * twice->stride + k] != 2.0f * once->data[i * once->stride + k]) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* Largest |got - want| relative to the largest output before activation; infinite if any is NaN. */
@@ -162,8 +184,11 @@ static void check_problem(struct problem *p, enum conv_algorithm algorithm, doub
         describe(text, sizeof text, p, ISA_NAMES[i], algorithm);
         struct padded out = convolve(kern, p, algorithm, &p->in.t, 5);
         double error = worst_error(p, &out.t);
-        bool intact = padded_intact(&out);
+        struct padded sum = convolve_again(kern, p, algorithm, &p->in.t, 2, 1);
+        bool intact = padded_intact(&out) && padded_intact(&sum), adds = is_twice(&out.t, &sum.t);
+        mem_free(sum.block);
         mem_free(out.block);
+        CHECK_MSG(adds, "%s: does not add", text);
         CHECK_MSG(error <= limit, "%s: error %g, limit %g", text, error, limit);
         CHECK_MSG(intact, "%s: wrote outside its output", text);
     }

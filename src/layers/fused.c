@@ -1,4 +1,4 @@
-#include "layers/bottleneck.h"
+#include "layers/fused.h"
 
 #include "kernels/bottleneck.h"
 #include "layers/conv_unit.h"
@@ -18,19 +18,27 @@ static bool is_plain_sum(const struct layer *l)
            s->weighting == WEIGHT_NONE && l->input_shapes[0].c == l->input_shapes[1].c;
 }
 
-bool bottleneck_fits(const struct bottleneck_layers *layers, const struct kernels *kern)
+bool fused_fits(const struct fused_layers *layers, const struct kernels *kern)
 {
     const struct conv_unit *widen = unit_of(layers->widen);
     const struct conv_unit *depthwise = unit_of(layers->depthwise);
     const struct conv_unit *narrow = unit_of(layers->narrow);
-    return (widen || !layers->widen) && depthwise && narrow &&
-           (!layers->shortcut || is_plain_sum(layers->shortcut)) &&
+    if (!narrow || (layers->shortcut && !is_plain_sum(layers->shortcut))) {
+        return false;
+    }
+    if (!layers->depthwise) {
+        return layers->shortcut && !layers->widen;
+    }
+    return (widen || !layers->widen) && depthwise &&
            bottleneck_possible(kern, widen ? &widen->geometry : NULL, &depthwise->geometry,
                                &narrow->geometry);
 }
 
-size_t bottleneck_scratch(const struct bottleneck_layers *layers, const struct kernels *kern)
+size_t fused_scratch(const struct fused_layers *layers, const struct kernels *kern)
 {
+    if (!layers->depthwise) {
+        return 0;
+    }
     return bottleneck_scratch_bytes(kern, &unit_of(layers->depthwise)->geometry,
                                     &unit_of(layers->narrow)->geometry);
 }
@@ -42,15 +50,19 @@ static struct bottleneck_part part_of(const struct layer *l, const struct exec *
         .g = &u->geometry, .packed = e->prepared, .epilogue = conv_unit_epilogue(u, e)};
 }
 
-void bottleneck_run(const struct bottleneck_layers *layers, const struct bottleneck_execs *execs)
+void fused_run(const struct fused_layers *layers, const struct fused_execs *execs)
 {
+    const struct exec *last = layers->shortcut ? execs->shortcut : execs->narrow;
+    if (!layers->depthwise) {
+        conv_unit_add(layers->narrow->state, execs->narrow, &last->out);
+        return;
+    }
     struct bottleneck b = {.depthwise = part_of(layers->depthwise, execs->depthwise),
                            .narrow = part_of(layers->narrow, execs->narrow)};
     if (layers->widen) {
         b.widen = part_of(layers->widen, execs->widen);
     }
     const struct exec *first = layers->widen ? execs->widen : execs->depthwise;
-    const struct exec *last = layers->shortcut ? execs->shortcut : execs->narrow;
     const struct tensor *addend = layers->shortcut ? &execs->shortcut->inputs[1] : NULL;
     bottleneck_forward(last->kernels, &b, &first->inputs[0], addend, &last->out, last->scratch);
 }
