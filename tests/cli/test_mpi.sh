@@ -137,7 +137,7 @@ n=0
 for picture in "$work"/set/images/*/*; do
     n=$((n + 1))
     part=train
-    [ $((n % 5)) -ne 0 ] || part=val
+    [ $((n % 5)) -ne 0 ] || part="val"
     class=a
     [ $((n % 2)) -eq 0 ] || class=b
     ln -s "$picture" "classes/$part/$class/$n.${picture##*.}"

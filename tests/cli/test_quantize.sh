@@ -100,10 +100,10 @@ refused() { # NAME FILE PATTERN
     one_error "$3"
 }
 size=$(wc -c <m.int8)
-head -c $((size - 1)) m.int8 >cut
-refused "a byte is missing" cut 'm\.int8: is cut or damaged'
-head -c $((size / 2)) m.int8 >cut
-refused "half of it is missing" cut 'm\.int8: is cut or damaged'
+head -c $((size - 1)) m.int8 >shortened
+refused "a byte is missing" shortened 'm\.int8: is cut or damaged'
+head -c $((size / 2)) m.int8 >shortened
+refused "half of it is missing" shortened 'm\.int8: is cut or damaged'
 : >empty
 refused "empty" empty 'm\.int8:1: no file of yolo quantize'
 refused "a picture" "$picture" 'm\.int8:1: no file of yolo quantize'

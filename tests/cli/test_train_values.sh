@@ -53,11 +53,11 @@ moved() { # A B CFG statistics|values FIRST LAST
 }
 
 for net in class auto dense; do
-    begin=("$YOLO" train --cfg $net.cfg --data "$(data_of $net)" --seed 3 --val-every 20 -q)
+    begin=("$YOLO" train --cfg "$net.cfg" --data "$(data_of $net)" --seed 3 --val-every 20 -q)
     try "$net: begins" "${begin[@]}" --weights none --iters 20 --out $net
     status 0
     from=$net/last.weights
-    train=("${begin[@]}" --weights $from --optimizer adam --decay .01)
+    train=("${begin[@]}" --weights "$from" --optimizer adam --decay .01)
 
     # ---- bytes and statistics, as the table says ----
 
@@ -88,8 +88,8 @@ for net in class auto dense; do
     try "$net: killed and resumed" true
     kills=0
     for round in 1 2 3 4; do
-        from_run=("${stages[@]}" --out $net.killed)
-        [ ! -e $net.killed/args.json ] || from_run=("$YOLO" train --resume $net.killed -q)
+        from_run=("${stages[@]}" --out "$net.killed")
+        [ ! -e $net.killed/args.json ] || from_run=("$YOLO" train --resume "$net.killed" -q)
         "${from_run[@]}" --threads $((round % 2 + 1)) >/dev/null 2>&1 &
         for _ in $(seq 600); do
             [ -e $net.killed/last.state ] && break
@@ -140,7 +140,7 @@ for net in class auto dense; do
     holds [ "$(grep -c dropout $net.dropless.cfg)" -eq 0 ]
     # the .weights file is the same: [dropout] has no parameters
     names=()
-    [ $net = dense ] || names=(--names $net/$net.names)
+    [ $net = dense ] || names=(--names "$net/$net.names")
     try "$net: eval without its [dropout] layers" "$YOLO" eval --cfg $net.dropless.cfg --weights $net/best.weights --data "$(data_of $net)" "${names[@]}" --format json
     status 0
     holds [ "$(grep -E '"(loss|top1|top2|MAE)"' "$work/out")" = "$(grep -E '"(loss|top1|top2|MAE)"' first.json)" ]
