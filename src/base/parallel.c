@@ -33,6 +33,7 @@ enum {
     MAX_PARTS = 16, /* of a loop; with more threads some begin with the same one */
     CACHE_LINE = 64,
     APART = 32 << 10, /* bytes; 4 KB undo a tenth of what lying side by side costs, 8 KB a third */
+    PLACE = 2 << 20,  /* of a thread's memory in every loop that has no more for it */
     SPINS = 20000     /* some 100 us before a helper sleeps */
 };
 
@@ -105,7 +106,7 @@ int parallel_threads(void)
 
 size_t parallel_stride(size_t bytes)
 {
-    return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + APART;
+    return (bytes + APART + PLACE - 1) / PLACE * PLACE;
 }
 
 /* ---- helpers ---- */

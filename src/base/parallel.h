@@ -14,8 +14,9 @@ void parallel_set_threads(int threads);
 
 int parallel_threads(void);
 
-/* Bytes from one thread's scratch memory to the next one's, if each thread needs so many: a multiple of 64 with a gap. A core reads ahead
- * of what it walks through, and lines taken from another core that is about to write them come back slowly. */
+/* Bytes from one thread's scratch memory to the next one's, if each thread needs so many: a multiple of 2 MB with a gap, mostly the same in
+ * every loop. A line that another core has written comes slowly, be it what a thread used in the loop before or what a core reads
+ * ahead of its own. */
 size_t parallel_stride(size_t bytes);
 
 /* body(ctx, i, thread) for i in [0, items), thread in [0, parallel_threads()). Returns when all are
