@@ -26,13 +26,14 @@ static bool fits(const struct plan *p, const struct fusion *f)
     return fused_fits(&layers, p->kern);
 }
 
-/* The [shortcut] that adds something to the output of `narrow`, perhaps by way of a [dropout] that does nothing; -1 if none
- * does. */
+/* The [shortcut] that adds something to the output of `narrow`, perhaps by way of views of all of it, as a [dropout] is; -1 if
+ * none does. */
 static int shortcut_of(const struct plan *p, const struct fusion *f)
 {
     int last = f->narrow;
     while (reads_only(p, last + 1, last) && plan_takes_floats(p, last + 1) &&
-           p->wants[last + 1].place == PLACE_VIEW && p->wants[last + 1].view_channel == 0) {
+           p->wants[last + 1].place == PLACE_VIEW &&
+           p->net->layers[last + 1].out.c == p->net->layers[last].out.c) {
         last++;
     }
     struct fusion whole = *f;

@@ -267,6 +267,14 @@ static const struct {
      CONV(24, 3, 1) CONV(12, 1, 1) CONV(24, 3, 1) "[shortcut]\nfrom=-3\n" CONV(
          8, 1, 1) "[route]\nlayers=-1,-2\n" CONV(5, 1, 1),
      0, -1, 1},
+    {"half of the convolution is added",
+     CONV(24, 3, 1) CONV(12, 1, 1)
+         CONV(48, 3, 1) "[route]\nlayers=-1\ngroups=2\n[shortcut]\nfrom=-4\n" CONV(5, 1, 1),
+     0, -1, 0},
+    {"half of a bottleneck is added",
+     CONV(24, 3, 1) CONV(24, 1, 1) CONV(24, 3, 24)
+         CONV(48, 1, 1) "[route]\nlayers=-1\ngroups=2\n[shortcut]\nfrom=-5\n" CONV(5, 1, 1),
+     1, 3, 2},
     {"a sum at the end", CONV(24, 3, 1) CONV(12, 1, 1) CONV(24, 3, 1) "[shortcut]\nfrom=-3\n", 0,
      -1, 1},
 };
