@@ -2,7 +2,7 @@
  * order for AVX2 and AVX-512, so that both give the same bits.
  *
  * vec_exp_bounded is 2^n exp(r) with n = x / ln 2 rounded to eighths, r = x - n ln 2 in two parts, 2^n by a table of its
- * eighths, and a minimax polynomial of degree 3 on |r| <= ln(2) / 16 (relative error 3e-8). Everything below is
+ * eighths, and a minimax polynomial of degree 4 on |r| <= ln(2) / 16 (relative error 2e-9). Everything below is
  * within 4 ULP of the exact value, NaN in gives NaN out, a finite input gives a finite output.
  * Where e^x itself is denormal (x < -87.3) the bound is absolute: 2e-43. */
 #ifndef KERNELS_ACTIVATION_TEMPLATE_H

@@ -103,18 +103,21 @@ static inline wide wide_fma(wide a, wide b, wide c)
     return VEC_OP(fmadd_pd)(a, b, c);
 }
 
-/* e^x for -105 <= x <= 89. The sum of x / ln 2 and 1.5 2^20 is rounded to eighths, which are its last bits. */
+/* e^x for -105 <= x <= 89. The sum of x / ln 2 and 1.5 2^20 is rounded to eighths, which are its last bits. The table's powers are those
+ * of 2^(1/8) times a number by which all of them come within .07 2^-24 of floats; the polynomial is 1 less than e^r over that number. */
 static inline vec vec_exp_bounded(vec x)
 {
-    static const float powers[8] = {1.0f,        1.09050775f, 1.18920708f, 1.29683959f,
-                                    1.41421354f, 1.54221082f, 1.68179286f, 1.83400810f};
+    static const float powers[8] = {.997438967f, 1.08771491f, 1.18616152f, 1.2935183f,
+                                    1.41059172f, 1.53826118f, 1.6774857f,  1.82931113f};
     vec eighths = vec_set(1572864.0f);
     vec place = vec_fma(x, vec_set(1.44269502f), eighths);
     vec n = vec_sub(place, eighths);
     vec r = VEC_OP(fnmadd_ps)(n, vec_set(0.693147182f), x);
     r = VEC_OP(fnmadd_ps)(n, vec_set(-1.90465432e-09f), r);
-    vec p = vec_fma(vec_set(0.166674495f), r, vec_set(0.500064790f));
-    p = vec_mul(vec_fma(p, r, vec_set(1.0f)), r);
+    vec p = vec_fma(vec_set(0.0417769179f), r, vec_set(0.167114213f));
+    p = vec_fma(p, r, vec_set(0.501283824f));
+    p = vec_fma(p, r, vec_set(1.00256765f));
+    p = vec_fma(p, r, vec_set(0.00256760675f));
     vec part = vec_pick(powers, place);
     return vec_times_power(vec_fma(part, p, part), n);
 }

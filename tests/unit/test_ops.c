@@ -161,18 +161,20 @@ static bool activation_close(enum activation act, float x, float got)
 
 enum { SWEEP = 1021 };
 
-static void sweep(const struct kernels *kern, enum activation act)
+/* Floats whose bits are `first` and so many steps on; the first few are special ones. */
+static void sweep(const struct kernels *kern, enum activation act, uint32_t first, uint32_t step,
+                  int rounds)
 {
     static const float specials[] = {0.0f,  -0.0f,   88.0f,    -88.0f,    104.0f,  -104.0f,
                                      -2.0f, 6.0f,    FLT_MAX,  -FLT_MAX,  FLT_MIN, -FLT_MIN,
                                      20.0f, -105.0f, INFINITY, -INFINITY, 1e-45f,  -1e-45f};
     float x[SWEEP], y[SWEEP];
     struct op_block block = {.a = x, .out = y, .pixels = 1, .channels = SWEEP};
-    uint32_t bits = 0;
-    for (int round = 0; round < 500; round++) {
+    uint32_t bits = first;
+    for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < SWEEP; i++) {
             memcpy(x + i, &bits, sizeof(bits));
-            bits += 8419; /* 500 * 1021 steps of it go once around all floats */
+            bits += step;
         }
         if (round == 0) {
             memcpy(x, specials, sizeof(specials));
@@ -193,7 +195,8 @@ static void test_sweep(void)
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         const struct kernels *kern = kernels_named(isa);
         for (int act = 0; kern && act < ACT_FUSED_COUNT && !test_failed; act++) {
-            sweep(kern, (enum activation)act);
+            sweep(kern, (enum activation)act, 0, 8419, 500);     /* once around all floats */
+            sweep(kern, (enum activation)act, 0xc15cda00, 1, 5); /* -13.803, mish's worst */
         }
     }
 }
