@@ -74,10 +74,11 @@ const struct int8_tensor *plan_output_bytes(const struct plan *plan, int layer);
 NODISCARD enum result plan_prepare_layer(struct plan *plan, int layer, struct error *err);
 
 /* The name of what the layer runs: "winograd", "indirect", "depthwise", "view", ... for info and bench. "bottleneck" is
- * the last of several layers that run as one, in its turn; those before it are "fused". */
+ * the last of several layers that run as one, in its turn, and a [shortcut] with the convolution before it what that one runs; those before
+ * the last are "fused". */
 const char *plan_algorithm(const struct plan *plan, int layer);
 
-/* What is computed for one image in the layer's turn (network_flops' count): with a "bottleneck" that of all its layers. */
+/* What is computed for one image in the layer's turn (network_flops' count): of layers that run as one all of it in the last one's. */
 double plan_flops(const struct plan *plan, int layer);
 
 /* Training plans (options.modes): one mini-batch is forward, loss, backward, which writes its gradients. Everything here allocates nothing and cannot fail. */
