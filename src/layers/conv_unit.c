@@ -233,21 +233,14 @@ struct conv_epilogue conv_unit_epilogue(const struct conv_unit *u, const struct 
 }
 
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
-                     const struct tensor *out, void *scratch)
+                     const struct tensor *out, bool adds, void *scratch)
 {
     struct conv_epilogue epilogue = conv_unit_epilogue(u, e);
     conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &epilogue,
-                 in, out, false, scratch);
+                 in, out, adds, scratch);
     if (epilogue.act != u->act) {
         op_activate(e->kernels, u->act, out, out);
     }
-}
-
-void conv_unit_add(const struct conv_unit *u, const struct exec *e, const struct tensor *sum)
-{
-    struct conv_epilogue epilogue = conv_unit_epilogue(u, e);
-    conv_forward(e->kernels, &u->geometry, (enum conv_algorithm)e->choice, e->prepared, &epilogue,
-                 &e->inputs[0], sum, true, e->scratch);
 }
 
 bool conv_unit_gives_bytes(const struct layer *l, const struct kernels *kern)
@@ -372,7 +365,7 @@ void conv_unit_forward(const struct layer *l, const struct exec *e)
     if (mode_rules[e->mode].keeps_backward) {
         forward_kept(l, e);
     } else {
-        conv_unit_infer(l->state, e, &e->inputs[0], &e->out, e->scratch);
+        conv_unit_infer(l->state, e, &e->inputs[0], &e->out, false, e->scratch);
     }
 }
 

@@ -52,11 +52,9 @@ struct conv_epilogue conv_unit_epilogue(const struct conv_unit *u, const struct 
 /* Adds bias[filters] to what has been folded: before the activation. */
 void conv_unit_add_bias(const struct layer *l, const struct exec *e, const float *bias);
 
-/* The inference code: everything in the epilogue. */
+/* The inference code: everything in the epilogue. With `adds`, for an activation that can be there, out += the output. */
 void conv_unit_infer(const struct conv_unit *u, const struct exec *e, const struct tensor *in,
-                     const struct tensor *out, void *scratch);
-/* sum += the output, whose activation can be in an epilogue; sum does not overlap the input. */
-void conv_unit_add(const struct conv_unit *u, const struct exec *e, const struct tensor *sum);
+                     const struct tensor *out, bool adds, void *scratch);
 
 /* The same into bytes: whether the layer can, in inference; its scratch. */
 bool conv_unit_gives_bytes(const struct layer *l, const struct kernels *kern);

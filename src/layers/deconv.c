@@ -157,7 +157,7 @@ static void forward(const struct layer *l, const struct exec *e)
             conv_forward(e->kernels, g, (enum conv_algorithm)e->choice, e->prepared, &plain, &wide,
                          &out, false, buffer + spread_floats(g));
         } else {
-            conv_unit_infer(&s->unit, e, &wide, &out, buffer + spread_floats(g));
+            conv_unit_infer(&s->unit, e, &wide, &out, false, buffer + spread_floats(g));
         }
     }
     if (keeps) {

@@ -54,7 +54,8 @@ void fused_run(const struct fused_layers *layers, const struct fused_execs *exec
 {
     const struct exec *last = layers->shortcut ? execs->shortcut : execs->narrow;
     if (!layers->depthwise) {
-        conv_unit_add(layers->narrow->state, execs->narrow, &last->out);
+        conv_unit_infer(layers->narrow->state, execs->narrow, &execs->narrow->inputs[0], &last->out,
+                        true, execs->narrow->scratch);
         return;
     }
     struct bottleneck b = {.depthwise = part_of(layers->depthwise, execs->depthwise),

@@ -75,7 +75,7 @@ static bool reads_root(const struct plan *p, int layer, int root)
 static bool can_be_added_to(const struct plan *p, int from, int shortcut)
 {
     int root = plan_slot(from), layers = p->net->layer_count;
-    if (p->slots[root].parent != NO_PARENT || plan_root(p, plan_slot(shortcut), NULL) == root) {
+    if (p->slots[root].parent != NO_PARENT) {
         return false;
     }
     for (int i = 0; i < layers; i++) {

@@ -170,7 +170,7 @@ struct channel_range plan_flow_channels(const struct plan *p, int slot);
 void plan_place(struct plan *p);
 /* Is the output read after the whole forward? */
 bool plan_is_result(const struct plan *p, int layer);
-/* Decide which layers run as one; after plan_place. */
+/* Decide which layers run as one, and lay what a convolution adds to where the sum lies; after plan_place. */
 void plan_fuse(struct plan *p);
 struct fused_layers plan_fused_layers(const struct plan *p, const struct fusion *f);
 void plan_run_fused(const struct plan *p, const struct fusion *f);
