@@ -72,6 +72,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
         .exit_codes = exit_codes,
         .groups = {{"Classification", classify_options, &args},
                    {"Fit into the network's input", fit_options, &args.fit},
+                   {"JPEG files", picture_options, &args.model},
                    {"Model", model_options, &args.model},
                    {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},

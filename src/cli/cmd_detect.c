@@ -215,6 +215,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
         .groups = {{"Detection", detection_options, &args},
                    {"Fit into the network's input", fit_options, &args.fit},
                    {"Output", output_options, &args},
+                   {"JPEG files", picture_options, &args.model},
                    {"Model", model_options, &args.model},
                    {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},

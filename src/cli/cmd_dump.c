@@ -147,6 +147,7 @@ static enum result run_dump(int argc, char **argv, int *status, struct error *er
                    "      --weights weights/yolov4-tiny.weights",
         .groups = {{"Options", dump_options, &args},
                    {"Fit into the network's input", fit_options, &args.fit},
+                   {"JPEG files", picture_options, &args.model},
                    {"Model", model_options, &args.model},
                    {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},

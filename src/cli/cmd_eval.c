@@ -185,6 +185,7 @@ static enum result check_args(const struct eval_args *args, struct error *err)
                        : m->cpu                     ? "--cpu"
                        : m->no_winograd             ? "--no-winograd"
                        : m->precision               ? "--precision"
+                       : m->jpeg                    ? "--jpeg"
                        : args->shard                ? "--shard"
                                                     : NULL;
     if (idle) {
@@ -505,6 +506,7 @@ static enum result run(int argc, char **argv, int *status, struct error *err)
                    {"Detection", detection_options, &args},
                    {"Fit into the network's input", fit_options, &args.fit},
                    {"Metrics", metric_options, &args},
+                   {"JPEG files", picture_options, &args.model},
                    {"Model", model_options, &args.model},
                    {"Arithmetic", precision_options, &args.model},
                    {"Machine", machine_options, &args.model}},

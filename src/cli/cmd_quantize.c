@@ -168,6 +168,7 @@ static enum result run_quantize(int argc, char **argv, int *status, struct error
         .exit_codes = exit_codes,
         .groups = {{"Quantisation", quantize_options, &args},
                    {"Fit into the network's input", fit_options, &args.fit},
+                   {"JPEG files", picture_options, &args.model},
                    {"Model", model_options, &args.model},
                    {"Machine", machine_options, &args.model}},
     };

@@ -32,6 +32,18 @@ enum {
 
 #define READABLE "JPEG, PNG, BMP, GIF, TGA, PSD and binary PNM can be read"
 
+static enum image_jpeg jpeg_decoder;
+
+void image_choose_jpeg(enum image_jpeg decoder)
+{
+    jpeg_decoder = decoder;
+}
+
+enum image_jpeg image_jpeg_chosen(void)
+{
+    return jpeg_decoder;
+}
+
 void image_paste(struct image *to, const struct image *from, int x, int y)
 {
     to->lacks_text = to->lacks_text || from->lacks_text;
@@ -196,7 +208,7 @@ static enum result decode_pnm(const char *path, const unsigned char *bytes, size
     return OK;
 }
 
-/* ---- everything else: stb ---- */
+/* ---- everything else: stb, after libjpeg where that can ---- */
 
 /* Fed through callbacks rather than from memory, because stb pads a file that ends early with zeros
  * and calls the grey rest a picture; here it shows that more was asked for than there is. */
@@ -356,8 +368,20 @@ static void *read_pixels(void *ctx)
     return stbi_load_from_callbacks(&callbacks, source, &source->w, &source->h, &channels, 3);
 }
 
-static enum result decode_stb(const char *path, const unsigned char *bytes, size_t size,
-                              struct image *image, struct error *err)
+/* False leaves the file to stb, which says what is wrong with it, or reads its four colours. */
+static bool decode_jpeg(const unsigned char *bytes, size_t size, int w, int h, struct image *image)
+{
+    unsigned char *rgb = mem_alloc_raw((size_t)w * (size_t)h, 3);
+    if (!rgb || !jpeg_read(bytes, size, w, h, rgb)) {
+        mem_free(rgb);
+        return false;
+    }
+    *image = (struct image){.w = w, .h = h, .rgb = rgb};
+    return true;
+}
+
+static enum result decode(const char *path, const unsigned char *bytes, size_t size,
+                          struct image *image, struct error *err)
 {
     const struct image_kind *kind = image_kind_find(bytes, size);
     int w = 0;
@@ -370,6 +394,10 @@ static enum result decode_stb(const char *path, const unsigned char *bytes, size
     if (!known && kind->is_guess) {
         return error_at(err, ERR_FORMAT, path, 0, "not a picture (" READABLE ")");
     } /* what is not known fails to load in the same place, but says why */
+    if (known && kind->decoder == DECODER_JPEG && jpeg_decoder == IMAGE_JPEG_TURBO &&
+        decode_jpeg(bytes, size, w, h, image)) {
+        return OK;
+    }
     struct source source = {.bytes = bytes, .size = size};
     struct stb_outcome outcome = stb_call(read_pixels, &source);
     unsigned char *rgb = outcome.kept;
@@ -404,7 +432,7 @@ enum result image_decode(const char *path, const unsigned char *bytes, size_t si
     if (kind->decoder == DECODER_PNM) {
         return decode_pnm(path, bytes, size, image, err);
     }
-    TRY(decode_stb(path, bytes, size, image, err));
+    TRY(decode(path, bytes, size, image, err));
     enum result result = image_turn(exif_orientation(bytes, size), image, err);
     if (result != OK) {
         image_free(image);
@@ -432,7 +460,7 @@ static enum result head_size(const char *path, const unsigned char *head, size_t
 {
     const struct image_kind *kind = image_kind_find(head, size);
     *known = false;
-    if (kind->decoder != DECODER_STB || kind->is_guess) {
+    if (kind->decoder == DECODER_NONE || kind->decoder == DECODER_PNM || kind->is_guess) {
         return OK;
     }
     TRY(stb_size(path, kind, head, size, w, h, known, err));

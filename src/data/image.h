@@ -21,6 +21,15 @@ extern const char image_dim_text[];
 /* Most pixels a picture may have (bombs); checked from the header before decoding. */
 enum { IMAGE_MAX_PIXELS = 256 * 1024 * 1024 };
 
+/* Who decodes a JPEG of which libjpeg finds no fault; every other file is stb's in any case, and so are all errors. */
+enum image_jpeg {
+    IMAGE_JPEG_STB, /* the pixels of Darknet without OpenCV */
+    IMAGE_JPEG_TURBO /* those of OpenCV, so of Darknet with it, and of Ultralytics; other by up to 3 of 255 */
+};
+/* For the whole process, before its first picture; stb without it. */
+void image_choose_jpeg(enum image_jpeg decoder);
+enum image_jpeg image_jpeg_chosen(void);
+
 /* By content (JPEG, PNG, BMP, GIF first frame, TGA, PSD, PNM); grey, alpha (dropped, as Darknet), palette and 16-bit
  * become 8-bit RGB, the values being those of stbi_load(..., 3); a JPEG is turned the way up that its EXIF block
  * states. ERR_IO / ERR_FORMAT with the path and the reason; a file that ends before its picture (a JPEG

@@ -9,7 +9,7 @@
  * takes over a byte; run lengths of TGA and PSD 128 pixels in two bytes. A GIF's screen may be any
  * size around a small frame: one of 16 megapixels costs no harm. */
 static const struct image_kind kinds[] = {
-    {"JPEG", 0, 3, "\xff\xd8\xff", DECODER_STB, 8192, 0, false},
+    {"JPEG", 0, 3, "\xff\xd8\xff", DECODER_JPEG, 8192, 0, false},
     {"PNG", 0, 4, "\x89PNG", DECODER_STB, 8256, 0, false},
     {"GIF", 0, 4, "GIF8", DECODER_STB, 4096, 1 << 24, false},
     {"PSD", 0, 4, "8BPS", DECODER_STB, 64, 0, false},

@@ -6,7 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum image_decoder { DECODER_NONE, DECODER_STB, DECODER_PNM };
+enum image_decoder {
+    DECODER_NONE,
+    DECODER_STB,
+    DECODER_JPEG, /* stb, or libjpeg */
+    DECODER_PNM
+};
 
 struct image_kind {
     const char *name;

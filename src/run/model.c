@@ -45,6 +45,11 @@ const struct option machine_options[] = {
     {0},
 };
 
+const struct option picture_options[] = {
+    {"jpeg", OPTION_CHOICE, FIELD(jpeg), 0, 0, MODEL_JPEG_KINDS, MODEL_JPEG_HELP, 0},
+    {0},
+};
+
 const struct option precision_options[] = {
     {"precision", OPTION_CHOICE, FIELD(precision), 0, 0, "fp32|int8",
      "int8: convolutions on bytes, as the file STEM.int8 beside the weights says, which yolo quantize makes",
@@ -718,6 +723,7 @@ enum result model_open(const struct model_args *args, enum model_need need, stru
     }
     named.weights = is_random ? NULL : args->weights;
     parallel_set_threads(args->threads);
+    image_choose_jpeg((enum image_jpeg)args->jpeg);
     TRY(kernels_select(args->cpu, &model->kernels, err));
     if (args->no_winograd) {
         model->kernels = kernels_direct(model->kernels);

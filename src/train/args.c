@@ -37,6 +37,7 @@ static const struct option training_options[] = {
     {"val-every", OPTION_INT, FIELD(validate_every), 1, 1e9, "N",
      "updates between validations; default: one epoch", 0},
     {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of everything random; default 0", 0},
+    {"jpeg", OPTION_CHOICE, FIELD(model.jpeg), 0, 0, MODEL_JPEG_KINDS, MODEL_JPEG_HELP, 0},
     {0},
 };
 

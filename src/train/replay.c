@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "data/image.h"
 #include "train/feature_cache.h"
 #include "train/stateio.h"
 
@@ -182,6 +183,7 @@ static uint64_t make_key(const struct replay_options *o, const struct features *
     hash_number(&hash, o->variants);
     hash_number(&hash, o->mini_batch);
     hash_number(&hash, kernels_are_direct(o->kern));
+    hash_number(&hash, image_jpeg_chosen());
     hash_number(&hash, o->net->size.w);
     hash_number(&hash, o->net->size.h);
     hash_number(&hash, o->net->size.c);

@@ -17,6 +17,23 @@ cp weights/tabletop.weights "$work/mine.weights"
 try "nor of other weights" "$YOLO" detect $picture --cfg cfg/tabletop.cfg --weights "$work/mine.weights" --no-save
 status 0; no_err 'note:'
 
+# JPEGs by the other decoder: the same objects, nearly the same boxes, and some digit differs.
+by() { # [OPTION...]: what is found, numbers apart
+    try "which decoder: ${*:-not said}" "$YOLO" detect data/tabletop/images/val --model tabletop --no-save --format csv --conf .3 -q "$@"
+    status 0
+    boxes=$(cut -d, -f 1,4- "$work/out" | tr , ' ')
+}
+by
+unsaid=$boxes
+by --jpeg stb
+holds test "$boxes" = "$unsaid"
+by --jpeg turbo
+holds test "$boxes" != "$unsaid"
+holds agree 1 <(echo "$unsaid") <(echo "$boxes")
+try "another decoder" "$YOLO" detect $picture --jpeg libjpeg --no-save
+status 2
+one_error '--jpeg'
+
 # Every box over .3 in the demo's pictures is one of the labels', under its name. (A lying cone is also found as a cube, at .27.)
 found=$work/found.csv
 agrees() { # a box of class and place as labelled, for each one found; CSV: image,width,height,class_id,...

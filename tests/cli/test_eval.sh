@@ -238,6 +238,8 @@ try "a model has no use beside results" "$YOLO" eval "$work/truth.json" --result
 status 2; one_error '--conf has no effect with --results'
 try "nor has the machine" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --cpu scalar
 status 2; one_error '--cpu has no effect with --results'
+try "nor has the decoder" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --jpeg turbo
+status 2; one_error '--jpeg has no effect with --results'
 try "no such set" "$YOLO" eval "$work/nowhere"
 status 2; one_error 'nowhere: no such file'
 try "names of COCO's" "$YOLO" eval "$work/truth.json" --results "$work/none.json" --names data/tabletop/tabletop.names

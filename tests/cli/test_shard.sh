@@ -295,6 +295,7 @@ refused() { # NAME MESSAGE DATA FILE...
 s=$e/share
 "$YOLO" eval "$set" --imgsz 96 --shard 2/4 --conf .1 --out "$work/other" -q >"$work/out" 2>/dev/null
 "$YOLO" eval "$set" --imgsz 64 --shard 2/4 --out "$work/small" -q >"$work/out" 2>/dev/null
+"$YOLO" eval "$set" --imgsz 96 --shard 2/4 --jpeg turbo --out "$work/turbo" -q >"$work/out" 2>/dev/null
 "$YOLO" eval "$set" --imgsz 96 --shard 2/5 --out "$work/other" -q >"$work/out" 2>/dev/null
 sed '1s/"cube"/"box"/' "$s-2-of-4.jsonl" >"$work/boxes.jsonl"
 refused "a share is missing" 'share 3 of 4 is missing$' "$set" "$s-1-of-4.jsonl" "$s-2-of-4.jsonl" "$s-4-of-4.jsonl"
@@ -302,6 +303,7 @@ refused "two shares are missing" 'share 1 of 4 is missing \(2 in all are\)' "$se
 refused "a share twice" 'share-2-of-4.jsonl:1: .*share 2 of 4 is in .*/row.jsonl already' "$set" "$work/row.jsonl" "$s-2-of-4.jsonl"
 refused "another --conf" 'share-2-of-4.jsonl:1: conf is .1, but 0.005 in .*share-1-of-4' "$set" "$s-1-of-4.jsonl" "$work/other/share-2-of-4.jsonl"
 refused "another --imgsz" 'share-2-of-4.jsonl:1: imgsz is 64x64, but 96x96 in' "$set" "$s-1-of-4.jsonl" "$work/small/share-2-of-4.jsonl"
+refused "another --jpeg" 'share-2-of-4.jsonl:1: jpeg is turbo, but stb in' "$set" "$s-1-of-4.jsonl" "$work/turbo/share-2-of-4.jsonl"
 refused "another number of shares" 'a share of 5, but of 4 in' "$set" "$s-1-of-4.jsonl" "$work/other/share-2-of-5.jsonl"
 refused "other classes" 'boxes.jsonl:1: class 1 is "box", but "cube" in' "$set" "$s-1-of-4.jsonl" "$work/boxes.jsonl"
 refused "another truth" 'share-1-of-4.jsonl:1: of 9 pictures, but the truth has 1' "$work/set/train.txt" "$s-1-of-4.jsonl"

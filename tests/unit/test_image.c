@@ -126,6 +126,101 @@ static void same_as_stb(void)
     }
 }
 
+/* ---- the other decoder of JPEGs ---- */
+
+/* The largest difference of a value. */
+static int farthest(const struct image *a, const struct image *b)
+{
+    int most = 0;
+    for (int i = 0; i < a->w * a->h * 3; i++) {
+        int d = abs(a->rgb[i] - b->rgb[i]);
+        most = d > most ? d : most;
+    }
+    return most;
+}
+
+static int decode_by(enum image_jpeg decoder, const char *path, struct image *image)
+{
+    image_choose_jpeg(decoder);
+    enum result result = image_read(path, image, &err);
+    image_choose_jpeg(IMAGE_JPEG_STB);
+    return result;
+}
+
+/* Smooth, as pictures are: of noise the colours between two samples are each decoder's own. Its sides are no multiples of a block. */
+static struct image smooth_image(int w, int h)
+{
+    struct image image;
+    if (image_new(w, h, &image, &err) == OK) {
+        for (int i = 0; i < w * h; i++) {
+            int x = i % w, y = i / w;
+            image.rgb[3 * i] = (unsigned char)(255 * x / w);
+            image.rgb[3 * i + 1] = (unsigned char)(255 * y / h);
+            image.rgb[3 * i + 2] = (unsigned char)(128 + (x * y / 16) % 64);
+        }
+    }
+    return image;
+}
+
+static void turbo_is_near_stb(void)
+{
+    struct image image = smooth_image(181, 133);
+    for (int is_sample = 0; is_sample <= 1; is_sample++) {
+        struct image by_stb, by_turbo;
+        const char *path = in_folder("two.jpg");
+        CHECK_OK(is_sample ? image_write_sample(path, &image, &err)
+                           : image_write(path, &image, &err));
+        CHECK_OK(decode_by(IMAGE_JPEG_STB, path, &by_stb));
+        CHECK_OK(decode_by(IMAGE_JPEG_TURBO, path, &by_turbo));
+        int most = farthest(&by_stb, &by_turbo);
+        CHECK_MSG(most >= 1 && most <= 3, "sample %d: %d", is_sample, most);
+        image_free(&by_stb);
+        image_free(&by_turbo);
+    }
+    image_free(&image);
+}
+
+static void check_same_words(const char *path, const unsigned char *bytes, size_t size,
+                             const char *what, size_t at)
+{
+    struct image got;
+    CHECK(image_decode(path, bytes, size, &got, &err) == ERR_FORMAT);
+    char words[sizeof err.text];
+    memcpy(words, err.text, sizeof words);
+    image_choose_jpeg(IMAGE_JPEG_TURBO);
+    CHECK_MSG(image_decode(path, bytes, size, &got, &err) == ERR_FORMAT &&
+                  strcmp(err.text, words) == 0,
+              "%s at %zu of %zu: %s, not %s", what, at, size, err.text, words);
+    image_choose_jpeg(IMAGE_JPEG_STB);
+}
+
+/* Where libjpeg only warns, the file is stb's to refuse. */
+static void faults_are_stbs(void)
+{
+    struct image image = smooth_image(61, 47);
+    const char *path = in_folder("fault.jpg");
+    char *text;
+    size_t size;
+    CHECK_OK(image_write(path, &image, &err));
+    CHECK_OK(file_read(path, 1 << 20, &text, &size, &err));
+    unsigned char *bytes = (unsigned char *)text;
+    for (size_t cut = 0; cut < size; cut++) {
+        check_same_words(path, bytes, cut, "cut", cut);
+    }
+    size_t scan = 2;
+    while (!(bytes[scan - 2] == 0xff && bytes[scan - 1] == 0xda)) {
+        scan++;
+    }
+    for (size_t at = scan + 10; at + 2 < size; at++) { /* a marker that does not belong there */
+        const unsigned char kept[2] = {bytes[at], bytes[at + 1]};
+        bytes[at] = 0xff, bytes[at + 1] = 0xd3;
+        check_same_words(path, bytes, size, "marker", at);
+        bytes[at] = kept[0], bytes[at + 1] = kept[1];
+    }
+    mem_free(text);
+    image_free(&image);
+}
+
 /* ---- broken files ---- */
 
 static bool fails(const char *path, enum result code, const char *text)
@@ -364,17 +459,6 @@ static void written_reads_back(void)
     CHECK(image_write("/no/such/folder/a.png", &image, &err) == ERR_IO);
     CHECK(!path_exists(in_folder("e.xyz")));
     image_free(&image);
-}
-
-/* The largest difference of a value. */
-static int farthest(const struct image *a, const struct image *b)
-{
-    int most = 0;
-    for (int i = 0; i < a->w * a->h * 3; i++) {
-        int d = abs(a->rgb[i] - b->rgb[i]);
-        most = d > most ? d : most;
-    }
-    return most;
 }
 
 /* Columns of two colours in turn: at half the resolution they are one. The file is longer than the encoder's buffer. */
@@ -636,6 +720,8 @@ static const struct test_case cases[] = {
     {"dim_pictures", dim_pictures},
     {"gif_first_frame", gif_first_frame},
     {"same_as_stb", same_as_stb},
+    {"turbo_is_near_stb", turbo_is_near_stb},
+    {"faults_are_stbs", faults_are_stbs},
     {"broken_files", broken_files},
     {"truncated_files", truncated_files},
     {"damaged_files", damaged_files},
