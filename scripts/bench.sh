@@ -2,7 +2,7 @@
 # Latency and training steps of this program, and of PyTorch where it is installed, measured in turns in
 # one run:
 #   scripts/bench.sh [--train | --infer] [--compile] [--runs N] [--rounds N] [--imgsz N] [--batch N] [--threads N] [MODEL...]
-# MODEL is the stem of a .cfg in cfg/ (or in the shared references beside the repository); default yolov4
+# MODEL is a .cfg, or the stem of one in cfg/ (or in the shared references beside the repository); default yolov4
 # and yolov4-tiny, for training steps yolov4-tiny alone (yolov4 takes minutes: name it). A training step is
 # forward, loss, backward and update of --batch pictures (default 4), once with everything trained and once
 # with the backbone frozen; with --compile also beside torch.compile, which takes minutes to begin. Weights are
@@ -55,13 +55,13 @@ say_machine() { # JSON of ours
 
 find_cfg() { # MODEL
     local candidate
-    for candidate in "cfg/$1.cfg" "$shared/reference/cfg/$1.cfg"; do
-        if [ -f "$candidate" ]; then
+    for candidate in "$1" "cfg/$1.cfg" "$shared/reference/cfg/$1.cfg"; do
+        if [[ $candidate == *.cfg && -f $candidate ]]; then
             echo "$candidate"
             return
         fi
     done
-    echo "bench: SKIP $1: no $1.cfg in cfg/ or $shared/reference/cfg" >&2
+    echo "bench: SKIP $1: no such .cfg, nor in cfg/ or $shared/reference/cfg" >&2
 }
 
 header() { # WHAT
@@ -102,7 +102,7 @@ if [ "$what" != train ]; then
     header "an image, $imgsz" GFLOP/s
     for model in ${models[@]+"${models[@]}"} $([ ${#models[@]} -gt 0 ] || echo yolov4 yolov4-tiny); do
         cfg=$(find_cfg "$model")
-        [ -z "$cfg" ] || compare "$model" '' infer_ms gflops ./yolo bench --cfg "$cfg" --runs "${runs:-7}" -- \
+        [ -z "$cfg" ] || compare "$(basename "$model" .cfg)" '' infer_ms gflops ./yolo bench --cfg "$cfg" --runs "${runs:-7}" -- \
             tests/tools/torch_reference.py "$cfg" --runs "${runs:-7}"
     done
 fi
@@ -112,6 +112,7 @@ if [ "$what" != infer ]; then
         cfg=$(find_cfg "$model")
         [ -n "$cfg" ] || continue
         backbone=$(./yolo info "$cfg" --freeze backbone -q | sed -n 's/^frozen *layers \([0-9,-]*\).*/\1/p')
+        model=$(basename "$model" .cfg)
         step=(./yolo bench --train --cfg "$cfg" --batch "$batch" --runs "${runs:-3}")
         torch_step=(tests/tools/torch_train.py "$cfg" --batch "$batch" --runs "${runs:-3}")
         compare "$model" 'all trained' step_ms images_per_s "${step[@]}" -- "${torch_step[@]}"
