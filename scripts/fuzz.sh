@@ -55,8 +55,9 @@ mkdir -p build/fuzz/findings build/fuzz/log
 fuzz() { # TARGET
     local own=build/fuzz/corpus/$1
     mkdir -p "$own"
-    # A stop in time of its own, should the target hang where libFuzzer's alarm does not reach.
-    timeout -k 5 $((seconds + 120)) "build/fuzz/fuzz/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+    # A stop in time of its own, should the target hang where libFuzzer's alarm does not reach. Of memory stb asks for up to 2 GB and a
+    # bit, of which it then touches what the file has.
+    timeout -k 5 $((seconds + 120)) "build/fuzz/fuzz/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 \
         -max_len=4096 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="build/fuzz/findings/$1." \
         "$own" "tests/fuzz/corpus/$1" >"build/fuzz/log/$1" 2>&1
     echo "$?" >"build/fuzz/log/$1.status"

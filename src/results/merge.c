@@ -50,12 +50,17 @@ static int next_byte(struct merge *m)
     return c;
 }
 
+static bool is_blank(int c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static int next_dark(struct merge *m)
 {
     int c;
     do {
         c = next_byte(m);
-    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n');
+    } while (is_blank(c));
     return c;
 }
 
@@ -161,12 +166,12 @@ static enum result copy_line(struct merge *m, bool *has_ended)
         if (c == EOF) {
             return *has_ended ? OK : cut_off(m);
         }
-        if (c < 0x20 && !strchr("\t\r\n", c)) {
+        if (c < 0x20 && !is_blank(c)) {
             return fault(m, "control characters: no results file");
         }
         first = first ? first : c;
         last = c == '\r' || c == '\n' ? last : c;
-        if (is_header && c == m->header[same]) {
+        if (is_header && c == (unsigned char)m->header[same]) {
             same++;
             continue;
         }
@@ -188,6 +193,9 @@ static enum result take_header(struct merge *m)
     size_t length = end ? (size_t)(end - m->peek) + 1 : 0;
     if (length == 0 || length >= sizeof m->header) {
         return cut_off(m);
+    }
+    if (memchr(m->peek, '"', length)) {
+        return fault(m, "quotes in the header: no results file");
     }
     if (!m->header[0]) {
         memcpy(m->header, m->peek, length);
@@ -218,7 +226,7 @@ static enum result copy_lines(struct merge *m)
 static enum kind kind_of(const struct merge *m)
 {
     size_t second = 1;
-    while (second < m->peeked && strchr(" \t\r\n", m->peek[second])) {
+    while (second < m->peeked && is_blank(m->peek[second])) {
         second++;
     }
     char next = second < m->peeked ? m->peek[second] : ']';

@@ -7,9 +7,25 @@
 
 enum { MAX_PIXELS = 1 << 18 }; /* larger ones cost time and tell nothing new */
 
+static void decode(const uint8_t *data, size_t size, int w, int h)
+{
+    static volatile unsigned sink;
+    struct image image = {0};
+    struct error err;
+    if (fuzz_read(image_decode("fuzz.img", data, size, &image, &err), &err)) {
+        fuzz_expect(w == 0 || (image.w == w && image.h == h), "the header's size is the picture's");
+        unsigned sum = 0;
+        for (size_t i = 0; i < (size_t)image.w * (size_t)image.h * 3; i++) {
+            sum += image.rgb[i];
+        }
+        sink = sum;
+        (void)sink;
+    }
+    image_free(&image);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct image image = {0};
     struct error err;
     int w = 0, h = 0;
     log_set_level(LOG_QUIET);
@@ -24,17 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             return 0;
         }
     }
-    if (fuzz_read(image_decode("fuzz.img", data, size, &image, &err), &err)) {
-        fuzz_expect(!has_size || (image.w == w && image.h == h),
-                    "the header's size is the picture's");
-        unsigned sum = 0;
-        for (size_t i = 0; i < (size_t)image.w * (size_t)image.h * 3; i++) {
-            sum += image.rgb[i];
-        }
-        static volatile unsigned sink;
-        sink = sum;
-        (void)sink;
+    for (int by = IMAGE_JPEG_STB; by <= IMAGE_JPEG_TURBO; by++) {
+        image_choose_jpeg((enum image_jpeg)by);
+        decode(data, size, has_size ? w : 0, h);
     }
-    image_free(&image);
     return 0;
 }
