@@ -196,6 +196,10 @@ fails "a row cut off" 'cut.csv:2: the file ends in the middle' "$p/a.csv" "$p/cu
 fails "another header" 'other.csv:1: another header than that of .*/a.csv' "$p/a.csv" "$p/other.csv"
 fails "an array without brackets" 'empty: empty, without even brackets' "$p/a.json" "$p/empty"
 fails "rows without a header" 'empty: empty, without even a header' "$p/empty" "$p/a.csv"
+printf 'image,class_id,class,confidence,"x1\n",y1\na.jpg,0\n' >"$p/quoted.csv"
+fails "quotes in the header" 'quoted.csv:1: quotes in the header' "$p/quoted.csv"
+printf 'a.jpg: 2x1, 0 objects\nb\0.jpg: 2x1, 0 objects\n' >"$p/zero"
+fails "a zero byte in text" 'zero:2: control characters' "$p/zero"
 fails "a part twice" 'a.json: is named twice' "$p/a.json" "$p/a.json"
 fails "the weights" 'control characters: no results file' "$root/weights/tabletop.weights"
 fails "into a part" '--out .*a.json is one of the parts' "$p/a.json" --out "$p/a.json"
@@ -208,6 +212,11 @@ printf 'image,class_id,class,confidence\n"a\nimage,class_id,class,confidence\n.j
 try "merge: a name of two lines" "$YOLO" merge "$p/odd.csv"
 status 0
 holds cmp -s "$work/out" "$p/odd.csv"
+
+printf 'image,class_id,class,confidence,gr\303\266\303\237e\na.jpg,0,x,0.5,1\n' >"$p/bytes.csv"
+try "merge: bytes over 127 in the header" "$YOLO" merge "$p/bytes.csv"
+status 0
+holds cmp -s "$work/out" "$p/bytes.csv"
 
 # ---- eval ----
 
