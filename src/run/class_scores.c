@@ -39,7 +39,10 @@ static enum result read_score(const char *path, const cJSON *object, const char 
     TRY(read_number(path, object, place, "threshold", 1.0, &score->threshold, err));
     TRY(read_number(path, object, place, "precision", 1.0, &score->precision, err));
     TRY(read_number(path, object, place, "recall", 1.0, &score->recall, err));
-    return read_number(path, object, place, "F1", 1.0, &score->f1, err);
+    TRY(read_number(path, object, place, "F1", 1.0, &score->f1, err));
+    return score->f1 <= 0.0 || score->threshold >= 0.0
+               ? OK
+               : need(path, place, "threshold", "missing or out of range", err);
 }
 
 static enum result read_class(const char *path, const cJSON *object, size_t index,
