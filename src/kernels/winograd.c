@@ -64,8 +64,8 @@ bool winograd_stride2_wins(const struct conv_slots *slots, const struct conv_geo
 {
     bool is_possible = g->kernel_h == 3 && g->kernel_w == 3 && g->stride_y == 2 &&
                        g->stride_x == 2 && g->dilation == 1 && g->groups == 1;
-    return !slots->is_direct && slots->nr >= STRIDE2_MIN_NR && is_possible && g->in_c >= 32 &&
-           g->filters >= 64 && winograd_tiles(g) >= 25;
+    return !slots->is_direct && slots->nr >= STRIDE2_MIN_NR && is_possible && g->in_c >= 16 &&
+           g->filters >= 32 && winograd_tiles(g) >= 25;
 }
 
 /* More filters take the streamed way, where sixteen threads share out the channels. */
