@@ -294,8 +294,8 @@ static void all_kinds(void)
         "[convolutional]\nfilters=9\nactivation=lhtan\n[shortcut]\nfrom=-2\nactivation=hardtan\n"
         "[avgpool]\n[scale_channels]\nfrom=-2\n[sam]\nfrom=-1\nactivation=hard_mish\n"
         "[connected]\noutput=5\nactivation=ramp\nbatch_normalize=1\n[softmax]\ntemperature=2\n[cost]\n",
-        "[convolutional]\nfilters=18\nactivation=loggy\n[Gaussian_yolo]\nclasses=9\nnum=1\nanchors=3,4\n"
-        "yolo_point=left_top\nclass_range=2,5\n"};
+        ("[convolutional]\nfilters=18\nactivation=loggy\n[Gaussian_yolo]\nclasses=9\nnum=1\nanchors=3,4\n"
+         "yolo_point=left_top\nclass_range=2,5\n")};
     for (int net = 0; net < 3; net++) {
         for (int opset = ONNX_OPSET_LEAST; opset <= ONNX_OPSET_MOST; opset++) {
             struct fixture f;

@@ -513,13 +513,15 @@ static void test_freeze_advice(void)
         enum freeze_advice advice;
         const char *why;
     } rows[] = {
-        {{false, true, 16, 16, 0, NAN, NAN}, ADVICE_FREE, "random numbers"},
-        {{true, false, 16, 16, 0, NAN, NAN}, ADVICE_FREE, "no backbone"},
+        {{false, true, 16, 16, 0, (double)NAN, (double)NAN}, ADVICE_FREE, "random numbers"},
+        {{true, false, 16, 16, 0, (double)NAN, (double)NAN}, ADVICE_FREE, "no backbone"},
         {{true, true, 16, 16, 0, 10, 12}, ADVICE_FREE, "30 trial updates the loss is 12"},
         {{true, true, 16, 16, 0, 10, 9.9}, ADVICE_FREE, "has to learn"}, /* not clearly ahead */
         {{true, true, 16, 16, 0, 10, 9.5}, ADVICE_FIRST, "fits these pictures"},
-        {{true, true, 16, 16, 0, NAN, 9.5}, ADVICE_FIRST, "fits these pictures"}, /* it diverged */
-        {{true, true, 16, 16, 0, 10, NAN}, ADVICE_FREE, "has to learn"},
+        {{true, true, 16, 16, 0, (double)NAN, 9.5},
+         ADVICE_FIRST,
+         "fits these pictures"}, /* it diverged */
+        {{true, true, 16, 16, 0, 10, (double)NAN}, ADVICE_FREE, "has to learn"},
         {{true, true, 2, 8, 0, 10, 12}, ADVICE_KEEP, "mini-batches of 2"},
         {{true, true, 2, 2, 0, 10, 12}, ADVICE_FREE, "has to learn"}, /* freezing helps nothing */
         {{true, true, 16, 16, 40, 10, 12}, ADVICE_KEEP, "only 40 updates"},
