@@ -208,7 +208,7 @@ static enum result decode_pnm(const char *path, const unsigned char *bytes, size
     return OK;
 }
 
-/* ---- everything else: stb, after libjpeg where that can ---- */
+/* ---- everything else: stb, and libjpeg where it is chosen ---- */
 
 /* Fed through callbacks rather than from memory, because stb pads a file that ends early with zeros
  * and calls the grey rest a picture; here it shows that more was asked for than there is. */

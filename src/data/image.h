@@ -31,7 +31,7 @@ void image_choose_jpeg(enum image_jpeg decoder);
 enum image_jpeg image_jpeg_chosen(void);
 
 /* By content (JPEG, PNG, BMP, GIF first frame, TGA, PSD, PNM); grey, alpha (dropped, as Darknet), palette and 16-bit
- * become 8-bit RGB, the values being those of stbi_load(..., 3); a JPEG is turned the way up that its EXIF block
+ * become 8-bit RGB, the values being those of stbi_load(..., 3), or of libjpeg where that was chosen; a JPEG is turned the way up that its EXIF block
  * states. ERR_IO / ERR_FORMAT with the path and the reason; a file that ends before its picture (a JPEG
  * without its end mark, too) is an error, although stb and so Darknet fill the rest with grey.
  * Thread-safe. */
