@@ -68,7 +68,8 @@ void *mem_alloc_raw(size_t count, size_t size)
         return fail();
     }
     size_t unit = bytes >= HUGE_THRESHOLD ? HUGE_PAGE : MEM_ALIGN;
-    size_t rounded = (bytes + MEM_ALIGN + unit - 1) / unit * unit;
+    /* Of no bytes, too, a block that its pointer lies in: a search for leaks finds it by that. */
+    size_t rounded = (bytes + (bytes == 0) + MEM_ALIGN + unit - 1) / unit * unit;
     char *base = aligned_alloc(unit, rounded);
     if (!base) {
         return fail();

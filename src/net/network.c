@@ -539,7 +539,7 @@ static void lend(struct layer *l, float *block)
     for (int k = 0; k < l->param_count; k++) {
         struct param *p = &l->params[k];
         p->data = block;
-        block += block ? aligned_count(p) : 0;
+        block = block ? block + aligned_count(p) : NULL;
     }
 }
 
