@@ -112,10 +112,18 @@ static void count_kept_in_team(void *ctx)
     parallel_for(ITEMS, count_kept, ctx);
 }
 
+#if defined(__x86_64__) || defined(__aarch64__)
+enum { CAN_FLUSH = 1 };
+#else
+enum { CAN_FLUSH = 0 };
+#endif
+
 /* Also in loops of one item and with one thread: a result must not depend on either. */
 static void denormals_are_zero_within(void)
 {
-#if defined(__x86_64__) || defined(__aarch64__)
+    if (!CAN_FLUSH) {
+        SKIP("this processor keeps denormals");
+    }
     for (int threads = 1; threads <= 3; threads++) {
         atomic_int kept = 0;
         parallel_set_threads(threads);
@@ -127,7 +135,6 @@ static void denormals_are_zero_within(void)
         CHECK_MSG(atomic_load(&kept) == 0, "%d threads: %d", threads, atomic_load(&kept));
         CHECK(half_of_denormal() > 0.0f);
     }
-#endif
 }
 
 static void count_own(int *kept)
