@@ -177,7 +177,7 @@ static enum result reserve(struct coco_class *class, size_t more, struct error *
 static enum result match_block(struct block *b, struct coco_class *class, struct error *err)
 {
     TRY(reserve(class, b->detection_count, err));
-    struct coco_match *matches = class->matches + class->count;
+    struct coco_match *matches = class->matches ? class->matches + class->count : NULL;
     for (size_t d = 0; d < b->detection_count; d++) {
         matches[d] = (struct coco_match){
             .score = b->detections[d].score, .image = b->image->id, .rank = (uint16_t)d};

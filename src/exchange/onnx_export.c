@@ -252,11 +252,11 @@ static enum result all_boxes(struct exporter *e, struct onnx_boxes *all, int *ca
     struct onnx_lowering *x = &e->lowering;
     size_t count = (size_t)network_head_count(x->net);
     const char **values = mem_alloc(3 * count, sizeof *values);
-    const char **centres = values, **sizes = values + count, **scores = values + 2 * count;
     *candidates = 0;
     if (!values) {
         return mem_error(err, "the ONNX graph");
     }
+    const char **centres = values, **sizes = values + count, **scores = values + 2 * count;
     for (size_t i = 0; i < count; i++) {
         const struct layer *l = network_head_layer(x->net, (int)i);
         struct onnx_boxes boxes;

@@ -226,7 +226,7 @@ static void test_hash(void)
     unsigned char data[100];
     unsigned noise = 3;
     for (size_t i = 0; i < sizeof data; i++) {
-        data[i] = (unsigned char)(test_noise(&noise) * 100);
+        data[i] = (unsigned char)(int)(test_noise(&noise) * 100);
     }
     uint64_t whole = state_hash_of(data, sizeof data);
     for (size_t step = 1; step < 40; step++) {
