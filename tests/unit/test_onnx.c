@@ -348,7 +348,10 @@ static void parts(void)
 
 static void too_large(void)
 {
-    /* Only lengths are looked at. */
+    /* Only lengths are looked at, but where the bytes have to be turned round first. */
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) {
+        SKIP("2 GB of numbers would be needed on this processor");
+    }
     snprintf(path, sizeof path, "/tmp/test_onnx.%ld.onnx", (long)getpid());
     struct error err = {0};
     struct onnx_graph *g = onnx_make(11);

@@ -172,7 +172,7 @@ static void alone_in(void *ctx)
 static void alone_of_many(void *ctx)
 {
     parallel_for(10, visit, ctx);
-    CHECK(half_of_denormal() == 0.0f);
+    CHECK(!CAN_FLUSH || half_of_denormal() == 0.0f);
 }
 
 static void *call_alone(void *ctx)
