@@ -58,7 +58,7 @@ struct option_group {
     void *target;
 };
 
-enum { OPTION_MAX_GROUPS = 9 };
+enum { OPTION_MAX_GROUPS = 10 };
 
 struct usage {
     const char *command;

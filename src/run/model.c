@@ -46,7 +46,10 @@ const struct option machine_options[] = {
 };
 
 const struct option picture_options[] = {
-    {"jpeg", OPTION_CHOICE, FIELD(jpeg), 0, 0, MODEL_JPEG_KINDS, MODEL_JPEG_HELP, 0},
+    {"jpeg", OPTION_CHOICE, FIELD(jpeg), 0, 0, "stb|turbo",
+     "who decodes JPEGs: stb, as Darknet without OpenCV, or libjpeg-turbo, in less than 60 % of "
+     "the time, as OpenCV and Ultralytics: its bytes differ by up to 3 of 255",
+     0},
     {0},
 };
 

@@ -35,12 +35,8 @@ extern const struct option model_options[];
 /* The part that concerns the machine: threads, cpu, no-winograd; {"Machine", machine_options,
  * &args.model}. */
 extern const struct option machine_options[];
-/* --jpeg, where pictures are read: {"Pictures", picture_options, &args.model}. */
+/* --jpeg, where pictures are read: {"JPEG files", picture_options, &args.model}. */
 extern const struct option picture_options[];
-#define MODEL_JPEG_KINDS "stb|turbo"
-#define MODEL_JPEG_HELP                                                                            \
-    "who decodes JPEGs: stb, as Darknet without OpenCV, or libjpeg-turbo, in less than 60 % of "   \
-    "the time, as OpenCV and Ultralytics: its bytes differ by up to 3 of 255"
 /* --precision, where the network may run on bytes: {"Arithmetic", precision_options, &args.model}. */
 extern const struct option precision_options[];
 

@@ -10,6 +10,7 @@
 #include "base/ranks.h"
 #include "base/memory.h"
 #include "data/dataset.h"
+#include "data/image.h"
 #include "run/run_args.h"
 #include "train/options.h"
 #include "train/runlog.h"
@@ -37,7 +38,6 @@ static const struct option training_options[] = {
     {"val-every", OPTION_INT, FIELD(validate_every), 1, 1e9, "N",
      "updates between validations; default: one epoch", 0},
     {"seed", OPTION_INT, FIELD(seed), 0, INT_MAX, "N", "of everything random; default 0", 0},
-    {"jpeg", OPTION_CHOICE, FIELD(model.jpeg), 0, 0, MODEL_JPEG_KINDS, MODEL_JPEG_HELP, 0},
     {0},
 };
 
@@ -276,6 +276,7 @@ static struct usage usage_of(struct train_args *args)
                    {"Classes and tables", class_options, args},
                    {"Run", run_options, args},
                    {"Files", start_options, args},
+                   {"JPEG files", picture_options, &args->model},
                    {"Model", model_options, &args->model},
                    {"Machine", machine_options, &args->model}}};
 }
@@ -426,6 +427,7 @@ cJSON *train_args_json(const struct train_args *args)
     cJSON *object = cJSON_CreateObject();
     if (object) {
         group_to_json(object, model_options, &args->model);
+        group_to_json(object, picture_options, &args->model);
         group_to_json(object, stage_words_options, &args->stages);
         cJSON_DeleteItemFromObjectCaseSensitive(object, "stages"); /* what it held is in "stage" */
         group_to_json(object, training_options, args);
@@ -528,6 +530,7 @@ static enum result load_groups(const struct train_args *args, const char *folder
                                struct train_args *loaded, struct error *err)
 {
     TRY(group_from_json(args->loaded, folder, model_options, &loaded->model, err));
+    TRY(group_from_json(args->loaded, folder, picture_options, &loaded->model, err));
     TRY(group_from_json(args->loaded, folder, stage_words_options, &loaded->stages, err));
     TRY(group_from_json(args->loaded, folder, training_options, loaded, err));
     TRY(group_from_json(args->loaded, folder, recipe_options, loaded, err));
@@ -694,6 +697,9 @@ static void add_new(cJSON *object, const struct train_args *args)
     }
     if (args->class_weights) {
         cJSON_AddStringToObject(object, "class-weights", args->class_weights);
+    }
+    if (args->model.jpeg == IMAGE_JPEG_TURBO) {
+        cJSON_AddStringToObject(object, "jpeg", "turbo");
     }
 }
 

@@ -183,7 +183,10 @@ static uint64_t make_key(const struct replay_options *o, const struct features *
     hash_number(&hash, o->variants);
     hash_number(&hash, o->mini_batch);
     hash_number(&hash, kernels_are_direct(o->kern));
-    hash_number(&hash, image_jpeg_chosen());
+    if (image_jpeg_chosen() !=
+        IMAGE_JPEG_STB) { /* so that features from before it was there stay good */
+        hash_number(&hash, image_jpeg_chosen());
+    }
     hash_number(&hash, o->net->size.w);
     hash_number(&hash, o->net->size.h);
     hash_number(&hash, o->net->size.c);

@@ -43,6 +43,17 @@ CASES
 cp kept.json run/args.json
 try "as it was" "$YOLO" train --resume run
 status 0
+# Options that came later say nothing where they were not given, or runs from before them could not go on.
+later='^(assign-iou|bn-start|close-mosaic|best|class-weights|jpeg)='
+holds test -z "$(grep -aoE "$later" run/last.state)"
+sed 's/"jpeg":[^,]*/"jpeg": "turbo"/' kept.json >run/args.json
+try "another decoder midway" "$YOLO" train --resume run
+status 2
+one_error 'cannot be resumed with other options: jpeg was not set, is "turbo"'
+cp kept.json run/args.json
+try "the other decoder" "$YOLO" train --data set/synth.data --cfg tiny.cfg --iters 1 --imgsz 64 --freeze 0-0 --jpeg turbo --out turbo -q
+status 0
+holds test "$(grep -aoE "$later.*" turbo/last.state)" = 'jpeg="turbo"'
 
 # ---- --weights none ----
 

@@ -116,6 +116,19 @@ struct plan *fuzz_plan(void)
     return plan;
 }
 
+void fuzz_fill(const struct tensor *input)
+{
+    for (int i = 0; i < input->n; i++) {
+        for (int y = 0; y < input->h; y++) {
+            for (int x = 0; x < input->w; x++) {
+                for (int c = 0; c < input->c; c++) {
+                    tensor_at(input, i, y, x)[c] = (float)((i + 3 * x + 5 * y + 7 * c) % 16) / 16;
+                }
+            }
+        }
+    }
+}
+
 /* ---- overlays ---- */
 
 void fuzz_overlay(const uint8_t *data, size_t data_size, const uint8_t *whole, size_t size,

@@ -38,6 +38,9 @@ struct network *fuzz_network(void);
 /* Its plan on the scalar kernels, everything moving. */
 struct plan *fuzz_plan(void);
 
+/* Pictures for a plan's input: the same values each time, from 0 to 1. */
+void fuzz_fill(const struct tensor *input);
+
 /* whole[size] with foreign bytes laid over it by exclusive or, so that an input is what is changed,
  * and an input of zeros changes nothing. The first two bytes say how much is cut off (or, from
  * 32768 on, put behind). *out_size is the new size; out has room for size + data_size bytes. */

@@ -50,16 +50,7 @@ static void run(struct network *net, const enum layer_mode *modes)
         mem_free(targets);
         return;
     }
-    const struct tensor *input = plan_input(plan);
-    for (int i = 0; i < BATCH; i++) {
-        for (int y = 0; y < input->h; y++) {
-            for (int x = 0; x < input->w; x++) {
-                for (int c = 0; c < input->c; c++) {
-                    tensor_at(input, i, y, x)[c] = (float)((i + 3 * x + 5 * y + 7 * c) % 16) / 16;
-                }
-            }
-        }
-    }
+    fuzz_fill(plan_input(plan));
     plan_forward(plan, BATCH);
     if (modes) {
         plan_loss(plan, sets, &sum, heads);

@@ -39,12 +39,7 @@ static void run(const struct quantization *q)
     struct error err;
     fuzz_expect(kernels_select(NULL, &kern, &err) == OK, "kernels of this processor");
     if (fuzz_read(plan_build(fuzz_network(), kern, &options, &plan, &err), &err)) {
-        const struct tensor *input = plan_input(plan);
-        for (int i = 0; i < input->h * input->w; i++) {
-            for (int c = 0; c < input->c; c++) {
-                tensor_at(input, 0, i / input->w, i % input->w)[c] = (float)((3 * i + c) % 16) / 16;
-            }
-        }
+        fuzz_fill(plan_input(plan));
         plan_forward(plan, 1);
         (void)!fuzz_read(plan_detect(plan, 0, 0.01f, &list, &err), &err);
     }
