@@ -183,9 +183,9 @@ static uint64_t make_key(const struct replay_options *o, const struct features *
     hash_number(&hash, o->variants);
     hash_number(&hash, o->mini_batch);
     hash_number(&hash, kernels_are_direct(o->kern));
-    if (image_jpeg_chosen() !=
-        IMAGE_JPEG_STB) { /* so that features from before it was there stay good */
-        hash_number(&hash, image_jpeg_chosen());
+    /* Features from before there was a choice stay good. */
+    if (image_jpeg_chosen() == IMAGE_JPEG_TURBO) {
+        hash_number(&hash, IMAGE_JPEG_TURBO);
     }
     hash_number(&hash, o->net->size.w);
     hash_number(&hash, o->net->size.h);
